@@ -1,0 +1,107 @@
+//! The echo server and client inside tokio: a channel's descriptor in an `AsyncFd`.
+//!
+//! ```sh
+//! cargo run --example tokio server shm:echo
+//! cargo run --example tokio client shm:echo hello world
+//! ```
+//!
+//! The whole of the join is `wait_for`: try without waiting, and only when the library says
+//! `Again` wait for the descriptor. Not sooner: `Again` is what makes it unreadable, and so what
+//! makes the next event an edge that tokio sees. It is readable again when there is a message, the
+//! end, or room after a send that got `Again`; it never has to be asked for writability.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::process::ExitCode;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use treenail::{Channel, Error, Listener, NOW, Result, Status};
+
+/// Gives tokio a channel or a listener to wait for.
+fn watch<T: AsRawFd>(handle: T) -> io::Result<AsyncFd<T>> {
+    // SAFETY: the handle's descriptor is the same and stays open until the handle is dropped.
+    let watched = unsafe { AsyncFd::register_with_interest(handle, Interest::READABLE) };
+    Ok(watched?)
+}
+
+/// Does `attempt`, which never waits itself, until it is more than `Again`.
+async fn wait_for<T: AsRawFd, R>(
+    handle: &AsyncFd<T>,
+    attempt: impl Fn(&T) -> Result<R>,
+) -> Result<R> {
+    // At once, without asking tokio: there may be room to send when nothing is to be read.
+    let mut outcome = attempt(handle.get_ref());
+    while is_again(&outcome) {
+        // Trying between `readable` and `clear_ready` is what loses no event: what comes after
+        // this guard was made is not cleared by it.
+        let mut guard = handle.readable().await.expect("tokio is running");
+        outcome = attempt(handle.get_ref());
+        if is_again(&outcome) {
+            guard.clear_ready();
+        }
+    }
+    outcome
+}
+
+fn is_again<R>(outcome: &Result<R>) -> bool {
+    matches!(outcome, Err(error) if error.status() == Status::Again)
+}
+
+/// Many clients at a time, a task each, on one thread.
+async fn run_server(endpoint: &str) -> io::Result<()> {
+    let listener = watch(Listener::open(endpoint)?)?;
+    println!("listening at {endpoint}");
+    loop {
+        let channel = wait_for(&listener, |listener| listener.accept(NOW)).await?;
+        tokio::spawn(async move {
+            let end = serve(watch(channel)?).await;
+            if end.status() != Status::Closed {
+                eprintln!("tokio: a client ended: {end}");
+            }
+            io::Result::Ok(())
+        });
+    }
+}
+
+/// Echoes until the client goes, and returns how it went.
+async fn serve(channel: AsyncFd<Channel>) -> Error {
+    loop {
+        let message = match wait_for(&channel, |channel| channel.recv_vec(NOW)).await {
+            Ok(message) => message,
+            Err(end) => return end,
+        };
+        if let Err(end) = wait_for(&channel, |channel| channel.send(&message, NOW)).await {
+            return end;
+        }
+    }
+}
+
+async fn run_client(endpoint: &str, words: &[String]) -> io::Result<()> {
+    let channel = watch(Channel::connect_start(endpoint)?)?;
+    for word in words {
+        wait_for(&channel, |channel| channel.send(word.as_bytes(), NOW)).await?;
+        let reply = wait_for(&channel, |channel| channel.recv_vec(NOW)).await?;
+        println!("{}", String::from_utf8_lossy(&reply));
+    }
+    Ok(())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let outcome = match words[..] {
+        ["server", endpoint] => run_server(endpoint).await,
+        ["client", endpoint, ..] => run_client(endpoint, &args[2..]).await,
+        _ => {
+            eprintln!("usage: tokio server ENDPOINT\n       tokio client ENDPOINT WORD ...");
+            return ExitCode::from(2);
+        }
+    };
+    if let Err(error) = outcome {
+        eprintln!("tokio: {error}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,691 @@
+/* treenail.h: message channels between programs on one machine. This file is the manual.
+ *
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ * Generated from src/ffi by `cargo xtask header`; do not edit.
+ *
+ * CAVEATS
+ *   Crash   What a sender was in the middle of when it died is dropped. What it had sent is still
+ *           received, and then comes TN_PEER_LOST. A killed listener leaves its socket file; the
+ *           next listener takes it over.
+ *   Fork    Handles belong to the process that made them. In a forked child every call on one is
+ *           TN_INVALID, except that freeing it is fine. A raw clone() bypasses this: a child made
+ *           so must not use the handles, nor keep their descriptors open.
+ *   Rights  Only the same user and root may connect, unless peer_uid= says otherwise; what other
+ *           users shall reach also needs a path with a slash and mode=.
+ *   Host    Both sides are on one host: shared memory and local sockets end there.
+ *   Views   A view's bytes can still be changed by the peer: copy before you validate, or say
+ *           views=copy.
+ *
+ * RULES THAT HOLD EVERYWHERE
+ *   Every handle may be used from all threads at once. close ends a handle and wakes whoever
+ *   waits; free destroys it, and is its last use. Calls return tn_status: below 0 is a failure,
+ *   and tn_last_error() says what happened, in this thread. Outputs come last and are written
+ *   only on success, except where a function says otherwise. NULL for a handle or an output is
+ *   TN_INVALID; free(NULL) is fine. A pointer whose length is 0 is ignored. No call raises SIGPIPE
+ *   or returns early for a signal. Timeouts are milliseconds; 0 (TN_NOWAIT) never waits, and -1
+ *   (TN_FOREVER) waits for ever. The library starts no threads and makes no callbacks.
+ *
+ * ENDPOINTS: scheme:address?key=value&key=value
+ *   shm:NAME    shared memory, arranged over a local socket; frames travel through that socket
+ *               where either side can't share memory (tn_channel_peer tells)
+ *   local:NAME  a local socket
+ *   A NAME is 1 to 64 of A-Z a-z 0-9 . _ - and doesn't start with a dot. Its socket is NAME.sock
+ *   in $TREENAIL_DIR, else in /run/user/UID/treenail, else in /tmp/treenail-UID. With a slash it
+ *   is a path. The first ? ends the address; bytes may be written %XX. Sizes are written 4096,
+ *   64KiB, 1MiB.
+ *
+ *   ring          4KiB to 1GiB; default 256KiB
+ *   ring_max      4KiB to 1GiB; default 16MiB
+ *   inbox         0 to 1TiB; default 64MiB
+ *   views         copy or direct; default direct, or copy where peer_uid admits other users
+ *   max_message   1 to 4294967295; default 64MiB
+ *   spin          auto, 0, forever or microseconds up to 1000000; default auto
+ *   mode          an octal file mode, 0000 to 0777; default 0600
+ *   group         a group's name or number; default the process' own
+ *   backlog       1 to 65535; default 128
+ *   max_channels  1 to 1000000; default 4096
+ *   handshake_ms  1 to 3600000; default 5000
+ *   retry         0 or 1; default 0
+ *   shm           required or auto; default auto
+ *   peer_uid      any or a user's number; default the same user or root
+ *   raw           0 or 1; default 0
+ *
+ *   ring is bytes a direction: a listener's for both, a connector's as a wish for what it sends.
+ *   ring_max limits what a listener grants; inbox, the messages kept while a request waits for
+ *   its reply; max_message, what is taken from the peer. mode, group, backlog and max_channels are of the
+ *   listening socket. retry=1: connecting keeps trying while nobody listens. shm=required: no
+ *   falling back to the socket. raw=1 (local: only): bytes as they come, without HELLO and
+ *   frames, to talk with programs that know nothing of treenail. Options that have no meaning on
+ *   a scheme or side are accepted there, so that one string serves both sides.
+ */
+
+#ifndef TREENAIL_H
+#define TREENAIL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The version of this header; tn_version() tells that of the library. */
+#define TN_VERSION_MAJOR 0
+#define TN_VERSION_MINOR 1
+#define TN_VERSION_PATCH 0
+#define TN_VERSION_TEXT "0.1.0"
+#define TN_VERSION \
+    (TN_VERSION_MAJOR * 65536u + TN_VERSION_MINOR * 256u + TN_VERSION_PATCH)
+
+// tn_peer.transport: rings in shared memory.
+#define TN_TRANSPORT_SHM 1
+
+// tn_peer.transport: a local socket.
+#define TN_TRANSPORT_LOCAL 2
+
+// tn_message.flags: the sender waits for a reply; see tn_channel_reply.
+#define TN_MESSAGE_REQUEST 1
+
+// tn_message.flags: this answers the request with the same id.
+#define TN_MESSAGE_REPLY 2
+
+// tn_status is what a call came to: 0 is good, above 0 is good with a notice, below 0 is a
+// failure. Numbers are never reused.
+enum tn_status
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // All went well.
+    TN_OK = 0,
+    // The lock is yours, and its last owner died holding it: check the data, then unlock as
+    // usual.
+    TN_OWNER_DIED = 1,
+    // The call would have to wait, and the timeout was 0; nothing happened.
+    TN_AGAIN = -1,
+    // The timeout passed; nothing happened.
+    TN_TIMED_OUT = -2,
+    // Closed in good order, by either side or by this program; all that had arrived was handed
+    // out.
+    TN_CLOSED = -3,
+    // The peer died or the network did: an end without a close; all that had arrived was
+    // handed out.
+    TN_PEER_LOST = -4,
+    // Nobody listens there, or no object has that name.
+    TN_NOT_FOUND = -5,
+    // The name is in use by somebody alive.
+    TN_EXISTS = -6,
+    // Rights, another user, a refused certificate.
+    TN_DENIED = -7,
+    // A bad argument: NULL, unknown scheme, option or value, wrong state.
+    TN_INVALID = -8,
+    // The message is over a limit, or over the caller's buffer (then it stays, and the length
+    // says how much is needed).
+    TN_TOO_LARGE = -9,
+    // No memory, /dev/shm full, no descriptors left.
+    TN_NO_SPACE = -10,
+    // What came isn't this format, or another version of it.
+    TN_PROTOCOL = -11,
+    // Not on this system, or not built in.
+    TN_UNSUPPORTED = -12,
+    // Another system error; the text holds it.
+    TN_IO = -13,
+    // A bug in the library.
+    TN_INTERNAL = -14,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum tn_status tn_status;
+#else
+typedef int32_t tn_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// tn_timeout names the two special values of every `timeout_ms`.
+enum tn_timeout
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Never waits.
+    TN_NOWAIT = 0,
+    // Waits for ever.
+    TN_FOREVER = -1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum tn_timeout tn_timeout;
+#else
+typedef int32_t tn_timeout;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// A two-way channel of messages to one peer.
+//
+// It may be used from every thread at any time; none of them owns anything. What a
+// send took arrives whole, in order, or not at all.
+typedef struct tn_channel tn_channel;
+
+// Listens for connections.
+//
+// It may be used from every thread at any time. Handshakes go on whenever `accept`
+// is called; one that stalls holds up nobody else.
+typedef struct tn_listener tn_listener;
+
+// Waits for many handles at once. Each has a key of the user's choice.
+//
+// It may be used from every thread at any time. A handle that is freed leaves its
+// pollers by itself.
+typedef struct tn_poller tn_poller;
+
+// tn_peer says who is at the other end, as the kernel says, not as the peer says.
+typedef struct tn_peer {
+    // sizeof(tn_peer), set by the caller; more fields may be added behind the last.
+    uint32_t struct_size;
+    // TN_TRANSPORT_…: how messages cross. A shm: endpoint may have got a socket.
+    uint32_t transport;
+    // The process that connected or listened; 0 if it is out of sight.
+    int64_t pid;
+    // Its user.
+    uint32_t uid;
+    // Its group.
+    uint32_t gid;
+    // Where the two sides met; NUL-terminated, cut where it is longer.
+    char address[256];
+} tn_peer;
+
+// tn_stats says what has gone through a channel.
+typedef struct tn_stats {
+    // sizeof(tn_stats), set by the caller; more fields may be added behind the last.
+    uint32_t struct_size;
+    // 0.
+    uint32_t reserved;
+    // Messages that sends have taken.
+    uint64_t messages_sent;
+    // Messages that were handed out.
+    uint64_t messages_received;
+    // Bytes of the messages sent.
+    uint64_t bytes_sent;
+    // Bytes of the messages received.
+    uint64_t bytes_received;
+    // Sends that went to sleep.
+    uint64_t send_waits;
+    // Receives that went to sleep.
+    uint64_t recv_waits;
+    // Times the peer was woken by a system call.
+    uint64_t wakeups_sent;
+    // Bytes that were taken and are still in this process.
+    uint64_t pending_bytes;
+    // Bytes of the ring to the peer; 0 on a socket.
+    uint64_t ring_bytes;
+    // Bytes of it in use now.
+    uint64_t ring_used;
+    // The most bytes of it found in use, whenever the reader's position was looked at.
+    uint64_t ring_used_max;
+    // Replies that were dropped, as nobody waited for them any more.
+    uint64_t late_replies;
+} tn_stats;
+
+// tn_slice is a piece of memory. `data` is ignored where `len` is 0.
+typedef struct tn_slice {
+    // Where it begins.
+    const void *data;
+    // Its bytes.
+    size_t len;
+} tn_slice;
+
+// tn_loan is room to write a message in place. It is 16-byte aligned.
+typedef struct tn_loan {
+    // Where to write.
+    void *data;
+    // How many bytes there is room for.
+    size_t len;
+    // The library's; leave it as it is until the loan is committed or discarded.
+    uint64_t private_;
+} tn_loan;
+
+// tn_message is a received message. Its bytes are 16-byte aligned. Those of a view lie in
+// memory that the peer can still write to (unless views=copy): copy before you validate.
+typedef struct tn_message {
+    // Where its bytes are.
+    const void *data;
+    // How many there are.
+    size_t len;
+    // The user's message type; 0 where none was given.
+    uint32_t tag;
+    // Which request this is, or answers; else 0.
+    uint32_t id;
+    // TN_MESSAGE_REQUEST, TN_MESSAGE_REPLY or 0.
+    uint32_t flags;
+    // 0.
+    uint32_t reserved;
+    // The library's; leave it as it is until the message is released.
+    uint64_t private_;
+} tn_message;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// tn_status_name returns a status' name, such as "TN_AGAIN"; "TN_UNKNOWN" for a number that is
+// none. The text is static.
+const char *tn_status_name(tn_status status);
+
+// tn_last_error returns this thread's last failure as one English line: what was tried on what,
+// what went wrong and what to do.
+//
+// Never NULL, and never empty after a failure. The text is the library's, and valid until this
+// thread's next failure or its end.
+const char *tn_last_error(void);
+
+// tn_version returns the library's version as major * 65536 + minor * 256 + patch: compare it
+// with TN_VERSION.
+uint32_t tn_version(void);
+
+// tn_version_text returns the library's version as text, such as "0.1.0". The text is static.
+const char *tn_version_text(void);
+
+// tn_listener_open starts listening at `endpoint` and stores the listener in `*out`, which the
+// caller frees with tn_listener_free.
+//
+// The name of a listener that was killed is taken over.
+// TN_EXISTS: somebody alive listens there. TN_DENIED: the directory is not this user's, or
+// rights are missing. TN_INVALID: the endpoint is wrong; the text says how. TN_NO_SPACE: no
+// descriptors left.
+//
+// # Safety
+// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
+tn_status tn_listener_open(const char *endpoint, struct tn_listener **out);
+
+// tn_listener_accept takes the next connection, its handshake done, and stores the channel in
+// `*out`, which the caller frees with tn_channel_free.
+//
+// A client that stalls or talks nonsense holds up nobody else. Handshakes go on whenever this
+// is called. TN_AGAIN, TN_TIMED_OUT: nobody has connected. TN_CLOSED: the listener was closed.
+// TN_NO_SPACE: no descriptors left; the connection waits until there are.
+//
+// # Safety
+// `listener` is NULL or valid; `out` is NULL or writable.
+tn_status tn_listener_accept(const struct tn_listener *listener,
+                             int32_t timeout_ms,
+                             struct tn_channel **out);
+
+// tn_listener_endpoint writes the endpoint to connect to, NUL-terminated, to the `cap` bytes at
+// `buf`, and its length without the NUL to `*out_len`. TN_TOO_LARGE: `*out_len` says how many
+// bytes it needs, with the NUL.
+//
+// # Safety
+// `listener` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_len` is NULL or
+// writable.
+tn_status tn_listener_endpoint(const struct tn_listener *listener,
+                               char *buf,
+                               size_t cap,
+                               size_t *out_len);
+
+// tn_listener_fd stores a descriptor in `*out` that is readable while tn_listener_accept may
+// get on: wait for it, never read, write or close it. It is the same number until free.
+//
+// # Safety
+// `listener` is NULL or valid; `out` is NULL or writable.
+tn_status tn_listener_fd(const struct tn_listener *listener, int *out);
+
+// tn_listener_close stops listening, removes the name and wakes every thread that waits, with
+// TN_CLOSED. Channels that were accepted stay as they are. Closing twice, or NULL, is fine.
+//
+// # Safety
+// `listener` is NULL or valid.
+void tn_listener_close(const struct tn_listener *listener);
+
+// tn_listener_free closes the listener and destroys it: the last use of it. NULL is fine.
+//
+// # Safety
+// `listener` is NULL, or came from tn_listener_open and no thread uses it any more.
+void tn_listener_free(struct tn_listener *listener);
+
+// tn_channel_connect connects to a listener and stores the channel in `*out`, which the caller
+// frees with tn_channel_free.
+//
+// TN_NOT_FOUND: nobody listens there; with retry=1 it keeps trying until the timeout instead.
+// TN_AGAIN, TN_TIMED_OUT: not connected in time. TN_DENIED: rights, or the listener is another
+// user's. TN_PROTOCOL: it isn't treenail that listens there. TN_UNSUPPORTED: shm=required could
+// not be had. TN_INVALID: the endpoint is wrong. TN_NO_SPACE: no descriptors left.
+//
+// # Safety
+// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
+tn_status tn_channel_connect(const char *endpoint, int32_t timeout_ms, struct tn_channel **out);
+
+// tn_channel_connect_start begins to connect and stores the channel in `*out` at once; the
+// caller frees it with tn_channel_free.
+//
+// Its fd becomes readable on progress. Until the handshake is done calls return TN_AGAIN, or
+// wait where they are given time; if it fails they return its failure. Closing cancels it.
+// What is known at once fails at once: TN_NOT_FOUND, TN_DENIED, TN_INVALID, TN_NO_SPACE.
+//
+// # Safety
+// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
+tn_status tn_channel_connect_start(const char *endpoint, struct tn_channel **out);
+
+// tn_channel_create makes a channel for exactly two programs: it listens, takes the first that
+// connects, stops listening, and stores the channel in `*out`, which the caller frees with
+// tn_channel_free. Statuses are those of tn_listener_open and tn_listener_accept.
+//
+// # Safety
+// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
+tn_status tn_channel_create(const char *endpoint, int32_t timeout_ms, struct tn_channel **out);
+
+// tn_channel_create_start listens and stores the channel in `*out` at once; what follows is as
+// for tn_channel_connect_start. The caller frees it with tn_channel_free.
+//
+// # Safety
+// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
+tn_status tn_channel_create_start(const char *endpoint, struct tn_channel **out);
+
+// tn_channel_fd stores a descriptor in `*out` for poll, epoll, select and the event loops on
+// top of them. It is level-triggered: readable until a call returns TN_AGAIN, then again when
+// there is a message, the end, or room after a send or flush returned TN_AGAIN or TN_TIMED_OUT
+// or left a remainder.
+//
+// Never read, write or close it. It is made the first time, and the same number until free.
+// One message for each event is right, and so is receiving until TN_AGAIN; a program that only
+// sends answers it with tn_channel_flush(channel, 0). TN_NO_SPACE: no descriptors left.
+//
+// # Safety
+// `channel` is NULL or valid; `out` is NULL or writable.
+tn_status tn_channel_fd(const struct tn_channel *channel, int *out);
+
+// tn_channel_peer tells who is at the other end, as the kernel says. `out->struct_size` must be
+// set. TN_AGAIN: the channel is still connecting.
+//
+// # Safety
+// `channel` is NULL or valid; `out` is NULL, or writable for its struct_size bytes.
+tn_status tn_channel_peer(const struct tn_channel *channel, struct tn_peer *out);
+
+// tn_channel_stats tells what has gone through. `out->struct_size` must be set. TN_AGAIN: the
+// channel is still connecting.
+//
+// # Safety
+// `channel` is NULL or valid; `out` is NULL, or writable for its struct_size bytes.
+tn_status tn_channel_stats(const struct tn_channel *channel, struct tn_stats *out);
+
+// tn_channel_close ends a channel: every call on it is TN_CLOSED at once, in all threads, what
+// was not received is dropped, and the peer is told. It waits for nothing, not even a remainder:
+// flush first. Open views stay readable until they are released. Closing twice, or NULL, is
+// fine.
+//
+// # Safety
+// `channel` is NULL or valid.
+void tn_channel_close(const struct tn_channel *channel);
+
+// tn_channel_free closes a channel if need be and destroys it: the last use of it, of its views
+// and of its loans. NULL is fine.
+//
+// # Safety
+// `channel` is NULL, or came from this library and no thread uses it any more.
+void tn_channel_free(struct tn_channel *channel);
+
+// tn_channel_send sends one message. It is taken whole (TN_OK) or not at all; an empty one is a
+// message too. `data` stays the caller's, and may be reused at once.
+//
+// With time left it waits until all of the message is in the ring or the kernel. Where the time
+// runs out in the middle of a long one, the rest stays in the channel and goes out with later
+// calls; tn_channel_flush waits for it.
+// TN_AGAIN, TN_TIMED_OUT: no room. TN_TOO_LARGE: over the peer's max_message. TN_CLOSED,
+// TN_PEER_LOST: the end.
+//
+// # Safety
+// `channel` is NULL or valid; `data` is NULL or readable for `len` bytes.
+tn_status tn_channel_send(const struct tn_channel *channel,
+                          const void *data,
+                          size_t len,
+                          int32_t timeout_ms);
+
+// tn_channel_sendv sends one message that is put together from `count` parts, with a tag of the
+// user's choice. Statuses are those of tn_channel_send.
+//
+// # Safety
+// `channel` is NULL or valid; `parts` is NULL or readable for `count` slices, and each slice is
+// NULL or readable for its length.
+tn_status tn_channel_sendv(const struct tn_channel *channel,
+                           uint32_t tag,
+                           const struct tn_slice *parts,
+                           size_t count,
+                           int32_t timeout_ms);
+
+// tn_channel_send_many sends `count` messages with one wake-up, and stores in `*out_sent` how
+// many were taken; it is always written.
+//
+// With time left it waits until all are taken. Some taken is TN_OK; TN_AGAIN, TN_TIMED_OUT and
+// the other failures of tn_channel_send come only if none was.
+//
+// # Safety
+// `channel` is NULL or valid; `messages` is NULL or readable for `count` slices, and each slice
+// is NULL or readable for its length; `out_sent` is NULL or writable.
+tn_status tn_channel_send_many(const struct tn_channel *channel,
+                               const struct tn_slice *messages,
+                               size_t count,
+                               int32_t timeout_ms,
+                               size_t *out_sent);
+
+// tn_channel_loan lends room to write a message of up to `len` bytes in place: nothing is
+// copied on shm, where it fits half a ring; elsewhere it is a buffer. It ends with
+// tn_channel_commit or tn_channel_discard, and holds back what is sent after it until then.
+// Statuses are those of tn_channel_send.
+//
+// # Safety
+// `channel` is NULL or valid; `out` is NULL or writable.
+tn_status tn_channel_loan(const struct tn_channel *channel,
+                          size_t len,
+                          int32_t timeout_ms,
+                          struct tn_loan *out);
+
+// tn_channel_commit sends the first `len` bytes of a loan as a message with a tag; the loan is
+// over then. TN_INVALID: it was committed or discarded before, or `len` is over its length; then
+// it stays as it is. TN_AGAIN: a remainder of an earlier message is in its way; flush and commit
+// again. TN_CLOSED, TN_PEER_LOST: the end; the loan is over.
+//
+// # Safety
+// `channel` and `loan` are NULL or valid.
+tn_status tn_channel_commit(const struct tn_channel *channel,
+                            const struct tn_loan *loan,
+                            uint32_t tag,
+                            size_t len);
+
+// tn_channel_discard gives a loan back unsent. TN_INVALID: it was committed or discarded before.
+//
+// # Safety
+// `channel` and `loan` are NULL or valid.
+tn_status tn_channel_discard(const struct tn_channel *channel, const struct tn_loan *loan);
+
+// tn_channel_flush waits until all that was taken is out of this process: a remainder of a long
+// message, and what an open loan holds back. TN_AGAIN, TN_TIMED_OUT: not yet. TN_CLOSED,
+// TN_PEER_LOST: the end.
+//
+// # Safety
+// `channel` is NULL or valid.
+tn_status tn_channel_flush(const struct tn_channel *channel, int32_t timeout_ms);
+
+// tn_channel_recv receives one message: copies its payload to the `cap` bytes at `buf`, and its
+// length to `*out_len`. A request that is received so can't be answered.
+//
+// TN_TOO_LARGE: `*out_len` says how much is needed, and the message stays. TN_AGAIN,
+// TN_TIMED_OUT: no message. TN_CLOSED, TN_PEER_LOST: the end, and all that had arrived was
+// handed out. TN_NO_SPACE: open views hold most of the ring; release some.
+//
+// # Safety
+// `channel` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_len` is NULL or
+// writable.
+tn_status tn_channel_recv(const struct tn_channel *channel,
+                          void *buf,
+                          size_t cap,
+                          int32_t timeout_ms,
+                          size_t *out_len);
+
+// tn_channel_recv_message receives one message like tn_channel_recv, with its tag, id and flags;
+// `out->data` is `buf`, and there is nothing to release. With TN_TOO_LARGE `out->len` says how
+// much is needed, and the rest of `*out` is zero.
+//
+// # Safety
+// `channel` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out` is NULL or
+// writable.
+tn_status tn_channel_recv_message(const struct tn_channel *channel,
+                                  void *buf,
+                                  size_t cap,
+                                  int32_t timeout_ms,
+                                  struct tn_message *out);
+
+// tn_channel_recv_view receives one message in place, without a copy where the transport can.
+// The bytes are valid until tn_channel_release, and hold room in the ring until then. Several
+// views may be open at a time. Statuses are those of tn_channel_recv, without TN_TOO_LARGE.
+//
+// # Safety
+// `channel` is NULL or valid; `out` is NULL or writable.
+tn_status tn_channel_recv_view(const struct tn_channel *channel,
+                               int32_t timeout_ms,
+                               struct tn_message *out);
+
+// tn_channel_release gives a view, or the reply to a request, back. Views may be released in
+// any order, from any thread, and after tn_channel_close too. TN_INVALID: it was released
+// before.
+//
+// # Safety
+// `channel` and `view` are NULL or valid.
+tn_status tn_channel_release(const struct tn_channel *channel, const struct tn_message *view);
+
+// tn_channel_recv_many receives as many messages as are there and fit, at most `max`: their
+// bytes go to the `cap` bytes at `buf`, each message 16-byte aligned, where each is goes to
+// `out_messages`, and how many there are to `*out_count`. It waits for the first only.
+//
+// Tags, ids and flags are left out. TN_TOO_LARGE: not even the first fits; `out_messages[0].len`
+// says how much it needs (15 more where `buf` isn't 16-byte aligned). Other statuses are those
+// of tn_channel_recv.
+//
+// # Safety
+// `channel` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_messages` is NULL
+// or writable for `max` slices; `out_count` is NULL or writable.
+tn_status tn_channel_recv_many(const struct tn_channel *channel,
+                               void *buf,
+                               size_t cap,
+                               struct tn_slice *out_messages,
+                               size_t max,
+                               int32_t timeout_ms,
+                               size_t *out_count);
+
+// tn_channel_request sends a request and waits for the reply to it, which is stored in
+// `*out_reply` and given back with tn_channel_release like a view.
+//
+// Any number of threads may ask at once. Other messages that come meanwhile wait in the inbox
+// for a receiving call. TN_TIMED_OUT, and TN_AGAIN where the timeout was 0: the request may have
+// gone out, but no answer came; a late one is dropped. TN_NO_SPACE: the
+// inbox is full (inbox=). Other statuses are those of tn_channel_send and tn_channel_recv.
+//
+// # Safety
+// `channel` is NULL or valid; `data` is NULL or readable for `len` bytes; `out_reply` is NULL or
+// writable.
+tn_status tn_channel_request(const struct tn_channel *channel,
+                             uint32_t tag,
+                             const void *data,
+                             size_t len,
+                             int32_t timeout_ms,
+                             struct tn_message *out_reply);
+
+// tn_channel_request_start sends a request and stores its id in `*out_id`; the reply is received
+// like a message, with TN_MESSAGE_REPLY and that id. Statuses are those of tn_channel_send.
+//
+// # Safety
+// `channel` is NULL or valid; `data` is NULL or readable for `len` bytes; `out_id` is NULL or
+// writable.
+tn_status tn_channel_request_start(const struct tn_channel *channel,
+                                   uint32_t tag,
+                                   const void *data,
+                                   size_t len,
+                                   int32_t timeout_ms,
+                                   uint32_t *out_id);
+
+// tn_channel_reply answers a message whose flags say TN_MESSAGE_REQUEST. Of `request` only the
+// flags, id and tag are read, so it may have been released, and any thread may answer. Statuses
+// are those of tn_channel_send; TN_INVALID: `request` is none.
+//
+// # Safety
+// `channel` and `request` are NULL or valid; `data` is NULL or readable for `len` bytes.
+tn_status tn_channel_reply(const struct tn_channel *channel,
+                           const struct tn_message *request,
+                           const void *data,
+                           size_t len,
+                           int32_t timeout_ms);
+
+// tn_poller_new makes a poller that waits for nothing yet and stores it in `*out`, which the
+// caller frees with tn_poller_free. TN_NO_SPACE: no descriptors left.
+//
+// # Safety
+// `out` is NULL or writable.
+tn_status tn_poller_new(struct tn_poller **out);
+
+// tn_poller_add_channel waits for a channel too: `key` comes whenever its fd would be readable.
+// The channel stays the caller's; when it is freed it leaves the poller by itself.
+//
+// TN_EXISTS: the key, or the channel, is in this poller already.
+//
+// # Safety
+// `poller` and `channel` are NULL or valid.
+tn_status tn_poller_add_channel(const struct tn_poller *poller,
+                                const struct tn_channel *channel,
+                                uint64_t key);
+
+// tn_poller_add_listener waits for a listener too: `key` comes whenever tn_listener_accept may
+// get on. The listener stays the caller's. TN_EXISTS as for tn_poller_add_channel.
+//
+// # Safety
+// `poller` and `listener` are NULL or valid.
+tn_status tn_poller_add_listener(const struct tn_poller *poller,
+                                 const struct tn_listener *listener,
+                                 uint64_t key);
+
+// tn_poller_add_fd waits for any descriptor to become readable too. It stays the caller's;
+// remove its key before it is closed. TN_INVALID: it is not open, or of a kind that can't be
+// polled, such as a file. TN_EXISTS as for tn_poller_add_channel.
+//
+// # Safety
+// `poller` is NULL or valid.
+tn_status tn_poller_add_fd(const struct tn_poller *poller, int fd, uint64_t key);
+
+// tn_poller_remove waits no longer for what was added with `key`. TN_NOT_FOUND: nothing was.
+//
+// # Safety
+// `poller` is NULL or valid.
+tn_status tn_poller_remove(const struct tn_poller *poller, uint64_t key);
+
+// tn_poller_wait waits until something is ready, and stores up to `max` keys at `out_keys` and
+// their number in `*out_count`.
+//
+// TN_OK with no keys: tn_poller_wake was called. TN_AGAIN, TN_TIMED_OUT: nothing is ready.
+//
+// # Safety
+// `poller` is NULL or valid; `out_keys` is NULL or writable for `max` keys; `out_count` is NULL
+// or writable.
+tn_status tn_poller_wait(const struct tn_poller *poller,
+                         int32_t timeout_ms,
+                         uint64_t *out_keys,
+                         size_t max,
+                         size_t *out_count);
+
+// tn_poller_wake makes the current tn_poller_wait return, or the next one if there is none. It
+// may be called from any thread, and from a signal handler.
+//
+// # Safety
+// `poller` is NULL or valid.
+tn_status tn_poller_wake(const struct tn_poller *poller);
+
+// tn_poller_fd stores a descriptor in `*out` that is readable while tn_poller_wait would return
+// at once: wait for it, never read, write or close it. It is the same number until free.
+//
+// # Safety
+// `poller` is NULL or valid; `out` is NULL or writable.
+tn_status tn_poller_fd(const struct tn_poller *poller, int *out);
+
+// tn_poller_free destroys a poller. What was in it stays as it is. NULL is fine.
+//
+// # Safety
+// `poller` is NULL, or came from tn_poller_new and no thread uses it any more.
+void tn_poller_free(struct tn_poller *poller);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* TREENAIL_H */

@@ -1,0 +1,349 @@
+//! The room that most users know: a two-way channel of messages.
+
+mod connecting;
+pub(crate) mod core;
+mod facts;
+mod inbox;
+mod lent;
+mod loan;
+mod recv;
+mod request;
+mod send;
+mod settle;
+pub(crate) mod spin;
+
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result};
+use crate::os::buffer::uninit;
+use crate::transport::accept::ChannelSlot;
+use crate::transport::handshake::Joined;
+use crate::transport::{Link, SendEnd};
+pub use facts::{Info, Peer, Stats, TransportKind};
+pub use lent::{Loan, View};
+
+use connecting::Connecting;
+use core::Core;
+use std::fmt;
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::ops::Range;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// A two-way channel of messages to one peer.
+///
+/// It may be used from every thread at any time; none of them owns anything. What a
+/// send took arrives whole, in order, or not at all.
+///
+/// ```
+/// use treenail::{Channel, FOREVER, Listener};
+///
+/// let listener = Listener::open("shm:doc-channel")?;
+/// let client = std::thread::spawn(|| -> treenail::Result<Vec<u8>> {
+///     let channel = Channel::connect("shm:doc-channel", FOREVER)?;
+///     channel.send(b"hello", FOREVER)?;
+///     channel.recv_vec(FOREVER)
+/// });
+/// let channel = listener.accept(FOREVER)?;
+/// assert_eq!(channel.recv_vec(FOREVER)?, b"hello");
+/// channel.send(b"and goodbye", FOREVER)?;
+/// assert_eq!(client.join().unwrap()?, b"and goodbye");
+/// # Ok::<(), treenail::Error>(())
+/// ```
+pub struct Channel {
+    pub(crate) core: Arc<Core>,
+}
+
+impl Channel {
+    /// Connects to a listener: `connect("shm:NAME", timeout)`. With `retry=1` it keeps trying
+    /// until the timeout while nobody listens.
+    pub fn connect(endpoint: &str, timeout: Option<Duration>) -> Result<Channel> {
+        let channel = Channel::connect_start(endpoint)?;
+        channel.opened("connect", timeout)
+    }
+
+    /// Begins to connect. Until the handshake is done calls give [`Status::Again`], or wait
+    /// where they are given time.
+    ///
+    /// [`Status::Again`]: crate::Status::Again
+    pub fn connect_start(endpoint: &str) -> Result<Channel> {
+        let endpoint = Arc::new(Endpoint::parse(endpoint)?);
+        let connecting = Connecting::dialling(&endpoint);
+        let core = Arc::new(Core::connecting(endpoint, connecting));
+        core.step_open()?;
+        Ok(Channel { core })
+    }
+
+    /// For exactly two programs: listens, takes the first that connects, and stops listening.
+    pub fn create(endpoint: &str, timeout: Option<Duration>) -> Result<Channel> {
+        let channel = Channel::create_start(endpoint)?;
+        channel.opened("create", timeout)
+    }
+
+    /// The same without waiting for the other one, as with [`Channel::connect_start`].
+    pub fn create_start(endpoint: &str) -> Result<Channel> {
+        let endpoint = Arc::new(Endpoint::parse(endpoint)?);
+        let connecting = Connecting::listening(&endpoint);
+        let connecting = connecting.map_err(|error| error.during("create", &endpoint.text))?;
+        Ok(Channel { core: Arc::new(Core::connecting(endpoint, connecting)) })
+    }
+
+    pub(crate) fn joined(
+        endpoint: &Arc<Endpoint>,
+        joined: Joined,
+        slot: Option<ChannelSlot>,
+    ) -> Channel {
+        Channel { core: Arc::new(Core::joined(Arc::clone(endpoint), joined, slot)) }
+    }
+
+    fn opened(self, verb: &'static str, timeout: Option<Duration>) -> Result<Channel> {
+        match self.core.open(timeout) {
+            Ok(_) => Ok(self),
+            Err(error) => Err(error.during(verb, &self.core.endpoint.text)),
+        }
+    }
+
+    #[inline]
+    fn explain<T>(&self, verb: &'static str, result: Result<T>) -> Result<T> {
+        result.map_err(|error| error.during(verb, &self.core.endpoint.text))
+    }
+
+    /// Sends one message; an empty one is a message too.
+    #[inline]
+    pub fn send(&self, data: &[u8], timeout: Option<Duration>) -> Result<()> {
+        self.explain("send", self.core.send(0, 0, 0, &[data], timeout))
+    }
+
+    /// Sends one message out of parts, with a tag.
+    pub fn sendv(&self, tag: u32, parts: &[IoSlice<'_>], timeout: Option<Duration>) -> Result<()> {
+        let parts: Vec<&[u8]> = parts.iter().map(|part| &**part).collect();
+        self.send_parts(tag, &parts, timeout)
+    }
+
+    pub(crate) fn send_parts(
+        &self,
+        tag: u32,
+        parts: &[&[u8]],
+        timeout: Option<Duration>,
+    ) -> Result<()> {
+        let sent = match tag {
+            0 => Ok(()),
+            _ => self.core.refuse_raw(),
+        };
+        let sent = sent.and_then(|()| self.core.send(tag, 0, 0, parts, timeout));
+        self.explain("sendv", sent)
+    }
+
+    /// Sends many messages with one wake-up: how many were taken.
+    pub fn send_many(&self, messages: &[IoSlice<'_>], timeout: Option<Duration>) -> Result<usize> {
+        let messages: Vec<&[u8]> = messages.iter().map(|message| &**message).collect();
+        self.send_slices(&messages, timeout)
+    }
+
+    pub(crate) fn send_slices(
+        &self,
+        messages: &[&[u8]],
+        timeout: Option<Duration>,
+    ) -> Result<usize> {
+        self.explain("send_many", self.core.send_many(messages, timeout))
+    }
+
+    /// Receives one message into `buf`: its size. One that is larger than `buf` stays, and
+    /// [`Error::needed`] says how much it needs.
+    #[inline]
+    pub fn recv(&self, buf: &mut [u8], timeout: Option<Duration>) -> Result<usize> {
+        let head = self.core.recv(uninit(buf), timeout);
+        self.explain("recv", head).map(|head| head.len)
+    }
+
+    /// Receives one message of any size.
+    pub fn recv_vec(&self, timeout: Option<Duration>) -> Result<Vec<u8>> {
+        self.explain("recv", self.core.recv_buffer(timeout))
+    }
+
+    /// Receives one message into `buf`, with its tag, id and flags.
+    pub fn recv_message(&self, buf: &mut [u8], timeout: Option<Duration>) -> Result<Info> {
+        let head = self.core.recv(uninit(buf), timeout);
+        self.explain("recv_message", head).map(Info::from)
+    }
+
+    /// Receives one message in place, without a copy where the transport can. Several views may
+    /// be open at a time; each holds room in the ring until it is dropped.
+    pub fn recv_view(&self, timeout: Option<Duration>) -> Result<View<'_>> {
+        let parts = self.explain("recv_view", self.core.recv_view(timeout))?;
+        Ok(View::new(self, parts))
+    }
+
+    /// Receives as many messages as are there and fit, at most `max`: their places in `buf` are
+    /// left in `out`, and each begins 16-byte aligned. It waits for the first only.
+    pub fn recv_many(
+        &self,
+        buf: &mut [u8],
+        out: &mut Vec<Range<usize>>,
+        max: usize,
+        timeout: Option<Duration>,
+    ) -> Result<usize> {
+        out.clear();
+        let each = |range| out.push(range);
+        self.explain("recv_many", self.core.recv_many(uninit(buf), max, timeout, each))
+    }
+
+    /// Lends room to write a message of up to `len` bytes in place. What is sent after it is
+    /// held back until it is committed or dropped.
+    pub fn loan(&self, len: usize, timeout: Option<Duration>) -> Result<Loan<'_>> {
+        let parts = self.explain("loan", self.core.loan(len, timeout))?;
+        Ok(Loan::new(self, parts))
+    }
+
+    /// Sends a request and waits for the reply to it. Other messages that come meanwhile wait in
+    /// the inbox for a receiving call.
+    pub fn request(&self, tag: u32, data: &[u8], timeout: Option<Duration>) -> Result<View<'_>> {
+        let parts = self.explain("request", self.core.request(tag, data, timeout))?;
+        Ok(View::new(self, parts))
+    }
+
+    /// Sends a request whose reply is received like a message: its id.
+    pub fn request_start(&self, tag: u32, data: &[u8], timeout: Option<Duration>) -> Result<u32> {
+        self.explain("request_start", self.core.request_start(tag, data, timeout))
+    }
+
+    /// Answers a request.
+    pub fn reply(&self, request: &Info, data: &[u8], timeout: Option<Duration>) -> Result<()> {
+        if !request.is_request() || request.id == 0 {
+            let error = Error::invalid("the message to reply to is not a request");
+            return self.explain("reply", Err(error));
+        }
+        self.explain("reply", self.core.reply(request.tag, request.id, data, timeout))
+    }
+
+    /// Waits until all that was taken is out of this process.
+    pub fn flush(&self, timeout: Option<Duration>) -> Result<()> {
+        self.explain("flush", self.core.flush(timeout))
+    }
+
+    /// Who is at the other end.
+    pub fn peer(&self) -> Result<Peer> {
+        let open = self.explain("peer", self.core.open(Some(Duration::ZERO)))?.0;
+        let who = open.link.peer().credentials;
+        let transport = match &open.link {
+            Link::Ring(_) => TransportKind::Shm,
+            Link::Stream(_) => TransportKind::Local,
+        };
+        let address = self.core.endpoint.text.split('?').next().unwrap_or_default().to_owned();
+        Ok(Peer { transport, pid: who.pid.into(), uid: who.uid, gid: who.gid, address })
+    }
+
+    /// What has gone through.
+    pub fn stats(&self) -> Result<Stats> {
+        let open = self.explain("stats", self.core.open(Some(Duration::ZERO)))?.0;
+        let (messages_received, bytes_received, late_replies) =
+            self.core.with_recv(open, |recv| (recv.messages, recv.bytes, recv.late_replies));
+        let (messages_sent, bytes_sent, pending, fill) = self.core.with_send(open, |send| {
+            let fill = match &mut send.end {
+                SendEnd::Ring(end) => end.writer.fill_level(),
+                SendEnd::Stream(_) => (0, 0),
+            };
+            (send.messages, send.bytes, send.pending() as u64, fill)
+        });
+        let wakeups_sent = match &open.link {
+            Link::Ring(link) => link.wakeups_sent.load(Ordering::Relaxed),
+            Link::Stream(_) => 0,
+        };
+        Ok(Stats {
+            messages_sent,
+            messages_received,
+            bytes_sent,
+            bytes_received,
+            send_waits: open.send_waits.load(Ordering::Relaxed),
+            recv_waits: open.recv_waits.load(Ordering::Relaxed),
+            wakeups_sent,
+            pending_bytes: pending,
+            ring_bytes: open.ring_size,
+            ring_used: fill.0,
+            ring_used_max: fill.1,
+            late_replies,
+        })
+    }
+
+    /// A descriptor that is readable until a call returns [`Status::Again`], and then again when
+    /// there is a message, the end, or room after a send found none. Never read or write it. It
+    /// is made the first time.
+    ///
+    /// [`Status::Again`]: crate::Status::Again
+    pub fn fd(&self) -> Result<BorrowedFd<'_>> {
+        self.explain("fd", self.core.own_fd())
+    }
+
+    /// Ends the channel: every call is [`Status::Closed`] from here on, in all threads, and the
+    /// peer is told. It does not wait; flush first if a send left a remainder.
+    ///
+    /// [`Status::Closed`]: crate::Status::Closed
+    pub fn close(&self) {
+        self.core.close();
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Channel({})", self.core.endpoint.text)
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        self.core.close();
+        self.core.leave_pollers();
+    }
+}
+
+impl AsFd for Channel {
+    /// As [`Channel::fd`]; panics where no descriptor is left for it.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd().expect("a descriptor for the channel")
+    }
+}
+
+impl AsRawFd for Channel {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+impl Channel {
+    pub(crate) fn recv_head(
+        &self,
+        verb: &'static str,
+        buf: &mut [MaybeUninit<u8>],
+        timeout: Option<Duration>,
+    ) -> Result<Info> {
+        self.explain(verb, self.core.recv(buf, timeout)).map(Info::from)
+    }
+
+    pub(crate) fn recv_batch(
+        &self,
+        buf: &mut [MaybeUninit<u8>],
+        max: usize,
+        timeout: Option<Duration>,
+        each: impl FnMut(Range<usize>),
+    ) -> Result<usize> {
+        self.explain("recv_many", self.core.recv_many(buf, max, timeout, each))
+    }
+
+    pub(crate) fn commit(&self, number: u64, tag: u32, lent: usize, len: usize) -> Result<()> {
+        if len > lent {
+            let error = Error::invalid(format!("{len} bytes of a loan of {lent}"));
+            return self.explain("commit", Err(error));
+        }
+        self.explain("commit", self.core.commit(number, tag, len))
+    }
+
+    pub(crate) fn discard(&self, number: u64) -> Result<()> {
+        self.explain("discard", self.core.discard(number))
+    }
+
+    pub(crate) fn release(&self, number: u64) -> Result<()> {
+        self.explain("release", self.core.release(number))
+    }
+}

@@ -1,0 +1,172 @@
+//! A channel on its way to being open: dialling, or listening for the one that connects, and
+//! then the handshake.
+
+use super::core::Core;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result, Status};
+use crate::os::event::{READABLE, clear, set_timer, timerfd};
+use crate::os::fork::Fd;
+use crate::os::kick::Kick;
+use crate::os::poll::{Wanted, poll};
+use crate::sync::lock;
+use crate::transport::accept::{Acceptor, ChannelSlot};
+use crate::transport::handshake::{Handshake, Joined};
+use crate::transport::local::{Dialled, dial};
+use crate::transport::readiness::{Readiness, Watched};
+use crate::transport::wait::Source;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How soon dialling is tried again at first, and at most.
+const RETRY_MIN: Duration = Duration::from_millis(1);
+const RETRY_MAX: Duration = Duration::from_millis(20);
+
+enum Stage {
+    /// Dials again at that time.
+    Dialling(Instant),
+    /// Listens for the one that connects.
+    Listening(Box<Acceptor>),
+    Shaking(Box<Handshake>),
+}
+
+/// A channel that isn't open yet.
+pub struct Connecting {
+    endpoint: Arc<Endpoint>,
+    stage: Stage,
+    retry: Duration,
+    /// Goes off when something is due. Made once somebody watches the fd.
+    timer: Option<Fd>,
+}
+
+impl Connecting {
+    /// Will dial.
+    pub fn dialling(endpoint: &Arc<Endpoint>) -> Connecting {
+        let stage = Stage::Dialling(Instant::now());
+        Connecting { endpoint: Arc::clone(endpoint), stage, retry: RETRY_MIN, timer: None }
+    }
+
+    /// Listens for one connection.
+    pub fn listening(endpoint: &Arc<Endpoint>) -> Result<Connecting> {
+        let stage = Stage::Listening(Box::new(Acceptor::open(endpoint)?));
+        Ok(Connecting { endpoint: Arc::clone(endpoint), stage, retry: RETRY_MIN, timer: None })
+    }
+
+    /// Goes on as far as it can without waiting.
+    pub fn step(&mut self, fd: &Readiness) -> Result<Option<(Joined, Option<ChannelSlot>)>> {
+        loop {
+            match &mut self.stage {
+                Stage::Listening(acceptor) => {
+                    let done = acceptor.step()?;
+                    return Ok(done.map(|(joined, _)| (joined, None)));
+                }
+                Stage::Shaking(handshake) => {
+                    let joined = handshake.step()?;
+                    self.set_timer();
+                    return Ok(joined.map(|joined| (joined, None)));
+                }
+                Stage::Dialling(next) if Instant::now() < *next => {
+                    self.set_timer();
+                    return Ok(None);
+                }
+                Stage::Dialling(_) => {
+                    if let Some(socket) = self.dial()? {
+                        let handshake = Handshake::begin(&self.endpoint, socket, false)?;
+                        fd.watch((handshake.socket().as_fd(), READABLE));
+                        self.stage = Stage::Shaking(Box::new(handshake));
+                    }
+                }
+            }
+        }
+    }
+
+    fn dial(&mut self) -> Result<Option<Fd>> {
+        match dial(&self.endpoint) {
+            Ok(Dialled::Connected(socket)) => return Ok(Some(socket)),
+            Ok(Dialled::Full) => {}
+            Err(error) if self.endpoint.retry && error.status() == Status::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        self.stage = Stage::Dialling(Instant::now() + self.retry);
+        self.retry = (self.retry * 2).min(RETRY_MAX);
+        Ok(None)
+    }
+
+    /// When `step` should be called again, whatever the descriptors say.
+    fn due(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Dialling(next) => Some(*next),
+            Stage::Shaking(handshake) => Some(handshake.deadline),
+            Stage::Listening(_) => None, // the acceptor has a timer of its own
+        }
+    }
+
+    fn set_timer(&mut self) {
+        if let Some(timer) = &self.timer {
+            clear(timer.as_fd());
+            let left = |due: Instant| due.saturating_duration_since(Instant::now());
+            set_timer(timer.as_fd(), self.due().map(left));
+        }
+    }
+
+    /// What the fd shows meanwhile; with a timer for what descriptors don't tell.
+    pub fn watched(&mut self) -> Vec<Watched<'_>> {
+        if self.timer.is_none() && self.due().is_some() {
+            // Without a descriptor for it, waiting calls still see the time pass.
+            self.timer = timerfd().ok();
+            self.set_timer();
+        }
+        let timer = self.timer.as_ref().map(AsFd::as_fd);
+        let own = match &self.stage {
+            Stage::Dialling(_) => None,
+            Stage::Listening(acceptor) => Some(acceptor.epoll().fd().as_fd()),
+            Stage::Shaking(handshake) => Some(handshake.socket().as_fd()),
+        };
+        timer.into_iter().chain(own).map(|fd| (fd, READABLE)).collect()
+    }
+}
+
+/// What a call waits for while a channel is connecting.
+pub struct ConnectSource<'a>(pub &'a Core);
+
+impl Source for ConnectSource<'_> {
+    fn arm(&self, _: u32) {}
+
+    fn drain(&self) -> bool {
+        false
+    }
+
+    fn poll(&self, _: u32, kick: Option<&Kick>, time: Option<Duration>) -> Result<()> {
+        let mut connecting = lock(&self.0.connecting);
+        let Some(stage) = connecting.as_mut() else {
+            return Ok(());
+        };
+        let left = stage.due().map(|due| due.saturating_duration_since(Instant::now()));
+        let time = match (time, left) {
+            (Some(time), Some(left)) => Some(time.min(left)),
+            (time, left) => time.or(left),
+        };
+        // The lock is not held while this sleeps, so what it sleeps on is shared.
+        let (socket, epoll);
+        let own = match &stage.stage {
+            Stage::Dialling(_) => Wanted::nothing(),
+            Stage::Listening(acceptor) => {
+                epoll = Arc::clone(acceptor.epoll());
+                Wanted::readable(epoll.fd().as_fd())
+            }
+            Stage::Shaking(handshake) => {
+                socket = Arc::clone(handshake.socket());
+                Wanted::readable(socket.as_fd())
+            }
+        };
+        drop(connecting);
+        let kick_fd = kick.map(|kick| Wanted::readable(kick.as_fd()));
+        let mut wanted = [own, kick_fd.unwrap_or(Wanted::nothing())];
+        poll(&mut wanted, time)
+            .map_err(|error| Error::system("waiting for the connection", &error))?;
+        if let Some(kick) = kick.filter(|_| wanted[1].is_readable()) {
+            kick.clear();
+        }
+        Ok(())
+    }
+}

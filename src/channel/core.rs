@@ -1,0 +1,394 @@
+//! What every verb of a channel goes through: is it open, try, and if need be spin, sleep, or
+//! settle for TN_AGAIN.
+
+use super::connecting::{ConnectSource, Connecting};
+use super::recv::RecvState;
+use super::request::Requests;
+use super::send::SendState;
+use super::spin::{Spinner, spin_on_handshake};
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result, Status};
+use crate::os::clock::Deadline;
+use crate::os::fork::generation;
+use crate::os::turn::Turn;
+use crate::sync::lock;
+use crate::transport::accept::ChannelSlot;
+use crate::transport::handshake::Joined;
+use crate::transport::readiness::{Readiness, Watched};
+use crate::transport::wait::{READ, Step, WRITE, Waiting};
+use crate::transport::{Link, choked};
+use crate::wire::{Header, Kind, refusal};
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+/// How long a call waits for other threads to release views that keep the peer from sending.
+const CHOKED_MAX: Duration = Duration::from_millis(100);
+
+/// A channel, whatever its state.
+pub struct Core {
+    /// Tells this channel's views and loans from another's; never 0.
+    pub mark: u16,
+    pub endpoint: Arc<Endpoint>,
+    generation: u32,
+    /// Whether every call is refused: closed by this program, or failed.
+    ended: AtomicBool,
+    open: OnceLock<Open>,
+    /// Why it never opened, or broke.
+    failure: OnceLock<Error>,
+    pub connecting: Mutex<Option<Connecting>>,
+    pub waiting: Waiting,
+    pub readiness: Readiness,
+}
+
+/// A channel whose handshake is done.
+pub struct Open {
+    pub link: Link,
+    pub send: Turn<SendState>,
+    pub recv: Turn<RecvState>,
+    pub requests: Requests,
+    pub peer_message_size_max: usize,
+    pub ring_size: u64,
+    /// Whether part of a message that was taken is still in this process.
+    pub has_remainder: AtomicBool,
+    pub spinner: Spinner,
+    pub send_waits: AtomicU64,
+    pub recv_waits: AtomicU64,
+    _slot: Option<ChannelSlot>,
+}
+
+impl Core {
+    /// A channel that is still to be connected.
+    pub fn connecting(endpoint: Arc<Endpoint>, connecting: Connecting) -> Core {
+        Core::new(endpoint, Some(connecting))
+    }
+
+    fn new(endpoint: Arc<Endpoint>, connecting: Option<Connecting>) -> Core {
+        static MARKS: AtomicU32 = AtomicU32::new(0);
+        Core {
+            mark: (MARKS.fetch_add(1, Ordering::Relaxed) % 0xffff) as u16 + 1,
+            endpoint,
+            generation: generation(),
+            ended: AtomicBool::new(false),
+            open: OnceLock::new(),
+            failure: OnceLock::new(),
+            connecting: Mutex::new(connecting),
+            waiting: Waiting::new(),
+            readiness: Readiness::new(),
+        }
+    }
+
+    /// A channel whose handshake is done.
+    pub fn joined(endpoint: Arc<Endpoint>, joined: Joined, slot: Option<ChannelSlot>) -> Core {
+        let core = Core::new(endpoint, None);
+        core.set_open(joined, slot);
+        core
+    }
+
+    /// The handshake is done.
+    pub fn set_open(&self, joined: Joined, slot: Option<ChannelSlot>) {
+        let Joined { link, send, recv, peer_message_size_max, ring_size } = joined;
+        let open = Open {
+            link,
+            send: Turn::new(SendState::new(send)),
+            recv: Turn::new(RecvState::new(recv, &self.endpoint)),
+            requests: Requests::new(),
+            peer_message_size_max,
+            ring_size,
+            has_remainder: AtomicBool::new(false),
+            spinner: Spinner::new(),
+            send_waits: AtomicU64::new(0),
+            recv_waits: AtomicU64::new(0),
+            _slot: slot,
+        };
+        // Only the holder of `connecting` comes here, and only once.
+        let _ = self.open.set(open);
+        if let Some(open) = self.open.get() {
+            open.link.watched().into_iter().for_each(|watched| self.readiness.watch(watched));
+        }
+        self.readiness.mark();
+    }
+
+    /// Nothing more can be done with the channel, for good: its handshake has failed, or its peer
+    /// does not keep to the format.
+    fn fail(&self, error: &Error) {
+        let _ = self.failure.set(error.clone());
+        if self.ended.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(open) = self.open.get() {
+            self.with_send(open, |send| match send.is_between_messages() {
+                true => open.link.close(Some(&refusal(error))),
+                false => open.link.close(None),
+            });
+        }
+        self.readiness.mark();
+        self.waiting.notify();
+    }
+
+    /// Refuses a handle that is closed, or that a fork left to the parent.
+    #[inline]
+    pub fn alive(&self) -> Result<()> {
+        if self.generation != generation() {
+            return Err(forked());
+        }
+        match self.ended.load(Ordering::Acquire) {
+            true => Err(self.end()),
+            false => Ok(()),
+        }
+    }
+
+    /// Why every call is refused.
+    #[cold]
+    fn end(&self) -> Error {
+        self.failure.get().cloned().unwrap_or_else(closed_by_us)
+    }
+
+    /// Refuses a handle that a fork left to the parent; a closed one is fine.
+    pub fn alive_here(&self) -> Result<()> {
+        if self.generation == generation() { Ok(()) } else { Err(forked()) }
+    }
+
+    /// The open channel, if it is that by now.
+    pub fn get_open(&self) -> Option<&Open> {
+        self.open.get()
+    }
+
+    /// The open channel, and what is left of `timeout` after waiting for it.
+    #[inline]
+    pub fn open(&self, timeout: Option<Duration>) -> Result<(&Open, Option<Duration>)> {
+        self.alive()?;
+        match self.open.get() {
+            Some(open) => Ok((open, timeout)),
+            None => self.wait_open(timeout),
+        }
+    }
+
+    #[cold]
+    fn wait_open(&self, timeout: Option<Duration>) -> Result<(&Open, Option<Duration>)> {
+        let deadline = Deadline::after(timeout);
+        let mut attempt = || self.step_open();
+        let stepped = match attempt()? {
+            Step::Done(()) => Some(()),
+            _ if matches!(deadline, Deadline::Now) => {
+                self.readiness.unmark();
+                match attempt()? {
+                    Step::Done(()) => Some(()),
+                    _ => return Err(again()),
+                }
+            }
+            _ => match spin_on_handshake(self.endpoint.spin, &mut attempt)? {
+                Some(()) => Some(()),
+                None => {
+                    let source = ConnectSource(self);
+                    self.waiting.wait(&source, &|| READ, deadline, &|| (), &mut attempt)?
+                }
+            },
+        };
+        match (stepped, self.open.get()) {
+            (Some(()), Some(open)) => Ok((open, deadline.timeout_left())),
+            _ => Err(timed_out("the connection was not made in time")),
+        }
+    }
+
+    /// Goes on with connecting, as far as that goes without waiting.
+    pub fn step_open(&self) -> Result<Step<()>> {
+        self.alive()?;
+        let mut connecting = lock(&self.connecting);
+        if self.open.get().is_some() {
+            return Ok(Step::Done(()));
+        }
+        let Some(stage) = connecting.as_mut() else {
+            return Err(closed_by_us());
+        };
+        match stage.step(&self.readiness) {
+            Ok(None) => Ok(Step::Blocked),
+            Ok(Some((joined, slot))) => {
+                self.set_open(joined, slot);
+                *connecting = None;
+                drop(connecting);
+                self.waiting.notify();
+                Ok(Step::Done(()))
+            }
+            Err(error) => {
+                let error = error.during("connect", &self.endpoint.text);
+                *connecting = None;
+                drop(connecting);
+                self.fail(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs `attempt` until it is done, fails, or the time is over. `attempt` is told whether it
+    /// may wait for its turn behind another thread.
+    #[inline]
+    pub fn drive<T>(
+        &self,
+        interest: u32,
+        timeout: Option<Duration>,
+        mut attempt: impl FnMut(&Open, bool) -> Result<Step<T>>,
+    ) -> Result<T> {
+        let (open, timeout) = self.open(timeout)?;
+        match attempt(open, timeout != Some(Duration::ZERO)) {
+            Ok(Step::Done(value)) => Ok(value),
+            Ok(Step::InTurn) if timeout == Some(Duration::ZERO) => {
+                let result = self.turned_away(open, interest, &mut attempt);
+                result.map_err(|error| self.judge(error))
+            }
+            Ok(Step::Choked) if timeout == Some(Duration::ZERO) => Err(choked()),
+            Ok(_) => {
+                let result = self.drive_slowly(open, interest, timeout, &mut attempt);
+                result.map_err(|error| self.judge(error))
+            }
+            Err(error) => Err(self.judge(error)),
+        }
+    }
+
+    /// What a failure means for the channel, and what to call it.
+    #[cold]
+    fn judge(&self, error: Error) -> Error {
+        match error.status() {
+            // The socket broke because this program closed it.
+            Status::PeerLost | Status::Io if self.ended.load(Ordering::Acquire) => self.end(),
+            Status::Protocol => {
+                let error = error.during("use", &self.endpoint.text);
+                self.fail(&error);
+                error
+            }
+            _ => error,
+        }
+    }
+
+    #[cold]
+    fn drive_slowly<T>(
+        &self,
+        open: &Open,
+        interest: u32,
+        timeout: Option<Duration>,
+        attempt: &mut dyn FnMut(&Open, bool) -> Result<Step<T>>,
+    ) -> Result<T> {
+        let deadline = Deadline::after(timeout);
+        if matches!(deadline, Deadline::Now) {
+            return self.settle(open, interest, attempt);
+        }
+        let mut choked_since = None;
+        let mut attempt = || {
+            self.alive()?;
+            let step = attempt(open, true)?;
+            if let Step::Choked = step {
+                let since = choked_since.get_or_insert_with(Instant::now);
+                if since.elapsed() > CHOKED_MAX {
+                    return Err(choked());
+                }
+            }
+            Ok(step)
+        };
+        let waits = if interest & WRITE != 0 { &open.send_waits } else { &open.recv_waits };
+        if let Some(value) = self.spin(open, deadline, &mut attempt)? {
+            return Ok(value);
+        }
+        waits.fetch_add(1, Ordering::Relaxed);
+        let wanted = || match open.has_remainder.load(Ordering::Relaxed) {
+            true => interest | WRITE,
+            false => interest,
+        };
+        let on_drain = || self.readiness.mark();
+        let done = self.waiting.wait(&open.link, &wanted, deadline, &on_drain, &mut attempt)?;
+        match done {
+            Some(value) => Ok(value),
+            None => {
+                if interest & WRITE != 0 {
+                    self.want_room(open);
+                }
+                Err(timed_out("the timeout passed"))
+            }
+        }
+    }
+
+    /// A call that sends has begun: whoever wanted room for one is served.
+    #[inline]
+    pub fn sends_again(&self) {
+        if self.readiness.room_is_wanted() {
+            self.readiness.forget_room();
+        }
+    }
+
+    /// The descriptors that the fd shows.
+    pub fn with_watched<R>(&self, act: impl FnOnce(&[Watched<'_>]) -> R) -> R {
+        let mut connecting = lock(&self.connecting);
+        match (self.open.get(), connecting.as_mut()) {
+            (Some(open), _) => act(&open.link.watched()),
+            (None, Some(stage)) => act(&stage.watched()),
+            (None, None) => act(&[]),
+        }
+    }
+
+    /// Runs `act` with the sending turn, for which this thread waits.
+    pub fn with_send<R>(&self, open: &Open, act: impl FnOnce(&mut SendState) -> R) -> R {
+        let mut left = false;
+        let done = open.send.run(true, &mut left, act);
+        self.tell_left(left);
+        done.expect("it waits for its turn")
+    }
+
+    /// Runs `act` with the receiving turn, for which this thread waits.
+    pub fn with_recv<R>(&self, open: &Open, act: impl FnOnce(&mut RecvState) -> R) -> R {
+        let mut left = false;
+        let done = open.recv.run(true, &mut left, act);
+        self.tell_left(left);
+        done.expect("it waits for its turn")
+    }
+
+    /// Takes the channel out of all pollers, as it is about to go.
+    pub fn leave_pollers(&self) {
+        if self.generation == generation() && self.readiness.is_watched() {
+            self.with_watched(|watched| self.readiness.leave_all(watched));
+        }
+    }
+
+    /// The channel's own descriptor.
+    pub fn own_fd(&self) -> Result<BorrowedFd<'_>> {
+        if self.generation != generation() {
+            return Err(forked());
+        }
+        self.with_watched(|watched| self.readiness.own_fd(watched))
+    }
+
+    /// Ends the channel: every call is TN_CLOSED from here on.
+    pub fn close(&self) {
+        if self.generation != generation() || self.ended.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        *lock(&self.connecting) = None;
+        if let Some(open) = self.open.get() {
+            // In turn, so that no send is in the middle of a message and then says TN_OK.
+            let close = Header::plain(Kind::Close, 0).encode();
+            self.with_send(open, |send| {
+                open.link.close(send.is_between_messages().then_some(&close));
+            });
+        }
+        self.readiness.mark();
+        self.waiting.notify();
+    }
+}
+
+/// The call would have to wait, and may not.
+pub fn again() -> Error {
+    Error::new(Status::Again, "not without waiting, and the timeout was 0; wait for the fd")
+}
+
+fn timed_out(what: &'static str) -> Error {
+    Error::new(Status::TimedOut, what)
+}
+
+fn closed_by_us() -> Error {
+    Error::new(Status::Closed, "the channel was closed by this program")
+}
+
+pub fn forked() -> Error {
+    let detail = "the handle was made before this process was forked, and belongs to the parent; \
+                  make a new one here";
+    Error::new(Status::Invalid, detail)
+}

@@ -1,0 +1,59 @@
+//! Messages that came while a request waited for its reply, kept for a receiving call.
+
+use crate::error::{Error, Result, Status};
+use crate::transport::HeapMessage;
+use std::collections::VecDeque;
+
+/// The inbox; `inbox=` bounds it.
+pub struct Inbox {
+    messages: VecDeque<HeapMessage>,
+    bytes: u64,
+    bytes_max: u64,
+}
+
+impl Inbox {
+    /// An empty inbox for this many bytes.
+    pub fn new(bytes_max: u64) -> Inbox {
+        Inbox { messages: VecDeque::new(), bytes: 0, bytes_max }
+    }
+
+    /// Whether there is nothing in it.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    /// The oldest message.
+    #[inline]
+    pub fn front(&self) -> Option<&HeapMessage> {
+        self.messages.front()
+    }
+
+    /// Refuses a message of this length where there is no room for it.
+    pub fn check_room(&self, len: usize) -> Result<()> {
+        if self.bytes + size_of_kept(len) <= self.bytes_max {
+            return Ok(());
+        }
+        let detail = "the inbox is full of messages that came before the reply; receive them, or \
+                      raise inbox=";
+        Err(Error::new(Status::NoSpace, detail))
+    }
+
+    /// Keeps a message that there is room for.
+    pub fn push(&mut self, message: HeapMessage) {
+        self.bytes += size_of_kept(message.data.len());
+        self.messages.push_back(message);
+    }
+
+    /// Takes the oldest message.
+    pub fn pop(&mut self) -> Option<HeapMessage> {
+        let message = self.messages.pop_front()?;
+        self.bytes -= size_of_kept(message.data.len());
+        Some(message)
+    }
+}
+
+/// What a message takes: an empty one isn't free either.
+fn size_of_kept(len: usize) -> u64 {
+    (len + size_of::<HeapMessage>()) as u64
+}

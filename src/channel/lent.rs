@@ -1,0 +1,114 @@
+//! What a channel lends: messages in place, to be read or written.
+
+use super::Channel;
+use super::facts::Info;
+use super::loan::LoanParts;
+use super::recv::ViewParts;
+use crate::error::Result;
+use crate::os::buffer::{Bytes, Lent};
+use std::fmt;
+use std::ops::Deref;
+
+/// A message that was received in place; dropping it gives its room back.
+pub struct View<'a> {
+    pub(super) channel: &'a Channel,
+    parts: ViewParts,
+    bytes: Bytes,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(channel: &'a Channel, parts: ViewParts) -> View<'a> {
+        View { channel, bytes: Bytes::new(parts.bytes), parts }
+    }
+
+    /// Its tag, id and flags.
+    pub fn info(&self) -> Info {
+        self.parts.head.into()
+    }
+
+    /// The number that releases it, and the bytes; the view itself is forgotten.
+    pub(crate) fn into_parts(self) -> (u64, Lent, Info) {
+        let (number, bytes, info) = (self.parts.number, self.parts.bytes, self.info());
+        std::mem::forget(self);
+        (number, bytes, info)
+    }
+}
+
+impl Deref for View<'_> {
+    type Target = Bytes;
+    fn deref(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
+impl fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "View({:?})", self.info())
+    }
+}
+
+impl Drop for View<'_> {
+    fn drop(&mut self) {
+        let _ = self.channel.core.release(self.parts.number);
+    }
+}
+
+/// Room for a message that is written in place; dropping it discards the message.
+pub struct Loan<'a> {
+    pub(super) channel: &'a Channel,
+    parts: Option<LoanParts>,
+    bytes: Bytes,
+}
+
+impl<'a> Loan<'a> {
+    pub(super) fn new(channel: &'a Channel, parts: LoanParts) -> Loan<'a> {
+        Loan { channel, bytes: Bytes::new(parts.bytes), parts: Some(parts) }
+    }
+
+    /// Writes `bytes` from `offset` on. Panics if they reach past the end.
+    pub fn write_at(&mut self, offset: usize, bytes: &[u8]) {
+        self.bytes.write_at(offset, bytes);
+    }
+
+    /// Where to write: 16-byte aligned.
+    pub fn as_mut_ptr(&mut self) -> *mut u8 {
+        self.bytes.as_mut_ptr()
+    }
+
+    /// Sends the first `len` bytes as a message.
+    pub fn commit(mut self, tag: u32, len: usize) -> Result<()> {
+        let parts = self.parts.take().expect("commit takes the loan");
+        let committed = self.channel.commit(parts.number, tag, parts.bytes.len(), len);
+        if committed.is_err() {
+            self.parts = Some(parts); // so that dropping it discards what may be left
+        }
+        committed
+    }
+
+    /// The number that commits it, and the room; the loan itself is forgotten.
+    pub(crate) fn into_parts(mut self) -> (u64, Lent) {
+        let parts = self.parts.take().expect("nothing has taken the loan");
+        (parts.number, parts.bytes)
+    }
+}
+
+impl Deref for Loan<'_> {
+    type Target = Bytes;
+    fn deref(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
+impl fmt::Debug for Loan<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Loan({} bytes)", self.len())
+    }
+}
+
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        if let Some(parts) = &self.parts {
+            let _ = self.channel.core.discard(parts.number);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Loans: messages that are written in place, and sent when they are committed.
+
+use super::core::{Core, Open, again};
+use super::send::{Remainder, SendState};
+use crate::error::{Error, Result, Status};
+use crate::os::buffer::{Buffer, Lent};
+use crate::transport::wait::{Step, WRITE};
+use crate::transport::{Outgoing, SendEnd};
+use crate::wire::Gather;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Loans on the heap at a time.
+const HEAP_LOANS_MAX: usize = 1024;
+/// Marks the number of a loan or a view that is on the heap.
+pub const ON_HEAP: u64 = 1 << 47;
+
+/// A message that is being written in place.
+pub struct LoanParts {
+    pub number: u64,
+    pub bytes: Lent,
+}
+
+impl Core {
+    /// Lends room for a message: in the ring where it fits as one record, else on the heap.
+    pub fn loan(&self, len: usize, timeout: Option<Duration>) -> Result<LoanParts> {
+        self.drive(WRITE, timeout, |open, wait| {
+            check_size(open, len)?;
+            let mut left = false;
+            let step = open.send.run(wait, &mut left, |state| {
+                self.alive()?;
+                self.loan_step(open, state, len)
+            });
+            self.tell_left(left);
+            step.unwrap_or(Ok(Step::InTurn))
+        })
+    }
+
+    fn loan_step(&self, open: &Open, state: &mut SendState, len: usize) -> Result<Step<LoanParts>> {
+        if state.busy {
+            return Ok(Step::InTurn);
+        }
+        if state.remainder.is_some() && !self.push_remainder(open, state)? {
+            return Ok(Step::Blocked);
+        }
+        if let SendEnd::Ring(end) = &mut state.end
+            && len <= end.writer.payload_size_max()
+        {
+            let Some(number) = end.reserve(len)? else {
+                return Ok(Step::Blocked);
+            };
+            let room = end.writer.reserved(number).expect("it was just reserved");
+            let bytes = Lent::new(room.as_mut_ptr(), len);
+            return Ok(Step::Done(LoanParts { number, bytes }));
+        }
+        if let SendEnd::Stream(end) = &state.end {
+            end.check_end()?;
+        }
+        if state.heap_loans.iter().flatten().count() >= HEAP_LOANS_MAX {
+            let detail = format!("{HEAP_LOANS_MAX} loans are open; commit or discard some");
+            return Err(Error::new(Status::NoSpace, detail));
+        }
+        let no_memory = || Error::new(Status::NoSpace, "no memory for a loan of this size");
+        let mut buffer = Buffer::zeroed(len).ok_or_else(no_memory)?;
+        let bytes = Lent::new(buffer.bytes_mut().as_mut_ptr(), len);
+        state.heap_loans.push(Some(buffer));
+        let number = ON_HEAP | state.heap_loans_made;
+        state.heap_loans_made += 1;
+        Ok(Step::Done(LoanParts { number, bytes }))
+    }
+
+    /// Sends the first `len` bytes of a loan.
+    pub fn commit(&self, number: u64, tag: u32, len: usize) -> Result<()> {
+        let (open, _) = self.open(Some(Duration::ZERO))?;
+        let result = self.with_send(open, |state| self.commit_in(open, state, number, tag, len));
+        self.changed();
+        result
+    }
+
+    fn commit_in(
+        &self,
+        open: &Open,
+        state: &mut SendState,
+        number: u64,
+        tag: u32,
+        len: usize,
+    ) -> Result<()> {
+        let room = state.loan_size(number).ok_or_else(no_such_loan)?;
+        if len > room {
+            let detail = format!("{len} bytes were committed of a loan of {room}");
+            return Err(Error::invalid(detail));
+        }
+        let result = match number & ON_HEAP {
+            0 => commit_in_ring(state, number, tag, len),
+            _ => self.commit_on_heap(open, state, number, tag, len),
+        };
+        if result.is_ok() {
+            state.count(len);
+        }
+        result
+    }
+
+    fn commit_on_heap(
+        &self,
+        open: &Open,
+        state: &mut SendState,
+        number: u64,
+        tag: u32,
+        len: usize,
+    ) -> Result<()> {
+        let waits =
+            state.busy || (state.remainder.is_some() && !self.push_remainder(open, state)?);
+        if waits {
+            return Err(again());
+        }
+        let mut data = state.take_heap_loan(number).ok_or_else(no_such_loan)?;
+        data.truncate(len);
+        let bytes = [data.bytes()];
+        let mut out = Outgoing {
+            tag,
+            id: 0,
+            flags: 0,
+            data: Gather::new(&bytes),
+            started: false,
+            header_sent: 0,
+        };
+        if state.end.push(&mut out)? {
+            return Ok(());
+        }
+        let (header_sent, started, left) = (out.header_sent, out.started, out.data.len());
+        let done = data.len() - left;
+        state.remainder =
+            Some(Remainder { tag, id: 0, flags: 0, data, done, header_sent, started });
+        open.has_remainder.store(true, Ordering::Relaxed);
+        self.want_room(open);
+        Ok(())
+    }
+
+    /// Gives a loan back unsent.
+    pub fn discard(&self, number: u64) -> Result<()> {
+        let (open, _) = self.open(Some(Duration::ZERO))?;
+        let found = self.with_send(open, |state| match (&mut state.end, number & ON_HEAP) {
+            (SendEnd::Ring(end), 0) => {
+                let found = end.writer.fill(number, None);
+                end.show();
+                found
+            }
+            _ => state.take_heap_loan(number).is_some(),
+        });
+        self.changed();
+        if found { Ok(()) } else { Err(no_such_loan()) }
+    }
+}
+
+fn commit_in_ring(state: &mut SendState, number: u64, tag: u32, len: usize) -> Result<()> {
+    let SendEnd::Ring(end) = &mut state.end else {
+        return Err(no_such_loan());
+    };
+    let ended = end.check_peer();
+    let header =
+        crate::wire::Header { tag, ..crate::wire::Header::plain(crate::wire::Kind::Data, len) };
+    end.writer.fill(number, ended.is_ok().then_some(&header));
+    end.show();
+    ended
+}
+
+impl SendState {
+    fn loan_size(&self, number: u64) -> Option<usize> {
+        match (&self.end, number & ON_HEAP) {
+            (SendEnd::Ring(end), 0) => end.writer.reserved(number).map(|room| room.len()),
+            _ => self
+                .heap_loan(number)
+                .and_then(|index| self.heap_loans[index].as_ref())
+                .map(Buffer::len),
+        }
+    }
+
+    fn heap_loan(&self, number: u64) -> Option<usize> {
+        let first = self.heap_loans_made - self.heap_loans.len() as u64;
+        let index = (number & !ON_HEAP).checked_sub(first)? as usize;
+        (number & ON_HEAP != 0 && index < self.heap_loans.len()).then_some(index)
+    }
+
+    fn take_heap_loan(&mut self, number: u64) -> Option<Buffer> {
+        let taken = self.heap_loan(number).and_then(|index| self.heap_loans[index].take());
+        // The front of the list is dropped as far as it is used up.
+        let used = self.heap_loans.iter().take_while(|loan| loan.is_none()).count();
+        self.heap_loans.drain(..used);
+        taken
+    }
+}
+
+fn no_such_loan() -> Error {
+    Error::invalid("no loan of this channel is open under that number: was it committed before?")
+}
+
+/// Refuses what the peer would not take.
+pub fn check_size(open: &Open, len: usize) -> Result<()> {
+    let most = open.peer_message_size_max;
+    if len <= most {
+        return Ok(());
+    }
+    let detail =
+        format!("the message has {len} bytes, and the peer takes {most} (its max_message)");
+    Err(Error::too_large(len, detail))
+}

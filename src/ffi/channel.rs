@@ -1,0 +1,303 @@
+//! Channels: their life, their fd, and what can be asked of them.
+
+use super::status::{guard, guard_silent, tn_status};
+use super::{handle, text, there, timeout};
+use crate::channel::Channel;
+use crate::error::{Error, Result};
+use std::ffi::{c_char, c_int};
+use std::mem::{MaybeUninit, size_of};
+use std::os::fd::AsRawFd;
+
+/// tn_peer.transport: rings in shared memory.
+pub const TN_TRANSPORT_SHM: u32 = 1;
+/// tn_peer.transport: a local socket.
+pub const TN_TRANSPORT_LOCAL: u32 = 2;
+
+/// tn_peer says who is at the other end, as the kernel says, not as the peer says.
+#[allow(non_camel_case_types)]
+#[repr(C)]
+pub struct tn_peer {
+    /// sizeof(tn_peer), set by the caller; more fields may be added behind the last.
+    pub struct_size: u32,
+    /// TN_TRANSPORT_…: how messages cross. A shm: endpoint may have got a socket.
+    pub transport: u32,
+    /// The process that connected or listened; 0 if it is out of sight.
+    pub pid: i64,
+    /// Its user.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+    /// Where the two sides met; NUL-terminated, cut where it is longer.
+    pub address: [c_char; 256],
+}
+
+/// tn_stats says what has gone through a channel.
+#[allow(non_camel_case_types)]
+#[repr(C)]
+#[derive(Default)]
+pub struct tn_stats {
+    /// sizeof(tn_stats), set by the caller; more fields may be added behind the last.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Messages that sends have taken.
+    pub messages_sent: u64,
+    /// Messages that were handed out.
+    pub messages_received: u64,
+    /// Bytes of the messages sent.
+    pub bytes_sent: u64,
+    /// Bytes of the messages received.
+    pub bytes_received: u64,
+    /// Sends that went to sleep.
+    pub send_waits: u64,
+    /// Receives that went to sleep.
+    pub recv_waits: u64,
+    /// Times the peer was woken by a system call.
+    pub wakeups_sent: u64,
+    /// Bytes that were taken and are still in this process.
+    pub pending_bytes: u64,
+    /// Bytes of the ring to the peer; 0 on a socket.
+    pub ring_bytes: u64,
+    /// Bytes of it in use now.
+    pub ring_used: u64,
+    /// The most bytes of it found in use, whenever the reader's position was looked at.
+    pub ring_used_max: u64,
+    /// Replies that were dropped, as nobody waited for them any more.
+    pub late_replies: u64,
+}
+
+/// Hands a channel to C.
+fn give(channel: Channel, out: &mut MaybeUninit<*mut Channel>) {
+    out.write(Box::into_raw(Box::new(channel)));
+}
+
+/// tn_channel_connect connects to a listener and stores the channel in `*out`, which the caller
+/// frees with tn_channel_free.
+///
+/// TN_NOT_FOUND: nobody listens there; with retry=1 it keeps trying until the timeout instead.
+/// TN_AGAIN, TN_TIMED_OUT: not connected in time. TN_DENIED: rights, or the listener is another
+/// user's. TN_PROTOCOL: it isn't treenail that listens there. TN_UNSUPPORTED: shm=required could
+/// not be had. TN_INVALID: the endpoint is wrong. TN_NO_SPACE: no descriptors left.
+///
+/// # Safety
+/// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_connect(
+    endpoint: *const c_char,
+    timeout_ms: i32,
+    out: Option<&mut MaybeUninit<*mut Channel>>,
+) -> tn_status {
+    guard(|| {
+        let out = there(out, "out")?;
+        // SAFETY: NULL or NUL-terminated, by this function's contract.
+        let endpoint = unsafe { text(endpoint, "endpoint") }?;
+        give(Channel::connect(endpoint, timeout(timeout_ms)?)?, out);
+        Ok(())
+    })
+}
+
+/// tn_channel_connect_start begins to connect and stores the channel in `*out` at once; the
+/// caller frees it with tn_channel_free.
+///
+/// Its fd becomes readable on progress. Until the handshake is done calls return TN_AGAIN, or
+/// wait where they are given time; if it fails they return its failure. Closing cancels it.
+/// What is known at once fails at once: TN_NOT_FOUND, TN_DENIED, TN_INVALID, TN_NO_SPACE.
+///
+/// # Safety
+/// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_connect_start(
+    endpoint: *const c_char,
+    out: Option<&mut MaybeUninit<*mut Channel>>,
+) -> tn_status {
+    guard(|| {
+        let out = there(out, "out")?;
+        // SAFETY: NULL or NUL-terminated, by this function's contract.
+        give(Channel::connect_start(unsafe { text(endpoint, "endpoint") }?)?, out);
+        Ok(())
+    })
+}
+
+/// tn_channel_create makes a channel for exactly two programs: it listens, takes the first that
+/// connects, stops listening, and stores the channel in `*out`, which the caller frees with
+/// tn_channel_free. Statuses are those of tn_listener_open and tn_listener_accept.
+///
+/// # Safety
+/// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_create(
+    endpoint: *const c_char,
+    timeout_ms: i32,
+    out: Option<&mut MaybeUninit<*mut Channel>>,
+) -> tn_status {
+    guard(|| {
+        let out = there(out, "out")?;
+        // SAFETY: NULL or NUL-terminated, by this function's contract.
+        let endpoint = unsafe { text(endpoint, "endpoint") }?;
+        give(Channel::create(endpoint, timeout(timeout_ms)?)?, out);
+        Ok(())
+    })
+}
+
+/// tn_channel_create_start listens and stores the channel in `*out` at once; what follows is as
+/// for tn_channel_connect_start. The caller frees it with tn_channel_free.
+///
+/// # Safety
+/// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_create_start(
+    endpoint: *const c_char,
+    out: Option<&mut MaybeUninit<*mut Channel>>,
+) -> tn_status {
+    guard(|| {
+        let out = there(out, "out")?;
+        // SAFETY: NULL or NUL-terminated, by this function's contract.
+        give(Channel::create_start(unsafe { text(endpoint, "endpoint") }?)?, out);
+        Ok(())
+    })
+}
+
+/// tn_channel_fd stores a descriptor in `*out` for poll, epoll, select and the event loops on
+/// top of them. It is level-triggered: readable until a call returns TN_AGAIN, then again when
+/// there is a message, the end, or room after a send or flush returned TN_AGAIN or TN_TIMED_OUT
+/// or left a remainder.
+///
+/// Never read, write or close it. It is made the first time, and the same number until free.
+/// One message for each event is right, and so is receiving until TN_AGAIN; a program that only
+/// sends answers it with tn_channel_flush(channel, 0). TN_NO_SPACE: no descriptors left.
+///
+/// # Safety
+/// `channel` is NULL or valid; `out` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_fd(
+    channel: Option<&Channel>,
+    out: Option<&mut MaybeUninit<c_int>>,
+) -> tn_status {
+    guard(|| {
+        let (channel, out) = (handle(channel)?, there(out, "out")?);
+        out.write(channel.fd()?.as_raw_fd());
+        Ok(())
+    })
+}
+
+/// tn_channel_peer tells who is at the other end, as the kernel says. `out->struct_size` must be
+/// set. TN_AGAIN: the channel is still connecting.
+///
+/// # Safety
+/// `channel` is NULL or valid; `out` is NULL, or writable for its struct_size bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_peer(
+    channel: Option<&Channel>,
+    out: *mut tn_peer,
+) -> tn_status {
+    guard(|| {
+        let channel = handle(channel)?;
+        // SAFETY: by this function's contract.
+        let struct_size = unsafe { struct_size_of(out.cast()) }?;
+        let peer = channel.peer()?;
+        let mut address = [0 as c_char; 256];
+        let text = peer.address.as_bytes();
+        let cut = peer.address.floor_char_boundary(address.len() - 1);
+        for (to, from) in address.iter_mut().zip(&text[..cut]) {
+            *to = *from as c_char;
+        }
+        let transport = peer.transport as u32;
+        let (pid, uid, gid) = (peer.pid, peer.uid, peer.gid);
+        let value = tn_peer { struct_size, transport, pid, uid, gid, address };
+        // SAFETY: writable for `struct_size` bytes, by this function's contract.
+        unsafe { give_struct(&value, out.cast(), struct_size) };
+        Ok(())
+    })
+}
+
+/// tn_channel_stats tells what has gone through. `out->struct_size` must be set. TN_AGAIN: the
+/// channel is still connecting.
+///
+/// # Safety
+/// `channel` is NULL or valid; `out` is NULL, or writable for its struct_size bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_stats(
+    channel: Option<&Channel>,
+    out: *mut tn_stats,
+) -> tn_status {
+    guard(|| {
+        let channel = handle(channel)?;
+        // SAFETY: by this function's contract.
+        let struct_size = unsafe { struct_size_of(out.cast()) }?;
+        let stats = channel.stats()?;
+        let value = tn_stats {
+            struct_size,
+            reserved: 0,
+            messages_sent: stats.messages_sent,
+            messages_received: stats.messages_received,
+            bytes_sent: stats.bytes_sent,
+            bytes_received: stats.bytes_received,
+            send_waits: stats.send_waits,
+            recv_waits: stats.recv_waits,
+            wakeups_sent: stats.wakeups_sent,
+            pending_bytes: stats.pending_bytes,
+            ring_bytes: stats.ring_bytes,
+            ring_used: stats.ring_used,
+            ring_used_max: stats.ring_used_max,
+            late_replies: stats.late_replies,
+        };
+        // SAFETY: writable for `struct_size` bytes, by this function's contract.
+        unsafe { give_struct(&value, out.cast(), struct_size) };
+        Ok(())
+    })
+}
+
+/// The size that a caller says its structure has.
+///
+/// # Safety
+/// `out` is NULL, or begins with a struct_size.
+unsafe fn struct_size_of(out: *const u32) -> Result<u32> {
+    there((!out.is_null()).then_some(()), "out")?;
+    // SAFETY: not NULL, and by this function's contract.
+    let size = unsafe { out.read_unaligned() };
+    match size {
+        8..=65536 => Ok(size),
+        _ => Err(Error::invalid(format!(
+            "out->struct_size is {size}; set it to the size of the structure before the call"
+        ))),
+    }
+}
+
+/// Writes as much of a structure as its caller knows, and zeros behind what this library knows.
+///
+/// # Safety
+/// `out` is writable for `struct_size` bytes.
+unsafe fn give_struct<T>(value: &T, out: *mut u8, struct_size: u32) {
+    let known = size_of::<T>().min(struct_size as usize);
+    // SAFETY: by this function's contract; `known` is no more than either has.
+    unsafe {
+        std::ptr::copy_nonoverlapping(std::ptr::from_ref(value).cast(), out, known);
+        out.add(known).write_bytes(0, struct_size as usize - known);
+    }
+}
+
+/// tn_channel_close ends a channel: every call on it is TN_CLOSED at once, in all threads, what
+/// was not received is dropped, and the peer is told. It waits for nothing, not even a remainder:
+/// flush first. Open views stay readable until they are released. Closing twice, or NULL, is
+/// fine.
+///
+/// # Safety
+/// `channel` is NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_close(channel: Option<&Channel>) {
+    guard_silent(|| {
+        if let Some(channel) = channel {
+            channel.close();
+        }
+    });
+}
+
+/// tn_channel_free closes a channel if need be and destroys it: the last use of it, of its views
+/// and of its loans. NULL is fine.
+///
+/// # Safety
+/// `channel` is NULL, or came from this library and no thread uses it any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_free(channel: Option<Box<Channel>>) {
+    guard_silent(|| drop(channel));
+}

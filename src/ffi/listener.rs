@@ -1,0 +1,120 @@
+//! Listeners.
+
+use super::status::{guard, guard_silent, tn_status};
+use super::{give_text, handle, text, there, timeout};
+use crate::channel::Channel;
+use crate::listener::Listener;
+use std::ffi::{c_char, c_int};
+use std::os::fd::AsRawFd;
+
+use std::mem::MaybeUninit;
+
+/// tn_listener_open starts listening at `endpoint` and stores the listener in `*out`, which the
+/// caller frees with tn_listener_free.
+///
+/// The name of a listener that was killed is taken over.
+/// TN_EXISTS: somebody alive listens there. TN_DENIED: the directory is not this user's, or
+/// rights are missing. TN_INVALID: the endpoint is wrong; the text says how. TN_NO_SPACE: no
+/// descriptors left.
+///
+/// # Safety
+/// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_listener_open(
+    endpoint: *const c_char,
+    out: Option<&mut MaybeUninit<*mut Listener>>,
+) -> tn_status {
+    guard(|| {
+        let out = there(out, "out")?;
+        // SAFETY: NULL or NUL-terminated, by this function's contract.
+        let listener = Listener::open(unsafe { text(endpoint, "endpoint") }?)?;
+        out.write(Box::into_raw(Box::new(listener)));
+        Ok(())
+    })
+}
+
+/// tn_listener_accept takes the next connection, its handshake done, and stores the channel in
+/// `*out`, which the caller frees with tn_channel_free.
+///
+/// A client that stalls or talks nonsense holds up nobody else. Handshakes go on whenever this
+/// is called. TN_AGAIN, TN_TIMED_OUT: nobody has connected. TN_CLOSED: the listener was closed.
+/// TN_NO_SPACE: no descriptors left; the connection waits until there are.
+///
+/// # Safety
+/// `listener` is NULL or valid; `out` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_listener_accept(
+    listener: Option<&Listener>,
+    timeout_ms: i32,
+    out: Option<&mut MaybeUninit<*mut Channel>>,
+) -> tn_status {
+    guard(|| {
+        let (listener, out) = (handle(listener)?, there(out, "out")?);
+        let channel = listener.accept(timeout(timeout_ms)?)?;
+        out.write(Box::into_raw(Box::new(channel)));
+        Ok(())
+    })
+}
+
+/// tn_listener_endpoint writes the endpoint to connect to, NUL-terminated, to the `cap` bytes at
+/// `buf`, and its length without the NUL to `*out_len`. TN_TOO_LARGE: `*out_len` says how many
+/// bytes it needs, with the NUL.
+///
+/// # Safety
+/// `listener` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_len` is NULL or
+/// writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_listener_endpoint(
+    listener: Option<&Listener>,
+    buf: *mut c_char,
+    cap: usize,
+    out_len: Option<&mut MaybeUninit<usize>>,
+) -> tn_status {
+    guard(|| {
+        let (listener, out_len) = (handle(listener)?, there(out_len, "out_len")?);
+        there((!buf.is_null() || cap == 0).then_some(()), "buf")?;
+        listener.fd()?; // refuses a handle that a fork left to the parent
+        // SAFETY: NULL or writable for `cap` bytes, by this function's contract.
+        unsafe { give_text(&listener.endpoint(), buf, cap, out_len) }
+    })
+}
+
+/// tn_listener_fd stores a descriptor in `*out` that is readable while tn_listener_accept may
+/// get on: wait for it, never read, write or close it. It is the same number until free.
+///
+/// # Safety
+/// `listener` is NULL or valid; `out` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_listener_fd(
+    listener: Option<&Listener>,
+    out: Option<&mut MaybeUninit<c_int>>,
+) -> tn_status {
+    guard(|| {
+        let (listener, out) = (handle(listener)?, there(out, "out")?);
+        out.write(listener.fd()?.as_raw_fd());
+        Ok(())
+    })
+}
+
+/// tn_listener_close stops listening, removes the name and wakes every thread that waits, with
+/// TN_CLOSED. Channels that were accepted stay as they are. Closing twice, or NULL, is fine.
+///
+/// # Safety
+/// `listener` is NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_listener_close(listener: Option<&Listener>) {
+    guard_silent(|| {
+        if let Some(listener) = listener {
+            listener.close();
+        }
+    });
+}
+
+/// tn_listener_free closes the listener and destroys it: the last use of it. NULL is fine.
+///
+/// # Safety
+/// `listener` is NULL, or came from tn_listener_open and no thread uses it any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_listener_free(listener: Option<Box<Listener>>) {
+    guard_silent(|| drop(listener));
+}

@@ -1,0 +1,91 @@
+//! What messages look like in C.
+
+use super::{bytes, there};
+use crate::channel::{Channel, Info};
+use crate::error::{Error, Result};
+use std::ffi::c_void;
+
+/// tn_message.flags: the sender waits for a reply; see tn_channel_reply.
+pub const TN_MESSAGE_REQUEST: u32 = 1;
+/// tn_message.flags: this answers the request with the same id.
+pub const TN_MESSAGE_REPLY: u32 = 2;
+
+/// tn_slice is a piece of memory. `data` is ignored where `len` is 0.
+#[allow(non_camel_case_types)]
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tn_slice {
+    /// Where it begins.
+    pub data: *const c_void,
+    /// Its bytes.
+    pub len: usize,
+}
+
+/// tn_message is a received message. Its bytes are 16-byte aligned. Those of a view lie in
+/// memory that the peer can still write to (unless views=copy): copy before you validate.
+#[allow(non_camel_case_types)]
+#[repr(C)]
+pub struct tn_message {
+    /// Where its bytes are.
+    pub data: *const c_void,
+    /// How many there are.
+    pub len: usize,
+    /// The user's message type; 0 where none was given.
+    pub tag: u32,
+    /// Which request this is, or answers; else 0.
+    pub id: u32,
+    /// TN_MESSAGE_REQUEST, TN_MESSAGE_REPLY or 0.
+    pub flags: u32,
+    /// 0.
+    pub reserved: u32,
+    /// The library's; leave it as it is until the message is released.
+    pub private_: u64,
+}
+
+/// tn_loan is room to write a message in place. It is 16-byte aligned.
+#[allow(non_camel_case_types)]
+#[repr(C)]
+pub struct tn_loan {
+    /// Where to write.
+    pub data: *mut c_void,
+    /// How many bytes there is room for.
+    pub len: usize,
+    /// The library's; leave it as it is until the loan is committed or discarded.
+    pub private_: u64,
+}
+
+/// What `private_` holds: the number of a view or loan, and a mark of its channel, so that it
+/// isn't taken for one of another channel. It is never 0.
+pub(super) fn token(channel: &Channel, number: u64) -> u64 {
+    (number + 1) | (u64::from(channel.core.mark) << 48)
+}
+
+pub(super) fn number(channel: &Channel, token: u64) -> Result<u64> {
+    let mark = token >> 48 == u64::from(channel.core.mark);
+    let number = (token & ((1 << 48) - 1)).checked_sub(1).filter(|_| mark);
+    number
+        .ok_or_else(|| Error::invalid("it is not open on this channel: was it given back before?"))
+}
+
+/// Slices from C.
+///
+/// # Safety
+/// `slices` is NULL or valid for `count` slices, each of them NULL or valid for its length.
+pub(super) unsafe fn slices<'a>(slices: *const tn_slice, count: usize) -> Result<Vec<&'a [u8]>> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    there((!slices.is_null()).then_some(()), "the list of slices")?;
+    if count > isize::MAX as usize / size_of::<tn_slice>() {
+        return Err(Error::invalid(format!("{count} slices are more than memory can have")));
+    }
+    // SAFETY: not NULL, and by this function's contract.
+    let slices = unsafe { std::slice::from_raw_parts(slices, count) };
+    // SAFETY: as above.
+    slices.iter().map(|slice| unsafe { bytes(slice.data, slice.len) }).collect()
+}
+
+pub(super) fn message(info: &Info, data: *const c_void, private_: u64) -> tn_message {
+    let &Info { len, tag, id, flags } = info;
+    tn_message { data, len, tag, id, flags, reserved: 0, private_ }
+}

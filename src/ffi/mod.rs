@@ -1,0 +1,124 @@
+//! The front door: one file a noun. Each function checks, converts, makes one call and converts
+//! back; nothing is decided here. The order of these lines is the order of the header.
+
+pub mod status;
+
+pub mod listener;
+
+pub mod channel;
+
+pub mod message;
+
+pub mod send;
+
+pub mod recv;
+
+pub mod request;
+
+pub mod poller;
+
+use crate::error::{Error, Result};
+use std::ffi::{CStr, c_char, c_void};
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+/// A handle that must be there.
+fn handle<T>(handle: Option<T>) -> Result<T> {
+    handle.ok_or_else(|| Error::invalid("the handle is NULL"))
+}
+
+/// A pointer that must be there.
+fn there<T>(pointer: Option<T>, name: &str) -> Result<T> {
+    pointer.ok_or_else(|| Error::invalid(format!("{name} is NULL")))
+}
+
+/// A timeout as the C side says it.
+fn timeout(timeout_ms: i32) -> Result<Option<Duration>> {
+    match timeout_ms {
+        -1 => Ok(None),
+        0.. => Ok(Some(Duration::from_millis(timeout_ms as u64))),
+        _ => Err(Error::invalid(format!(
+            "timeout_ms is {timeout_ms}; it is -1 (for ever), 0 (never waits) or milliseconds"
+        ))),
+    }
+}
+
+/// Text from C.
+///
+/// # Safety
+/// `text` is NULL or NUL-terminated, and lives as long as the result.
+unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str> {
+    if text.is_null() {
+        return Err(Error::invalid(format!("{name} is NULL")));
+    }
+    // SAFETY: by this function's contract.
+    let text = unsafe { CStr::from_ptr(text) };
+    text.to_str().map_err(|_| Error::invalid(format!("{name} is not UTF-8; write bytes as %XX")))
+}
+
+/// Bytes from C; a pointer whose length is 0 is ignored.
+///
+/// # Safety
+/// `data` is NULL, or valid for reading `len` bytes as long as the result lives.
+#[inline]
+unsafe fn bytes<'a>(data: *const c_void, len: usize) -> Result<&'a [u8]> {
+    if len == 0 {
+        return Ok(&[]);
+    }
+    if data.is_null() || len > isize::MAX as usize {
+        return Err(bad_memory(data.is_null(), len));
+    }
+    // SAFETY: not NULL, and by this function's contract.
+    Ok(unsafe { std::slice::from_raw_parts(data.cast(), len) })
+}
+
+/// A buffer from C that is to be written; a pointer whose length is 0 is ignored.
+///
+/// # Safety
+/// `buf` is NULL, or valid for writing `cap` bytes as long as the result lives, and nobody else
+/// uses it meanwhile.
+#[inline]
+unsafe fn buffer<'a>(buf: *mut c_void, cap: usize) -> Result<&'a mut [MaybeUninit<u8>]> {
+    if cap == 0 {
+        return Ok(&mut []);
+    }
+    if buf.is_null() || cap > isize::MAX as usize {
+        return Err(bad_memory(buf.is_null(), cap));
+    }
+    // SAFETY: not NULL, and by this function's contract.
+    Ok(unsafe { std::slice::from_raw_parts_mut(buf.cast(), cap) })
+}
+
+#[cold]
+fn bad_memory(is_null: bool, len: usize) -> Error {
+    match is_null {
+        true => Error::invalid(format!("the data is NULL, but its length is {len}")),
+        false => Error::too_large(len, format!("{len} bytes are more than memory can have")),
+    }
+}
+
+/// Writes a text of this library to C's buffer, with a NUL behind it, and its length without the
+/// NUL; where that doesn't fit, how many bytes it needs with the NUL.
+///
+/// # Safety
+/// `buf` is NULL or writable for `cap` bytes.
+unsafe fn give_text(
+    text: &str,
+    buf: *mut c_char,
+    cap: usize,
+    out_len: &mut MaybeUninit<usize>,
+) -> Result<()> {
+    if cap <= text.len() {
+        let needed = text.len() + 1;
+        out_len.write(needed);
+        let detail =
+            format!("the text needs {needed} bytes with its NUL, and the buffer has {cap}");
+        return Err(Error::too_large(needed, detail));
+    }
+    // SAFETY: by this function's contract.
+    let to = unsafe { buffer(buf.cast(), cap) }?;
+    crate::os::buffer::write(&mut to[..text.len()], text.as_bytes());
+    to[text.len()].write(0);
+    out_len.write(text.len());
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! Receiving: one message, many, and in place.
+
+use super::message::{message, number, tn_message, tn_slice, token};
+use super::status::{guard, tn_status};
+use super::{buffer, handle, there, timeout};
+use crate::channel::{Channel, Info};
+use crate::error::Error;
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+
+/// tn_channel_recv receives one message: copies its payload to the `cap` bytes at `buf`, and its
+/// length to `*out_len`. A request that is received so can't be answered.
+///
+/// TN_TOO_LARGE: `*out_len` says how much is needed, and the message stays. TN_AGAIN,
+/// TN_TIMED_OUT: no message. TN_CLOSED, TN_PEER_LOST: the end, and all that had arrived was
+/// handed out. TN_NO_SPACE: open views hold most of the ring; release some.
+///
+/// # Safety
+/// `channel` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_len` is NULL or
+/// writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_recv(
+    channel: Option<&Channel>,
+    buf: *mut c_void,
+    cap: usize,
+    timeout_ms: i32,
+    out_len: Option<&mut MaybeUninit<usize>>,
+) -> tn_status {
+    guard(|| {
+        let (channel, out_len) = (handle(channel)?, there(out_len, "out_len")?);
+        // SAFETY: NULL or writable for `cap` bytes, by this function's contract.
+        let buf = unsafe { buffer(buf, cap) }?;
+        let received = channel.recv_head("recv", buf, timeout(timeout_ms)?);
+        match received.as_ref().map_err(Error::needed) {
+            Ok(info) => _ = out_len.write(info.len),
+            Err(Some(needed)) => _ = out_len.write(needed),
+            Err(None) => {}
+        }
+        received.map(drop)
+    })
+}
+
+/// tn_channel_recv_message receives one message like tn_channel_recv, with its tag, id and flags;
+/// `out->data` is `buf`, and there is nothing to release. With TN_TOO_LARGE `out->len` says how
+/// much is needed, and the rest of `*out` is zero.
+///
+/// # Safety
+/// `channel` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out` is NULL or
+/// writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_recv_message(
+    channel: Option<&Channel>,
+    buf: *mut c_void,
+    cap: usize,
+    timeout_ms: i32,
+    out: Option<&mut MaybeUninit<tn_message>>,
+) -> tn_status {
+    guard(|| {
+        let (channel, out) = (handle(channel)?, there(out, "out")?);
+        // SAFETY: NULL or writable for `cap` bytes, by this function's contract.
+        let room = unsafe { buffer(buf, cap) }?;
+        let received = channel.recv_head("recv_message", room, timeout(timeout_ms)?);
+        match received.as_ref().map_err(Error::needed) {
+            Ok(info) => _ = out.write(message(info, buf, 0)),
+            Err(Some(needed)) => {
+                let info = Info { len: needed, ..Info::default() };
+                out.write(message(&info, std::ptr::null(), 0));
+            }
+            Err(None) => {}
+        }
+        received.map(drop)
+    })
+}
+
+/// tn_channel_recv_view receives one message in place, without a copy where the transport can.
+/// The bytes are valid until tn_channel_release, and hold room in the ring until then. Several
+/// views may be open at a time. Statuses are those of tn_channel_recv, without TN_TOO_LARGE.
+///
+/// # Safety
+/// `channel` is NULL or valid; `out` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_recv_view(
+    channel: Option<&Channel>,
+    timeout_ms: i32,
+    out: Option<&mut MaybeUninit<tn_message>>,
+) -> tn_status {
+    guard(|| {
+        let (channel, out) = (handle(channel)?, there(out, "out")?);
+        let (number, bytes, info) = channel.recv_view(timeout(timeout_ms)?)?.into_parts();
+        out.write(message(&info, bytes.as_mut_ptr().cast(), token(channel, number)));
+        Ok(())
+    })
+}
+
+/// tn_channel_release gives a view, or the reply to a request, back. Views may be released in
+/// any order, from any thread, and after tn_channel_close too. TN_INVALID: it was released
+/// before.
+///
+/// # Safety
+/// `channel` and `view` are NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_release(
+    channel: Option<&Channel>,
+    view: Option<&tn_message>,
+) -> tn_status {
+    guard(|| {
+        let (channel, view) = (handle(channel)?, there(view, "view")?);
+        channel.release(number(channel, view.private_)?)
+    })
+}
+
+/// tn_channel_recv_many receives as many messages as are there and fit, at most `max`: their
+/// bytes go to the `cap` bytes at `buf`, each message 16-byte aligned, where each is goes to
+/// `out_messages`, and how many there are to `*out_count`. It waits for the first only.
+///
+/// Tags, ids and flags are left out. TN_TOO_LARGE: not even the first fits; `out_messages[0].len`
+/// says how much it needs (15 more where `buf` isn't 16-byte aligned). Other statuses are those
+/// of tn_channel_recv.
+///
+/// # Safety
+/// `channel` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_messages` is NULL
+/// or writable for `max` slices; `out_count` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_recv_many(
+    channel: Option<&Channel>,
+    buf: *mut c_void,
+    cap: usize,
+    out_messages: *mut tn_slice,
+    max: usize,
+    timeout_ms: i32,
+    out_count: Option<&mut MaybeUninit<usize>>,
+) -> tn_status {
+    guard(|| {
+        let (channel, out_count) = (handle(channel)?, there(out_count, "out_count")?);
+        there((!out_messages.is_null()).then_some(()), "out_messages")?;
+        // SAFETY: NULL or writable for `cap` bytes, by this function's contract.
+        let room = unsafe { buffer(buf, cap) }?;
+        let mut index = 0;
+        let received = channel.recv_batch(room, max, timeout(timeout_ms)?, |range| {
+            let data = buf.wrapping_byte_add(range.start).cast_const();
+            // SAFETY: writable for `max` slices, by contract, and called at most that often.
+            unsafe { out_messages.add(index).write(tn_slice { data, len: range.len() }) };
+            index += 1;
+        });
+        if let Err(Some(len)) = received.as_ref().map_err(Error::needed) {
+            let data = std::ptr::null();
+            // SAFETY: writable for `max` slices, and nothing was received if `max` is 0.
+            unsafe { out_messages.write(tn_slice { data, len }) };
+        }
+        out_count.write(received?);
+        Ok(())
+    })
+}

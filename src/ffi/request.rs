@@ -1,0 +1,87 @@
+//! Requests and their replies.
+
+use super::message::{message, tn_message, token};
+use super::status::{guard, tn_status};
+use super::{bytes, handle, there, timeout};
+use crate::channel::{Channel, Info};
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+
+/// tn_channel_request sends a request and waits for the reply to it, which is stored in
+/// `*out_reply` and given back with tn_channel_release like a view.
+///
+/// Any number of threads may ask at once. Other messages that come meanwhile wait in the inbox
+/// for a receiving call. TN_TIMED_OUT, and TN_AGAIN where the timeout was 0: the request may have
+/// gone out, but no answer came; a late one is dropped. TN_NO_SPACE: the
+/// inbox is full (inbox=). Other statuses are those of tn_channel_send and tn_channel_recv.
+///
+/// # Safety
+/// `channel` is NULL or valid; `data` is NULL or readable for `len` bytes; `out_reply` is NULL or
+/// writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_request(
+    channel: Option<&Channel>,
+    tag: u32,
+    data: *const c_void,
+    len: usize,
+    timeout_ms: i32,
+    out_reply: Option<&mut MaybeUninit<tn_message>>,
+) -> tn_status {
+    guard(|| {
+        let (channel, out_reply) = (handle(channel)?, there(out_reply, "out_reply")?);
+        // SAFETY: NULL or readable for `len` bytes, by this function's contract.
+        let data = unsafe { bytes(data, len) }?;
+        let reply = channel.request(tag, data, timeout(timeout_ms)?)?;
+        let (number, bytes, info) = reply.into_parts();
+        out_reply.write(message(&info, bytes.as_mut_ptr().cast(), token(channel, number)));
+        Ok(())
+    })
+}
+
+/// tn_channel_request_start sends a request and stores its id in `*out_id`; the reply is received
+/// like a message, with TN_MESSAGE_REPLY and that id. Statuses are those of tn_channel_send.
+///
+/// # Safety
+/// `channel` is NULL or valid; `data` is NULL or readable for `len` bytes; `out_id` is NULL or
+/// writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_request_start(
+    channel: Option<&Channel>,
+    tag: u32,
+    data: *const c_void,
+    len: usize,
+    timeout_ms: i32,
+    out_id: Option<&mut MaybeUninit<u32>>,
+) -> tn_status {
+    guard(|| {
+        let (channel, out_id) = (handle(channel)?, there(out_id, "out_id")?);
+        // SAFETY: NULL or readable for `len` bytes, by this function's contract.
+        let data = unsafe { bytes(data, len) }?;
+        out_id.write(channel.request_start(tag, data, timeout(timeout_ms)?)?);
+        Ok(())
+    })
+}
+
+/// tn_channel_reply answers a message whose flags say TN_MESSAGE_REQUEST. Of `request` only the
+/// flags, id and tag are read, so it may have been released, and any thread may answer. Statuses
+/// are those of tn_channel_send; TN_INVALID: `request` is none.
+///
+/// # Safety
+/// `channel` and `request` are NULL or valid; `data` is NULL or readable for `len` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_reply(
+    channel: Option<&Channel>,
+    request: Option<&tn_message>,
+    data: *const c_void,
+    len: usize,
+    timeout_ms: i32,
+) -> tn_status {
+    guard(|| {
+        let (channel, request) = (handle(channel)?, there(request, "request")?);
+        // SAFETY: NULL or readable for `len` bytes, by this function's contract.
+        let data = unsafe { bytes(data, len) }?;
+        let &tn_message { tag, id, flags, .. } = request;
+        let request = Info { len: 0, tag, id, flags };
+        channel.reply(&request, data, timeout(timeout_ms)?)
+    })
+}

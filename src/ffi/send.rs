@@ -1,0 +1,150 @@
+//! Sending: one message, many, and in place.
+
+use super::message::{number, slices, tn_loan, tn_slice, token};
+use super::status::{guard, tn_status};
+use super::{bytes, handle, there, timeout};
+use crate::channel::Channel;
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+
+/// tn_channel_send sends one message. It is taken whole (TN_OK) or not at all; an empty one is a
+/// message too. `data` stays the caller's, and may be reused at once.
+///
+/// With time left it waits until all of the message is in the ring or the kernel. Where the time
+/// runs out in the middle of a long one, the rest stays in the channel and goes out with later
+/// calls; tn_channel_flush waits for it.
+/// TN_AGAIN, TN_TIMED_OUT: no room. TN_TOO_LARGE: over the peer's max_message. TN_CLOSED,
+/// TN_PEER_LOST: the end.
+///
+/// # Safety
+/// `channel` is NULL or valid; `data` is NULL or readable for `len` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_send(
+    channel: Option<&Channel>,
+    data: *const c_void,
+    len: usize,
+    timeout_ms: i32,
+) -> tn_status {
+    guard(|| {
+        // SAFETY: NULL or readable for `len` bytes, by this function's contract.
+        let data = unsafe { bytes(data, len) }?;
+        handle(channel)?.send(data, timeout(timeout_ms)?)
+    })
+}
+
+/// tn_channel_sendv sends one message that is put together from `count` parts, with a tag of the
+/// user's choice. Statuses are those of tn_channel_send.
+///
+/// # Safety
+/// `channel` is NULL or valid; `parts` is NULL or readable for `count` slices, and each slice is
+/// NULL or readable for its length.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_sendv(
+    channel: Option<&Channel>,
+    tag: u32,
+    parts: *const tn_slice,
+    count: usize,
+    timeout_ms: i32,
+) -> tn_status {
+    guard(|| {
+        // SAFETY: by this function's contract.
+        let parts = unsafe { slices(parts, count) }?;
+        handle(channel)?.send_parts(tag, &parts, timeout(timeout_ms)?)
+    })
+}
+
+/// tn_channel_send_many sends `count` messages with one wake-up, and stores in `*out_sent` how
+/// many were taken; it is always written.
+///
+/// With time left it waits until all are taken. Some taken is TN_OK; TN_AGAIN, TN_TIMED_OUT and
+/// the other failures of tn_channel_send come only if none was.
+///
+/// # Safety
+/// `channel` is NULL or valid; `messages` is NULL or readable for `count` slices, and each slice
+/// is NULL or readable for its length; `out_sent` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_send_many(
+    channel: Option<&Channel>,
+    messages: *const tn_slice,
+    count: usize,
+    timeout_ms: i32,
+    out_sent: Option<&mut MaybeUninit<usize>>,
+) -> tn_status {
+    guard(|| {
+        let out_sent = there(out_sent, "out_sent")?;
+        out_sent.write(0);
+        // SAFETY: by this function's contract.
+        let messages = unsafe { slices(messages, count) }?;
+        out_sent.write(handle(channel)?.send_slices(&messages, timeout(timeout_ms)?)?);
+        Ok(())
+    })
+}
+
+/// tn_channel_loan lends room to write a message of up to `len` bytes in place: nothing is
+/// copied on shm, where it fits half a ring; elsewhere it is a buffer. It ends with
+/// tn_channel_commit or tn_channel_discard, and holds back what is sent after it until then.
+/// Statuses are those of tn_channel_send.
+///
+/// # Safety
+/// `channel` is NULL or valid; `out` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_loan(
+    channel: Option<&Channel>,
+    len: usize,
+    timeout_ms: i32,
+    out: Option<&mut MaybeUninit<tn_loan>>,
+) -> tn_status {
+    guard(|| {
+        let (channel, out) = (handle(channel)?, there(out, "out")?);
+        let (number, room) = channel.loan(len, timeout(timeout_ms)?)?.into_parts();
+        let data = room.as_mut_ptr().cast();
+        out.write(tn_loan { data, len, private_: token(channel, number) });
+        Ok(())
+    })
+}
+
+/// tn_channel_commit sends the first `len` bytes of a loan as a message with a tag; the loan is
+/// over then. TN_INVALID: it was committed or discarded before, or `len` is over its length; then
+/// it stays as it is. TN_AGAIN: a remainder of an earlier message is in its way; flush and commit
+/// again. TN_CLOSED, TN_PEER_LOST: the end; the loan is over.
+///
+/// # Safety
+/// `channel` and `loan` are NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_commit(
+    channel: Option<&Channel>,
+    loan: Option<&tn_loan>,
+    tag: u32,
+    len: usize,
+) -> tn_status {
+    guard(|| {
+        let (channel, loan) = (handle(channel)?, there(loan, "loan")?);
+        channel.commit(number(channel, loan.private_)?, tag, loan.len, len)
+    })
+}
+
+/// tn_channel_discard gives a loan back unsent. TN_INVALID: it was committed or discarded before.
+///
+/// # Safety
+/// `channel` and `loan` are NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_discard(
+    channel: Option<&Channel>,
+    loan: Option<&tn_loan>,
+) -> tn_status {
+    guard(|| {
+        let (channel, loan) = (handle(channel)?, there(loan, "loan")?);
+        channel.discard(number(channel, loan.private_)?)
+    })
+}
+
+/// tn_channel_flush waits until all that was taken is out of this process: a remainder of a long
+/// message, and what an open loan holds back. TN_AGAIN, TN_TIMED_OUT: not yet. TN_CLOSED,
+/// TN_PEER_LOST: the end.
+///
+/// # Safety
+/// `channel` is NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_flush(channel: Option<&Channel>, timeout_ms: i32) -> tn_status {
+    guard(|| handle(channel)?.flush(timeout(timeout_ms)?))
+}

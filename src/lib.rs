@@ -1,0 +1,83 @@
+//! treenail joins programs of different languages on one machine: message channels over shared
+//! memory and local sockets, for C, C++, Python and Rust alike.
+//!
+//! The map, from top to bottom; each layer calls only those below it.
+//!
+//! - `ffi` is the front door: it translates C to Rust and back, and decides nothing.
+//! - `channel`, `listener` and `poller` are the rooms that a user knows.
+//! - `transport` is the corridor: one enum, one match a verb, a file a way across.
+//! - `wire` is the frame, and `shm` the bytes that two processes share.
+//! - `os` makes the system calls.
+//! - `endpoint` and `error` are what a user says, and what is said back.
+//!
+//! # Caveats
+//!
+//! - **Crash**: what a sender was in the middle of when it died is dropped; what it had sent is
+//!   still received, and then comes [`Status::PeerLost`].
+//! - **Fork**: handles belong to the process that made them. In a forked child every call on one
+//!   is [`Status::Invalid`], and no harm is done to the parent. (A raw `clone()` bypasses this.)
+//! - **Rights**: only the same user and root may connect, unless `peer_uid=` says otherwise.
+//! - **Same host**: shared memory and local sockets end at the machine's edge.
+//!
+//! # Waiting
+//!
+//! A timeout is an `Option<Duration>`: [`NOW`] never waits, [`FOREVER`] waits for ever.
+
+// The model checker is given only what it checks: the rest of that is not called, nor exported,
+// for which clippy has other rules.
+#![cfg_attr(loom, allow(dead_code, clippy::enum_variant_names, clippy::wrong_self_convention))]
+
+#[cfg(not(loom))]
+mod channel;
+#[cfg(not(loom))]
+#[doc(hidden)]
+pub mod endpoint;
+mod error;
+#[cfg(not(loom))]
+#[doc(hidden)]
+pub mod ffi;
+#[cfg(not(loom))]
+mod listener;
+#[cfg(loom)]
+mod models;
+mod os;
+#[cfg(not(loom))]
+mod poller;
+#[doc(hidden)]
+pub mod shm;
+mod sync;
+#[cfg(not(loom))]
+mod transport;
+#[cfg(loom)]
+mod transport {
+    pub mod wait;
+}
+#[doc(hidden)]
+pub mod wire;
+
+#[cfg(not(loom))]
+pub use channel::{Channel, Info, Loan, Peer, Stats, TransportKind, View};
+pub use error::{Error, Result, Status};
+#[cfg(not(loom))]
+pub use listener::Listener;
+#[cfg(not(loom))]
+pub use os::buffer::Bytes;
+#[cfg(not(loom))]
+pub use poller::Poller;
+
+use std::time::Duration;
+
+/// Never waits.
+pub const NOW: Option<Duration> = Some(Duration::ZERO);
+/// Waits for ever.
+pub const FOREVER: Option<Duration> = None;
+
+/// The version of this library, such as `"0.1.0"`.
+pub fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+/// Not part of the API: how tests take system calls away.
+#[cfg(not(loom))]
+#[doc(hidden)]
+pub use os::{Fault, set_faults};

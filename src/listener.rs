@@ -1,0 +1,181 @@
+//! Where channels come from: a name that others connect to.
+
+use crate::channel::Channel;
+use crate::channel::core::again;
+use crate::channel::spin::spin_on_handshake;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result, Status};
+use crate::os::clock::Deadline;
+use crate::os::event::{Epoll, READABLE, always_ready};
+use crate::os::fork::generation;
+use crate::os::kick::Kick;
+use crate::os::poll::{Wanted, poll};
+use crate::transport::accept::Acceptor;
+use crate::transport::wait::{READ, Source, Step, Waiting};
+use std::fmt;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, TryLockError};
+use std::time::Duration;
+
+/// Listens for connections.
+///
+/// It may be used from every thread at any time. Handshakes go on whenever `accept`
+/// is called; one that stalls holds up nobody else.
+///
+/// ```
+/// let listener = treenail::Listener::open("local:doc-listener?backlog=16")?;
+/// assert_eq!(listener.endpoint(), "local:doc-listener");
+/// assert!(listener.accept(treenail::NOW).is_err()); // nobody has come
+/// # Ok::<(), treenail::Error>(())
+/// ```
+pub struct Listener {
+    endpoint: Arc<Endpoint>,
+    generation: u32,
+    closed: AtomicBool,
+    acceptor: Mutex<Option<Acceptor>>,
+    epoll: Arc<Epoll>,
+    waiting: Waiting,
+}
+
+impl Listener {
+    /// Starts listening: `open("shm:NAME")`. The name of a listener that was killed is taken
+    /// over; that of one alive is [`Status::Exists`].
+    pub fn open(endpoint: &str) -> Result<Listener> {
+        let endpoint = Arc::new(Endpoint::parse(endpoint)?);
+        let acceptor = Acceptor::open(&endpoint);
+        let acceptor = acceptor.map_err(|error| error.during("listen", &endpoint.text))?;
+        Ok(Listener {
+            generation: generation(),
+            closed: AtomicBool::new(false),
+            epoll: Arc::clone(acceptor.epoll()),
+            acceptor: Mutex::new(Some(acceptor)),
+            waiting: Waiting::new(),
+            endpoint,
+        })
+    }
+
+    /// The next connection, its handshake done.
+    pub fn accept(&self, timeout: Option<Duration>) -> Result<Channel> {
+        let accepted = self.accept_by(Deadline::after(timeout));
+        accepted.map_err(|error| error.during("accept", &self.endpoint.text))
+    }
+
+    fn accept_by(&self, deadline: Deadline) -> Result<Channel> {
+        let now = matches!(deadline, Deadline::Now);
+        if let Step::Done(channel) = self.step(!now)? {
+            return Ok(channel);
+        }
+        if now {
+            return Err(again());
+        }
+        let mut attempt = || self.step(true);
+        let accepted = self.waiting.wait(self, &|| READ, deadline, &|| (), &mut attempt)?;
+        accepted.ok_or_else(|| Error::new(Status::TimedOut, "nobody connected in time"))
+    }
+
+    fn step(&self, wait: bool) -> Result<Step<Channel>> {
+        self.alive()?;
+        let mut acceptor = match self.acceptor.try_lock() {
+            Ok(acceptor) => acceptor,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) if !wait => return Ok(Step::InTurn),
+            Err(TryLockError::WouldBlock) => crate::sync::lock(&self.acceptor),
+        };
+        let Some(acceptor) = acceptor.as_mut() else {
+            return Err(closed());
+        };
+        let mut done = acceptor.step()?;
+        if wait && done.is_none() && acceptor.is_busy() {
+            done = spin_on_handshake(self.endpoint.spin, || {
+                Ok(acceptor.step()?.map_or(Step::Blocked, Step::Done))
+            })?;
+        }
+        Ok(match done {
+            Some((joined, slot)) => Step::Done(Channel::joined(&self.endpoint, joined, Some(slot))),
+            None => Step::Blocked,
+        })
+    }
+
+    fn alive(&self) -> Result<()> {
+        if self.generation != generation() {
+            return Err(crate::channel::core::forked());
+        }
+        match self.closed.load(Ordering::Acquire) {
+            true => Err(closed()),
+            false => Ok(()),
+        }
+    }
+
+    /// The endpoint to connect to, without options.
+    pub fn endpoint(&self) -> String {
+        self.endpoint.text.split('?').next().unwrap_or_default().to_owned()
+    }
+
+    /// A descriptor that is readable while `accept` may get on. Never read or write it.
+    pub fn fd(&self) -> Result<BorrowedFd<'_>> {
+        match self.generation == generation() {
+            true => Ok(self.epoll.fd().as_fd()),
+            false => Err(crate::channel::core::forked().during("fd", &self.endpoint.text)),
+        }
+    }
+
+    /// Stops listening, and wakes whoever waits. Channels that were accepted stay as they are.
+    pub fn close(&self) {
+        if self.generation != generation() || self.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        *crate::sync::lock(&self.acceptor) = None;
+        if let Ok(ready) = always_ready() {
+            let _ = self.epoll.set(ready.as_fd(), READABLE, 0);
+        }
+        self.waiting.notify();
+    }
+}
+
+impl Source for Listener {
+    fn arm(&self, _: u32) {}
+
+    fn drain(&self) -> bool {
+        false
+    }
+
+    fn poll(&self, _: u32, kick: Option<&Kick>, time: Option<Duration>) -> Result<()> {
+        let kick_fd = kick.map(|kick| Wanted::readable(kick.as_fd()));
+        let own = Wanted::readable(self.epoll.fd().as_fd());
+        let mut wanted = [own, kick_fd.unwrap_or(Wanted::nothing())];
+        poll(&mut wanted, time).map_err(|error| Error::system("waiting", &error))?;
+        if let Some(kick) = kick.filter(|_| wanted[1].is_readable()) {
+            kick.clear();
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Listener({})", self.endpoint.text)
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.fd().as_fd()
+    }
+}
+
+impl AsRawFd for Listener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+fn closed() -> Error {
+    Error::new(Status::Closed, "the listener was closed by this program")
+}

@@ -1,0 +1,50 @@
+//! What the model checker runs: `RUSTFLAGS='--cfg loom' cargo test --release --lib loom_`.
+//!
+//! loom runs each model again and again, through all orders in which its threads can take turns
+//! (with a bound on how often one is interrupted) and all values that its loads can see by the
+//! rules of the language. A thread that is never woken is a deadlock, which it reports.
+//!
+//! The code under test is the product's own: the ring, its wait words, the turn and its door, and
+//! the waiting of threads. What they stand on, the operating system and the mapping, is replaced
+//! by the stand-ins here. What is *not* modelled: loads that overtake later stores, which loom
+//! never tries, and what is above [`Waiting`](crate::transport::wait::Waiting), which the models
+//! of waiting retell.
+
+pub mod barrier;
+pub mod futex;
+pub mod kick;
+pub mod mapping;
+
+#[cfg(test)]
+mod records;
+#[cfg(test)]
+mod side;
+#[cfg(test)]
+mod turns;
+#[cfg(test)]
+mod waking;
+
+/// How often a thread is interrupted at most where it could go on, unless LOOM_MAX_PREEMPTIONS
+/// says otherwise. Nearly every mistake shows with two.
+#[cfg(test)]
+const PREEMPTIONS: usize = 2;
+
+/// Runs a model through all its executions.
+#[cfg(test)]
+fn check(model: impl Fn() + Sync + Send + 'static) {
+    check_with(0, model);
+}
+
+/// The same with so many interruptions more, or less, as the model is small or large.
+#[cfg(test)]
+fn check_with(more: isize, model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.max_branches = 20_000;
+    let preemptions = builder.preemption_bound.unwrap_or(PREEMPTIONS);
+    builder.preemption_bound = Some(preemptions.saturating_add_signed(more));
+    builder.check(move || {
+        barrier::begin();
+        futex::begin();
+        model();
+    });
+}

@@ -1,0 +1,148 @@
+//! No wake-up is lost: whoever sleeps though there is a record, room or the end for it would
+//! sleep for ever here, which the checker reports as a deadlock.
+
+use super::side::{Receiver, Sender, pair};
+use super::{check, check_with};
+use crate::sync::{Mutex, lock};
+use loom::thread;
+use std::sync::Arc;
+
+/// A thread that sends these.
+fn sends(sender: &Arc<Sender>, numbers: impl IntoIterator<Item = u8> + 'static) -> Handle<()> {
+    let sender = Arc::clone(sender);
+    thread::spawn(move || numbers.into_iter().for_each(|number| sender.send(number)))
+}
+
+/// A thread that receives one.
+fn receives(receiver: &Arc<Receiver>) -> Handle<Option<u8>> {
+    let receiver = Arc::clone(receiver);
+    thread::spawn(move || receiver.recv())
+}
+
+type Handle<T> = thread::JoinHandle<T>;
+
+#[test]
+fn loom_wake_the_receiver_sleeps() {
+    check(|| {
+        let (sender, receiver) = pair();
+        let sends = sends(&sender, 0..2);
+        assert_eq!(receiver.recv(), Some(0));
+        assert_eq!(receiver.recv(), Some(1));
+        sends.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_wake_both_sides_sleep() {
+    check(|| {
+        let (sender, receiver) = pair();
+        let sends = sends(&sender, 0..4);
+        (0..4).for_each(|number| assert_eq!(receiver.recv(), Some(number)));
+        sends.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_wake_at_the_end() {
+    check(|| {
+        let (sender, receiver) = pair();
+        let sends = thread::spawn(move || {
+            sender.send(0);
+            sender.close();
+        });
+        assert_eq!(receiver.recv(), Some(0));
+        assert_eq!(receiver.recv(), None);
+        sends.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_wake_two_receivers() {
+    check(|| {
+        let (sender, receiver) = pair();
+        let other = receives(&receiver);
+        let sends = sends(&sender, 0..2);
+        let both = [receiver.recv(), other.join().unwrap()];
+        assert!(both.contains(&Some(0)) && both.contains(&Some(1)));
+        sends.join().unwrap();
+    });
+}
+
+/// The same once the receiving side has said that it is busy, so that the sender does not fence.
+#[test]
+fn loom_wake_two_busy_receivers() {
+    check(|| {
+        let (sender, receiver) = pair();
+        sender.send(0);
+        assert_eq!(receiver.recv(), Some(0));
+        let both = [receives(&receiver), receives(&receiver)];
+        (1..3).for_each(|number| sender.send(number));
+        let both = both.map(|one| one.join().unwrap());
+        assert!(both.contains(&Some(1)) && both.contains(&Some(2)));
+    });
+}
+
+#[test]
+fn loom_wake_two_senders() {
+    check(|| {
+        let (sender, receiver) = pair();
+        (0..2).for_each(|number| sender.send(number));
+        let both = [sends(&sender, [2]), sends(&sender, [3])];
+        assert_eq!([receiver.recv(), receiver.recv()], [Some(0), Some(1)]);
+        both.into_iter().for_each(|one| one.join().unwrap());
+    });
+}
+
+#[test]
+fn loom_wake_the_fd() {
+    check(|| {
+        let (sender, receiver) = pair();
+        let sends = sends(&sender, 0..2);
+        assert_eq!(receiver.recv_by_fd(), Some(0));
+        assert_eq!(receiver.recv_by_fd(), Some(1));
+        sends.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_wake_a_receiver_and_the_fd() {
+    check(|| {
+        let (sender, receiver) = pair();
+        let other = receives(&receiver);
+        let sends = sends(&sender, 0..2);
+        let both = [receiver.recv_by_fd(), other.join().unwrap()];
+        assert!(both.contains(&Some(0)) && both.contains(&Some(1)));
+        sends.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_wake_two_receivers_and_the_fd() {
+    check_with(-1, || {
+        let (sender, receiver) = pair();
+        let others = [receives(&receiver), receives(&receiver)];
+        let sends = sends(&sender, 0..3);
+        assert!(receiver.recv_by_fd().is_some());
+        others.into_iter().for_each(|other| assert!(other.join().unwrap().is_some()));
+        sends.join().unwrap();
+    });
+}
+
+/// A thread that waits for another of its side, with a leader that sleeps or without.
+#[test]
+fn loom_wake_in_turn() {
+    check(|| {
+        let (sender, receiver) = pair();
+        let reads = receives(&receiver);
+        let turn = Arc::new(Mutex::new(false));
+        let waits = {
+            let (receiver, turn) = (Arc::clone(&receiver), Arc::clone(&turn));
+            thread::spawn(move || receiver.side.wait_until(|| *lock(&turn)))
+        };
+        *lock(&turn) = true;
+        receiver.side.notify();
+        waits.join().unwrap();
+        sender.send(0);
+        assert_eq!(reads.join().unwrap(), Some(0));
+    });
+}

@@ -1,0 +1,48 @@
+//! Asymmetric barriers: where one side runs often and the other seldom, the often one pays
+//! nothing ([`light`]) and the seldom one pays for both, by making every processor that runs the
+//! other side pass a barrier (membarrier(2)). In pairs they order like two SeqCst fences.
+
+use crate::os::fork::generation;
+use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
+
+const REGISTER_PRIVATE: i32 = 1 << 4;
+const PRIVATE: i32 = 1 << 3;
+const REGISTER_GLOBAL: i32 = 1 << 2;
+const GLOBAL: i32 = 1 << 1;
+
+fn membarrier(command: i32) -> bool {
+    // SAFETY: takes no memory.
+    unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
+}
+
+/// Whether this process may use light barriers. Asked once, and once more in each forked
+/// child, which has to register anew.
+pub fn available() -> bool {
+    static KNOWN: AtomicU32 = AtomicU32::new(u32::MAX);
+    let generation = generation() << 1;
+    let known = KNOWN.load(Ordering::Relaxed);
+    if known & !1 == generation {
+        return known & 1 != 0;
+    }
+    let faulty = crate::os::faulty(crate::os::Fault::NoMembarrier);
+    let yes = !faulty && membarrier(REGISTER_PRIVATE) && membarrier(REGISTER_GLOBAL);
+    KNOWN.store(generation | u32::from(yes), Ordering::Relaxed);
+    yes
+}
+
+/// The often side's barrier: it only keeps the compiler from reordering.
+#[inline]
+pub fn light() {
+    compiler_fence(Ordering::SeqCst);
+}
+
+/// The seldom side's barrier, against threads of this process.
+pub fn heavy_here() {
+    // It can't fail once registered, which whoever made light barriers checked.
+    membarrier(PRIVATE);
+}
+
+/// The seldom side's barrier, against every process that has registered.
+pub fn heavy_everywhere() {
+    membarrier(GLOBAL);
+}

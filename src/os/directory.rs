@@ -1,0 +1,146 @@
+//! The directory that socket files lie in: opened once, checked, locked, and names changed in it.
+
+use super::fork::{Fd, adopt};
+use super::{check, restart};
+use std::ffi::{CString, OsStr};
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// Longest path that fits a socket's address.
+pub const SOCKET_PATH_SIZE_MAX: usize = 107;
+
+/// An open directory.
+pub struct Directory {
+    fd: Fd,
+    path: PathBuf,
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileId {
+    pub device: u64,
+    pub inode: u64,
+    pub is_socket: bool,
+}
+
+impl Directory {
+    /// Opens a directory; where the last part of `path` is a symbolic link only if `follow`.
+    pub fn open(path: &Path, follow: bool) -> io::Result<Directory> {
+        let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
+        let flags = if follow { flags } else { flags | libc::O_NOFOLLOW };
+        let name = c_path(path.as_os_str())?;
+        let fd = adopt(|| {
+            // SAFETY: the path ends with a NUL.
+            let fd = check(unsafe { libc::open(name.as_ptr(), flags) })?;
+            // SAFETY: the call just made it, and nobody else has it.
+            Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+        })?;
+        Ok(Directory { fd, path: path.to_owned() })
+    }
+
+    /// The directory's owner and permission bits.
+    pub fn owner_and_mode(&self) -> io::Result<(u32, u32)> {
+        // SAFETY: all zeros are valid, and the kernel overwrites them.
+        let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+        // SAFETY: the structure is live during the call.
+        check(unsafe { libc::fstat(self.fd.as_raw_fd(), &mut stat) })?;
+        Ok((stat.st_uid, stat.st_mode & 0o7777))
+    }
+
+    /// A path of `name` in this directory that fits a socket's address: through the open
+    /// descriptor where the plain one is too long.
+    pub fn socket_path(&self, name: &OsStr) -> PathBuf {
+        let path = self.path.join(name);
+        if path.as_os_str().len() <= SOCKET_PATH_SIZE_MAX {
+            return path;
+        }
+        PathBuf::from(format!("/proc/self/fd/{}", self.fd.as_raw_fd())).join(name)
+    }
+
+    /// Tries to lock the directory against others that change names in it. The lock ends with
+    /// this value, or with the process.
+    pub fn try_lock(&self) -> io::Result<()> {
+        // SAFETY: takes no memory.
+        let lock =
+            || check(unsafe { libc::flock(self.fd.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) });
+        restart(lock).map(drop)
+    }
+
+    /// Ends the lock.
+    pub fn unlock(&self) {
+        // SAFETY: takes no memory.
+        unsafe { libc::flock(self.fd.as_raw_fd(), libc::LOCK_UN) };
+    }
+
+    /// What `name` is; symbolic links are not followed.
+    pub fn identify(&self, name: &OsStr) -> io::Result<FileId> {
+        let name = c_path(name)?;
+        // SAFETY: all zeros are valid, and the kernel overwrites them.
+        let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+        let (fd, flags) = (self.fd.as_raw_fd(), libc::AT_SYMLINK_NOFOLLOW);
+        // SAFETY: the name ends with a NUL and the structure is live during the call.
+        check(unsafe { libc::fstatat(fd, name.as_ptr(), &mut stat, flags) })?;
+        let is_socket = stat.st_mode & libc::S_IFMT == libc::S_IFSOCK;
+        Ok(FileId { device: stat.st_dev, inode: stat.st_ino, is_socket })
+    }
+
+    /// Gives `name` to a group.
+    pub fn set_group(&self, name: &OsStr, gid: u32) -> io::Result<()> {
+        let (fd, name) = (self.fd.as_raw_fd(), c_path(name)?);
+        let flags = libc::AT_SYMLINK_NOFOLLOW;
+        // SAFETY: the name ends with a NUL.
+        check(unsafe { libc::fchownat(fd, name.as_ptr(), u32::MAX, gid, flags) }).map(drop)
+    }
+
+    /// Sets the permission bits of `name`, whatever the umask is.
+    pub fn set_mode(&self, name: &OsStr, mode: u32) -> io::Result<()> {
+        let (fd, name) = (self.fd.as_raw_fd(), c_path(name)?);
+        // SAFETY: the name ends with a NUL.
+        check(unsafe { libc::fchmodat(fd, name.as_ptr(), mode, 0) }).map(drop)
+    }
+
+    /// Renames over what is there.
+    pub fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        let (fd, from, to) = (self.fd.as_raw_fd(), c_path(from)?, c_path(to)?);
+        // SAFETY: both names end with a NUL.
+        check(unsafe { libc::renameat(fd, from.as_ptr(), fd, to.as_ptr()) }).map(drop)
+    }
+
+    /// Removes a name.
+    pub fn remove(&self, name: &OsStr) -> io::Result<()> {
+        let (fd, name) = (self.fd.as_raw_fd(), c_path(name)?);
+        // SAFETY: the name ends with a NUL.
+        check(unsafe { libc::unlinkat(fd, name.as_ptr(), 0) }).map(drop)
+    }
+}
+
+/// Makes a directory that only this user can use.
+pub fn make(path: &Path) -> io::Result<()> {
+    let path = c_path(path.as_os_str())?;
+    // SAFETY: the path ends with a NUL.
+    check(unsafe { libc::mkdir(path.as_ptr(), 0o700) }).map(drop)
+}
+
+/// The number of a group, by name or by number.
+pub fn group_id(name: &str) -> Option<u32> {
+    if let Ok(number) = name.parse() {
+        return Some(number);
+    }
+    let name = CString::new(name).ok()?;
+    let mut buffer = vec![0 as libc::c_char; 1 << 16];
+    // SAFETY: all zeros are valid, and are overwritten when the name is found.
+    let mut group: libc::group = unsafe { std::mem::zeroed() };
+    let mut found = std::ptr::null_mut();
+    // SAFETY: all pointers are live during the call, and the buffer is as long as said.
+    let result = unsafe {
+        let (text, len) = (buffer.as_mut_ptr(), buffer.len());
+        libc::getgrnam_r(name.as_ptr(), &mut group, text, len, &mut found)
+    };
+    (result == 0 && !found.is_null()).then_some(group.gr_gid)
+}
+
+fn c_path(path: &OsStr) -> io::Result<CString> {
+    CString::new(path.as_bytes()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
+}

@@ -1,0 +1,144 @@
+//! What becomes of our descriptors in a forked child: they are closed there at once, and the
+//! handles that held them are dead. Anything more (an unlock, a read, an epoll_ctl) would act on
+//! the parent's objects, as a child shares the open descriptions behind its descriptors.
+//!
+//! A raw `clone()` without `CLONE_VM` runs no handlers and bypasses all of this.
+
+use super::check;
+use std::cell::Cell;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Once, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Descriptors at or over this number are refused, as they would not be closed in a child.
+/// It is the kernel's own default limit (fs.nr_open).
+const DESCRIPTORS_MAX: usize = 1 << 20;
+
+/// One bit a descriptor of ours. Untouched pages of it take no memory.
+static OURS: [AtomicU64; DESCRIPTORS_MAX / 64] = [const { AtomicU64::new(0) }; _];
+/// How often this process came out of a fork as the child.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+/// Shared by whoever makes a descriptor, exclusive while a fork is under way: so that a child
+/// never inherits one that isn't in the table yet.
+static GATE: RwLock<()> = RwLock::new(());
+
+thread_local! {
+    static FORKING: Cell<Option<RwLockWriteGuard<'static, ()>>> = const { Cell::new(None) };
+}
+
+/// How often this process came out of a fork as the child: a handle made under another number
+/// belongs to the parent.
+#[inline]
+pub fn generation() -> u32 {
+    // Relaxed is enough: only a fork changes it, and a fork leaves one thread.
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// Something that owns a descriptor, known to the table of what a child closes.
+#[derive(Debug)]
+pub struct Owned<T: AsFd> {
+    inner: Option<T>,
+    generation: u32,
+}
+
+/// A plain descriptor of ours.
+pub type Fd = Owned<OwnedFd>;
+
+/// Makes descriptors with `make`, such that no fork can fall between making and registering.
+pub fn adopt<T: AsFd>(make: impl FnOnce() -> io::Result<T>) -> io::Result<Owned<T>> {
+    let _gate = enter();
+    make().and_then(Owned::register)
+}
+
+/// Keeps forks out while descriptors are made; each is then given to [`Owned::register`].
+pub fn enter() -> RwLockReadGuard<'static, ()> {
+    install();
+    GATE.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+impl<T: AsFd> Owned<T> {
+    /// Takes a descriptor into the table, while [`enter`]'s guard is held.
+    pub fn register(inner: T) -> io::Result<Owned<T>> {
+        let fd = inner.as_fd().as_raw_fd() as usize;
+        let Some(word) = OURS.get(fd / 64) else {
+            return Err(io::Error::from_raw_os_error(libc::EMFILE));
+        };
+        word.fetch_or(1 << (fd % 64), Ordering::Relaxed);
+        Ok(Owned { inner: Some(inner), generation: generation() })
+    }
+
+    fn held(&self) -> &T {
+        self.inner.as_ref().expect("only drop takes it")
+    }
+}
+
+impl<T: AsFd> AsFd for Owned<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.held().as_fd()
+    }
+}
+
+impl<T: AsFd> AsRawFd for Owned<T> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.held().as_fd().as_raw_fd()
+    }
+}
+
+impl<T: AsFd> std::ops::Deref for Owned<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        self.held()
+    }
+}
+
+impl<T: AsFd> Drop for Owned<T> {
+    fn drop(&mut self) {
+        let Some(inner) = self.inner.take() else {
+            return;
+        };
+        if self.generation != generation() {
+            // The child closed the number already, and may use it for something else by now.
+            std::mem::forget(inner);
+            return;
+        }
+        let fd = inner.as_fd().as_raw_fd() as usize;
+        if let Some(word) = OURS.get(fd / 64) {
+            word.fetch_and(!(1 << (fd % 64)), Ordering::Relaxed);
+        }
+        drop(inner);
+    }
+}
+
+fn install() {
+    static INSTALL: Once = Once::new();
+    INSTALL.call_once(|| {
+        // SAFETY: the three handlers are plain functions that live as long as the process.
+        let result = unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
+        debug_assert_eq!(result, 0);
+    });
+}
+
+extern "C" fn before() {
+    let guard = GATE.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+    FORKING.with(|forking| forking.set(Some(guard)));
+}
+
+extern "C" fn in_parent() {
+    FORKING.with(|forking| drop(forking.take()));
+}
+
+extern "C" fn in_child() {
+    for (index, word) in OURS.iter().enumerate() {
+        let mut bits = word.swap(0, Ordering::Relaxed);
+        while bits != 0 {
+            let fd = index * 64 + bits.trailing_zeros() as usize;
+            bits &= bits - 1;
+            // SAFETY: the table says that the descriptor is ours, and every handle that could
+            // use it is dead from here on.
+            let _ = check(unsafe { libc::close(fd as RawFd) });
+        }
+    }
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+    in_parent();
+}

@@ -1,0 +1,50 @@
+//! How one thread wakes another that is inside `poll`: an eventfd a thread, made when the thread
+//! first waits. Not one a channel, as there are many more channels than waiting threads.
+
+use super::event;
+use super::fork::{Fd, generation};
+use std::cell::RefCell;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+
+/// A thread's own wake-up.
+pub struct Kick {
+    fd: Fd,
+    generation: u32,
+}
+
+thread_local! {
+    static OWN: RefCell<Option<Arc<Kick>>> = const { RefCell::new(None) };
+}
+
+impl Kick {
+    /// This thread's wake-up; None where no descriptor is left for it.
+    pub fn own() -> Option<Arc<Kick>> {
+        // A thread that is ending has no thread-local values any more.
+        let own = OWN.try_with(|own| {
+            let mut own = own.borrow_mut();
+            let fresh = own.as_ref().is_some_and(|kick| kick.generation == generation());
+            if !fresh {
+                let fd = event::eventfd().ok()?;
+                *own = Some(Arc::new(Kick { fd, generation: generation() }));
+            }
+            own.clone()
+        });
+        own.ok().flatten()
+    }
+
+    /// Makes the thread's poll return.
+    pub fn give(&self) {
+        event::signal(self.fd.as_fd());
+    }
+
+    /// Forgets kicks that were given.
+    pub fn clear(&self) {
+        event::clear(self.fd.as_fd());
+    }
+
+    /// What the thread polls.
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}

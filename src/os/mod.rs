@@ -1,0 +1,84 @@
+//! System calls, one file a concern, no policy. Linux today; another system is another set of
+//! files with the same names beside these.
+
+pub mod bias;
+pub mod buffer;
+pub mod clock;
+pub mod turn;
+
+#[cfg(not(loom))]
+pub mod barrier;
+#[cfg(not(loom))]
+pub mod directory;
+#[cfg(not(loom))]
+pub mod event;
+#[cfg(not(loom))]
+pub mod fork;
+#[cfg(not(loom))]
+pub mod futex;
+#[cfg(not(loom))]
+pub mod kick;
+#[cfg(not(loom))]
+pub mod memory;
+#[cfg(not(loom))]
+pub mod pipe;
+#[cfg(not(loom))]
+pub mod poll;
+#[cfg(not(loom))]
+pub mod socket;
+
+#[cfg(loom)]
+pub use crate::models::{barrier, futex, kick};
+
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A system call, or a feature of it, that tests take away to see what becomes of us without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Fault {
+    /// memfd_create fails.
+    NoMemfd = 1,
+    /// SO_PEERPIDFD is unknown, as before Linux 6.5.
+    NoPeerPidfd = 2,
+    /// pidfd_open is unknown too, as before Linux 5.3.
+    NoPidfd = 4,
+    /// /proc is not mounted, so that pipes can't be opened anew.
+    NoProc = 8,
+    /// membarrier is unknown, as before Linux 4.16.
+    NoMembarrier = 16,
+}
+
+static FAULTS: AtomicU32 = AtomicU32::new(0);
+
+/// Sets which faults this process suffers from now on. For tests.
+pub fn set_faults(faults: &[Fault]) {
+    FAULTS.store(faults.iter().fold(0, |bits, fault| bits | *fault as u32), Ordering::Relaxed);
+}
+
+pub(crate) fn faulty(fault: Fault) -> bool {
+    FAULTS.load(Ordering::Relaxed) & fault as u32 != 0
+}
+
+/// Turns the -1 of a system call into the error that it stands for.
+pub(crate) fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    match result {
+        -1 => Err(io::Error::last_os_error()),
+        value => Ok(value),
+    }
+}
+
+/// The same for calls that return a count of bytes.
+pub(crate) fn check_count(result: libc::ssize_t) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
+/// Repeats a call that a signal interrupted.
+pub(crate) fn restart<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The wake-up descriptor of a ring's side: a pipe of one page.
+//!
+//! Not an eventfd, as its O_NONBLOCK flag and its count are shared with the peer, so that a
+//! hostile one could make our write block for ever. Each side opens the pipe anew, which gives
+//! it an open description of its own; and for reading and writing at once (fifo(7)), so that the
+//! peer's death never raises SIGPIPE here, and a side can wake itself.
+
+use super::fork::{Fd, adopt, enter};
+use super::{Fault, check, check_count, faulty, restart};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// Both ends of a new pipe: for reading, for writing. `for_anybody`: another user shall be able
+/// to open it anew, who can only do so once it was handed over.
+pub fn pipe(for_anybody: bool) -> io::Result<(Fd, Fd)> {
+    let _gate = enter();
+    let mut ends = [-1; 2];
+    // SAFETY: the kernel writes two descriptors.
+    check(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) })?;
+    // SAFETY: the call just made them, and nobody else has them.
+    let [read, write] = ends.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+    // SAFETY: takes no memory. Both calls may fail: then the pipe is larger than it need be, or
+    // a peer that is another user falls back to the socket.
+    unsafe {
+        libc::fcntl(read.as_raw_fd(), libc::F_SETPIPE_SZ, 4096);
+        if for_anybody {
+            libc::fchmod(read.as_raw_fd(), 0o666);
+        }
+    }
+    Ok((Fd::register(read)?, Fd::register(write)?))
+}
+
+/// Opens the pipe behind `fd` anew.
+pub fn reopen(fd: BorrowedFd<'_>) -> io::Result<Fd> {
+    // Not fstat: the descriptor is a peer's choice, and a file system may keep fstat waiting.
+    // SAFETY: takes no memory; on what isn't a pipe it fails.
+    if check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETPIPE_SZ) }).is_err() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a wake-up that is not a pipe"));
+    }
+    if faulty(Fault::NoProc) {
+        return Err(io::Error::from_raw_os_error(libc::ENOENT));
+    }
+    let path = format!("/proc/self/fd/{}\0", fd.as_raw_fd());
+    adopt(|| {
+        let flags = libc::O_RDWR | libc::O_NONBLOCK | libc::O_CLOEXEC;
+        // SAFETY: the path ends with a NUL.
+        let fd = check(unsafe { libc::open(path.as_ptr().cast(), flags) })?;
+        // SAFETY: the call just made it, and nobody else has it.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    })
+}
+
+/// Makes the pipe readable. A full pipe is readable already.
+pub fn signal(pipe: &Fd) {
+    // SAFETY: reads one byte of a constant.
+    unsafe { libc::write(pipe.as_raw_fd(), c"!".as_ptr().cast(), 1) };
+}
+
+/// Empties the pipe; whether there was anything in it.
+pub fn drain(pipe: &Fd) -> bool {
+    // One read takes all that a pipe of one page holds.
+    let mut bytes = [std::mem::MaybeUninit::<u8>::uninit(); 4096];
+    let fd = pipe.as_fd().as_raw_fd();
+    // SAFETY: the kernel writes at most as many bytes as the array has.
+    let read = || check_count(unsafe { libc::read(fd, bytes.as_mut_ptr().cast(), 4096) });
+    restart(read).is_ok_and(|count| count > 0)
+}

@@ -1,0 +1,75 @@
+//! Spans of a ring that are held out of order: loans that hold back the tail, views that hold
+//! back the head. The frontier passes a span only when it and all before it are done.
+
+use std::collections::VecDeque;
+
+/// The spans from the frontier on; nothing is kept while none is open.
+#[derive(Default)]
+pub struct Pins {
+    spans: VecDeque<Span>,
+    /// How many spans were ever dropped from the front: the front's number.
+    first: u64,
+}
+
+/// One span of positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub start: u64,
+    pub end: u64,
+    open: bool,
+}
+
+impl Pins {
+    /// Whether no span is open.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// Opens a span that begins where all others end; the number closes it.
+    pub fn open(&mut self, start: u64, end: u64) -> u64 {
+        self.spans.push_back(Span { start, end, open: true });
+        self.first + self.spans.len() as u64 - 1
+    }
+
+    /// Counts what lies before `end` as done, if anything before it is still open.
+    #[inline]
+    pub fn pass(&mut self, end: u64) {
+        match self.spans.back_mut() {
+            None => {}
+            Some(last) if !last.open => last.end = end,
+            Some(last) => {
+                let start = last.end;
+                self.spans.push_back(Span { start, end, open: false });
+            }
+        }
+    }
+
+    /// The span with this number, if it is open.
+    pub fn find(&self, number: u64) -> Option<Span> {
+        let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.spans.get(index).copied().filter(|span| span.open)
+    }
+
+    /// Closes a span; false if there is none open with this number.
+    pub fn close(&mut self, number: u64) -> bool {
+        if self.find(number).is_none() {
+            return false;
+        }
+        self.spans[(number - self.first) as usize].open = false;
+        true
+    }
+
+    /// How far everything is done: where the first open span starts, or `end` without one.
+    #[inline]
+    pub fn frontier(&mut self, end: u64) -> u64 {
+        while let Some(front) = self.spans.front() {
+            if front.open {
+                return front.start;
+            }
+            self.spans.pop_front();
+            self.first += 1;
+        }
+        end
+    }
+}

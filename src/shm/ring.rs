@@ -1,0 +1,383 @@
+//! One direction of a channel: a ring of records with one writer and one reader, in two
+//! processes that need not trust each other.
+//!
+//! | field         | written by | read by | ordering                                             |
+//! |---------------|------------|---------|------------------------------------------------------|
+//! | tail          | writer     | reader  | Release / Acquire: records before it are whole       |
+//! | head          | reader     | writer  | Release / Acquire: records before it are read        |
+//! | reader_waits  | reader     | writer  | Dekker with tail: store, barrier, load               |
+//! |               | writer, 0  |         | taken by swap, so that one wake-up answers one wait  |
+//! | writer_waits  | writer     | reader  | Dekker with head, in the same way                    |
+//! |               | reader, 0  |         |                                                      |
+//! | writer_closed | writer     | reader  | Release / Acquire: no record comes after the tail    |
+//! | …_registered  | its side   | other   | Relaxed: set before the ring is used, never changed  |
+//! | record bytes  | writer     | reader  | plain; published by tail, given back by head         |
+//!
+//! Why Release/Acquire isn't enough for waiting: the writer stores `tail` and then loads
+//! `reader_waits`; the reader stores `reader_waits` and then loads `tail`. Without a barrier
+//! between its store and its load each could miss the other's store, and the reader would sleep
+//! over a record.
+//!
+//! Which barrier: both sides fence (SeqCst), unless the wait word says BUSY. Then the side that
+//! publishes goes without, and the side that wants to sleep first sets WAITS and makes every
+//! processor that runs the other side pass a barrier (membarrier). A side says BUSY after some
+//! records, so one that sleeps often hardly ever pays for that.
+//!
+//! Every number that comes from shared memory is checked against what this side knows, each
+//! time. A record's header is copied once, and only the copy is used.
+
+use super::end::End;
+use super::layout::{AWAKE, WAITS, record_size};
+use super::mapping::Shared;
+use super::pins::{Pins, Span};
+use super::waits::{count_towards_busy, wakes};
+use crate::error::{Error, Result};
+use crate::os::barrier;
+use crate::os::buffer::{Buffer, Lent};
+use crate::sync::{Ordering, fence};
+use crate::wire::{Gather, HEADER_SIZE, Header, Kind};
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+
+/// The sending end.
+pub struct Writer {
+    end: End,
+    /// Where the next record goes.
+    cursor: u64,
+    /// What the peer was shown last.
+    tail: u64,
+    /// What the peer had given back when last looked.
+    head: u64,
+    used_max: u64,
+    records: u32,
+    loans: Pins,
+}
+
+impl Writer {
+    /// The sending end of ring number `ring`, which nobody has used yet.
+    pub fn new(shared: &Arc<Shared>, ring: usize) -> Writer {
+        let end = End::new(shared, ring);
+        let registered = u32::from(barrier::available());
+        end.control().writer_registered.store(registered, Ordering::Relaxed);
+        let loans = Pins::default();
+        Writer { end, cursor: 0, tail: 0, head: 0, used_max: 0, records: 0, loans }
+    }
+
+    /// The most payload that a record has.
+    pub fn payload_size_max(&self) -> usize {
+        self.end.payload_size_max()
+    }
+
+    /// Whether records are held back behind an open loan.
+    pub fn is_held_back(&self) -> bool {
+        self.cursor != self.tail
+    }
+
+    /// Bytes of the ring.
+    pub fn size(&self) -> u64 {
+        self.end.bytes.size
+    }
+
+    /// Looks at how far the peer has read.
+    #[inline(never)]
+    fn look(&mut self) -> Result<()> {
+        // SYNC head: Acquire, pairs with Release in `Reader::publish`.
+        let head = self.end.control().head.load(Ordering::Acquire);
+        if head < self.head || head > self.tail || !head.is_multiple_of(16) {
+            return Err(Error::protocol("the peer's read position is impossible"));
+        }
+        self.head = head;
+        self.used_max = self.used_max.max(self.cursor - head);
+        Ok(())
+    }
+
+    /// Bytes of the ring in use, and the most that was found in use whenever this was looked at.
+    pub fn fill_level(&mut self) -> (u64, u64) {
+        // A broken peer is told of by the next send.
+        let _ = self.look();
+        (self.cursor - self.head, self.used_max)
+    }
+
+    #[inline]
+    fn has_room(&mut self, size: u64) -> Result<bool> {
+        if self.cursor + size - self.head <= self.end.bytes.size {
+            return Ok(true);
+        }
+        self.look()?;
+        Ok(self.cursor + size - self.head <= self.end.bytes.size)
+    }
+
+    /// Writes the header's record with the next `header.length` bytes of `data`, if there is
+    /// room. It is not published yet.
+    #[inline]
+    pub fn write(&mut self, header: &Header, data: &mut Gather<'_>) -> Result<bool> {
+        debug_assert!(header.length as usize <= self.payload_size_max());
+        let size = record_size(u64::from(header.length));
+        if !self.has_room(size)? {
+            return Ok(false);
+        }
+        self.end.bytes.writes(self.cursor, size);
+        let mut to = self.put_header(self.cursor, header);
+        let mut left = header.length as usize;
+        while left > 0 {
+            let part = data.take(left);
+            assert!(!part.is_empty(), "a header announces no more than there is");
+            // SAFETY: the record's room was checked above, and the reader does not look past
+            // the tail; the source is another allocation.
+            unsafe {
+                std::ptr::copy_nonoverlapping(part.as_ptr(), to, part.len());
+                to = to.add(part.len());
+            }
+            left -= part.len();
+        }
+        self.cursor += size;
+        self.loans.pass(self.cursor);
+        Ok(true)
+    }
+
+    /// Writes a header at a position that is this end's; where the payload goes.
+    #[inline]
+    fn put_header(&mut self, at: u64, header: &Header) -> *mut u8 {
+        let address = self.end.address(at);
+        // SAFETY: records begin 16-byte aligned with room for a header, and are ours until the
+        // tail passes them.
+        unsafe {
+            address.cast::<[u64; 2]>().write(header.words());
+            address.add(HEADER_SIZE)
+        }
+    }
+
+    /// Shows the peer all that is whole. True: it waits, and must be woken.
+    #[inline]
+    pub fn publish(&mut self) -> bool {
+        let tail = self.loans.frontier(self.cursor);
+        if tail == self.tail {
+            return false;
+        }
+        self.tail = tail;
+        let control = self.end.control();
+        // SYNC tail: Release, pairs with Acquire in `Reader::look`.
+        control.tail.store(tail, Ordering::Release);
+        let (waits, registered) = (&control.writer_waits, &control.reader_registered);
+        count_towards_busy(&mut self.records, waits, registered);
+        wakes(&control.reader_waits)
+    }
+
+    /// Reserves a record to be written in place, if there is room for it: its number.
+    pub fn reserve(&mut self, len: usize) -> Result<Option<u64>> {
+        let size = record_size(len as u64);
+        if !self.has_room(size)? {
+            return Ok(None);
+        }
+        self.end.bytes.writes(self.cursor, size);
+        let number = self.loans.open(self.cursor, self.cursor + size);
+        self.cursor += size;
+        Ok(Some(number))
+    }
+
+    /// The room for the payload of a reserved record.
+    pub fn reserved(&self, number: u64) -> Option<Lent> {
+        let Span { start, end, .. } = self.loans.find(number)?;
+        // SAFETY: a record's room begins with its header.
+        let data = unsafe { self.end.address(start).add(HEADER_SIZE) };
+        Some(Lent::new(data, (end - start) as usize - HEADER_SIZE))
+    }
+
+    /// Makes a reserved record whole with `header`, or skips it; what it doesn't use is padded.
+    /// False if there is none with this number.
+    pub fn fill(&mut self, number: u64, header: Option<&Header>) -> bool {
+        let Some(Span { start, end, .. }) = self.loans.find(number) else {
+            return false;
+        };
+        let used = header.map_or(0, |header| record_size(u64::from(header.length)));
+        debug_assert!(start + used <= end);
+        if let Some(header) = header {
+            self.put_header(start, header);
+        }
+        if start + used < end {
+            let rest = (end - start - used) as usize - HEADER_SIZE;
+            self.put_header(start + used, &Header::plain(Kind::Pad, rest));
+        }
+        self.loans.close(number)
+    }
+
+    /// Tells the peer that nothing comes any more. There is always room for this.
+    pub fn close(shared: &Shared, ring: usize) -> bool {
+        let control = &shared.control().rings[ring];
+        // SYNC writer_closed: Release, pairs with Acquire in `is_closed`.
+        control.writer_closed.store(1, Ordering::Release);
+        fence(Ordering::SeqCst);
+        control.reader_waits.swap(AWAKE, Ordering::Relaxed) == WAITS
+    }
+}
+
+#[cold]
+fn out_of_bounds() -> Error {
+    Error::protocol("a record that reaches past what was written")
+}
+
+/// The receiving end.
+pub struct Reader {
+    end: End,
+    /// Where the next record begins.
+    cursor: u64,
+    /// How far the peer had written when last looked.
+    tail: u64,
+    /// What the peer was told last.
+    head: u64,
+    records: u32,
+    views: Pins,
+}
+
+impl Reader {
+    /// The receiving end of ring number `ring`, which nobody has used yet.
+    pub fn new(shared: &Arc<Shared>, ring: usize) -> Reader {
+        let end = End::new(shared, ring);
+        let registered = u32::from(barrier::available());
+        end.control().reader_registered.store(registered, Ordering::Relaxed);
+        Reader { end, cursor: 0, tail: 0, head: 0, records: 0, views: Pins::default() }
+    }
+
+    /// Bytes that open views keep from being written anew, with what was read behind them.
+    pub fn pinned(&self) -> u64 {
+        if self.views.is_empty() { 0 } else { self.cursor - self.head }
+    }
+
+    /// Bytes of the ring.
+    pub fn size(&self) -> u64 {
+        self.end.bytes.size
+    }
+
+    #[inline(never)]
+    fn look(&mut self) -> Result<()> {
+        // SYNC tail: Acquire, pairs with Release in `Writer::publish`.
+        let tail = self.end.control().tail.load(Ordering::Acquire);
+        if tail < self.tail || tail - self.head > self.end.bytes.size || !tail.is_multiple_of(16) {
+            return Err(Error::protocol("the peer's write position is impossible"));
+        }
+        self.tail = tail;
+        Ok(())
+    }
+
+    /// The record at the front, if there is one; padding is passed over.
+    #[inline]
+    pub fn front(&mut self) -> Result<Option<Header>> {
+        loop {
+            let Some((words, size)) = self.next()? else { return Ok(None) };
+            let header = Header::from_words(words)?;
+            if header.kind != Kind::Pad {
+                return Ok(Some(header));
+            }
+            self.pass(size);
+        }
+    }
+
+    /// The length and the tag of the record at the front, if it is a plain message.
+    #[inline(always)]
+    pub fn front_plain(&mut self) -> Result<Option<(usize, u32)>> {
+        match self.next()? {
+            Some((words, _)) if Header::is_plain_data(words.map(u64::from_le)) => {
+                let length = u64::from_le(words[0]) as u32;
+                Ok(Some((length as usize, u64::from_le(words[1]) as u32)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The header at the front, as it is, and the size of its record, which was checked.
+    #[inline(always)]
+    fn next(&mut self) -> Result<Option<([u64; 2], u64)>> {
+        if self.cursor == self.tail {
+            self.look()?;
+            if self.cursor == self.tail {
+                return Ok(None);
+            }
+        }
+        self.end.bytes.reads(self.cursor, HEADER_SIZE as u64);
+        let address = self.end.address(self.cursor).cast::<u64>();
+        // SAFETY: aligned and mapped. The peer may write at the same time if it is hostile:
+        // volatile, so that the copy is made once.
+        let words = unsafe { [address.read_volatile(), address.add(1).read_volatile()] };
+        let size = record_size(u64::from(u64::from_le(words[0]) as u32));
+        if size > self.tail - self.cursor || size > self.end.bytes.size / 2 {
+            return Err(out_of_bounds());
+        }
+        Ok(Some((words, size)))
+    }
+
+    /// Copies the payload of the record at the front out; its length is as `front` or
+    /// `front_plain` said.
+    #[inline(always)]
+    pub fn copy_front(&self, len: usize, to: &mut [MaybeUninit<u8>]) {
+        let record_end = record_size(len as u64);
+        assert!(len <= to.len() && record_end <= self.tail - self.cursor);
+        self.end.bytes.reads(self.cursor, record_end);
+        // SAFETY: the assertion holds the length against what was published, and the ring is
+        // mapped twice; the target is another allocation. A hostile peer that writes meanwhile
+        // spoils the copied bytes, nothing else.
+        unsafe {
+            let payload = self.end.address(self.cursor).add(HEADER_SIZE);
+            std::ptr::copy_nonoverlapping(payload, to.as_mut_ptr().cast(), len);
+        }
+    }
+
+    /// Passes over the record at the front, of this length.
+    #[inline(always)]
+    pub fn skip_front(&mut self, len: usize) {
+        let size = record_size(len as u64);
+        assert!(size <= self.tail - self.cursor);
+        self.pass(size);
+    }
+
+    /// Appends the payload of the record at the front to `to`.
+    pub fn append_front(&self, len: usize, to: &mut Buffer) {
+        to.reserve(len);
+        self.copy_front(len, &mut to.spare()[..len]);
+        // SAFETY: the line before wrote them.
+        unsafe { to.advance(len) };
+    }
+
+    /// The first `len` bytes of the payload of the held record with this number.
+    pub fn held(&self, number: u64, len: usize) -> Option<Lent> {
+        let span = self.views.find(number)?;
+        let room = (span.end - span.start) as usize - HEADER_SIZE;
+        // SAFETY: a record begins with its header.
+        let data = unsafe { self.end.address(span.start).add(HEADER_SIZE) };
+        (len <= room).then(|| Lent::new(data, len))
+    }
+
+    #[inline]
+    fn pass(&mut self, size: u64) {
+        self.cursor += size;
+        self.views.pass(self.cursor);
+    }
+
+    /// Passes over the record at the front, but keeps it as it is until it is released: its
+    /// number.
+    pub fn hold_front(&mut self, len: usize) -> u64 {
+        let start = self.cursor;
+        self.cursor += record_size(len as u64);
+        self.views.open(start, self.cursor)
+    }
+
+    /// Gives a held record back; false if there is none with this number.
+    pub fn release(&mut self, number: u64) -> bool {
+        self.views.close(number)
+    }
+
+    /// Gives the peer back all that was read. True: it waits for room, and must be woken.
+    #[inline]
+    pub fn publish(&mut self) -> bool {
+        let head = self.views.frontier(self.cursor);
+        if head == self.head {
+            return false;
+        }
+        self.head = head;
+        let control = self.end.control();
+        // SYNC head: Release, pairs with Acquire in `Writer::look`.
+        control.head.store(head, Ordering::Release);
+        let (waits, registered) = (&control.reader_waits, &control.writer_registered);
+        count_towards_busy(&mut self.records, waits, registered);
+        wakes(&control.writer_waits)
+    }
+}

@@ -1,0 +1,27 @@
+//! The atomics of the code that is model checked: the standard ones, or loom's.
+
+#[cfg(not(loom))]
+pub use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+#[cfg(not(loom))]
+pub use std::sync::{Mutex, MutexGuard};
+
+#[cfg(loom)]
+pub use crate::models::barrier::fence;
+#[cfg(loom)]
+pub use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+#[cfg(loom)]
+pub use loom::sync::{Mutex, MutexGuard};
+
+#[cfg(not(loom))]
+pub use std::hint::spin_loop;
+
+/// Lets another thread of the model run.
+#[cfg(loom)]
+pub fn spin_loop() {
+    loom::thread::yield_now();
+}
+
+/// Locks, whatever a panicking thread has done.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}

@@ -1,0 +1,307 @@
+//! Ways across: one enum, one match a verb. How the two sides meet is in local.rs, what they
+//! say first in handshake.rs, and then each way has a file of its own.
+
+pub mod accept;
+pub mod handshake;
+pub mod local;
+pub mod peer;
+pub mod readiness;
+pub mod ring;
+pub mod stream;
+pub mod wait;
+
+use crate::error::{Error, Result, Status};
+use crate::os::buffer::Buffer;
+use crate::os::kick::Kick;
+use crate::wire::{FLAG_MORE, FLAG_REPLY, Gather, Header};
+use peer::Peer;
+use readiness::Watched;
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A message on its way out, and how far it has got.
+#[derive(Clone)]
+pub struct Outgoing<'a> {
+    pub tag: u32,
+    pub id: u32,
+    pub flags: u8,
+    /// What is left of the payload.
+    pub data: Gather<'a>,
+    /// Whether any of it is out: then all of it must follow.
+    pub started: bool,
+    /// Bytes of the frame's header that are out; on streams.
+    pub header_sent: usize,
+}
+
+/// What is known of a message besides its bytes. Three whole words: smaller fields would be
+/// written one by one and read together, for which a processor has to wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    pub len: usize,
+    tag_and_id: u64,
+    flags: u64,
+}
+
+impl Head {
+    /// A message that asks for nothing and answers nothing.
+    #[inline(always)]
+    pub fn plain(len: usize, tag: u32) -> Head {
+        Head { len, tag_and_id: tag.into(), flags: 0 }
+    }
+
+    /// The message that a frame is, or is a fragment of.
+    pub fn of(header: &Header) -> Head {
+        Head {
+            len: header.length as usize,
+            tag_and_id: u64::from(header.tag) | u64::from(header.id) << 32,
+            flags: (header.flags & !FLAG_MORE).into(),
+        }
+    }
+
+    pub fn tag(&self) -> u32 {
+        self.tag_and_id as u32
+    }
+
+    pub fn id(&self) -> u32 {
+        (self.tag_and_id >> 32) as u32
+    }
+
+    pub fn flags(&self) -> u32 {
+        self.flags as u32
+    }
+
+    #[inline(always)]
+    pub fn is_reply(&self) -> bool {
+        self.flags & u64::from(FLAG_REPLY) != 0
+    }
+}
+
+/// A message that lies on the heap.
+pub struct HeapMessage {
+    pub head: Head,
+    pub data: Buffer,
+}
+
+/// A message kept for its receiver until that releases it.
+pub enum Held {
+    /// In the ring, under this number.
+    InRing(u64),
+    /// On the heap.
+    OnHeap(Buffer),
+}
+
+/// The front message of a receiving end.
+pub struct Front {
+    pub head: Head,
+    /// The payload is in the caller's buffer already, and the message taken.
+    pub delivered: bool,
+}
+
+/// The sending end of a channel.
+pub enum SendEnd {
+    Ring(ring::RingSend),
+    Stream(stream::StreamSend),
+}
+
+impl SendEnd {
+    /// Sends as much as there is room for; true once all of it is out.
+    #[inline]
+    pub fn push(&mut self, out: &mut Outgoing<'_>) -> Result<bool> {
+        match self {
+            SendEnd::Ring(end) => end.push(out),
+            SendEnd::Stream(end) => end.push(out),
+        }
+    }
+
+    /// Sends as many whole messages as there is room for. On a stream the last may be cut: how
+    /// much of it is out is in the second value.
+    pub fn push_many(&mut self, messages: &[&[u8]]) -> Result<(usize, Option<Cut>)> {
+        match self {
+            SendEnd::Ring(end) => end.push_many(messages).map(|count| (count, None)),
+            SendEnd::Stream(end) => end.push_many(messages),
+        }
+    }
+
+    /// Whether messages that were taken are still held back in this process.
+    pub fn is_held_back(&self) -> bool {
+        match self {
+            SendEnd::Ring(end) => end.writer.is_held_back(),
+            SendEnd::Stream(_) => false,
+        }
+    }
+}
+
+/// How much of a message went out before the kernel had enough.
+pub struct Cut {
+    pub header_sent: usize,
+    pub data_sent: usize,
+}
+
+/// The receiving end of a channel.
+pub enum RecvEnd {
+    Ring(ring::RingRecv),
+    Stream(stream::StreamRecv),
+}
+
+impl RecvEnd {
+    /// The message at the front, if a whole one is there. A stream may put the payload of a
+    /// large one straight `into` the caller's buffer; then it is delivered.
+    #[inline(always)]
+    pub fn front(&mut self, into: Option<&mut [MaybeUninit<u8>]>) -> Result<Option<Front>> {
+        match self {
+            RecvEnd::Ring(end) => end.front(),
+            RecvEnd::Stream(end) => end.front(into),
+        }
+    }
+
+    /// Copies the front message's payload, from its first byte, as much as there is room for.
+    #[inline(always)]
+    pub fn copy_front(&self, to: &mut [MaybeUninit<u8>]) {
+        match self {
+            RecvEnd::Ring(end) => end.copy_front(to),
+            RecvEnd::Stream(end) => end.copy_front(to),
+        }
+    }
+
+    /// Drops the front message.
+    #[inline(always)]
+    pub fn drop_front(&mut self) {
+        match self {
+            RecvEnd::Ring(end) => end.drop_front(),
+            RecvEnd::Stream(end) => end.drop_front(usize::MAX),
+        }
+    }
+
+    /// Tells the peer of the room that there is now; once after a call's messages.
+    #[inline]
+    pub fn give_back(&mut self) {
+        if let RecvEnd::Ring(end) = self {
+            end.give_back();
+        }
+    }
+
+    /// Takes the front message, in place if that is possible and wished.
+    pub fn hold_front(&mut self, in_place: bool) -> Held {
+        match self {
+            RecvEnd::Ring(end) => end.hold_front(in_place),
+            RecvEnd::Stream(end) => Held::OnHeap(end.take_front()),
+        }
+    }
+
+    /// Whether the last look for a message ended before all that is there was looked at.
+    pub fn has_more(&self) -> bool {
+        match self {
+            RecvEnd::Ring(end) => end.has_more(),
+            RecvEnd::Stream(end) => end.has_more(),
+        }
+    }
+
+    /// Whether open views keep the peer from sending more.
+    pub fn is_choked(&self) -> bool {
+        matches!(self, RecvEnd::Ring(end) if end.is_choked())
+    }
+
+    /// Whether messages were read ahead, so that no descriptor shows them.
+    pub fn has_read_ahead(&self) -> bool {
+        match self {
+            RecvEnd::Ring(_) => false,
+            RecvEnd::Stream(end) => end.has_read_ahead(),
+        }
+    }
+}
+
+/// What both ends of a channel share.
+pub enum Link {
+    Ring(Arc<ring::RingLink>),
+    Stream(Arc<stream::StreamLink>),
+}
+
+impl Link {
+    /// The other side.
+    #[inline]
+    pub fn peer(&self) -> &Peer {
+        match self {
+            Link::Ring(link) => &link.peer,
+            Link::Stream(link) => &link.peer,
+        }
+    }
+
+    /// The descriptors that show that something happened.
+    pub fn watched(&self) -> Vec<Watched<'_>> {
+        match self {
+            Link::Ring(link) => link.watched(),
+            Link::Stream(link) => link.watched(),
+        }
+    }
+
+    /// What to watch to see room as well, where that is another event of a descriptor.
+    pub fn watched_for_room(&self, room: bool) -> Option<Watched<'_>> {
+        match self {
+            Link::Ring(_) => None,
+            Link::Stream(link) => Some(link.watched_for_room(room)),
+        }
+    }
+
+    /// Whether there was room since it was asked for.
+    pub fn room_came(&self) -> bool {
+        match self {
+            Link::Ring(link) => link.room_came(),
+            Link::Stream(link) => link.room_came(),
+        }
+    }
+
+    /// Something to compare with later, to see whether looking again is worth it; None where
+    /// only looking tells.
+    #[inline]
+    pub fn glance(&self) -> Option<(u64, u64)> {
+        match self {
+            Link::Ring(link) => Some(link.glance()),
+            Link::Stream(_) => None,
+        }
+    }
+
+    /// Ends the connection: tells the peer, and wakes whoever polls. `frame` is the CLOSE frame
+    /// for a stream, unless it would fall into the middle of a message.
+    pub fn close(&self, frame: Option<&[u8]>) {
+        match self {
+            Link::Ring(link) => link.close(),
+            Link::Stream(link) => link.close(frame),
+        }
+    }
+}
+
+impl wait::Source for Link {
+    fn arm(&self, interest: u32) {
+        match self {
+            Link::Ring(link) => link.arm(interest),
+            Link::Stream(_) => {}
+        }
+    }
+
+    fn drain(&self) -> bool {
+        match self {
+            Link::Ring(link) => link.drain(),
+            Link::Stream(_) => false,
+        }
+    }
+
+    fn poll(&self, interest: u32, kick: Option<&Kick>, time: Option<Duration>) -> Result<()> {
+        match self {
+            Link::Ring(link) => link.poll(interest, kick, time),
+            Link::Stream(link) => link.poll(interest, kick, time),
+        }
+    }
+}
+
+/// A message over what this side takes.
+pub fn too_long(most: usize) -> Error {
+    Error::protocol(format!("the peer's message is over this side's max_message of {most} bytes"))
+}
+
+/// Waiting is no use, as the peer may wait for views that this program holds.
+pub fn choked() -> Error {
+    let detail = "open views hold more than half of the ring, so the peer may be unable to send; \
+                  release some views, or raise ring=";
+    Error::new(Status::NoSpace, detail)
+}

@@ -1,0 +1,391 @@
+//! The receiving end of a stream.
+
+use super::{BLOCK, StreamLink, closed_because};
+use crate::error::{Error, Result};
+use crate::os::buffer::{Buffer, Filling, write};
+use crate::os::socket;
+use crate::transport::peer::closed_by_peer;
+use crate::transport::{Front, Head, HeapMessage, too_long};
+use crate::wire::{CLOSE_SIZE_MAX, FLAG_MORE, HEADER_SIZE, Header, Kind, PING_SIZE_MAX};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+/// Messages of this size and more are read straight to where they go.
+const LARGE: usize = 8 << 10;
+/// Frames that are no messages, looked at in one go.
+const CONTROLS_MAX: u32 = 1024;
+/// No message lies whole in what was read ahead.
+const NO_FRONT: usize = usize::MAX;
+
+/// A message of which not all has come.
+pub(super) struct Partial {
+    pub(super) message: HeapMessage,
+    /// Bytes that the current frame still brings.
+    pub(super) frame_left: usize,
+    /// Whether another fragment comes after the current one.
+    pub(super) more: bool,
+    /// Whether the current fragment is all here, and the next has not begun.
+    pub(super) between: bool,
+}
+
+/// The receiving end.
+pub struct StreamRecv {
+    pub(super) link: Arc<StreamLink>,
+    /// Bytes read ahead, from `start` on.
+    pub(super) ahead: Buffer,
+    pub(super) start: usize,
+    /// Bytes of the front message, if it lies whole in `ahead`; else NO_FRONT.
+    pub(super) front_len: usize,
+    pub(super) partial: Option<Partial>,
+    /// The front message, if it was put together on the heap.
+    pub(super) whole: Option<HeapMessage>,
+    pub(super) last_len: usize,
+    /// Frames that were no messages, since the last call.
+    pub(super) controls: u32,
+    pub(super) message_size_max: usize,
+}
+
+impl StreamRecv {
+    /// The receiving end of a stream that nothing was read from.
+    pub fn new(link: &Arc<StreamLink>, message_size_max: usize) -> StreamRecv {
+        StreamRecv {
+            link: Arc::clone(link),
+            ahead: Buffer::default(),
+            start: 0,
+            front_len: NO_FRONT,
+            partial: None,
+            whole: None,
+            last_len: 0,
+            controls: 0,
+            message_size_max,
+        }
+    }
+
+    /// The message at the front, if a whole one is there; see `RecvEnd::front`.
+    #[inline(always)]
+    pub fn front(&mut self, into: Option<&mut [MaybeUninit<u8>]>) -> Result<Option<Front>> {
+        match self.plain_front() {
+            Some(front) => Ok(Some(front)),
+            None => self.front_slowly(into),
+        }
+    }
+
+    /// The front message if it is a plain one that was read ahead, as in a batch nearly all are.
+    #[inline(always)]
+    fn plain_front(&mut self) -> Option<Front> {
+        if self.link.raw || self.whole.is_some() || self.partial.is_some() {
+            return None;
+        }
+        let bytes = &self.ahead.bytes()[self.start..];
+        let (header, payload) = bytes.split_first_chunk::<HEADER_SIZE>()?;
+        let words = Header::split(header);
+        let len = words[0] as u32 as usize;
+        let here = len <= payload.len() && len <= self.message_size_max;
+        if !here || !Header::is_plain_data(words) {
+            return None;
+        }
+        self.front_len = len;
+        self.last_len = len;
+        let head = Head::plain(len, words[1] as u32);
+        Some(Front { head, delivered: false })
+    }
+
+    #[inline(never)]
+    fn front_slowly(&mut self, mut into: Option<&mut [MaybeUninit<u8>]>) -> Result<Option<Front>> {
+        self.front_len = NO_FRONT;
+        self.controls = 0;
+        loop {
+            if let Some(front) = self.whole_front() {
+                return Ok(Some(front));
+            }
+            if let Some(end) = self.link.end.get().filter(|_| !self.has_bytes()) {
+                return Err(end.clone());
+            }
+            let found = match self.link.raw {
+                true => self.raw_front(),
+                false => self.parse(&mut into)?,
+            };
+            if let Some(front) = found {
+                self.last_len = front.head.len;
+                return Ok(Some(front));
+            }
+            if self.has_more() || !self.read()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn whole_front(&self) -> Option<Front> {
+        let head = self.whole.as_ref()?.head;
+        Some(Front { head, delivered: false })
+    }
+
+    fn raw_front(&mut self) -> Option<Front> {
+        let len = self.ahead.len() - self.start;
+        if len == 0 {
+            return None;
+        }
+        self.front_len = len;
+        Some(Front { head: Head::plain(len, 0), delivered: false })
+    }
+
+    /// The next message among the bytes that are here, if it is whole.
+    fn parse(&mut self, into: &mut Option<&mut [MaybeUninit<u8>]>) -> Result<Option<Front>> {
+        loop {
+            self.continue_partial();
+            if let Some(front) = self.whole_front() {
+                return Ok(Some(front));
+            }
+            if self.partial.as_ref().is_some_and(|partial| partial.frame_left > 0) {
+                return Ok(None);
+            }
+            let bytes = &self.ahead.bytes()[self.start..];
+            let Some(header) = bytes.first_chunk::<HEADER_SIZE>() else {
+                return Ok(None);
+            };
+            let header = Header::decode(header)?;
+            let here = bytes.len() - HEADER_SIZE;
+            if header.kind != Kind::Data {
+                if self.has_more() || !self.control(&header)? {
+                    return Ok(None);
+                }
+                continue;
+            }
+            if self.has_more() {
+                return Ok(None);
+            }
+            let len = header.length as usize;
+            let so_far = self.partial.as_ref().map_or(0, |partial| partial.message.data.len());
+            if so_far + len > self.message_size_max {
+                return Err(too_long(self.message_size_max));
+            }
+            let single = self.partial.is_none() && header.flags & FLAG_MORE == 0;
+            if single && len <= here {
+                let head = Head::of(&header);
+                self.front_len = len;
+                return Ok(Some(Front { head, delivered: false }));
+            }
+            if single && len < LARGE {
+                return Ok(None);
+            }
+            self.start += HEADER_SIZE;
+            if single
+                && header.flags == 0
+                && let Some(to) = into.take().filter(|to| len <= to.len())
+                && self.deliver(Head::of(&header), &mut to[..len])
+            {
+                return Ok(Some(Front { head: Head::of(&header), delivered: true }));
+            }
+            if self.partial.as_ref().is_none_or(|partial| partial.more) {
+                self.begin_partial(&header)?;
+            }
+        }
+    }
+
+    /// Reads a large message straight into the caller's buffer. What came of it when the socket
+    /// runs dry moves to the heap, as the call may end before the rest comes.
+    fn deliver(&mut self, head: Head, to: &mut [MaybeUninit<u8>]) -> bool {
+        let mut to = Filling::new(to);
+        self.start += to.push(&self.ahead.bytes()[self.start..]);
+        let socket = self.link.peer.socket.as_fd();
+        while to.left() > 0 {
+            // Both the end and a failure are met again by the next read.
+            if !socket::recv_filling(socket, &mut to).is_ok_and(|count| count > 0) {
+                break;
+            }
+        }
+        if to.left() > 0 {
+            let mut data = Buffer::default();
+            data.extend(to.bytes());
+            let message = HeapMessage { head, data };
+            self.partial =
+                Some(Partial { message, frame_left: to.left(), more: false, between: false });
+        }
+        to.left() == 0
+    }
+
+    fn begin_partial(&mut self, header: &Header) -> Result<()> {
+        let head = Head::of(header);
+        let partial = self.partial.get_or_insert_with(|| Partial {
+            message: HeapMessage { head: Head { len: 0, ..head }, data: Buffer::default() },
+            frame_left: 0,
+            more: true,
+            between: true,
+        });
+        let first = partial.message.head;
+        if (Head { len: 0, ..head }) != (Head { len: 0, ..first }) {
+            return Err(Error::protocol("fragments of two messages that are mixed"));
+        }
+        // Without bytes it is no nearer to any limit, so it counts as what is no message.
+        self.controls += u32::from(head.len == 0);
+        partial.frame_left = head.len;
+        partial.more = header.flags & FLAG_MORE != 0;
+        partial.between = false;
+        Ok(())
+    }
+
+    /// Takes what is here of the current frame. A message that is whole then becomes the front.
+    fn continue_partial(&mut self) {
+        let Some(partial) = &mut self.partial else {
+            return;
+        };
+        let here = &self.ahead.bytes()[self.start..];
+        let count = here.len().min(partial.frame_left);
+        partial.message.data.extend(&here[..count]);
+        partial.frame_left -= count;
+        self.start += count;
+        if partial.frame_left > 0 || partial.between {
+            return;
+        }
+        partial.between = partial.more;
+        if let Some(Partial { mut message, .. }) = self.partial.take_if(|partial| !partial.more) {
+            message.head.len = message.data.len();
+            self.whole = Some(message);
+        }
+    }
+
+    /// A frame that is no message; false if not all of it is here.
+    fn control(&mut self, header: &Header) -> Result<bool> {
+        self.controls += 1;
+        let most = match header.kind {
+            Kind::Ping | Kind::Pong => PING_SIZE_MAX,
+            Kind::Close => CLOSE_SIZE_MAX,
+            _ => {
+                return Err(Error::protocol("a frame that does not belong on this connection"));
+            }
+        };
+        let len = header.length as usize;
+        if len > most {
+            return Err(Error::protocol("a PING, PONG or CLOSE frame that is too long"));
+        }
+        let bytes = &self.ahead.bytes()[self.start + HEADER_SIZE..];
+        let Some(payload) = bytes.get(..len) else {
+            return Ok(false);
+        };
+        match header.kind {
+            Kind::Ping => self.link.owe_pong(payload),
+            Kind::Close => {
+                let reason =
+                    String::from_utf8_lossy(payload).replace(|c: char| c.is_control(), " ");
+                return Err(self.ended(match reason.is_empty() {
+                    true => closed_by_peer(),
+                    false => closed_because(&reason),
+                }));
+            }
+            _ => {}
+        }
+        self.start += HEADER_SIZE + len;
+        Ok(true)
+    }
+
+    /// Reads more; false if there is nothing more now.
+    fn read(&mut self) -> Result<bool> {
+        let link = Arc::clone(&self.link);
+        let socket = link.peer.socket.as_fd();
+        // Seen before reading: what the peer sent before it died is read first.
+        let gone = link.peer.is_gone();
+        let received = match &mut self.partial {
+            Some(partial) if partial.frame_left > 0 => {
+                // Room grows with what has come, never with what was announced.
+                let most = partial.message.data.len().max(BLOCK);
+                let count = partial.frame_left.min(most);
+                let received = socket::recv_into(socket, &mut partial.message.data, count);
+                received.inspect(|count| partial.frame_left -= count)
+            }
+            _ => {
+                self.compact();
+                let count = self.read_size();
+                socket::recv_into(socket, &mut self.ahead, count)
+            }
+        };
+        match received {
+            Ok(0) => Err(self.ended(self.end_without_close())),
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => match gone {
+                true => Err(self.ended(self.end_without_close())),
+                false => Ok(false),
+            },
+            Err(error) if error.raw_os_error() == Some(libc::ECONNRESET) => {
+                Err(self.ended(self.end_without_close()))
+            }
+            Err(error) => Err(Error::system("receiving", &error)),
+        }
+    }
+
+    pub(super) fn compact(&mut self) {
+        if self.start > 0 {
+            self.ahead.consume(self.start);
+            self.start = 0;
+        }
+    }
+
+    /// A block, but only a header where messages are large: their payload is then read to where
+    /// it goes.
+    fn read_size(&self) -> usize {
+        let here = self.ahead.len();
+        match self.last_len >= LARGE && !self.link.raw {
+            true if here < HEADER_SIZE => HEADER_SIZE - here,
+            _ => BLOCK,
+        }
+    }
+
+    #[inline(always)]
+    fn front_bytes(&self) -> &[u8] {
+        let skip = if self.link.raw { 0 } else { HEADER_SIZE };
+        let len = if self.front_len == NO_FRONT { 0 } else { self.front_len };
+        &self.ahead.bytes()[self.start + skip..][..len]
+    }
+
+    #[inline(always)]
+    pub fn copy_front(&self, to: &mut [MaybeUninit<u8>]) {
+        let bytes = match &self.whole {
+            Some(whole) => whole.data.bytes(),
+            None => self.front_bytes(),
+        };
+        let len = bytes.len().min(to.len());
+        write(&mut to[..len], &bytes[..len]);
+    }
+
+    /// Drops the front message; of a raw one at most `most` bytes.
+    #[inline(always)]
+    pub fn drop_front(&mut self, most: usize) {
+        if self.whole.is_some() {
+            self.whole = None;
+        } else if self.front_len != NO_FRONT {
+            let len = self.front_len;
+            self.start += if self.link.raw { len.min(most) } else { HEADER_SIZE + len };
+            self.front_len = NO_FRONT;
+        }
+    }
+
+    pub fn take_front(&mut self) -> Buffer {
+        if let Some(whole) = self.whole.take() {
+            return whole.data;
+        }
+        let mut data = Buffer::default();
+        data.extend(self.front_bytes());
+        self.drop_front(usize::MAX);
+        data
+    }
+
+    /// Whether the last look ended before all that is there was looked at.
+    pub fn has_more(&self) -> bool {
+        self.controls >= CONTROLS_MAX
+    }
+
+    fn has_bytes(&self) -> bool {
+        self.start < self.ahead.len()
+    }
+
+    /// Whether something was read that no descriptor shows any more.
+    pub fn has_read_ahead(&self) -> bool {
+        self.whole.is_some() || self.has_bytes() || self.link.end.get().is_some()
+    }
+
+    /// Whether bytes come without frames.
+    pub fn is_raw(&self) -> bool {
+        self.link.raw
+    }
+}

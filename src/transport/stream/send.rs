@@ -1,0 +1,158 @@
+//! The sending end of a stream.
+
+use super::{BLOCK, StreamLink};
+use crate::error::Result;
+use crate::os::buffer::Buffer;
+use crate::transport::peer::lost;
+use crate::transport::{Cut, Outgoing};
+use crate::wire::{HEADER_SIZE, Header, Kind};
+use std::io::IoSlice;
+use std::sync::Arc;
+
+/// The sending end.
+pub struct StreamSend {
+    link: Arc<StreamLink>,
+    /// Where batches are put together.
+    block: Buffer,
+    /// What is left of a pong that is being sent.
+    pong: Vec<u8>,
+}
+
+impl StreamSend {
+    /// The sending end of a stream that nothing was sent on.
+    pub fn new(link: &Arc<StreamLink>) -> StreamSend {
+        StreamSend { link: Arc::clone(link), block: Buffer::default(), pong: Vec::new() }
+    }
+
+    /// Sends answers to pings; true once none is half out. Only between messages.
+    pub fn push_pongs(&mut self) -> Result<bool> {
+        loop {
+            if self.pong.is_empty() {
+                match self.link.next_pong() {
+                    Some(pong) => self.pong = pong,
+                    None => return Ok(true),
+                }
+            }
+            let sent = self.link.send(&[IoSlice::new(&self.pong)])?;
+            self.pong.drain(..sent);
+            if !self.pong.is_empty() {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// The end, if the receiving end has met it.
+    pub fn check_end(&self) -> Result<()> {
+        self.link.peer.look_sometimes();
+        match self.link.end.get() {
+            Some(end) => Err(end.clone()),
+            None if self.link.peer.is_gone() => Err(lost()),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a frame is half out that is no message.
+    pub fn is_amid_pong(&self) -> bool {
+        !self.pong.is_empty()
+    }
+
+    pub fn push(&mut self, out: &mut Outgoing<'_>) -> Result<bool> {
+        self.check_end()?;
+        let owes = self.is_amid_pong() || self.link.owes_pong();
+        if !out.started && owes && !self.push_pongs()? {
+            return Ok(false);
+        }
+        if self.link.raw {
+            out.header_sent = HEADER_SIZE;
+        }
+        let len = out.data.len() as u32;
+        let header =
+            Header { length: len, kind: Kind::Data, flags: out.flags, tag: out.tag, id: out.id };
+        // The length is that of the whole frame; it is not used once the header is out.
+        let header = header.encode();
+        loop {
+            let left = &header[out.header_sent..];
+            if left.is_empty() && out.data.is_empty() {
+                return Ok(true);
+            }
+            let sent = self.push_part(left, out)?;
+            if sent == 0 {
+                return Ok(false);
+            }
+            out.started = true;
+            let of_header = sent.min(HEADER_SIZE - out.header_sent);
+            out.header_sent += of_header;
+            out.data.skip(sent - of_header);
+        }
+    }
+
+    fn push_part(&self, header: &[u8], out: &Outgoing<'_>) -> Result<usize> {
+        const PARTS_MAX: usize = 64;
+        let mut parts = [IoSlice::new(&[]); PARTS_MAX];
+        let mut data = out.data.clone();
+        let mut count = 0;
+        if !header.is_empty() {
+            parts[0] = IoSlice::new(header);
+            count = 1;
+        }
+        while count < PARTS_MAX && !data.is_empty() {
+            parts[count] = IoSlice::new(data.take(usize::MAX));
+            count += 1;
+        }
+        self.link.send(&parts[..count])
+    }
+
+    /// Sends whole blocks of frames.
+    pub fn push_many(&mut self, messages: &[&[u8]]) -> Result<(usize, Option<Cut>)> {
+        self.check_end()?;
+        let owes = self.is_amid_pong() || self.link.owes_pong();
+        if owes && !self.push_pongs()? {
+            return Ok((0, None));
+        }
+        let mut done = 0;
+        while done < messages.len() {
+            let count = self.fill_block(&messages[done..]);
+            if count == 0 {
+                break;
+            }
+            let sent = self.link.send(&[IoSlice::new(self.block.bytes())])?;
+            if sent < self.block.len() {
+                let (whole, cut) = self.cut(&messages[done..done + count], sent);
+                return Ok((done + whole, cut));
+            }
+            done += count;
+        }
+        Ok((done, None))
+    }
+
+    /// Puts frames into the block: how many fit. A message larger than it is sent on its own.
+    fn fill_block(&mut self, messages: &[&[u8]]) -> usize {
+        self.block.truncate(0);
+        self.block.reserve(BLOCK);
+        for (index, message) in messages.iter().enumerate() {
+            if self.block.len() + HEADER_SIZE + message.len() > BLOCK {
+                return index;
+            }
+            if !self.link.raw {
+                self.block.append(&Header::plain(Kind::Data, message.len()).encode());
+            }
+            self.block.append(message);
+        }
+        messages.len()
+    }
+
+    /// How many messages are whole in the first `sent` bytes, and how much of the next is.
+    fn cut(&self, messages: &[&[u8]], mut sent: usize) -> (usize, Option<Cut>) {
+        let frame = if self.link.raw { 0 } else { HEADER_SIZE };
+        for (index, message) in messages.iter().enumerate() {
+            let size = frame + message.len();
+            if sent < size {
+                let header_sent = sent.min(frame);
+                let cut = Cut { header_sent, data_sent: sent - header_sent };
+                return (index, (sent > 0).then_some(cut));
+            }
+            sent -= size;
+        }
+        (messages.len(), None)
+    }
+}

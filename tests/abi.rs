@@ -1,0 +1,59 @@
+//! The C ABI, as programs in C and C++ meet it: compiled with every warning an error, linked to the
+//! shared library, run over every transport. The programs are in `abi/`, one a subject.
+
+#[path = "abi/toolchain.rs"]
+mod toolchain;
+
+use std::path::PathBuf;
+use toolchain::{build, root, run};
+
+fn source(name: &str) -> PathBuf {
+    root().join("tests/abi").join(name)
+}
+
+/// Runs a program over each scheme; each runs, though one before it may have failed.
+fn over_every_scheme(name: &str) {
+    let program = build(&source(name));
+    let failed =
+        ["shm", "local"].map(|scheme| std::panic::catch_unwind(|| run(&program, &[scheme])));
+    assert!(failed.iter().all(Result::is_ok), "{name} failed");
+}
+
+macro_rules! programs {
+    ($($test:ident: $file:literal,)*) => {
+        const PROGRAMS: &[&str] = &[$($file),*];
+        $(#[test]
+        fn $test() {
+            over_every_scheme($file);
+        })*
+    };
+}
+
+programs! {
+    status_and_endpoints: "status.c",
+    listeners: "listener.c",
+    ways_to_a_channel: "connect.c",
+    copied_messages: "messages.c",
+    no_room: "full.c",
+    views_and_loans: "views.c",
+    requests_and_replies: "requests.c",
+    readiness_of_the_descriptor: "readiness.c",
+    ends_by_close_and_death: "ends.c",
+    many_threads: "threads.c",
+    peer_and_statistics: "facts.c",
+    pollers: "poller.c",
+    forked_children: "fork.c",
+    plain_sockets: "raw.c",
+    a_program_in_cxx: "program.cpp",
+    types_seen_from_cxx: "signatures.cpp",
+}
+
+#[test]
+fn every_program_here_is_run() {
+    for entry in std::fs::read_dir(root().join("tests/abi")).expect("the programs are there") {
+        let path = entry.expect("directories can be read").path();
+        let name = path.file_name().and_then(|name| name.to_str()).expect("names are text");
+        let is_program = name.ends_with(".c") || name.ends_with(".cpp");
+        assert!(!is_program || PROGRAMS.contains(&name), "{name} is in no test");
+    }
+}

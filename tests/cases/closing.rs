@@ -1,0 +1,152 @@
+//! How channels end: by this side, by the other, by being dropped.
+
+use crate::Way;
+use crate::common::{SOON, at_once, payload, status, until};
+use std::io::IoSlice;
+use std::thread;
+use treenail::{Channel, FOREVER, NOW, Status};
+
+/// Sends until there is no room.
+fn fill(channel: &Channel) {
+    let bytes = payload(0, 1000);
+    while channel.send(&bytes, NOW).is_ok() {}
+}
+
+/// Threads that wait to send and to receive, until `end` makes all of them fail with Closed.
+fn waiters_end(channel: &Channel, end: impl FnOnce()) {
+    fill(channel);
+    let waits =
+        |channel: &Channel| channel.stats().map(|stats| (stats.send_waits, stats.recv_waits));
+    let before = waits(channel).expect("it is open");
+    thread::scope(|scope| {
+        let mut waiters = Vec::new();
+        for _ in 0..2 {
+            let send = || status(channel.send(&[7; 1000], FOREVER));
+            let receive = || status(channel.recv_vec(FOREVER));
+            let view = || status(channel.recv_view(FOREVER));
+            waiters.push(scope.spawn(send));
+            waiters.push(scope.spawn(receive));
+            waiters.push(scope.spawn(view));
+        }
+        until("all wait", || {
+            let now = waits(channel).expect("it is open");
+            now.0 >= before.0 + 2 && now.1 >= before.1 + 4
+        });
+        at_once(|| {
+            end();
+            for waiter in waiters {
+                assert_eq!(waiter.join().expect("no panic"), Status::Closed);
+            }
+        });
+    });
+}
+
+pub fn a_third_thread_wakes_whoever_waits(way: Way) {
+    for _ in 0..20 {
+        let pair = way.pair("ring=4KiB");
+        waiters_end(&pair.connector, || pair.connector.close());
+        let pair = way.pair("ring=4KiB");
+        waiters_end(&pair.acceptor, || pair.acceptor.close());
+    }
+}
+
+pub fn the_peer_wakes_whoever_waits(way: Way) {
+    for _ in 0..20 {
+        let pair = way.pair("ring=4KiB");
+        waiters_end(&pair.connector, || pair.acceptor.close());
+        let pair = way.pair("ring=4KiB");
+        waiters_end(&pair.acceptor, || drop(pair.connector));
+    }
+}
+
+pub fn own_close_ends_every_call(way: Way) {
+    let pair = way.pair("");
+    pair.connector.send(b"unread", SOON).expect("there is room");
+    pair.acceptor.close();
+    pair.acceptor.close();
+    let (channel, mut buffer) = (&pair.acceptor, [0; 64]);
+    let results = at_once(|| {
+        [
+            status(channel.recv(&mut buffer, FOREVER)),
+            status(channel.recv_vec(NOW)),
+            status(channel.recv_view(FOREVER)),
+            status(channel.recv_many(&mut buffer, &mut Vec::new(), 4, FOREVER)),
+            status(channel.send(b"x", FOREVER)),
+            status(channel.send(b"", NOW)),
+            status(channel.send_many(&[IoSlice::new(b"x")], FOREVER)),
+            status(channel.loan(8, FOREVER)),
+            status(channel.flush(FOREVER)),
+        ]
+    });
+    assert_eq!(results, [Status::Closed; 9]);
+    if way != Way::Raw {
+        assert_eq!(status(channel.request(1, b"x", FOREVER)), Status::Closed);
+        assert_eq!(status(channel.request_start(1, b"x", NOW)), Status::Closed);
+    }
+}
+
+pub fn the_peers_close_comes_after_its_messages(way: Way) {
+    let pair = way.pair("ring=64KiB");
+    let bytes = payload(5, 30_000);
+    bytes.chunks(300).for_each(|chunk| pair.connector.send(chunk, SOON).expect("there is room"));
+    pair.connector.close();
+    let sent = at_once(|| pair.acceptor.send(b"too late", FOREVER));
+    assert_eq!(status(sent), Status::Closed);
+    let mut all = Vec::new();
+    while all.len() < bytes.len() {
+        all.extend(pair.acceptor.recv_vec(SOON).expect("it was sent before"));
+    }
+    assert_eq!(all, bytes);
+    for _ in 0..3 {
+        assert_eq!(status(pair.acceptor.recv_vec(FOREVER)), Status::Closed);
+        assert_eq!(status(pair.acceptor.recv_view(NOW)), Status::Closed);
+        assert_eq!(status(pair.acceptor.send(b"x", NOW)), Status::Closed);
+        assert_eq!(status(pair.acceptor.loan(1, NOW)), Status::Closed);
+    }
+}
+
+pub fn dropping_is_closing(way: Way) {
+    let pair = way.pair("");
+    pair.acceptor.send(b"last words", SOON).expect("there is room");
+    drop(pair.acceptor);
+    assert_eq!(pair.connector.recv_vec(SOON).expect("sent before"), b"last words");
+    assert_eq!(status(pair.connector.recv_vec(SOON)), Status::Closed);
+    let pair = way.pair("");
+    let receiver = thread::spawn(move || status(pair.acceptor.recv_vec(FOREVER)));
+    drop(pair.connector);
+    assert_eq!(receiver.join().expect("no panic"), Status::Closed);
+}
+
+pub fn closing_amid_a_message_drops_only_that(way: Way) {
+    let pair = way.pair("ring=16KiB");
+    pair.connector.send(b"whole", SOON).expect("there is room");
+    let large = payload(1, 4 << 20);
+    pair.connector.send(&large, NOW).expect("its beginning goes in");
+    assert!(pair.connector.stats().expect("it is open").pending_bytes > 0);
+    at_once(|| pair.connector.close());
+    assert_eq!(pair.acceptor.recv_vec(SOON).expect("sent before"), b"whole");
+    let end = status(pair.acceptor.recv_vec(SOON));
+    // A stream has no room between frames to say that this is in good order.
+    let expected = [Status::Closed, Status::PeerLost];
+    let possible = if way == Way::Shm { &expected[..1] } else { &expected[..] };
+    assert!(possible.contains(&end), "{end:?}");
+}
+
+pub fn close_wakes_waiting_requests(way: Way) {
+    for own in [true, false] {
+        let pair = way.pair("");
+        thread::scope(|scope| {
+            let waiters: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| status(pair.connector.request(1, b"well?", FOREVER))))
+                .collect();
+            let taken: Vec<_> = (0..4).map(|_| pair.acceptor.recv_vec(SOON)).collect();
+            assert!(taken.iter().all(|request| request.is_ok()));
+            at_once(|| {
+                if own { &pair.connector } else { &pair.acceptor }.close();
+                for waiter in waiters {
+                    assert_eq!(waiter.join().expect("no panic"), Status::Closed);
+                }
+            });
+        });
+    }
+}

@@ -1,0 +1,225 @@
+//! Requests and replies.
+
+use crate::Way;
+use crate::common::{SOON, assert_payload, at_once, number_of, payload, status};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+use treenail::{Channel, FOREVER, Info, NOW, Status};
+
+/// Answers every request with its own payload, until the channel is closed.
+fn serve(channel: &Channel) {
+    loop {
+        let request = match channel.recv_view(FOREVER) {
+            Ok(request) => request,
+            Err(error) => return assert_eq!(error.status(), Status::Closed, "{error}"),
+        };
+        let (info, bytes) = (request.info(), request.to_vec());
+        assert!(info.is_request());
+        drop(request);
+        // Whoever asked may have closed meanwhile.
+        let _ = channel.reply(&info, &bytes, FOREVER);
+    }
+}
+
+pub fn a_reply_finds_its_request(way: Way) {
+    let pair = way.pair("");
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for tag in 0..100 {
+                let request = pair.acceptor.recv_view(SOON).expect("a request comes");
+                let info = request.info();
+                assert!(info.is_request() && !info.is_reply());
+                assert_eq!((info.tag, info.len), (tag, 10));
+                assert_ne!(info.id, 0);
+                drop(request);
+                // From another thread, after its release.
+                let reply = scope.spawn(move || info);
+                let info = reply.join().expect("no panic");
+                let sent = pair.acceptor.reply(&info, &payload(u64::from(tag), 20), SOON);
+                sent.expect("there is room");
+            }
+        });
+        for tag in 0..100 {
+            let reply = pair.connector.request(tag, &payload(7, 10), SOON);
+            let reply = reply.expect("it is answered");
+            let info = reply.info();
+            assert!(info.is_reply() && !info.is_request());
+            assert_eq!((info.tag, reply.len()), (tag, 20));
+            assert_eq!(reply.as_ptr().align_offset(16), 0);
+            assert_payload(&reply.to_vec(), u64::from(tag));
+        }
+    });
+}
+
+pub fn both_peers_request_at_once_from_many_threads(way: Way) {
+    let pair = way.pair("ring=16KiB");
+    let ends = [&pair.connector, &pair.acceptor];
+    thread::scope(|scope| {
+        let servers = ends.map(|end| scope.spawn(move || serve(end)));
+        let askers: Vec<_> = (0..8)
+            .map(|thread| scope.spawn(move || ask(ends[thread as usize % 2], thread)))
+            .collect();
+        askers.into_iter().for_each(|asker| asker.join().expect("no panic"));
+        ends[0].close();
+        servers.into_iter().for_each(|server| server.join().expect("no panic"));
+    });
+}
+
+fn ask(channel: &Channel, thread: u64) {
+    for sequence in 0..500 {
+        let number = thread << 32 | sequence;
+        let len = if sequence % 50 == 9 { 60_000 } else { 8 + sequence as usize % 700 };
+        let reply = channel.request(sequence as u32, &payload(number, len), SOON);
+        let reply = reply.expect("it is answered").to_vec();
+        assert_eq!(reply.len(), len);
+        assert_payload(&reply, number);
+    }
+}
+
+pub fn two_that_request_at_once_do_not_block_each_other(way: Way) {
+    const LEN: usize = 2 << 20;
+    let pair = way.pair("ring=16KiB");
+    // Nobody receives: each can only send its request because the other reads while it sends.
+    thread::scope(|scope| {
+        for (end, number) in [(&pair.connector, 1), (&pair.acceptor, 2)] {
+            scope.spawn(move || {
+                let time = Some(Duration::from_secs(3));
+                let result = end.request(1, &payload(number, LEN), time);
+                assert_eq!(status(result), Status::TimedOut);
+                let left = end.stats().expect("it is open").pending_bytes;
+                assert_eq!(left, 0, "both read, so both requests went out");
+                let request = end.recv_view(SOON).expect("the other's request");
+                assert!(request.info().is_request());
+                assert_eq!(request.len(), LEN);
+                assert_payload(&request.to_vec(), 3 - number);
+            });
+        }
+    });
+}
+
+pub fn a_late_reply_is_dropped(way: Way) {
+    let pair = way.pair("");
+    let short = Some(Duration::from_millis(10));
+    let result = pair.connector.request(1, b"first", short);
+    assert_eq!(status(result), Status::TimedOut);
+    let first = pair.acceptor.recv_view(SOON).expect("it was sent").info();
+    thread::scope(|scope| {
+        let second = scope.spawn(|| pair.connector.request(2, b"second", SOON).map(|r| r.to_vec()));
+        let info = pair.acceptor.recv_view(SOON).expect("it was sent").info();
+        assert_ne!(info.id, first.id);
+        pair.acceptor.reply(&first, b"late", SOON).expect("there is room");
+        pair.acceptor.reply(&info, b"right", SOON).expect("there is room");
+        let reply = second.join().expect("no panic").expect("it is answered");
+        assert_eq!(reply, b"right");
+    });
+    pair.acceptor.reply(&first, b"again", SOON).expect("there is room");
+    pair.acceptor.send(b"plain", SOON).expect("there is room");
+    assert_eq!(pair.connector.recv_vec(SOON).expect("it comes"), b"plain");
+    assert_eq!(status(pair.connector.recv_vec(NOW)), Status::Again);
+}
+
+pub fn the_inbox_has_a_limit(way: Way) {
+    let pair = way.pair("inbox=1000");
+    for number in 0..20 {
+        pair.acceptor.send(&payload(number, 100), SOON).expect("there is room");
+    }
+    let result = at_once(|| pair.connector.request(1, b"well?", SOON));
+    assert_eq!(status(result), Status::NoSpace);
+    for number in 0..20 {
+        let bytes = pair.connector.recv_vec(SOON).expect("none is lost");
+        assert_payload(&bytes, number);
+    }
+    // The first request may have gone out or not; its answer is not waited for.
+    thread::scope(|scope| {
+        scope.spawn(|| serve(&pair.acceptor));
+        let reply = pair.connector.request(2, b"and now?", SOON);
+        assert_eq!(reply.expect("there is space again").to_vec(), b"and now?");
+        pair.connector.close();
+    });
+}
+
+pub fn started_requests_are_answered_like_messages(way: Way) {
+    let pair = way.pair("");
+    let ids: Vec<u32> = (0..10)
+        .map(|tag| pair.connector.request_start(tag, b"well?", SOON))
+        .map(|id| id.expect("there is room"))
+        .collect();
+    let asked: Vec<Info> =
+        (0..10).map(|_| pair.acceptor.recv_view(SOON).expect("it was sent").info()).collect();
+    assert_eq!(asked.iter().map(|info| info.id).collect::<Vec<_>>(), ids);
+    pair.acceptor.send(b"plain", SOON).expect("there is room");
+    for info in asked.iter().rev() {
+        pair.acceptor.reply(info, &payload(info.id.into(), 30), SOON).expect("there is room");
+        // One answer a request: a second is late.
+        pair.acceptor.reply(info, b"twice", SOON).expect("there is room");
+    }
+    assert_eq!(pair.connector.recv_vec(SOON).expect("in order"), b"plain");
+    for (tag, id) in ids.iter().enumerate().rev() {
+        let reply = pair.connector.recv_view(SOON).expect("it is answered");
+        let info = reply.info();
+        assert!(info.is_reply());
+        assert_eq!((info.id, info.tag as usize), (*id, tag));
+        assert_payload(&reply.to_vec(), (*id).into());
+    }
+    assert_eq!(status(pair.connector.recv_view(NOW)), Status::Again);
+}
+
+pub fn other_messages_keep_their_order(way: Way) {
+    const ROUNDS: u64 = 200;
+    let pair = way.pair("ring=16KiB");
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut number = 0;
+            for _ in 0..ROUNDS {
+                let request = pair.acceptor.recv_view(SOON).expect("it comes").info();
+                for _ in 0..5 {
+                    let bytes = payload(number, 8 + number as usize % 3000);
+                    pair.acceptor.send(&bytes, SOON).expect("the peer reads");
+                    number += 1;
+                }
+                pair.acceptor.reply(&request, b"yes", SOON).expect("the peer reads");
+            }
+        });
+        let receiver = scope.spawn(|| {
+            for number in 0..ROUNDS * 5 {
+                let bytes = pair.connector.recv_vec(SOON).expect("it was sent");
+                assert_eq!(number_of(&bytes), number);
+                assert_payload(&bytes, number);
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        for _ in 0..ROUNDS {
+            let reply = pair.connector.request(1, b"well?", SOON);
+            assert_eq!(reply.expect("it is answered").to_vec(), b"yes");
+        }
+        receiver.join().expect("no panic");
+    });
+    assert!(done.into_inner());
+}
+
+pub fn only_requests_can_be_answered(way: Way) {
+    let pair = way.pair("");
+    pair.connector.send(b"plain", SOON).expect("there is room");
+    let info = pair.acceptor.recv_view(SOON).expect("it comes").info();
+    assert!(!info.is_request() && !info.is_reply() && info.id == 0);
+    assert_eq!(status(pair.acceptor.reply(&info, b"what?", SOON)), Status::Invalid);
+    let made_up = Info { id: 7, ..info };
+    assert_eq!(status(pair.acceptor.reply(&made_up, b"what?", SOON)), Status::Invalid);
+}
+
+pub fn large_requests_and_replies_arrive(way: Way) {
+    const LEN: usize = 3 << 20;
+    let pair = way.pair("ring=16KiB");
+    thread::scope(|scope| {
+        scope.spawn(|| serve(&pair.acceptor));
+        for number in 0..5 {
+            let reply = pair.connector.request(1, &payload(number, LEN), SOON);
+            let reply = reply.expect("it is answered").to_vec();
+            assert_eq!(reply.len(), LEN);
+            assert_payload(&reply, number);
+        }
+        pair.connector.close();
+    });
+}

@@ -1,0 +1,246 @@
+//! What the behaviour tests share: names of their own, pairs of channels, payloads that are a
+//! function of their number, and limits of time that end a test rather than hang it.
+
+// Each test program uses a part of this.
+#![allow(dead_code)]
+
+pub mod child;
+pub mod event;
+pub mod page;
+pub mod system;
+
+use std::any::Any;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{OnceLock, mpsc};
+use std::time::{Duration, Instant};
+use treenail::{Channel, Listener, Result, Status};
+
+/// Generous: what takes longer is not slow but stuck.
+pub const SOON: Option<Duration> = Some(Duration::from_secs(10));
+/// After this long an event loop has lost a wake-up.
+pub const WATCHDOG: Duration = Duration::from_secs(20);
+
+/// The directory that this process' names live in; its children use the same.
+pub fn directory() -> &'static Path {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY.get_or_init(|| {
+        if child::is_child() {
+            let given = std::env::var_os("TREENAIL_DIR").expect("children are told a directory");
+            return given.into();
+        }
+        let path = std::env::temp_dir().join(format!("treenail-test-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        system::make_directory(&path, 0o700);
+        // SAFETY: every test asks for the directory before it does anything else, so nobody
+        // reads the environment yet.
+        unsafe { std::env::set_var("TREENAIL_DIR", &path) };
+        // SAFETY: the handler is a plain function.
+        unsafe { libc::atexit(remove_directory) };
+        path
+    })
+}
+
+extern "C" fn remove_directory() {
+    let _ = std::fs::remove_dir_all(directory());
+}
+
+/// A name that no other test has.
+pub fn name() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    directory();
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("t{}-{number}", std::process::id())
+}
+
+/// Both ends of a channel, in this process.
+pub struct Pair {
+    /// The end that connected.
+    pub connector: Channel,
+    /// The end that a listener accepted.
+    pub acceptor: Channel,
+    /// Where they met.
+    pub listener: Listener,
+    /// The endpoint without options.
+    pub endpoint: String,
+}
+
+/// Joins two channels at an endpoint with these options on both sides.
+pub fn pair(scheme: &str, options: &str) -> Pair {
+    pair_of(scheme, options, options)
+}
+
+/// The same with options of their own for each side.
+pub fn pair_of(scheme: &str, connecting: &str, listening: &str) -> Pair {
+    let endpoint = format!("{scheme}:{}", name());
+    let listener = Listener::open(&with(&endpoint, listening)).expect("the name is free");
+    let connecting = with(&endpoint, connecting);
+    let (connector, acceptor) = std::thread::scope(|scope| {
+        let connector = scope.spawn(|| Channel::connect(&connecting, SOON));
+        let acceptor = listener.accept(SOON);
+        (connector.join().expect("no panic"), acceptor)
+    });
+    Pair {
+        connector: connector.expect("somebody listens"),
+        acceptor: acceptor.expect("somebody connects"),
+        listener,
+        endpoint,
+    }
+}
+
+/// An endpoint with options, if there are any.
+pub fn with(endpoint: &str, options: &str) -> String {
+    match options {
+        "" => endpoint.to_owned(),
+        options => format!("{endpoint}?{options}"),
+    }
+}
+
+/// What a call came to: Ok, or why not.
+pub fn status<T>(result: Result<T>) -> Status {
+    result.map_or_else(|error| error.status(), |_| Status::Ok)
+}
+
+const TABLE_SIZE: usize = 1 << 20;
+const REACH: usize = TABLE_SIZE / 2;
+
+fn table() -> &'static [u8] {
+    static TABLE: OnceLock<Vec<u8>> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let mut random = Random::new(42);
+        (0..TABLE_SIZE / 8).flat_map(|_| random.next().to_le_bytes()).collect()
+    })
+}
+
+fn start(number: u64) -> usize {
+    (number.wrapping_mul(7919) % REACH as u64) as usize
+}
+
+/// Message number `number`: its number first, if there is room, and then bytes that no other has
+/// at these places.
+pub fn payload(number: u64, len: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(len);
+    while bytes.len() < len {
+        let count = (len - bytes.len()).min(REACH);
+        bytes.extend_from_slice(&table()[start(number)..][..count]);
+    }
+    if let Some(first) = bytes.first_chunk_mut() {
+        *first = number.to_le_bytes();
+    }
+    bytes
+}
+
+/// The number that a payload begins with.
+pub fn number_of(bytes: &[u8]) -> u64 {
+    u64::from_le_bytes(*bytes.first_chunk().expect("eight bytes at least"))
+}
+
+/// Fails unless these are the bytes of message `number`, all of them.
+pub fn assert_payload(bytes: &[u8], number: u64) {
+    if let Some(first) = bytes.first_chunk() {
+        assert_eq!(u64::from_le_bytes(*first), number, "which message it is");
+    }
+    let rest = bytes.get(8..).unwrap_or_default();
+    let expected = &table()[start(number)..][..REACH];
+    let same = match bytes.len() {
+        0..8 => bytes == &expected[..bytes.len()],
+        _ => (0..rest.len()).step_by(REACH / 2).all(|at| {
+            let chunk = &rest[at..rest.len().min(at + REACH / 2)];
+            let offset = (at + 8) % REACH;
+            let first = chunk.len().min(REACH - offset);
+            chunk[..first] == expected[offset..][..first]
+                && chunk[first..] == expected[..chunk.len() - first]
+        }),
+    };
+    assert!(same, "message {number} of {} bytes is spoilt", bytes.len());
+}
+
+/// Numbers that look random: xorshift.
+pub struct Random(u64);
+
+impl Random {
+    /// The same numbers for the same seed.
+    pub fn new(seed: u64) -> Random {
+        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// Of a seed that is printed, or given by TREENAIL_SEED.
+    pub fn printed(what: &str) -> Random {
+        let given = std::env::var("TREENAIL_SEED").ok();
+        let seed = given.map_or_else(
+            || {
+                let now = std::time::UNIX_EPOCH.elapsed().expect("after 1970");
+                now.as_nanos() as u64
+            },
+            |seed| seed.parse().expect("TREENAIL_SEED is a number"),
+        );
+        println!("{what}: TREENAIL_SEED={seed}");
+        Random::new(seed)
+    }
+
+    /// The next number.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// A number below `end`.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+}
+
+/// A number from the environment.
+pub fn setting(name: &str, default: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(value) => value.parse().expect("a number"),
+        Err(_) => default,
+    }
+}
+
+/// Runs `act`, and fails if it takes longer than `limit`: it hangs, then.
+pub fn bounded<T: Send + 'static>(limit: Duration, act: impl FnOnce() -> T + Send + 'static) -> T {
+    directory();
+    let (done, wait) = mpsc::channel();
+    let caught = std::panic::AssertUnwindSafe(act);
+    std::thread::spawn(move || {
+        let _ = done.send(std::panic::catch_unwind(move || {
+            let whole = caught;
+            (whole.0)()
+        }));
+    });
+    let result: std::result::Result<T, Box<dyn Any + Send>> =
+        wait.recv_timeout(limit).unwrap_or_else(|_| panic!("it hangs: not done after {limit:?}"));
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Looks again and again until `found`, for at most ten seconds.
+pub fn until(what: &str, mut found: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !found() {
+        assert!(began.elapsed() < Duration::from_secs(10), "never: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Fails unless `act` takes at least `least`, and not for ever: its result.
+pub fn not_before<T>(least: Duration, act: impl FnOnce() -> T) -> T {
+    let began = Instant::now();
+    let result = act();
+    let time = began.elapsed();
+    assert!(time >= least, "{least:?} were given, and {time:?} used");
+    assert!(time < least + Duration::from_secs(5), "{time:?}");
+    result
+}
+
+/// Fails unless `act` comes back at once, generously taken: its result.
+pub fn at_once<T>(act: impl FnOnce() -> T) -> T {
+    let began = Instant::now();
+    let result = act();
+    let time = began.elapsed();
+    assert!(time < Duration::from_secs(2), "not at once: {time:?}");
+    result
+}

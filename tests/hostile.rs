@@ -1,0 +1,27 @@
+//! A peer that means harm, written by hand on plain sockets: whatever it sends, hands over or
+//! scribbles, this side doesn't crash, hang, leak descriptors or grow without bound.
+
+#[path = "hostile/common.rs"]
+mod common;
+#[path = "hostile/descriptors.rs"]
+mod descriptors;
+#[path = "hostile/floods.rs"]
+mod floods;
+#[path = "hostile/frames.rs"]
+mod frames;
+#[path = "hostile/handshakes.rs"]
+mod handshakes;
+#[path = "hostile/lengths.rs"]
+mod lengths;
+#[path = "hostile/pages.rs"]
+mod pages;
+#[path = "hostile/scribbles.rs"]
+mod scribbles;
+#[path = "hostile/shares.rs"]
+mod shares;
+#[path = "hostile/stalls.rs"]
+mod stalls;
+#[path = "hostile/talk.rs"]
+mod talk;
+#[path = "hostile/wakeups.rs"]
+mod wakeups;

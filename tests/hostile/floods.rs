@@ -1,0 +1,220 @@
+//! A peer that never stops: calls keep their timeouts, close ends them, and memory stays bounded.
+
+use super::common::{Place, Stop, WAIT, alone, in_time, resident, status};
+use super::pages::{Arena, HEAD, Hostile, TAIL, VICTIMS};
+use super::talk::{Raw, frame, greet, header};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+use treenail::wire::Kind;
+use treenail::{Channel, NOW, Status};
+
+const DATA: u8 = Kind::Data as u8;
+const SHORT: Option<Duration> = Some(Duration::from_millis(100));
+/// A flood ends by itself, so that a call that it keeps fails its test rather than hang it.
+const FLOOD_TIME_MAX: Duration = Duration::from_secs(6);
+
+/// Frames of which no number is a message.
+const NO_MESSAGES: [(&str, u8, u8, u32); 4] = [
+    ("pings", Kind::Ping as u8, 0, 0),
+    ("pongs", Kind::Pong as u8, 0, 0),
+    ("empty fragments", DATA, 4, 0),
+    ("replies to nothing", DATA, 2, 77),
+];
+
+/// Runs `act` against a socket on which this frame comes as fast as the kernel takes it.
+fn with_flood_on_a_socket(frame: &[u8], act: impl FnOnce(&Channel)) {
+    let place = Place::new();
+    let listener = place.listener("local", "inbox=64KiB");
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let accepting = scope.spawn(|| listener.accept(WAIT));
+        let mut raw = Raw::connect(&place);
+        greet(&mut raw);
+        let channel = accepting.join().expect("accept returns").expect("it is welcome");
+        let (block, stop) = (frame.repeat(65_536 / frame.len()), &done);
+        let writing = raw.0.try_clone().expect("a descriptor is left");
+        let reading = raw.0.try_clone().expect("a descriptor is left");
+        scope.spawn(move || {
+            let (mut raw, began) = (Raw::new(writing), Instant::now());
+            while !stop.load(Ordering::Relaxed) && began.elapsed() < FLOOD_TIME_MAX {
+                if !raw.say(&block) {
+                    break;
+                }
+            }
+        });
+        let _stop = Stop(&done);
+        act(&channel);
+        // The flood may be waiting for room.
+        reading.shutdown(std::net::Shutdown::Both).expect("it is connected");
+    });
+}
+
+/// Runs `act` while the ring seems to be full of this record all the time.
+fn with_flood_in_a_ring(header: [u8; 16], act: impl Fn(&Channel)) {
+    for victim in VICTIMS {
+        let (channel, hostile) = Arena::new(victim, "ring=4096&inbox=64KiB").join();
+        hostile.fill_ring_with(&header);
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| flood_ring(&hostile, &done));
+            let _stop = Stop(&done);
+            act(&channel);
+        });
+    }
+}
+
+fn flood_ring(hostile: &Hostile, done: &AtomicBool) {
+    let began = Instant::now();
+    let size = hostile.out_ring().1 as u64;
+    while !done.load(Ordering::Relaxed) && began.elapsed() < FLOOD_TIME_MAX {
+        let head = hostile.pages.word(hostile.out_word(HEAD)).load(Ordering::Acquire);
+        hostile.pages.word(hostile.out_word(TAIL)).store(head + size, Ordering::Release);
+        hostile.swallow();
+        hostile.give_wake();
+    }
+}
+
+/// Every call is back in time, whatever comes.
+fn keeps_its_timeouts(name: &str, channel: &Channel) {
+    let mut buffer = [0; 64];
+    for timeout in [SHORT, NOW, Some(Duration::from_millis(1))] {
+        for call in 0..6 {
+            let result = in_time(timeout, || match call {
+                0 => status(channel.recv_vec(timeout)),
+                1 => status(channel.send(b"anybody?", timeout)),
+                2 => status(channel.recv(&mut buffer, timeout)),
+                3 => status(channel.recv_view(timeout)),
+                4 => status(channel.recv_many(&mut buffer, &mut Vec::new(), 4, timeout)),
+                _ => status(channel.request(1, b"anybody?", timeout)),
+            });
+            let fine =
+                [Status::Ok, Status::Again, Status::TimedOut, Status::Protocol, Status::NoSpace];
+            assert!(fine.contains(&result), "{name}: call {call} gave {result:?}");
+        }
+    }
+}
+
+#[test]
+fn no_flood_on_a_socket_keeps_a_call_beyond_its_timeout() {
+    let _alone = alone();
+    for (name, kind, flags, id) in NO_MESSAGES {
+        let before = resident();
+        with_flood_on_a_socket(&frame(kind, flags, 0, id, b""), |channel| {
+            keeps_its_timeouts(name, channel);
+        });
+        let grown = resident().saturating_sub(before);
+        assert!(grown < 24 << 20, "{name}: {grown} bytes were kept");
+    }
+}
+
+#[test]
+fn no_flood_in_a_ring_keeps_a_call_beyond_its_timeout() {
+    let _alone = alone();
+    let pad = ("padding", Kind::Pad as u8, 0, 0);
+    for (name, kind, flags, id) in NO_MESSAGES.into_iter().chain([pad]) {
+        with_flood_in_a_ring(header(0, kind, flags, 0, id), |channel| {
+            keeps_its_timeouts(name, channel);
+        });
+    }
+}
+
+/// close from another thread ends a receiver that a flood keeps busy.
+fn is_ended_by_close(name: &str, channel: &Channel) {
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| status(channel.recv_vec(Some(Duration::from_secs(60)))));
+        // So that it is inside, most probably; the test holds either way.
+        assert_ne!(status(channel.recv_vec(Some(Duration::from_millis(5)))), Status::Internal);
+        in_time(NOW, || channel.close());
+        let ended = in_time(NOW, || waiting.join().expect("recv returns"));
+        let fine = matches!(ended, Status::Closed | Status::Protocol);
+        assert!(fine, "{name}: the receiver was given {ended:?}");
+    });
+}
+
+#[test]
+fn a_flood_on_a_socket_does_not_keep_close_from_ending_a_receiver() {
+    let _alone = alone();
+    for (name, kind, flags, id) in NO_MESSAGES {
+        with_flood_on_a_socket(&frame(kind, flags, 0, id, b""), |channel| {
+            is_ended_by_close(name, channel);
+        });
+    }
+}
+
+#[test]
+fn a_flood_in_a_ring_does_not_keep_close_from_ending_a_receiver() {
+    let _alone = alone();
+    for (name, kind, flags, id) in NO_MESSAGES {
+        with_flood_in_a_ring(header(0, kind, flags, 0, id), |channel| {
+            is_ended_by_close(name, channel);
+        });
+    }
+}
+
+#[test]
+fn messages_that_never_end_fill_the_inbox_of_a_request_and_no_more() {
+    let _alone = alone();
+    let before = resident();
+    let request = |channel: &Channel| {
+        let result = in_time(WAIT, || status(channel.request(1, b"?", WAIT)));
+        assert_eq!(result, Status::NoSpace);
+    };
+    let empty = |channel: &Channel| {
+        let result = in_time(WAIT, || status(channel.request(1, b"?", WAIT)));
+        assert_eq!(result, Status::NoSpace, "of empty messages");
+    };
+    with_flood_on_a_socket(&frame(DATA, 0, 0, 0, &[0; 1000]), request);
+    with_flood_in_a_ring(header(16, DATA, 0, 0, 0), request);
+    // Empty messages fill it as well: keeping one takes memory.
+    with_flood_on_a_socket(&frame(DATA, 0, 0, 0, b""), empty);
+    with_flood_in_a_ring(header(0, DATA, 0, 0, 0), empty);
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 24 << 20, "{grown} bytes were kept");
+}
+
+#[test]
+fn messages_that_never_end_are_all_received_one_by_one() {
+    let _alone = alone();
+    with_flood_on_a_socket(&frame(DATA, 0, 7, 0, b"flood"), |channel| {
+        for _ in 0..20_000 {
+            assert_eq!(channel.recv_vec(WAIT).expect("there is one more"), b"flood");
+        }
+        assert_eq!(in_time(NOW, || status(channel.send(b"enough", NOW))), Status::Ok);
+    });
+}
+
+#[test]
+fn a_peer_that_pings_and_never_reads_its_pongs_gets_no_more_than_there_is_room_for() {
+    let _alone = alone();
+    let before = resident();
+    with_flood_on_a_socket(&frame(Kind::Ping as u8, 0, 0, 0, &[9; 64]), |channel| {
+        for _ in 0..10 {
+            let result = in_time(SHORT, || status(channel.recv_vec(SHORT)));
+            assert_eq!(result, Status::TimedOut);
+        }
+        let sent = in_time(SHORT, || status(channel.send(b"no room", SHORT)));
+        assert!(matches!(sent, Status::Ok | Status::TimedOut), "{sent:?}");
+    });
+    assert!(resident() < before + (24 << 20));
+}
+
+#[test]
+fn padding_is_given_back_though_no_message_follows() {
+    let _alone = alone();
+    let place = Place::new();
+    let listener = place.listener("shm", "ring=64KiB");
+    let (here, there) = thread::scope(|scope| {
+        let accepting = scope.spawn(|| listener.accept(WAIT));
+        let there = Channel::connect(&place.endpoint("shm", "ring=64KiB"), WAIT);
+        (accepting.join().expect("accept returns").expect("it is welcome"), there.expect("it is"))
+    });
+    thread::scope(|scope| {
+        let receiving = scope.spawn(|| there.recv_vec(WAIT));
+        for _ in 0..20 {
+            drop(here.loan(20_000, WAIT).expect("the reader makes room"));
+        }
+        here.send(b"at last", WAIT).expect("the reader makes room");
+        assert_eq!(receiving.join().expect("recv returns").expect("it came"), b"at last");
+    });
+}

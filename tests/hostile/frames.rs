@@ -1,0 +1,169 @@
+//! Frames that don't keep to the format, after a proper handshake: an error that is final.
+
+use super::common::{Place, WAIT, alone, eventually, in_time, status};
+use super::pages::{Arena, VICTIMS};
+use super::talk::{Raw, data, frame, greet, header, hello};
+use std::thread;
+use std::time::Duration;
+use treenail::wire::Kind;
+use treenail::{Channel, Status};
+
+const DATA: u8 = Kind::Data as u8;
+const SHORT: Option<Duration> = Some(Duration::from_millis(20));
+
+type Frames = Vec<Vec<u8>>;
+
+/// What no receiver takes, wherever it comes.
+fn bad_everywhere() -> Vec<(&'static str, Frames)> {
+    let one = |bytes: Vec<u8>| vec![bytes];
+    let mut zero_field = data(b"x");
+    zero_field[6] = 1;
+    let mut high_zero_field = data(b"x");
+    high_zero_field[7] = 0x80;
+    let mixed =
+        |flags, tag, id| vec![frame(DATA, 4, 1, 0, b"a"), frame(DATA, flags, tag, id, b"b")];
+    vec![
+        ("a zero field that isn't", one(zero_field)),
+        ("a zero field that isn't, above", one(high_zero_field)),
+        ("an unknown flag", one(frame(DATA, 8, 0, 0, b"x"))),
+        ("all flags", one(frame(DATA, 0xff, 0, 1, b"x"))),
+        ("a request that is a reply", one(frame(DATA, 3, 0, 1, b"x"))),
+        ("a request without an id", one(frame(DATA, 1, 0, 0, b"x"))),
+        ("a reply without an id", one(frame(DATA, 2, 0, 0, b"x"))),
+        ("an id without a request", one(frame(DATA, 0, 0, 7, b"x"))),
+        ("kind 0", one(frame(0, 0, 0, 0, b"x"))),
+        ("kind 8", one(frame(8, 0, 0, 0, b"x"))),
+        ("kind 255", one(frame(255, 0, 0, 0, b"x"))),
+        ("a HELLO again", one(hello(0))),
+        ("a SHARE", one(frame(Kind::Share as u8, 0, 0, 0, &[0; 4]))),
+        ("a SHARE with flags", one(frame(Kind::Share as u8, 4, 0, 0, &[0; 48]))),
+        ("fragments with two tags", mixed(0, 2, 0)),
+        ("fragments with two ids", mixed(1, 1, 9)),
+        ("fragments that turn to a reply", mixed(2, 1, 9)),
+        ("fragments with two tags, going on", mixed(4, 2, 0)),
+    ]
+}
+
+/// What is bad on a socket.
+fn bad_on_a_socket() -> Vec<(&'static str, Frames)> {
+    let mut bad = bad_everywhere();
+    let ping = frame(Kind::Ping as u8, 0, 0, 0, &[0; 65]);
+    bad.push(("a PAD", vec![frame(Kind::Pad as u8, 0, 0, 0, &[])]));
+    bad.push(("a PING of 65 bytes", vec![ping]));
+    bad.push(("a PING of 4 GiB", vec![header(u32::MAX, Kind::Ping as u8, 0, 0, 0).to_vec()]));
+    bad.push(("a PONG with flags", vec![frame(Kind::Pong as u8, 1, 0, 1, b"")]));
+    bad.push(("a CLOSE of 4 GiB", vec![header(u32::MAX, Kind::Close as u8, 0, 0, 0).to_vec()]));
+    bad.push(("a PAD between fragments", {
+        vec![frame(DATA, 4, 1, 0, b"a"), frame(Kind::Pad as u8, 0, 0, 0, b"")]
+    }));
+    bad
+}
+
+/// The error comes, and stays, and sending fails as well: nobody is there any more who would
+/// make sense of it.
+fn is_final(name: &str, channel: &Channel) {
+    let refused = in_time(WAIT, || status(channel.recv_vec(WAIT)));
+    assert_eq!(refused, Status::Protocol, "{name}");
+    for _ in 0..3 {
+        let again = in_time(SHORT, || status(channel.recv_vec(SHORT)));
+        assert_eq!(again, Status::Protocol, "{name}: afterwards");
+    }
+    let sent = in_time(SHORT, || status(channel.send(b"anybody?", SHORT)));
+    assert_eq!(sent, Status::Protocol, "{name}: a send afterwards");
+}
+
+#[test]
+fn bad_ones_on_a_socket_are_the_end() {
+    let _alone = alone();
+    for (name, frames) in bad_on_a_socket() {
+        let place = Place::new();
+        let listener = place.listener("local", "");
+        thread::scope(|scope| {
+            let accepting = scope.spawn(|| listener.accept(WAIT));
+            let mut raw = Raw::connect(&place);
+            greet(&mut raw);
+            let channel = accepting.join().expect("accept returns").expect("it is welcome");
+            assert!(raw.say(&data(b"before")));
+            frames.iter().for_each(|frame| assert!(raw.say(frame)));
+            raw.say(&data(b"after"));
+            assert_eq!(channel.recv_vec(WAIT).expect("it came before"), b"before");
+            is_final(name, &channel);
+            drop(channel);
+            raw.last_words();
+        });
+    }
+}
+
+#[test]
+fn bad_ones_in_a_ring_are_the_end() {
+    let _alone = alone();
+    let mut bad = bad_everywhere();
+    for kind in [Kind::Hello, Kind::Close, Kind::Share] {
+        bad.push(("a frame that is not for rings", vec![frame(kind as u8, 0, 0, 0, b"x")]));
+    }
+    for victim in VICTIMS {
+        let arena = Arena::new(victim, "");
+        for (name, frames) in &bad {
+            let (channel, mut hostile) = arena.join();
+            hostile.publish(DATA, 0, 0, 0, b"before");
+            for frame in frames.iter().chain(&[data(b"after")]) {
+                let (header, payload) = frame.split_first_chunk().expect("a frame has a header");
+                hostile.put(header, payload);
+            }
+            assert_eq!(channel.recv_vec(WAIT).expect("it came before"), b"before");
+            is_final(name, &channel);
+        }
+    }
+}
+
+#[test]
+fn bytes_on_the_socket_beside_the_rings_are_the_end() {
+    let _alone = alone();
+    let stray = [b"x".to_vec(), data(b"x"), hello(1), frame(Kind::Share as u8, 0, 0, 0, &[0; 4])];
+    for victim in VICTIMS {
+        let arena = Arena::new(victim, "");
+        for bytes in &stray {
+            let (channel, mut hostile) = arena.join();
+            hostile.publish(DATA, 0, 0, 0, b"before");
+            assert!(hostile.raw.say(bytes));
+            assert_eq!(channel.recv_vec(WAIT).expect("it came before"), b"before");
+            is_final("stray bytes", &channel);
+        }
+    }
+}
+
+#[test]
+fn bytes_on_the_socket_beside_the_rings_wake_who_waits() {
+    let _alone = alone();
+    for victim in VICTIMS {
+        let (channel, mut hostile) = Arena::new(victim, "").join();
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| status(channel.recv_vec(WAIT)));
+            eventually("it waits", || hostile.library_waits());
+            assert!(hostile.raw.say(b"x"));
+            assert_eq!(waiting.join().expect("recv returns"), Status::Protocol);
+        });
+    }
+}
+
+#[test]
+fn a_second_hello_or_share_in_the_handshake_is_refused() {
+    let _alone = alone();
+    let share = frame(Kind::Share as u8, 0, 0, 0, &[0; 4]);
+    for (name, scheme, second) in [
+        ("a second HELLO", "shm", hello(1)),
+        ("DATA before the answer", "shm", data(b"x")),
+        ("a SHARE of another size", "shm", frame(Kind::Share as u8, 0, 0, 0, &[0; 5])),
+        ("a CLOSE that is too long", "shm", header(1025, Kind::Close as u8, 0, 0, 0).to_vec()),
+        ("a SHARE before HELLO", "shm", share),
+    ] {
+        let place = Place::new();
+        let listener = place.listener(scheme, "");
+        let mut raw = Raw::connect(&place);
+        let greeting = if name.ends_with("before HELLO") { Vec::new() } else { hello(1) };
+        assert!(raw.say(&greeting) && raw.say(&second));
+        assert_eq!(status(listener.accept(SHORT)), Status::TimedOut, "{name}");
+        let reason = raw.last_words();
+        assert!(reason.starts_with("TN_PROTOCOL"), "{name}: told \"{reason}\"");
+    }
+}

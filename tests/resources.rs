@@ -1,0 +1,17 @@
+//! What becomes of the library when the system gives it less than it asks for: no descriptors,
+//! system calls that are missing, directories and names that are bad, other users, forks.
+
+mod common;
+
+#[path = "resources/descriptors.rs"]
+mod descriptors;
+#[path = "resources/directories.rs"]
+mod directories;
+#[path = "resources/faults.rs"]
+mod faults;
+#[path = "resources/forks.rs"]
+mod forks;
+#[path = "resources/names.rs"]
+mod names;
+#[path = "resources/users.rs"]
+mod users;

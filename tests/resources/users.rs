@@ -1,0 +1,116 @@
+//! Other users: refused unless they are let in, by both sides, over both ways.
+
+use crate::common::child::{self, finish, start};
+use crate::common::system::{become_user, is_root, make_directory, set_mode};
+use crate::common::{SOON, directory, name, status, with};
+use std::process::Child;
+use std::time::Duration;
+use treenail::{Channel, Listener, Status, TransportKind};
+
+const OTHER: u32 = 65534;
+const TEST: &str = "users::somebody_else";
+
+/// Connects as another user, and answers one message.
+#[test]
+fn somebody_else() {
+    if child::role().as_deref() != Some("another user") {
+        return;
+    }
+    let get = |name| std::env::var(name).expect("the parent says");
+    become_user(OTHER);
+    let endpoint = get("ENDPOINT");
+    let result = match get("SIDE").as_str() {
+        "connects" => Channel::connect(&endpoint, SOON),
+        _ => Channel::create(&endpoint, SOON),
+    };
+    let result = result.and_then(|channel| {
+        let message = channel.recv_vec(SOON)?;
+        channel.send(&message, SOON)?;
+        // Whoever sent it has the answer before this ends.
+        channel.recv_vec(SOON).map(drop)
+    });
+    if let Err(error) = &result {
+        assert!(!error.to_string().is_empty());
+    }
+    // The parent closes once it has its answer.
+    let end = if status(result) == Status::Closed { "Closed" } else { "Denied" };
+    assert_eq!(end, get("EXPECTED"));
+}
+
+fn somebody(side: &str, endpoint: &str, expected: &str) -> Child {
+    let settings = [("SIDE", side), ("ENDPOINT", endpoint), ("EXPECTED", expected)];
+    start(TEST, "another user", &settings)
+}
+
+/// A path in a directory that everybody can reach, and the other user can write.
+fn endpoint(scheme: &str) -> String {
+    set_mode(directory(), 0o711);
+    let path = directory().join(name());
+    make_directory(&path, 0o777);
+    format!("{scheme}:{}/socket", path.display())
+}
+
+fn assert_echo(channel: &Channel) {
+    let peer = channel.peer().expect("it is joined");
+    assert_eq!((peer.uid, peer.gid), (OTHER, OTHER));
+    channel.send(b"who are you?", SOON).expect("there is room");
+    assert_eq!(channel.recv_vec(SOON).expect("it answers"), b"who are you?");
+    channel.close();
+}
+
+#[test]
+fn another_user_is_refused_by_default() {
+    if !is_root() {
+        return;
+    }
+    for scheme in ["shm", "local"] {
+        for options in ["mode=0666", "mode=0666&peer_uid=12345", ""] {
+            let endpoint = endpoint(scheme);
+            let listener = Listener::open(&with(&endpoint, options)).expect("free");
+            let other = somebody("connects", &endpoint, "Denied");
+            let accepted = listener.accept(Some(Duration::from_millis(500)));
+            assert_eq!(status(accepted), Status::TimedOut, "{options}");
+            assert!(finish(other, Duration::from_secs(20)), "{scheme} {options}");
+        }
+    }
+}
+
+#[test]
+fn another_user_is_let_in_where_that_is_said() {
+    if !is_root() {
+        return;
+    }
+    for scheme in ["shm", "local"] {
+        for options in ["mode=0666&peer_uid=any", "mode=0666&peer_uid=65534"] {
+            let endpoint = endpoint(scheme);
+            let listener = Listener::open(&with(&endpoint, options)).expect("free");
+            let other = somebody("connects", &endpoint, "Closed");
+            let channel = listener.accept(SOON).expect("it may");
+            let transport = channel.peer().expect("it is joined").transport;
+            let shm = transport == TransportKind::Shm;
+            assert_eq!(shm, scheme == "shm", "rings, also with another user");
+            assert_echo(&channel);
+            assert!(finish(other, Duration::from_secs(20)), "{scheme} {options}");
+        }
+    }
+}
+
+#[test]
+fn a_connector_looks_at_who_listens_too() {
+    if !is_root() {
+        return;
+    }
+    for scheme in ["shm", "local"] {
+        let endpoint = endpoint(scheme);
+        let listening = with(&endpoint, "mode=0666&peer_uid=any");
+        let other = somebody("listens", &listening, "Closed");
+        let patient = with(&endpoint, "retry=1&peer_uid=65534");
+        let channel = Channel::connect(&patient, SOON).expect("it is let in");
+        assert_echo(&channel);
+        assert!(finish(other, Duration::from_secs(20)));
+        let other = somebody("listens", &listening, "Denied");
+        let refused = Channel::connect(&with(&endpoint, "retry=1"), SOON);
+        assert_eq!(status(refused), Status::Denied, "root's peer is root");
+        finish(other, Duration::from_secs(20));
+    }
+}

@@ -1,0 +1,242 @@
+//! The form of the code: sizes, who imports whom, what may stand where.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const FILE_LINES_MAX: usize = 400;
+const LINE_WIDTH_MAX: usize = 100;
+/// How much wider programs around the library may be.
+const PROGRAMS_MORE: usize = 10;
+
+/// The rooms in which `unsafe` may stand.
+const UNSAFE_ROOMS: [&str; 3] = ["src/os/", "src/shm/", "src/ffi/"];
+/// What holds no state that threads share: the translation to C, and plain values.
+const ROOMS_WITHOUT_ATOMICS: [&str; 4] =
+    ["src/ffi/", "src/wire.rs", "src/error.rs", "src/endpoint"];
+/// The house from bottom to top; a module imports from its own floor or from below.
+const FLOORS: [&[&str]; 6] = [
+    &["models", "error", "endpoint", "sync"],
+    &["os"],
+    &["wire", "shm"],
+    &["transport"],
+    &["channel", "listener", "segment", "semaphore", "queue", "topic", "poller"],
+    &["ffi"],
+];
+
+/// What lib.rs itself holds; it is nobody's floor.
+const OF_THE_CRATE: [&str; 1] = ["version"];
+
+/// A source file: its path from the project's top, and its text.
+struct Source {
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// The lines that are code, with their numbers; comments at their ends are cut off.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let cut = |line: &'_ str| line.find("//").unwrap_or(line.len());
+        self.text.lines().enumerate().map(move |(i, line)| (i + 1, &line[..cut(line)]))
+    }
+
+    /// Whether this is a module of tests that stands beside the code it tests.
+    fn is_test(&self) -> bool {
+        let name = self.path.rsplit('/').next().expect("a path has a last part");
+        name.contains("test") || self.path.contains("/tests/") || self.path.contains("/models/")
+    }
+
+    /// The top-level module it belongs to; None for lib.rs.
+    fn module(&self) -> Option<&str> {
+        let rest = self.path.strip_prefix("src/")?;
+        let name = rest.split(['/', '.']).next()?;
+        (name != "lib").then_some(name)
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All files under these places that end so, without what was built.
+fn sources(places: &[&str], endings: &[&str]) -> Vec<Source> {
+    let mut found = Vec::new();
+    let mut open: Vec<PathBuf> = places.iter().map(|place| root().join(place)).collect();
+    while let Some(path) = open.pop() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if matches!(name.as_str(), "target" | ".git" | "node_modules" | "corpus") {
+            continue;
+        }
+        if path.is_dir() {
+            let entries = fs::read_dir(&path).expect("directories can be read");
+            open.extend(entries.map(|entry| entry.expect("entries can be read").path()));
+        } else if endings.iter().any(|ending| name.ends_with(ending)) {
+            let text = fs::read_to_string(&path).expect("sources are UTF-8");
+            let path = path.strip_prefix(root()).expect("it lies within").display().to_string();
+            found.push(Source { path, text });
+        }
+    }
+    found
+}
+
+/// Fails with all complaints at once.
+fn report(rule: &str, complaints: Vec<String>) {
+    assert!(complaints.is_empty(), "{rule}:\n{}", complaints.join("\n"));
+}
+
+/// Every line of code in `files` that `offends`.
+fn offending(files: &[Source], offends: impl Fn(&Source, &str) -> bool) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for file in files {
+        for (number, line) in file.code().filter(|(_, line)| offends(file, line)) {
+            complaints.push(format!("{}:{number}: {}", file.path, line.trim()));
+        }
+    }
+    complaints
+}
+
+fn word(line: &str, word: &str) -> bool {
+    line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|found| found == word)
+}
+
+#[test]
+fn files_and_lines_fit_one_look() {
+    let mut complaints = Vec::new();
+    let places = ["src", "tests", "examples", "xtask", "bindings", "benches"];
+    for file in sources(&places, &[".rs", ".c", ".h", ".cpp", ".hpp", ".py"]) {
+        let lines = file.text.lines().count();
+        if lines > FILE_LINES_MAX {
+            complaints.push(format!("{} has {lines} lines", file.path));
+        }
+        for (i, line) in file.text.lines().enumerate() {
+            let width = line.chars().count();
+            let room = if file.path.starts_with("src/") { 0 } else { PROGRAMS_MORE };
+            if width > LINE_WIDTH_MAX + room {
+                complaints.push(format!("{}:{} has {width} columns", file.path, i + 1));
+            }
+        }
+    }
+    report("a file has at most 400 lines of at most 100 columns (110 outside src)", complaints);
+}
+
+#[test]
+fn unsafe_stands_in_its_rooms_alone() {
+    let outside = |file: &Source| !UNSAFE_ROOMS.iter().any(|room| file.path.starts_with(room));
+    let complaints = offending(&sources(&["src"], &[".rs"]), |file, line| {
+        outside(file)
+            && word(line, "unsafe")
+            && !line.contains("pub unsafe fn")
+            && !line.contains("#![")
+    });
+    report("unsafe stands in src/os, src/shm and src/ffi alone", complaints);
+}
+
+#[test]
+fn plain_values_and_the_translation_hold_no_atomics() {
+    let complaints = offending(&sources(&["src"], &[".rs"]), |file, line| {
+        ROOMS_WITHOUT_ATOMICS.iter().any(|room| file.path.starts_with(room))
+            && (line.contains("Atomic") || line.contains("Ordering::"))
+    });
+    report("there is nothing to share between threads in these files", complaints);
+}
+
+#[test]
+fn imports_go_downwards_only() {
+    let mut floors = BTreeMap::new();
+    for (floor, modules) in FLOORS.iter().enumerate() {
+        floors.extend(modules.iter().map(|module| (*module, floor)));
+    }
+    let floor_of = |module: &str| {
+        *floors.get(module).unwrap_or_else(|| {
+            panic!("`{module}` has no floor in the house: give it one here and in docs/design.md")
+        })
+    };
+    let files = sources(&["src"], &[".rs"]);
+    let complaints = offending(&files, |file, line| {
+        let Some(own) = file.module() else {
+            return false;
+        };
+        let mentions = imported_modules(line);
+        !file.is_test() && mentions.iter().any(|module| floor_of(module) > floor_of(own))
+    });
+    report("imports go downwards only: ffi, nouns, transport, {wire, shm}, os, leaves", complaints);
+}
+
+/// The top-level modules that a line mentions as `crate::module`.
+fn imported_modules(line: &str) -> Vec<&str> {
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let mut found = Vec::new();
+    for rest in line.split("crate::").skip(1) {
+        let list = rest.strip_prefix('{').and_then(|list| list.split('}').next()).unwrap_or(rest);
+        let names = if rest.starts_with('{') { list.split(',').collect() } else { vec![list] };
+        for name in names {
+            let name = name.trim_start().split(|c| !is_name(c)).next().expect("split gives one");
+            let is_module = name.starts_with(|c: char| c.is_ascii_lowercase());
+            if is_module && !OF_THE_CRATE.contains(&name) {
+                found.push(name);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_library_neither_prints_nor_exits_nor_starts_threads() {
+    let forbidden = [
+        "println!",
+        "print!",
+        "dbg!",
+        "process::exit",
+        "thread::spawn",
+        "todo!",
+        "unimplemented!",
+        "set_var(",
+    ];
+    let complaints = offending(&sources(&["src"], &[".rs"]), |file, line| {
+        let is_doc = line.trim_start().starts_with("//");
+        !file.is_test() && !is_doc && forbidden.iter().any(|name| line.contains(name))
+    });
+    report("it is someone else's process", complaints);
+}
+
+#[test]
+fn tests_wait_for_events_and_never_sleep() {
+    let forbidden = ["thread::", "u", "nano"].map(|prefix| format!("{prefix}sleep("));
+    let files = sources(&["tests"], &[".rs", ".c", ".cpp", ".py"]);
+    let complaints =
+        offending(&files, |_, line| forbidden.iter().any(|name| line.contains(name.as_str())));
+    report("a sleep is slow and still flaky", complaints);
+}
+
+#[test]
+fn no_file_names_the_place_it_was_written_at() {
+    let here = root().display().to_string();
+    let above = root().parent().map(|path| format!("{}/", path.display()));
+    // Directly under /tmp or the like the place above has a name that files may well mention.
+    let above = above.filter(|path| path.matches('/').count() > 2);
+    let endings = [".rs", ".c", ".h", ".cpp", ".py", ".js", ".md", ".toml", ".json", ".txt"];
+    let complaints = offending(&sources(&["."], &endings), |_, line| {
+        line.contains(&here) || above.as_ref().is_some_and(|path| line.contains(path.as_str()))
+    });
+    report("a path of this checkout means nothing elsewhere", complaints);
+}
+
+#[test]
+fn every_dependency_comes_from_the_common_registry() {
+    let lock = fs::read_to_string(root().join("Cargo.lock")).expect("Cargo.lock is committed");
+    let common = "source = \"registry+https://github.com/rust-lang/crates.io-index\"";
+    let odd = |line: &&str| line.starts_with("source = ") && *line != common;
+    let complaints: Vec<_> = lock.lines().filter(odd).map(str::to_string).collect();
+    report("a dependency from elsewhere", complaints);
+}
+
+#[test]
+fn imports_are_found_in_every_form() {
+    assert_eq!(imported_modules("use crate::os::poll;"), ["os"]);
+    assert_eq!(imported_modules("use crate::{os, wire::Frame, Error};"), ["os", "wire"]);
+    assert_eq!(
+        imported_modules("let x = crate::shm::ring::new(crate::error::ok());"),
+        ["shm", "error"]
+    );
+    assert_eq!(imported_modules("pub(crate) use std::io;"), Vec::<&str>::new());
+}

@@ -1,0 +1,135 @@
+//! `cargo xtask bench [--write] [--quick] [ROW]…`: floors, ours and peers side by side.
+//!
+//! Nothing measured here is compared with a figure from another run: two processors of a virtual
+//! machine are four times as far apart on one day as on another. So all contestants of a row run in
+//! turn, in short slices, and only ratios within one round count. From the top down:
+//!
+//! - `rows`: what is compared with what, and what must be reached
+//! - `prepare`: installs, builds, and notes the versions
+//! - `measure`: the rounds, and the median and spread of their ratios
+//! - `contestant`: one pair of processes that runs a slice when told to
+//! - `record`: the results as CSV, the only source of
+//! - `page` and `plot`: docs/performance.md and docs/performance.svg
+
+mod contestant;
+mod measure;
+mod page;
+mod plot;
+mod prepare;
+mod record;
+mod rows;
+
+use std::fs;
+use std::path::Path;
+
+use measure::Effort;
+use prepare::Programs;
+use record::{Line, Record};
+use rows::Row;
+
+use crate::shell;
+
+const USAGE: &str = "usage: cargo xtask bench [--write] [--quick] [ROW]...
+  --write   replace docs/performance.csv, .md and .svg by what is measured now (all rows)
+  --quick   few and short rounds: to see that it works, not to judge by
+  ROW       only rows whose name contains this";
+
+struct Options {
+    write: bool,
+    quick: bool,
+    filters: Vec<String>,
+}
+
+/// Runs the benchmark with the arguments that follow `bench`.
+pub fn run(args: &[String]) -> Result<(), String> {
+    let options = parse(args)?;
+    let rows: Vec<&Row> = rows::ROWS.iter().filter(|row| options.wants(row.name)).collect();
+    if rows.is_empty() {
+        return Err(format!("no such row; there are {}", names()));
+    }
+    let root = shell::root();
+    let programs = Programs::prepare(&root, &rows)?;
+    let effort = if options.quick { Effort::QUICK } else { Effort::FULL };
+    let mut record = Record::new(prepare::facts(&root));
+    let mut broken = Vec::new();
+    for row in rows {
+        println!("\n{}: {}", row.name, row.what);
+        match measure::row(row, &programs, &effort) {
+            Ok(lines) => {
+                print!("{}", page::terminal(&lines));
+                record.lines.extend(lines);
+            }
+            Err(reason) => {
+                println!("  broken: {reason}");
+                broken.push(row.name);
+            }
+        }
+    }
+    println!("\n{}", summary(&record.lines));
+    if !broken.is_empty() {
+        return Err(format!("broken rows: {}", broken.join(", ")));
+    }
+    if options.write {
+        write(&root, &record)?;
+    }
+    Ok(())
+}
+
+impl Options {
+    fn wants(&self, name: &str) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|part| name.contains(part.as_str()))
+    }
+}
+
+fn parse(args: &[String]) -> Result<Options, String> {
+    let mut options = Options { write: false, quick: false, filters: Vec::new() };
+    for arg in args {
+        match arg.as_str() {
+            "--write" => options.write = true,
+            "--quick" => options.quick = true,
+            option if option.starts_with('-') => return Err(USAGE.into()),
+            filter => options.filters.push(filter.into()),
+        }
+    }
+    if options.write && (options.quick || !options.filters.is_empty()) {
+        return Err("--write takes a full run of all rows".into());
+    }
+    Ok(options)
+}
+
+fn names() -> String {
+    let names: Vec<_> = rows::ROWS.iter().map(|row| row.name).collect();
+    names.join(", ")
+}
+
+fn summary(lines: &[Line]) -> String {
+    let judged = lines.iter().filter(|line| line.target.is_some());
+    let missed: Vec<String> = judged
+        .clone()
+        .filter(|line| line.reached() == Some(false))
+        .map(|line| format!("{} against {}", line.row, line.rival_or_limit()))
+        .collect();
+    let count = judged.count();
+    if missed.is_empty() {
+        return format!("all {count} targets reached");
+    }
+    format!("{} of {count} targets reached; missed: {}", count - missed.len(), missed.join(", "))
+}
+
+/// The CSV is what was measured; page and plot are made from what can be read back from it, so that
+/// they never show more than the CSV holds.
+fn write(root: &Path, record: &Record) -> Result<(), String> {
+    let docs = root.join("docs");
+    let csv = record.to_csv();
+    let read_back = Record::from_csv(&csv)?;
+    for (name, text) in [
+        ("performance.csv", csv),
+        ("performance.md", page::markdown(&read_back)),
+        ("performance.svg", plot::svg(&read_back)),
+    ] {
+        let path = docs.join(name);
+        fs::write(&path, text).map_err(|e| format!("write {}: {e}", path.display()))?;
+        println!("wrote {}", path.display());
+    }
+    Ok(())
+}

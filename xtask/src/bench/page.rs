@@ -1,0 +1,196 @@
+//! The results for people: as a table on the terminal, and as docs/performance.md.
+
+use super::measure::MOVED_MAX;
+use super::record::{Line, Record};
+use super::rows::Target;
+
+const HEADS: [&str; 8] =
+    ["ours", "p99", "against", "theirs", "ratio", "spread", "target", "reached"];
+
+/// The lines of one row, for the terminal.
+pub fn terminal(lines: &[Line]) -> String {
+    let mut rows = vec![HEADS.map(String::from)];
+    rows.extend(lines.iter().filter_map(|line| cells(lines, line)));
+    let widths: [usize; 8] =
+        std::array::from_fn(|i| rows.iter().map(|r| r[i].chars().count()).max().unwrap_or(0));
+    let mut text = String::new();
+    for row in rows {
+        let padded: Vec<_> =
+            row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        text += &format!("  {}\n", padded.join("  ").trim_end());
+    }
+    if let Some(warning) = warning(lines) {
+        text += &format!("  {warning}\n");
+    }
+    text
+}
+
+/// One line as cells; None for ours where it isn't judged by itself, as each rival's line shows it.
+fn cells(lines: &[Line], line: &Line) -> Option<[String; 8]> {
+    let ours = lines.iter().find(|other| other.is_ours)?;
+    if line.is_ours && line.target.is_none() {
+        return None;
+    }
+    // Where nothing was timed singly there is no percentile.
+    let p99 = if is_memory(ours) || ours.p99 == 0.0 { String::new() } else { time(ours.p99) };
+    let rival = |text: String| if line.is_ours { String::new() } else { text };
+    Some([
+        amount(ours),
+        p99,
+        rival(line.contestant.clone()),
+        rival(amount(line)),
+        line.ratio.map_or(String::new(), |r| times(r.median)),
+        line.ratio.map_or(String::new(), |r| format!("{} to {}", times(r.p10), times(r.p90))),
+        line.target.map_or(String::new(), target),
+        match line.reached() {
+            None => String::new(),
+            Some(true) => "yes".into(),
+            Some(false) => "NO".into(),
+        },
+    ])
+}
+
+/// What is to be said when the floor never held still.
+fn warning(lines: &[Line]) -> Option<String> {
+    let ours = lines.iter().find(|line| line.is_ours)?;
+    let depends = ours.target.is_none();
+    (depends && ours.moved > MOVED_MAX).then(|| {
+        format!(
+            "the floor moved by {:.2} in the calmest of {} attempts: judge with care",
+            ours.moved, ours.attempts
+        )
+    })
+}
+
+fn is_memory(line: &Line) -> bool {
+    matches!(line.target, Some(Target::KibAtMost(_)))
+}
+
+fn amount(line: &Line) -> String {
+    if is_memory(line) {
+        format!("{:.1} KiB", line.per_operation / 1024.0)
+    } else {
+        time(line.per_operation)
+    }
+}
+
+fn time(ns: f64) -> String {
+    match ns {
+        ns if ns < 100.0 => format!("{ns:.1} ns"),
+        ns if ns < 1e3 => format!("{ns:.0} ns"),
+        ns if ns < 1e5 => format!("{:.2} µs", ns / 1e3),
+        ns if ns < 1e6 => format!("{:.0} µs", ns / 1e3),
+        ns => format!("{:.2} ms", ns / 1e6),
+    }
+}
+
+/// About three digits.
+pub fn times(ratio: f64) -> String {
+    match ratio {
+        ratio if ratio < 0.1 => format!("{ratio:.4}"),
+        ratio if ratio < 10.0 => format!("{ratio:.2}"),
+        ratio => format!("{ratio:.0}"),
+    }
+}
+
+fn target(target: Target) -> String {
+    match target {
+        Target::TimeAtMost(times) => format!("time ≤ {times} ×"),
+        Target::RateAtLeast(times) => format!("rate ≥ {times} ×"),
+        Target::P99AtMostMs(ms) => format!("p99 ≤ {ms} ms"),
+        Target::KibAtMost(kib) => format!("≤ {kib} KiB"),
+    }
+}
+
+/// docs/performance.md
+pub fn markdown(record: &Record) -> String {
+    let mut page = String::from(INTRODUCTION);
+    page += "\n## Measured on\n\n| what | value |\n|---|---|\n";
+    for (name, value) in &record.facts {
+        page += &format!("| {name} | {value} |\n");
+    }
+    page += "\n## Results\n\n";
+    page += &verdict(&record.lines);
+    for row in record.lines.chunk_by(|a, b| a.row == b.row) {
+        page += &format!("\n### {}\n\n`{}`\n\n", row[0].what, row[0].row);
+        page += &format!("| {} |\n|{}\n", HEADS.join(" | "), "---|".repeat(8));
+        for cells in row.iter().filter_map(|line| cells(row, line)) {
+            page += &format!("| {} |\n", cells.join(" | "));
+        }
+        if let Some(warning) = warning(row) {
+            page += &format!("\nNote: {warning}.\n");
+        }
+    }
+    page
+}
+
+fn verdict(lines: &[Line]) -> String {
+    let judged: Vec<_> = lines.iter().filter_map(Line::reached).collect();
+    let reached = judged.iter().filter(|reached| **reached).count();
+    format!("{reached} of {} targets are reached.\n", judged.len())
+}
+
+const INTRODUCTION: &str = "\
+<!-- Written by `cargo xtask bench --write` out of performance.csv; changes made here are lost. -->
+
+# Performance
+
+treenail, through its C ABI, beside the floors (what the machine does with plain memory and plain
+system calls) and beside its peers, measured in one run.
+
+![Our speed relative to floors and peers](performance.svg)
+
+## How it is measured
+
+- Every contestant is two processes on two processors (8 threads are left where the system puts them),
+  started once, which wait without using the processor until it is their turn. After a warm-up they run
+  in turn, in slices of 40 ms, for 21 rounds; every round begins with another one.
+- **Only ratios within one round count**, as the same machine is several times faster on one day than on
+  another. *ratio* is the median over the rounds, *spread* goes from the 10th to the 90th percentile.
+- For a target `time ≤` the ratio is our time to theirs, so less is better; otherwise it is our rate to
+  theirs, so more is better.
+- *ours* and *theirs* are the median round's time for one message (or one round trip). *p99* is ours:
+  of single round trips; one way, of the time a message takes in groups of 64 (large messages: singly);
+  of kills, the worst p99 of any round, from the signal to the status.
+- Every message is marked at both ends and in the middle, and checked by whoever receives it, as is the
+  count; a contestant that loses or spoils one has no result.
+- A row whose floor moves by more than 1.3 between its rounds (90th to 10th percentile) is measured
+  again, at most four times; then the calmest attempt is shown, with a note.
+- Rings, slots and queues have comparable memory: 256 KiB a direction for small messages (treenail's
+  default), 1 MiB for messages of 64 KiB, 8 MiB for messages of 1 MiB; where messages are made in place,
+  rings hold 63 of them, whatever their size. iceoryx2 reads in place always, as its users do. All else
+  is default.
+
+Again, on your machine: `cargo xtask bench` (it installs the peers that are missing).
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::record::Spread;
+
+    fn line(is_ours: bool, target: Option<Target>) -> Line {
+        Line {
+            row: "shm".into(),
+            what: "shm round trip".into(),
+            contestant: "ring".into(),
+            is_ours,
+            per_operation: 150.0,
+            p50: 140.0,
+            p99: 1234.0,
+            ratio: (!is_ours).then_some(Spread { median: 1.25, p10: 1.0, p90: 2.0 }),
+            target,
+            moved: 1.5,
+            attempts: 4,
+        }
+    }
+
+    #[test]
+    fn a_row_shows_ratio_target_verdict_and_a_floor_that_moved() {
+        let lines = [line(true, None), line(false, Some(Target::TimeAtMost(1.2)))];
+        let text = terminal(&lines);
+        assert!(text.contains("150 ns  1.23 µs  ring"), "{text}");
+        assert!(text.contains("1.25   1.00 to 2.00  time ≤ 1.2 ×  NO"), "{text}");
+        assert!(text.contains("moved by 1.50"), "{text}");
+    }
+}

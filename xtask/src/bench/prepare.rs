@@ -1,0 +1,206 @@
+//! Installs what is missing, builds the contestants, and notes what they were built from.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::rows::{Program, Row};
+use crate::{install, shell};
+
+/// Where the built programs are.
+pub struct Programs {
+    folder: PathBuf,
+}
+
+/// What has to be there for a program, and the Debian package that brings it.
+struct Need {
+    path: &'static str,
+    package: &'static str,
+}
+
+const COMPILER: Need = Need { path: "/usr/bin/gcc", package: "build-essential" };
+const COMPILER_CPP: Need = Need { path: "/usr/bin/g++", package: "build-essential" };
+const ZEROMQ: Need = Need { path: "/usr/include/zmq.h", package: "libzmq3-dev" };
+const NNG: Need = Need { path: "/usr/include/nng/nng.h", package: "libnng-dev" };
+const BOOST: Need =
+    Need { path: "/usr/include/boost/interprocess/ipc/message_queue.hpp", package: "libboost-dev" };
+/// iceoryx2 reads the system's headers through libclang when it is built.
+const CLANG: Need = Need { path: "/usr/lib/llvm-*/lib/libclang.so", package: "libclang-dev" };
+
+impl Programs {
+    /// Makes ready what the rows need, and says what it does.
+    pub fn prepare(root: &Path, rows: &[&Row]) -> Result<Programs, String> {
+        let programs = Programs { folder: target(root).join("bench") };
+        let mut wanted = Vec::new();
+        for row in rows {
+            let rivals = row.rivals.iter().map(|rival| rival.contestant.program);
+            for program in rivals.chain([row.ours.program]) {
+                if !wanted.contains(&program) {
+                    wanted.push(program);
+                }
+            }
+        }
+        install(&wanted)?;
+        fs::create_dir_all(&programs.folder)
+            .map_err(|e| format!("create {}: {e}", programs.folder.display()))?;
+        for program in wanted {
+            programs.build(root, program)?;
+        }
+        Ok(programs)
+    }
+
+    pub fn path(&self, program: Program) -> PathBuf {
+        self.folder.join(format!("{program:?}").to_lowercase())
+    }
+
+    fn build(&self, root: &Path, program: Program) -> Result<(), String> {
+        let benches = root.join("benches");
+        match program {
+            Program::Floors => self.compile(program, &benches.join("floors/floors.c"), &[]),
+            Program::Zeromq => self.compile(program, &benches.join("peers/zeromq.c"), &["-lzmq"]),
+            Program::Nng => self.compile(program, &benches.join("peers/nng.c"), &["-lnng"]),
+            Program::Boost => self.compile(
+                program,
+                &benches.join("peers/boost.cpp"),
+                &["-std=c++17", "-lrt", "-lpthread"],
+            ),
+            Program::Iceoryx2 => self.build_iceoryx2(&benches),
+            Program::Ours => self.build_ours(root, &benches),
+        }
+    }
+
+    fn build_iceoryx2(&self, benches: &Path) -> Result<(), String> {
+        let manifest = benches.join("peers/Cargo.toml");
+        let built = self.folder.join("peers");
+        shell::run(&format!(
+            "cargo build --quiet --release --locked --manifest-path '{}' --target-dir '{}'",
+            manifest.display(),
+            built.display()
+        ))?;
+        let library = format!("'{}/release/libbench_iceoryx2.a'", built.display());
+        let source = benches.join("peers/iceoryx2.c");
+        self.compile(Program::Iceoryx2, &source, &[&library, "-lpthread -ldl -lm"])
+    }
+
+    /// The library is copied beside the programs, under the name that the loader looks for: a build
+    /// that runs meanwhile doesn't change what is measured.
+    fn build_ours(&self, root: &Path, benches: &Path) -> Result<(), String> {
+        shell::run("cargo build --quiet --release --package treenail")?;
+        let built = target(root).join("release/libtreenail.so");
+        let copy = self.folder.join(soname(&built)?);
+        // A new file, never the old one overwritten: a program may still have that one mapped.
+        let _ = fs::remove_file(&copy);
+        fs::copy(&built, &copy).map_err(|e| format!("copy {}: {e}", built.display()))?;
+        let include = format!("'-I{}'", root.join("include").display());
+        let library = format!("'{}'", copy.display());
+        let rpath = format!("'-Wl,-rpath,{}'", self.folder.display());
+        let source = benches.join("ours/ours.c");
+        self.compile(Program::Ours, &source, &[&include, &library, &rpath, "-lpthread"])
+    }
+
+    fn compile(&self, program: Program, source: &Path, options: &[&str]) -> Result<(), String> {
+        let is_cpp = source.extension().is_some_and(|end| end == "cpp");
+        shell::run(&format!(
+            "{} -O2 -Wall -Wextra -Werror -o '{}' '{}' {}",
+            if is_cpp { "g++" } else { "gcc" },
+            self.path(program).display(),
+            source.display(),
+            options.join(" ")
+        ))
+    }
+}
+
+fn target(root: &Path) -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => root.join(folder),
+        None => root.join("target"),
+    }
+}
+
+fn soname(library: &Path) -> Result<String, String> {
+    let dynamic = shell::capture(&format!("readelf -d '{}'", library.display()))?;
+    let name = dynamic.lines().find(|line| line.contains("(SONAME)"));
+    let name = name.and_then(|line| line.split(['[', ']']).nth(1));
+    name.map(Into::into).ok_or_else(|| format!("{} has no soname", library.display()))
+}
+
+fn install(programs: &[Program]) -> Result<(), String> {
+    let mut needs = vec![COMPILER];
+    for program in programs {
+        match program {
+            Program::Floors | Program::Ours => (),
+            Program::Zeromq => needs.push(ZEROMQ),
+            Program::Nng => needs.push(NNG),
+            Program::Boost => needs.extend([COMPILER_CPP, BOOST]),
+            Program::Iceoryx2 => needs.push(CLANG),
+        }
+    }
+    let missing: Vec<_> =
+        needs.iter().filter(|need| !exists(need.path)).map(|need| need.package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("installing {}", missing.join(" "));
+    install::apt(&missing.join(" "))
+}
+
+/// Whether the path exists; a `*` stands for the rest of one folder's name.
+fn exists(path: &str) -> bool {
+    let Some((before, after)) = path.split_once('*') else {
+        return Path::new(path).exists();
+    };
+    let (folder, start) = before.rsplit_once('/').expect("paths are absolute");
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(start))
+        .any(|entry| entry.path().join(&after[1..]).exists())
+}
+
+/// What a result depends on: the machine, the versions, the commit.
+pub fn facts(root: &Path) -> Vec<(String, String)> {
+    let package = |name: &str| first_line(&format!("dpkg-query -W -f '${{Version}}' {name}"));
+    let cores = std::thread::available_parallelism().map_or(0, |count| count.get());
+    [
+        ("processor", processor()),
+        ("cores", cores.to_string()),
+        ("kernel", first_line("uname -srm")),
+        ("commit", commit()),
+        ("rustc", first_line("rustc --version")),
+        ("gcc", first_line("gcc --version")),
+        ("iceoryx2", locked_version(root, "iceoryx2")),
+        ("ZeroMQ", package("libzmq3-dev")),
+        ("NNG", package("libnng-dev")),
+        ("Boost", package("libboost-dev")),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// A fact is nice to have: one that can't be found out doesn't stop the benchmark.
+fn first_line(command: &str) -> String {
+    let text = shell::capture(&format!("{command} 2>/dev/null"));
+    let line = text.ok().and_then(|t| t.lines().next().map(str::to_owned));
+    line.unwrap_or_else(|| "unknown".into())
+}
+
+fn processor() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = text.lines().find(|line| line.starts_with("model name"));
+    let name = name.and_then(|line| line.split_once(": "));
+    name.map_or("unknown", |(_, name)| name).into()
+}
+
+/// The commit, and whether anything but the results differed from it.
+fn commit() -> String {
+    let commit = first_line("git rev-parse --short=12 HEAD");
+    match first_line("git status --porcelain -- . ':!docs/performance.*'").as_str() {
+        "" | "unknown" => commit,
+        _ => commit + " + changes",
+    }
+}
+
+fn locked_version(root: &Path, name: &str) -> String {
+    let lock = fs::read_to_string(root.join("benches/peers/Cargo.lock")).unwrap_or_default();
+    let entry = format!("name = \"{name}\"\nversion = \"");
+    let version = lock.split(&entry).nth(1).and_then(|rest| rest.split('"').next());
+    version.unwrap_or("unknown").into()
+}

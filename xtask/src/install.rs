@@ -1,0 +1,91 @@
+//! Installs the tools that a command needs and the machine lacks, and says what it does.
+
+use std::sync::OnceLock;
+
+use crate::{sanitize, shell};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Tool {
+    C,
+    Cpp,
+    Make,
+    Patch,
+    Python,
+    Node,
+    CargoFuzz,
+    /// A toolchain that can rebuild std, which ThreadSanitizer needs.
+    StdSource,
+}
+
+impl Tool {
+    fn is_there(self) -> bool {
+        match self {
+            Tool::C => shell::succeeds("command -v cc") && compiles("c"),
+            Tool::Cpp => shell::succeeds("command -v c++") && compiles("c++"),
+            Tool::Make => shell::succeeds("make --version"),
+            Tool::Patch => shell::succeeds("patch --version"),
+            Tool::Python => {
+                shell::succeeds("python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))'")
+            }
+            Tool::Node => shell::succeeds("node --version"),
+            Tool::CargoFuzz => shell::succeeds("cargo fuzz --version"),
+            Tool::StdSource => sanitize::std_builder().is_some(),
+        }
+    }
+
+    fn install(self) -> Result<(), String> {
+        match self {
+            Tool::C => apt("gcc libc6-dev"),
+            Tool::Cpp => apt("g++"),
+            Tool::Make => apt("make"),
+            Tool::Patch => apt("patch"),
+            Tool::Python => apt("python3"),
+            Tool::Node => apt("nodejs"),
+            Tool::CargoFuzz => shell::run("cargo install cargo-fuzz --locked"),
+            Tool::StdSource => sanitize::install_std_source(),
+        }
+    }
+}
+
+/// A compiler without the C library's headers is no compiler.
+fn compiles(language: &str) -> bool {
+    let compiler = if language == "c" { "cc" } else { "c++" };
+    shell::succeeds(&format!(
+        "echo '#include <stdio.h>' | {compiler} -x {language} -fsyntax-only -"
+    ))
+}
+
+/// Makes sure that all of `tools` are there.
+pub fn ensure(tools: &[Tool]) -> Result<(), String> {
+    for tool in tools.iter().filter(|tool| !tool.is_there()) {
+        println!("{tool:?} is missing: installing it");
+        tool.install().map_err(|error| format!("{tool:?} can't be installed: {error}"))?;
+        if !tool.is_there() {
+            return Err(format!("{tool:?} was installed, and is still not usable"));
+        }
+    }
+    Ok(())
+}
+
+/// Installs Debian packages, as root or by way of sudo.
+pub fn apt(packages: &str) -> Result<(), String> {
+    static UPDATED: OnceLock<()> = OnceLock::new();
+    let install = format!("apt-get install -y --no-install-recommends {packages}");
+    let environment = "env DEBIAN_FRONTEND=noninteractive";
+    let prefix = root_prefix().ok_or_else(|| format!("not root, and no sudo: run {install}"))?;
+    if UPDATED.set(()).is_ok() {
+        shell::run(&format!("{prefix}apt-get update -q"))?;
+    }
+    shell::run(&format!("{prefix}{environment} {install}"))
+}
+
+/// What goes before a command that only root may run; None when there is no way.
+pub fn root_prefix() -> Option<&'static str> {
+    if shell::capture("id -u").is_ok_and(|uid| uid == "0") {
+        Some("")
+    } else if shell::succeeds("sudo -n true") {
+        Some("sudo -n ")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,66 @@
+//! The project's own commands: `cargo xtask COMMAND`. Each does the whole of its job on a fresh
+//! machine that has Rust and a Debian-like system; what is missing is installed, and said.
+
+mod bench;
+mod demo;
+mod examples;
+mod fuzz;
+mod install;
+mod mutants;
+mod process;
+mod sanitize;
+mod shell;
+mod steps;
+mod test;
+mod verify;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  demo                    joins C, Rust, Python and Node programs; prints their speed
+  test [STEP ...]         runs all tests, or the named steps of them; at most half an hour
+  verify --hours N        runs the deep checks again and again, with new seeds
+  bench [...]             measures against the floors and the peers
+  mutants [NAME ...]      breaks the library on purpose: a test must notice each time
+  header                  writes include/treenail.h anew
+
+the parts of `test` that are commands of their own:
+  examples                builds the examples and lets all languages talk with all
+  fuzz [--seconds N] [--seed N] [TARGET ...]
+  asan, tsan [ARGUMENT ...]   the tests under AddressSanitizer, ThreadSanitizer";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let Some((command, rest)) = args.split_first() else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    match run(command, rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            // `test` and `verify` have said it all, and end with their count.
+            if !text.is_empty() {
+                eprintln!("cargo xtask {command}: {text}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &str, args: &[String]) -> Result<(), String> {
+    match command {
+        "demo" => demo::run(),
+        "test" => test::run(args),
+        "verify" => verify::run(args),
+        "bench" => bench::run(args),
+        "mutants" => mutants::run(args),
+        "examples" => examples::run(),
+        "fuzz" => fuzz::run(args),
+        "asan" => sanitize::address(args),
+        "tsan" => sanitize::thread(args),
+        "header" => shell::run("UPDATE_HEADER=1 cargo test --test header"),
+        _ => Err(format!("no such command\n{USAGE}")),
+    }
+}

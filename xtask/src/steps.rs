@@ -1,0 +1,76 @@
+//! What `cargo xtask test` and `cargo xtask verify` run: to add a check is to add a line.
+
+use crate::install::Tool::{self, C, CargoFuzz, Cpp, Make, Node, Patch, Python, StdSource};
+
+/// One check, by a command that can be pasted into a terminal at the root of the project.
+pub struct Step {
+    pub name: &'static str,
+    pub what: &'static str,
+    pub command: &'static str,
+    pub needs: &'static [Tool],
+    /// A step that takes longer hangs, and has failed.
+    pub minutes: u64,
+}
+
+const fn step(
+    name: &'static str,
+    what: &'static str,
+    command: &'static str,
+    needs: &'static [Tool],
+    minutes: u64,
+) -> Step {
+    Step { name, what, command, needs, minutes }
+}
+
+/// In the order of what fails soonest.
+#[rustfmt::skip]
+pub const TEST: &[Step] = &[
+    step("format", "rustfmt has nothing to change",
+        "cargo fmt --all --check", &[], 1),
+    step("clippy", "no warnings in any target",
+        "cargo clippy --workspace --all-targets -- -D warnings", &[C], 5),
+    step("docs", "the documentation builds, and its links lead somewhere",
+        "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps", &[C], 5),
+    step("tests", "unit, integration and documentation tests",
+        "cargo test --workspace", &[C, Cpp, Python], 10),
+    step("abi", "the release library as C and C++ programs see it",
+        "cargo build --release && cargo test --release --test abi", &[C, Cpp], 8),
+    step("examples", "every language's examples with every other's",
+        "cargo xtask examples", &[C, Make, Python, Node], 5),
+    step("demo", "a file and messages between all languages, checked by hash",
+        "cargo xtask demo", &[C, Make, Python, Node], 5),
+    step("kills", "500 processes killed at random moments",
+        "TREENAIL_KILLS=500 cargo test --release --test crash -- --nocapture", &[C], 8),
+    step("loom", "bounded model check of ring and wake-up",
+        "RUSTFLAGS='--cfg loom' LOOM_MAX_PREEMPTIONS=2 CARGO_TARGET_DIR=target/loom \
+         cargo test --release --lib loom_ -- --skip two_receivers_and_the_fd", &[C], 10),
+    step("asan", "the tests under AddressSanitizer",
+        "cargo xtask asan", &[C], 10),
+    step("tsan", "the tests under ThreadSanitizer",
+        "cargo xtask tsan", &[C, StdSource], 10),
+    step("fuzz", "30 s of each fuzz target",
+        "cargo xtask fuzz --seconds 30", &[Cpp, CargoFuzz], 8),
+];
+
+/// The deep checks; {seed} and {preemptions} are filled in anew each round.
+#[rustfmt::skip]
+pub const VERIFY: &[Step] = &[
+    step("mutants", "each deliberate fault is noticed",
+        "cargo xtask mutants", &[C, Cpp, Patch], 60),
+    step("kills", "2000 processes killed at random moments",
+        "TREENAIL_KILLS=2000 TREENAIL_SEED={seed} cargo test --release --test crash -- --nocapture",
+        &[C], 30),
+    step("tests", "all tests of the release build",
+        "TREENAIL_SEED={seed} cargo test --release", &[C, Cpp, Python], 30),
+    step("fuzz", "10 minutes of each fuzz target",
+        "cargo xtask fuzz --seconds 600 --seed {seed}", &[Cpp, CargoFuzz], 60),
+    step("asan", "the tests under AddressSanitizer",
+        "TREENAIL_SEED={seed} cargo xtask asan", &[C], 30),
+    step("tsan", "the tests under ThreadSanitizer",
+        "TREENAIL_SEED={seed} cargo xtask tsan", &[C, StdSource], 30),
+    step("loom", "model check with more preemptions each round, up to 5",
+        "RUSTFLAGS='--cfg loom' LOOM_MAX_PREEMPTIONS={preemptions} CARGO_TARGET_DIR=target/loom \
+         cargo test --release --lib loom_", &[C], 240),
+    step("mutants", "each deliberate fault is noticed",
+        "cargo xtask mutants", &[C, Cpp, Patch], 60),
+];
