@@ -60,6 +60,11 @@ impl Pins {
         true
     }
 
+    /// Whether anything that is done lies behind an open span.
+    pub fn holds_back(&self) -> bool {
+        self.spans.iter().skip_while(|span| !span.open).any(|span| !span.open)
+    }
+
     /// How far everything is done: where the first open span starts, or `end` without one.
     #[inline]
     pub fn frontier(&mut self, end: u64) -> u64 {

@@ -68,9 +68,9 @@ impl Writer {
         self.end.payload_size_max()
     }
 
-    /// Whether records are held back behind an open loan.
+    /// Whether records are held back behind an open loan; the loan itself is none.
     pub fn is_held_back(&self) -> bool {
-        self.cursor != self.tail
+        self.loans.holds_back()
     }
 
     /// Bytes of the ring.

@@ -151,3 +151,11 @@ pub fn flush_waits_for_what_a_loan_holds_back(way: Way) {
     assert_payload(&pair.acceptor.recv_vec(SOON).expect("it comes"), 1);
     assert_eq!(pair.acceptor.recv_vec(SOON).expect("it comes"), b"held back");
 }
+
+pub fn an_open_loan_alone_holds_nothing_back(way: Way) {
+    let pair = way.pair("");
+    pair.connector.send(b"before", NOW).expect("there is room");
+    let loan = lend(&pair.connector, 1, 100);
+    pair.connector.flush(NOW).expect("all that was sent is out");
+    loan.commit(0, 100).expect("it was lent");
+}

@@ -42,7 +42,7 @@ fn send_somehow(channel: &Channel, number: u64) -> u64 {
             let mut loan = channel.loan(len, SOON).expect("room comes");
             loan.write_at(0, &bytes);
             // A remainder of an earlier message may be in the way of a loan on the heap.
-            channel.flush(SOON).ok();
+            channel.flush(SOON).expect("it goes out");
             loan.commit(4, len).expect("it was lent");
         }
         3 => {
