@@ -1,7 +1,7 @@
 //! Time: deadlines, a counter that is cheap enough to be read for each message, and how many
 //! processors there are.
 
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// When a call has waited long enough. A time out that is beyond the clock is never.
@@ -73,29 +73,42 @@ pub fn ticks() -> u64 {
 
 /// About how far [`ticks`] gets in a millisecond; measured once, for twenty microseconds.
 pub fn ticks_a_millisecond() -> u64 {
-    static RATE: OnceLock<u64> = OnceLock::new();
-    *RATE.get_or_init(|| {
+    static RATE: AtomicU64 = AtomicU64::new(0);
+    known(&RATE, || {
         let (start, first) = (Instant::now(), ticks());
         while start.elapsed() < Duration::from_micros(20) {
             std::hint::spin_loop();
         }
         let nanos = start.elapsed().as_nanos().max(1) as u64;
-        (ticks().saturating_sub(first) * 1_000_000 / nanos).max(1)
+        ticks().saturating_sub(first) * 1_000_000 / nanos
     })
 }
 
 /// How many processors this process may run on.
-pub fn processors_allowed() -> usize {
-    static COUNT: OnceLock<usize> = OnceLock::new();
-    *COUNT.get_or_init(|| std::thread::available_parallelism().map_or(1, |count| count.get()))
+pub fn processors_allowed() -> u64 {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    known(&COUNT, || std::thread::available_parallelism().map_or(1, |count| count.get() as u64))
 }
 
 /// How many processors the machine has.
-pub fn processors() -> usize {
-    static COUNT: OnceLock<usize> = OnceLock::new();
-    *COUNT.get_or_init(|| {
+pub fn processors() -> u64 {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    known(&COUNT, || {
         // SAFETY: takes no memory.
         let count = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
-        usize::try_from(count).unwrap_or(1).max(1)
+        u64::try_from(count).unwrap_or(1)
     })
+}
+
+/// What is found out once; never 0. Without a lock, as a child that is forked meanwhile would
+/// find that held for ever: two threads may find it out twice.
+fn known(value: &AtomicU64, find_out: impl FnOnce() -> u64) -> u64 {
+    match value.load(Ordering::Relaxed) {
+        0 => {
+            let found = find_out().max(1);
+            value.store(found, Ordering::Relaxed);
+            found
+        }
+        known => known,
+    }
 }

@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Once, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Once, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Descriptors at or over this number are refused, as they would not be closed in a child.
 /// It is the kernel's own default limit (fs.nr_open).
@@ -25,7 +25,13 @@ static GATE: RwLock<()> = RwLock::new(());
 
 thread_local! {
     static FORKING: Cell<Option<RwLockWriteGuard<'static, ()>>> = const { Cell::new(None) };
+    /// Whether this thread holds the gate already: taking it once more could wait for a fork
+    /// that waits for this thread.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
+
+/// Keeps forks out.
+pub struct Gate(Option<RwLockReadGuard<'static, ()>>);
 
 /// How often this process came out of a fork as the child: a handle made under another number
 /// belongs to the parent.
@@ -52,9 +58,17 @@ pub fn adopt<T: AsFd>(make: impl FnOnce() -> io::Result<T>) -> io::Result<Owned<
 }
 
 /// Keeps forks out while descriptors are made; each is then given to [`Owned::register`].
-pub fn enter() -> RwLockReadGuard<'static, ()> {
+pub fn enter() -> Gate {
     install();
-    GATE.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+    Gate((!INSIDE.replace(true)).then(|| GATE.read().unwrap_or_else(PoisonError::into_inner)))
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        if self.0.is_some() {
+            INSIDE.set(false);
+        }
+    }
 }
 
 impl<T: AsFd> Owned<T> {
@@ -102,6 +116,8 @@ impl<T: AsFd> Drop for Owned<T> {
             std::mem::forget(inner);
             return;
         }
+        // A child that is forked between the two would keep it open.
+        let _gate = enter();
         let fd = inner.as_fd().as_raw_fd() as usize;
         if let Some(word) = OURS.get(fd / 64) {
             word.fetch_and(!(1 << (fd % 64)), Ordering::Relaxed);
@@ -120,7 +136,7 @@ fn install() {
 }
 
 extern "C" fn before() {
-    let guard = GATE.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let guard = GATE.write().unwrap_or_else(PoisonError::into_inner);
     FORKING.with(|forking| forking.set(Some(guard)));
 }
 

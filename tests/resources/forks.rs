@@ -4,6 +4,7 @@ use crate::common::child::{alone, fork, reap};
 use crate::common::system::descriptors;
 use crate::common::{Pair, SOON, assert_payload, pair, payload, status};
 use std::io::IoSlice;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use treenail::{Channel, FOREVER, NOW, Poller, Status};
 
@@ -181,5 +182,43 @@ fn forking_while_other_threads_use_handles_is_safe() {
             assert_eq!(reap(child), 0);
         }
         assert_eq!(receiver.join().expect("no panic"), (100_000, Status::Closed));
+    });
+}
+
+#[test]
+fn forking_while_other_threads_open_and_close_leaves_a_child_nothing() {
+    const NAME: &str = "forks::forking_while_other_threads_open_and_close_leaves_a_child_nothing";
+    if !alone(NAME) {
+        return;
+    }
+    let before = descriptors();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for scheme in ["shm", "local"] {
+            let done = &done;
+            scope.spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    let pair = pair(scheme, "ring=4KiB");
+                    pair.acceptor.fd().expect("a descriptor");
+                    // Marks it and takes the mark off.
+                    pair.connector.send(b"x", SOON).expect("there is room");
+                    pair.acceptor.recv_vec(SOON).expect("it was sent");
+                    assert_eq!(status(pair.acceptor.recv_vec(NOW)), Status::Again);
+                }
+            });
+        }
+        for _ in 0..300 {
+            let child = fork(|| {
+                // SAFETY: takes no memory. A child that hangs is killed, and so fails the test.
+                unsafe { libc::alarm(20) };
+                let left = descriptors().saturating_sub(before);
+                let own = pair("local", "");
+                // Where another thread held a lock at the fork, this would wait for ever.
+                own.acceptor.fd().expect("a descriptor");
+                i32::from(left > 0)
+            });
+            assert_eq!(reap(child), 0);
+        }
+        done.store(true, Ordering::Relaxed);
     });
 }
