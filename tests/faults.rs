@@ -1,13 +1,18 @@
 //! Newer system calls are taken away one at a time: channels work all the same, and see a peer's
-//! end as before. One test, as faults are the whole process'.
+//! end as before.
 
 mod common;
 
 use common::{SOON, name, status};
+use std::sync::Mutex;
 use treenail::{Channel, Fault, Listener, Status, TransportKind, set_faults};
+
+/// Faults are the whole process'.
+static FAULTS: Mutex<()> = Mutex::new(());
 
 #[test]
 fn without_newer_system_calls_channels_work_all_the_same() {
+    let _alone = FAULTS.lock();
     let faults = [
         (Fault::NoMemfd, TransportKind::Local),
         (Fault::NoPeerPidfd, TransportKind::Shm),
@@ -21,6 +26,42 @@ fn without_newer_system_calls_channels_work_all_the_same() {
         exchange(transport, &format!("{fault:?}"));
         set_faults(&[]);
     }
+}
+
+/// Requests pass a channel's doors in one thread until it owns them and the peer counts on heavy
+/// barriers; then membarrier is forbidden, and other threads come.
+#[test]
+fn membarrier_may_be_forbidden_later() {
+    let _alone = FAULTS.lock();
+    let endpoint = format!("shm:{}", name());
+    let listener = Listener::open(&endpoint).expect("the name is free");
+    let connecting = std::thread::spawn(move || Channel::connect(&endpoint, SOON));
+    let acceptor = listener.accept(SOON).expect("it connects");
+    let connector = connecting.join().expect("no panic").expect("it is accepted");
+    let echo = || {
+        while let Ok(number) = acceptor.recv_vec(SOON) {
+            acceptor.send(&number, SOON).expect("room");
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(echo);
+        for forbidden in [false, true] {
+            let threads = if forbidden { 4 } else { 1 };
+            std::thread::scope(|scope| {
+                for _ in 0..threads {
+                    scope.spawn(|| {
+                        for number in 0..2000u32 {
+                            connector.send(&number.to_le_bytes(), SOON).expect("room");
+                            connector.recv_vec(SOON).expect("each is answered");
+                        }
+                    });
+                }
+            });
+            set_faults(&[Fault::MembarrierStops]);
+        }
+        connector.close();
+    });
+    set_faults(&[]);
 }
 
 fn exchange(transport: TransportKind, fault: &str) {

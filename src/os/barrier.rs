@@ -2,29 +2,38 @@
 //! nothing ([`light`]) and the seldom one pays for both, by making every processor that runs the
 //! other side pass a barrier (membarrier(2)). In pairs they order like two SeqCst fences.
 
-use crate::os::fork::generation;
+use super::{Fault, faulty, fork::generation};
 use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
+use std::time::Duration;
 
 const REGISTER_PRIVATE: i32 = 1 << 4;
 const PRIVATE: i32 = 1 << 3;
 const REGISTER_GLOBAL: i32 = 1 << 2;
 const GLOBAL: i32 = 1 << 1;
 
+/// How long no processor keeps a store to itself: many times over.
+const STORES_VISIBLE_AFTER: Duration = Duration::from_millis(10);
+
 fn membarrier(command: i32) -> bool {
+    if faulty(Fault::MembarrierStops) {
+        return false;
+    }
     // SAFETY: takes no memory.
     unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
 }
 
+/// 1, with the number of forks above it: this process may use light barriers.
+static KNOWN: AtomicU32 = AtomicU32::new(u32::MAX);
+
 /// Whether this process may use light barriers. Asked once, and once more in each forked
 /// child, which has to register anew.
 pub fn available() -> bool {
-    static KNOWN: AtomicU32 = AtomicU32::new(u32::MAX);
     let generation = generation() << 1;
     let known = KNOWN.load(Ordering::Relaxed);
     if known & !1 == generation {
-        return known & 1 != 0;
+        return known & 1 != 0 && !faulty(Fault::NoMembarrier);
     }
-    let faulty = crate::os::faulty(crate::os::Fault::NoMembarrier);
+    let faulty = faulty(Fault::NoMembarrier);
     let yes = !faulty && membarrier(REGISTER_PRIVATE) && membarrier(REGISTER_GLOBAL);
     KNOWN.store(generation | u32::from(yes), Ordering::Relaxed);
     yes
@@ -38,11 +47,19 @@ pub fn light() {
 
 /// The seldom side's barrier, against threads of this process.
 pub fn heavy_here() {
-    // It can't fail once registered, which whoever made light barriers checked.
-    membarrier(PRIVATE);
+    heavy(PRIVATE);
 }
 
 /// The seldom side's barrier, against every process that has registered.
 pub fn heavy_everywhere() {
-    membarrier(GLOBAL);
+    heavy(GLOBAL);
+}
+
+fn heavy(command: i32) {
+    if !membarrier(command) {
+        // It can only fail where it was forbidden after this process had registered, as by a
+        // seccomp filter. What has come to rely on it is waited for, and there will be no more.
+        std::thread::sleep(STORES_VISIBLE_AFTER);
+        KNOWN.store(generation() << 1, Ordering::Relaxed);
+    }
 }

@@ -47,6 +47,8 @@ pub enum Fault {
     NoProc = 8,
     /// membarrier is unknown, as before Linux 4.16.
     NoMembarrier = 16,
+    /// membarrier is forbidden from now on, as by a seccomp filter.
+    MembarrierStops = 32,
 }
 
 static FAULTS: AtomicU32 = AtomicU32::new(0);

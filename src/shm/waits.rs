@@ -30,7 +30,8 @@ pub fn count_towards_busy(count: &mut u32, waits: &AtomicU32, registered: &Atomi
     *count += 1;
     if *count >= RECORDS_TO_BUSY {
         *count = 0;
-        if registered.load(Ordering::Relaxed) == 1 && waits.load(Ordering::Relaxed) == AWAKE {
+        let fit = registered.load(Ordering::Relaxed) == 1 && barrier::available();
+        if fit && waits.load(Ordering::Relaxed) == AWAKE {
             // A wait that another thread of this side announces meanwhile must not get lost.
             let (awake, busy) = (AWAKE, BUSY);
             let _ = waits.compare_exchange(awake, busy, Ordering::Relaxed, Ordering::Relaxed);
