@@ -112,6 +112,11 @@ impl Listener {
         self.endpoint.text.split('?').next().unwrap_or_default().to_owned()
     }
 
+    /// The set behind the listener's descriptor.
+    pub(crate) fn shown_by(&self) -> &Arc<Epoll> {
+        &self.epoll
+    }
+
     /// A descriptor that is readable while `accept` may get on. Never read or write it.
     pub fn fd(&self) -> Result<BorrowedFd<'_>> {
         match self.generation == generation() {

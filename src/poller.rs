@@ -5,7 +5,7 @@ use crate::channel::core::{Core, again, forked};
 use crate::error::{Error, Result, Status};
 use crate::listener::Listener;
 use crate::os::clock::Deadline;
-use crate::os::event::READABLE;
+use crate::os::event::{Epoll, READABLE};
 use crate::os::fork::generation;
 use crate::sync::lock;
 use crate::transport::readiness::{OWN_TOKEN, PollSet};
@@ -50,7 +50,19 @@ struct Members {
 
 enum Member {
     Channel(Weak<Core>),
+    Listener(Weak<Epoll>),
     Descriptor(RawFd),
+}
+
+impl Member {
+    /// Whether it was freed, and so has left.
+    fn is_gone(&self) -> bool {
+        match self {
+            Member::Channel(core) => core.strong_count() == 0,
+            Member::Listener(epoll) => epoll.strong_count() == 0,
+            Member::Descriptor(_) => false,
+        }
+    }
 }
 
 impl Poller {
@@ -82,15 +94,17 @@ impl Poller {
 
     /// Waits for a listener: its key comes whenever `accept` may get on.
     pub fn add_listener(&self, listener: &Listener, key: u64) -> Result<()> {
-        self.add_descriptor(listener.fd()?, key)
+        let member = Member::Listener(Arc::downgrade(listener.shown_by()));
+        self.add_descriptor(listener.fd()?, key, member)
     }
 
-    /// Waits for any descriptor to become readable. It stays the caller's.
+    /// Waits for any descriptor to become readable. It stays the caller's, who removes it before
+    /// closing it.
     pub fn add_fd(&self, fd: &impl AsFd, key: u64) -> Result<()> {
-        self.add_descriptor(fd.as_fd(), key)
+        self.add_descriptor(fd.as_fd(), key, Member::Descriptor(fd.as_fd().as_raw_fd()))
     }
 
-    fn add_descriptor(&self, fd: BorrowedFd<'_>, key: u64) -> Result<()> {
+    fn add_descriptor(&self, fd: BorrowedFd<'_>, key: u64, member: Member) -> Result<()> {
         self.add(key, |token| {
             let added = self.set.epoll.add(fd, READABLE, token);
             added.map_err(|error| match error.raw_os_error() {
@@ -99,7 +113,7 @@ impl Poller {
                 Some(libc::EBADF) => Error::invalid("this descriptor is not open"),
                 _ => Error::system("adding to the poller", &error),
             })?;
-            Ok(Member::Descriptor(fd.as_raw_fd()))
+            Ok(member)
         })
     }
 
@@ -107,9 +121,8 @@ impl Poller {
         self.alive()?;
         let mut members = lock(&self.members);
         if let Some((_, member)) = members.by_key.get(&key) {
-            // The key of a channel that was freed is free too.
-            let gone = matches!(member, Member::Channel(core) if core.strong_count() == 0);
-            if !gone {
+            // The key of a handle that was freed is free too.
+            if !member.is_gone() {
                 let detail = format!("key {key} is in use in this poller");
                 return Err(Error::new(Status::Exists, detail));
             }
@@ -143,6 +156,11 @@ impl Poller {
         members.keys.remove(&token);
         match member {
             Member::Descriptor(fd) => self.set.epoll.remove(fd),
+            Member::Listener(epoll) => {
+                if let Some(epoll) = epoll.upgrade() {
+                    self.set.epoll.remove(epoll.fd().as_fd());
+                }
+            }
             Member::Channel(core) => {
                 if let Some(core) = core.upgrade() {
                     core.with_watched(|watched| core.readiness.leave(&self.set, watched));

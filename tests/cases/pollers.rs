@@ -229,3 +229,20 @@ fn everything_that_is_ready_is_told() {
     assert_eq!(found, BTreeSet::from([10, 20, 30, 40]));
     drop(connecting);
 }
+
+#[test]
+fn a_listener_that_was_freed_has_left_its_poller() {
+    let poller = Poller::new().expect("a descriptor");
+    for _ in 0..2 {
+        let listener = Listener::open(&format!("local:{}", name())).expect("the name is free");
+        poller.add_listener(&listener, 7).expect("the key is free");
+    }
+    // The next descriptor has the number that the listener's had.
+    let listener = Listener::open(&format!("local:{}", name())).expect("the name is free");
+    poller.add_listener(&listener, 8).expect("the key is free");
+    poller.remove(7).expect("it is known still");
+    let _connector = Channel::connect_start(&listener.endpoint()).expect("it listens");
+    let mut keys = Vec::new();
+    poller.wait(&mut keys, 16, SOON).expect("somebody connects");
+    assert_eq!(keys, [8]);
+}
