@@ -259,16 +259,12 @@ impl Reader {
         Ok(())
     }
 
-    /// The record at the front, if there is one; padding is passed over.
+    /// The record at the front, if there is one; it may be padding.
     #[inline]
     pub fn front(&mut self) -> Result<Option<Header>> {
-        loop {
-            let Some((words, size)) = self.next()? else { return Ok(None) };
-            let header = Header::from_words(words)?;
-            if header.kind != Kind::Pad {
-                return Ok(Some(header));
-            }
-            self.pass(size);
+        match self.next()? {
+            Some((words, _)) => Header::from_words(words).map(Some),
+            None => Ok(None),
         }
     }
 

@@ -20,6 +20,10 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// A fragment below this size is small: honest ones are large, but for a message's last. A peer
+/// that floods with small ones must not keep a call beyond its time.
+const FRAGMENT_LEN_MIN: usize = 512;
+
 /// A message on its way out, and how far it has got.
 #[derive(Clone)]
 pub struct Outgoing<'a> {

@@ -4,7 +4,7 @@
 use super::peer::{Peer, closed_by_peer};
 use super::readiness::Watched;
 use super::wait::{READ, WRITE};
-use super::{Front, Head, HeapMessage, Held, Outgoing, too_long};
+use super::{FRAGMENT_LEN_MIN, Front, Head, HeapMessage, Held, Outgoing, too_long};
 use crate::error::{Error, Result};
 use crate::os::buffer::{Buffer, Lent};
 use crate::os::event::READABLE;
@@ -26,9 +26,8 @@ use std::time::Duration;
 /// Bytes of a batch after which the peer is shown what is there, to work at the same time.
 const BATCH_SHOWN: u64 = 16 << 10;
 
-/// Fragments without bytes, taken in one go: they bring a peer that floods nothing nearer to the
-/// limit of a message's size.
-const EMPTY_MAX: u32 = 1024;
+/// Padding and small fragments, taken in one go.
+const SMALL_MAX: u32 = 1024;
 
 /// What both ends of this side share.
 pub struct RingLink {
@@ -71,7 +70,7 @@ impl RingLink {
             front_len: 0,
             fragments: None,
             whole: None,
-            empty: 0,
+            small: 0,
             message_size_max,
         };
         (link, send, recv)
@@ -233,8 +232,8 @@ pub struct RingRecv {
     fragments: Option<HeapMessage>,
     /// The front message, where it came in fragments.
     whole: Option<HeapMessage>,
-    /// Fragments without bytes, since the last call.
-    empty: u32,
+    /// Padding and small fragments, since the last call.
+    small: u32,
     message_size_max: usize,
 }
 
@@ -259,7 +258,7 @@ impl RingRecv {
         if let Some(whole) = &self.whole {
             return Ok(Some(Front { head: whole.head, delivered: false }));
         }
-        self.empty = 0;
+        self.small = 0;
         loop {
             if self.has_more() {
                 return Ok(None);
@@ -270,6 +269,11 @@ impl RingRecv {
                     false => return Ok(None),
                 }
             };
+            if header.kind == Kind::Pad {
+                self.small += 1;
+                self.reader.skip_front(header.length as usize);
+                continue;
+            }
             let single = self.fragments.is_none() && header.flags & FLAG_MORE == 0;
             if header.kind != Kind::Data {
                 return Err(Error::protocol("a frame in a ring that is neither DATA nor PAD"));
@@ -286,7 +290,7 @@ impl RingRecv {
 
     /// Whether the last look ended before all that is there was looked at.
     pub fn has_more(&self) -> bool {
-        self.empty >= EMPTY_MAX
+        self.small >= SMALL_MAX
     }
 
     /// The ring is empty. False: so far; true: look once more, as the end has come since.
@@ -327,7 +331,7 @@ impl RingRecv {
         if message.data.len() + len > self.message_size_max {
             return Err(too_long(self.message_size_max));
         }
-        self.empty += u32::from(len == 0);
+        self.small += u32::from(len < FRAGMENT_LEN_MIN);
         self.reader.append_front(len, &mut message.data);
         message.head.len += len;
         self.reader.skip_front(len);

@@ -14,12 +14,13 @@ const SHORT: Option<Duration> = Some(Duration::from_millis(100));
 /// A flood ends by itself, so that a call that it keeps fails its test rather than hang it.
 const FLOOD_TIME_MAX: Duration = Duration::from_secs(6);
 
-/// Frames of which no number is a message.
-const NO_MESSAGES: [(&str, u8, u8, u32); 4] = [
-    ("pings", Kind::Ping as u8, 0, 0),
-    ("pongs", Kind::Pong as u8, 0, 0),
-    ("empty fragments", DATA, 4, 0),
-    ("replies to nothing", DATA, 2, 77),
+/// Frames of which no number is a message: kind, flags, id, payload.
+const NO_MESSAGES: [(&str, u8, u8, u32, &[u8]); 5] = [
+    ("pings", Kind::Ping as u8, 0, 0, b""),
+    ("pongs", Kind::Pong as u8, 0, 0, b""),
+    ("empty fragments", DATA, 4, 0, b""),
+    ("tiny fragments", DATA, 4, 0, b"x"),
+    ("replies to nothing", DATA, 2, 77, b""),
 ];
 
 /// Runs `act` against a socket on which this frame comes as fast as the kernel takes it.
@@ -98,9 +99,9 @@ fn keeps_its_timeouts(name: &str, channel: &Channel) {
 #[test]
 fn no_flood_on_a_socket_keeps_a_call_beyond_its_timeout() {
     let _alone = alone();
-    for (name, kind, flags, id) in NO_MESSAGES {
+    for (name, kind, flags, id, payload) in NO_MESSAGES {
         let before = resident();
-        with_flood_on_a_socket(&frame(kind, flags, 0, id, b""), |channel| {
+        with_flood_on_a_socket(&frame(kind, flags, 0, id, payload), |channel| {
             keeps_its_timeouts(name, channel);
         });
         let grown = resident().saturating_sub(before);
@@ -111,9 +112,9 @@ fn no_flood_on_a_socket_keeps_a_call_beyond_its_timeout() {
 #[test]
 fn no_flood_in_a_ring_keeps_a_call_beyond_its_timeout() {
     let _alone = alone();
-    let pad = ("padding", Kind::Pad as u8, 0, 0);
-    for (name, kind, flags, id) in NO_MESSAGES.into_iter().chain([pad]) {
-        with_flood_in_a_ring(header(0, kind, flags, 0, id), |channel| {
+    let pad: (_, _, _, _, &[u8]) = ("padding", Kind::Pad as u8, 0, 0, b"");
+    for (name, kind, flags, id, payload) in NO_MESSAGES.into_iter().chain([pad]) {
+        with_flood_in_a_ring(header(payload.len() as u32, kind, flags, 0, id), |channel| {
             keeps_its_timeouts(name, channel);
         });
     }
@@ -135,8 +136,8 @@ fn is_ended_by_close(name: &str, channel: &Channel) {
 #[test]
 fn a_flood_on_a_socket_does_not_keep_close_from_ending_a_receiver() {
     let _alone = alone();
-    for (name, kind, flags, id) in NO_MESSAGES {
-        with_flood_on_a_socket(&frame(kind, flags, 0, id, b""), |channel| {
+    for (name, kind, flags, id, payload) in NO_MESSAGES {
+        with_flood_on_a_socket(&frame(kind, flags, 0, id, payload), |channel| {
             is_ended_by_close(name, channel);
         });
     }
@@ -145,8 +146,8 @@ fn a_flood_on_a_socket_does_not_keep_close_from_ending_a_receiver() {
 #[test]
 fn a_flood_in_a_ring_does_not_keep_close_from_ending_a_receiver() {
     let _alone = alone();
-    for (name, kind, flags, id) in NO_MESSAGES {
-        with_flood_in_a_ring(header(0, kind, flags, 0, id), |channel| {
+    for (name, kind, flags, id, payload) in NO_MESSAGES {
+        with_flood_in_a_ring(header(payload.len() as u32, kind, flags, 0, id), |channel| {
             is_ended_by_close(name, channel);
         });
     }

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::os::buffer::{Buffer, Filling, write};
 use crate::os::socket;
 use crate::transport::peer::closed_by_peer;
-use crate::transport::{Front, Head, HeapMessage, too_long};
+use crate::transport::{FRAGMENT_LEN_MIN, Front, Head, HeapMessage, too_long};
 use crate::wire::{CLOSE_SIZE_MAX, FLAG_MORE, HEADER_SIZE, Header, Kind, PING_SIZE_MAX};
 use std::io;
 use std::mem::MaybeUninit;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// Messages of this size and more are read straight to where they go.
 const LARGE: usize = 8 << 10;
-/// Frames that are no messages, looked at in one go.
+/// Frames that are no messages, and small fragments, looked at in one go.
 const CONTROLS_MAX: u32 = 1024;
 /// No message lies whole in what was read ahead.
 const NO_FRONT: usize = usize::MAX;
@@ -218,8 +218,7 @@ impl StreamRecv {
         if (Head { len: 0, ..head }) != (Head { len: 0, ..first }) {
             return Err(Error::protocol("fragments of two messages that are mixed"));
         }
-        // Without bytes it is no nearer to any limit, so it counts as what is no message.
-        self.controls += u32::from(head.len == 0);
+        self.controls += u32::from(head.len < FRAGMENT_LEN_MIN);
         partial.frame_left = head.len;
         partial.more = header.flags & FLAG_MORE != 0;
         partial.between = false;
