@@ -26,6 +26,20 @@ pub fn send(socket: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> io::Result<usize> 
     restart(|| check_count(unsafe { libc::sendmsg(socket.as_raw_fd(), &message, flags) }))
 }
 
+/// Makes room for a last frame in a socket whose buffer is full (socket(7): the kernel doubles
+/// what it is told, and tells what it made of it).
+pub fn enlarge(socket: BorrowedFd<'_>) {
+    let mut size: libc::c_int = 0;
+    let mut len = size_of::<libc::c_int>() as libc::socklen_t;
+    let (fd, value) = (socket.as_raw_fd(), std::ptr::from_mut(&mut size).cast());
+    // SAFETY: reads and writes a live variable of this length. Where either call fails, there is
+    // no more room than before.
+    unsafe {
+        libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_SNDBUF, value, &mut len);
+        libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_SNDBUF, value, len);
+    }
+}
+
 /// Sends bytes with descriptors on the first of them.
 pub fn send_with_fds(
     socket: BorrowedFd<'_>,

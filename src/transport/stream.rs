@@ -19,7 +19,7 @@ use crate::os::socket;
 use crate::sync::lock;
 use crate::wire::{Header, Kind};
 use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -79,7 +79,11 @@ impl StreamLink {
     pub fn close(&self, frame: Option<&[u8]>) {
         let socket = self.peer.socket.as_fd();
         if let Some(frame) = frame.filter(|_| !self.raw) {
-            let _ = socket::send(socket, &[IoSlice::new(frame)]);
+            let sent = socket::send(socket, &[IoSlice::new(frame)]);
+            if sent.is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+                socket::enlarge(socket);
+                let _ = socket::send(socket, &[IoSlice::new(frame)]);
+            }
         }
         socket::shutdown(socket);
     }

@@ -1,7 +1,7 @@
 //! How channels end: by this side, by the other, by being dropped.
 
 use crate::Way;
-use crate::common::{SOON, at_once, payload, status, until};
+use crate::common::{SOON, assert_payload, at_once, payload, status, until};
 use std::io::IoSlice;
 use std::thread;
 use treenail::{Channel, FOREVER, NOW, Status};
@@ -103,6 +103,20 @@ pub fn the_peers_close_comes_after_its_messages(way: Way) {
         assert_eq!(status(pair.acceptor.send(b"x", NOW)), Status::Closed);
         assert_eq!(status(pair.acceptor.loan(1, NOW)), Status::Closed);
     }
+}
+
+pub fn a_full_channel_is_closed_in_good_order(way: Way) {
+    let pair = way.pair("ring=16KiB");
+    let mut sent = 0;
+    while status(pair.connector.send(&payload(sent, 100), NOW)) == Status::Ok {
+        sent += 1;
+    }
+    assert_eq!(pair.connector.stats().expect("it is open").pending_bytes, 0);
+    pair.connector.close();
+    for number in 0..sent {
+        assert_payload(&pair.acceptor.recv_vec(SOON).expect("it was sent before"), number);
+    }
+    assert_eq!(status(pair.acceptor.recv_vec(SOON)), Status::Closed);
 }
 
 pub fn dropping_is_closing(way: Way) {
