@@ -56,16 +56,16 @@ impl Core {
         if let SendEnd::Stream(end) = &state.end {
             end.check_end()?;
         }
-        if state.heap_loans.iter().flatten().count() >= HEAP_LOANS_MAX {
+        if state.heap_loans.len() >= HEAP_LOANS_MAX {
             let detail = format!("{HEAP_LOANS_MAX} loans are open; commit or discard some");
             return Err(Error::new(Status::NoSpace, detail));
         }
         let no_memory = || Error::new(Status::NoSpace, "no memory for a loan of this size");
         let mut buffer = Buffer::zeroed(len).ok_or_else(no_memory)?;
         let bytes = Lent::new(buffer.bytes_mut().as_mut_ptr(), len);
-        state.heap_loans.push(Some(buffer));
         let number = ON_HEAP | state.heap_loans_made;
         state.heap_loans_made += 1;
+        state.heap_loans.insert(number, buffer);
         Ok(Step::Done(LoanParts { number, bytes }))
     }
 
@@ -113,7 +113,7 @@ impl Core {
         if waits {
             return Err(again());
         }
-        let mut data = state.take_heap_loan(number).ok_or_else(no_such_loan)?;
+        let mut data = state.heap_loans.remove(&number).ok_or_else(no_such_loan)?;
         data.truncate(len);
         let bytes = [data.bytes()];
         let mut out = Outgoing {
@@ -145,7 +145,7 @@ impl Core {
                 end.show();
                 found
             }
-            _ => state.take_heap_loan(number).is_some(),
+            _ => state.heap_loans.remove(&number).is_some(),
         });
         self.changed();
         if found { Ok(()) } else { Err(no_such_loan()) }
@@ -168,25 +168,8 @@ impl SendState {
     fn loan_size(&self, number: u64) -> Option<usize> {
         match (&self.end, number & ON_HEAP) {
             (SendEnd::Ring(end), 0) => end.writer.reserved(number).map(|room| room.len()),
-            _ => self
-                .heap_loan(number)
-                .and_then(|index| self.heap_loans[index].as_ref())
-                .map(Buffer::len),
+            _ => self.heap_loans.get(&number).map(Buffer::len),
         }
-    }
-
-    fn heap_loan(&self, number: u64) -> Option<usize> {
-        let first = self.heap_loans_made - self.heap_loans.len() as u64;
-        let index = (number & !ON_HEAP).checked_sub(first)? as usize;
-        (number & ON_HEAP != 0 && index < self.heap_loans.len()).then_some(index)
-    }
-
-    fn take_heap_loan(&mut self, number: u64) -> Option<Buffer> {
-        let taken = self.heap_loan(number).and_then(|index| self.heap_loans[index].take());
-        // The front of the list is dropped as far as it is used up.
-        let used = self.heap_loans.iter().take_while(|loan| loan.is_none()).count();
-        self.heap_loans.drain(..used);
-        taken
     }
 }
 

@@ -7,6 +7,7 @@ use crate::os::buffer::Buffer;
 use crate::transport::wait::{READ, Step, WRITE};
 use crate::transport::{Cut, Outgoing, SendEnd};
 use crate::wire::Gather;
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ pub struct SendState {
     pub busy: bool,
     /// The rest of a message whose sender ran out of time.
     pub remainder: Option<Remainder>,
-    pub heap_loans: Vec<Option<Buffer>>,
+    pub heap_loans: HashMap<u64, Buffer>,
     pub heap_loans_made: u64,
     pub messages: u64,
     pub bytes: u64,
@@ -41,7 +42,7 @@ impl SendState {
             end,
             busy: false,
             remainder: None,
-            heap_loans: Vec::new(),
+            heap_loans: HashMap::new(),
             heap_loans_made: 0,
             messages: 0,
             bytes: 0,

@@ -25,8 +25,20 @@ pub struct Traces {
 }
 
 impl Traces {
-    /// As they are now. What a process has once and keeps is made before.
+    /// As they are, once they no longer change: a thread of the test before may still be closing
+    /// what was its own. What a process has once and keeps is made before.
     pub fn now() -> Traces {
+        let (mut traces, mut same) = (Traces::seen(), 0);
+        while same < 20 {
+            child::pause();
+            let next = Traces::seen();
+            same = if next == traces { same + 1 } else { 0 };
+            traces = next;
+        }
+        traces
+    }
+
+    fn seen() -> Traces {
         Traces {
             descriptors: descriptors(),
             maps: shared_maps(),
@@ -39,8 +51,8 @@ impl Traces {
     /// what was its own.
     pub fn assert_same(&self) {
         let began = Instant::now();
-        while Traces::now() != *self {
-            let now = Traces::now();
+        while Traces::seen() != *self {
+            let now = Traces::seen();
             assert!(
                 began.elapsed() < Duration::from_secs(3),
                 "something stays behind: {self:#?} {now:#?} {:#?}",
