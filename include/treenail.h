@@ -584,6 +584,44 @@ tn_status tn_channel_request(const struct tn_channel *channel,
                              int32_t timeout_ms,
                              struct tn_message *out_reply);
 
+// tn_channel_request_begin is the first half of tn_channel_request: it sends the request, and
+// stores its id in `*out_id`. tn_channel_request_end fetches the reply, which no receiving call
+// gets. For event loops, and for programs that wait in pieces. Statuses are those of
+// tn_channel_send, and TN_NO_SPACE as for tn_channel_request.
+//
+// # Safety
+// `channel` is NULL or valid; `data` is NULL or readable for `len` bytes; `out_id` is NULL or
+// writable.
+tn_status tn_channel_request_begin(const struct tn_channel *channel,
+                                   uint32_t tag,
+                                   const void *data,
+                                   size_t len,
+                                   int32_t timeout_ms,
+                                   uint32_t *out_id);
+
+// tn_channel_request_end waits for the reply to the request that was begun under `id`, stores it
+// in `*out_reply`, and ends the request; the reply is given back with tn_channel_release like a
+// view.
+//
+// Other messages that come meanwhile wait in the inbox for a receiving call; so an event loop
+// that waits for both calls this first, and then receives. TN_AGAIN, TN_TIMED_OUT: the reply has
+// not come yet, and may be waited for again. TN_INVALID: no such request, or it was ended. Any
+// other failure ends it, as for tn_channel_request.
+//
+// # Safety
+// `channel` is NULL or valid; `out_reply` is NULL or writable.
+tn_status tn_channel_request_end(const struct tn_channel *channel,
+                                 uint32_t id,
+                                 int32_t timeout_ms,
+                                 struct tn_message *out_reply);
+
+// tn_channel_request_cancel ends the request that was begun under `id`; its reply is dropped when
+// it comes. TN_INVALID: no such request, or it was ended.
+//
+// # Safety
+// `channel` is NULL or valid.
+tn_status tn_channel_request_cancel(const struct tn_channel *channel, uint32_t id);
+
 // tn_channel_request_start sends a request and stores its id in `*out_id`; the reply is received
 // like a message, with TN_MESSAGE_REPLY and that id. Statuses are those of tn_channel_send.
 //

@@ -204,6 +204,27 @@ impl Channel {
         Ok(View::new(self, parts))
     }
 
+    /// Sends a request, as [`Channel::request`] does: its id, with which
+    /// [`Channel::request_end`] fetches the reply. For programs that wait in an event loop, or in
+    /// pieces.
+    pub fn request_begin(&self, tag: u32, data: &[u8], timeout: Option<Duration>) -> Result<u32> {
+        self.explain("request_begin", self.core.request_begin(tag, data, timeout))
+    }
+
+    /// The reply to the request that was begun under this id. [`Status::Again`] and
+    /// [`Status::TimedOut`]: it has not come yet, and may be waited for again; any other failure
+    /// ends the request.
+    pub fn request_end(&self, id: u32, timeout: Option<Duration>) -> Result<View<'_>> {
+        let parts = self.explain("request_end", self.core.request_end(id, timeout))?;
+        Ok(View::new(self, parts))
+    }
+
+    /// Waits no longer for the reply to the request that was begun under this id: it is dropped
+    /// when it comes.
+    pub fn request_cancel(&self, id: u32) -> Result<()> {
+        self.explain("request_cancel", self.core.request_cancel(id))
+    }
+
     /// Sends a request whose reply is received like a message: its id.
     pub fn request_start(&self, tag: u32, data: &[u8], timeout: Option<Duration>) -> Result<u32> {
         self.explain("request_start", self.core.request_start(tag, data, timeout))

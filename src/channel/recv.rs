@@ -119,6 +119,7 @@ impl RecvState {
                     self.late_replies += 1;
                 }
                 core.waiting.notify();
+                core.readiness.mark();
                 true
             }
             super::request::Waiter::Nobody => {

@@ -20,7 +20,7 @@ const WAY_MAX: u32 = 256;
 
 /// Who a reply is for.
 pub enum Waiter {
-    /// A thread inside `request`.
+    /// Whoever asked, with `request` or `request_begin`.
     Caller,
     /// Whoever receives: it was asked for with `request_start`.
     Receiver,
@@ -37,11 +37,14 @@ enum Pending {
 pub struct Requests {
     next: AtomicU32,
     pending: Mutex<HashMap<u32, Pending>>,
+    /// How many were answered, and their replies not fetched.
+    answered: AtomicU32,
 }
 
 impl Requests {
     pub fn new() -> Requests {
-        Requests { next: AtomicU32::new(1), pending: Mutex::default() }
+        let (next, answered) = (AtomicU32::new(1), AtomicU32::new(0));
+        Requests { next, pending: Mutex::default(), answered }
     }
 
     fn begin(&self, pending: Pending) -> Result<u32> {
@@ -68,6 +71,10 @@ impl Requests {
         }
     }
 
+    fn is_begun(&self, id: u32) -> bool {
+        matches!(lock(&self.pending).get(&id), Some(Pending::Call(_)))
+    }
+
     /// Leaves a reply for the thread that waits for it.
     /// False: it has given up meanwhile.
     pub fn answer(&self, view: ViewParts) -> bool {
@@ -75,71 +82,109 @@ impl Requests {
             Some(Pending::Call(answer @ None)) => *answer = Some(view),
             _ => return false,
         }
+        self.answered.fetch_add(1, Ordering::Relaxed);
         true
+    }
+
+    /// Whether a reply is there that was not fetched yet.
+    pub fn has_answers(&self) -> bool {
+        self.answered.load(Ordering::Relaxed) > 0
     }
 
     /// The reply was handed out, or is waited for no longer: what was left of it.
     pub fn finish(&self, id: u32) -> Option<ViewParts> {
-        match lock(&self.pending).remove(&id) {
-            Some(Pending::Call(view)) => view,
-            _ => None,
-        }
+        self.remove(&mut lock(&self.pending), id)
     }
 
-    fn take_answer(&self, id: u32) -> Option<ViewParts> {
+    /// The reply, if it has come. No such request is an error.
+    fn take_answer(&self, id: u32) -> Result<Option<ViewParts>> {
         let mut all = lock(&self.pending);
         match all.get(&id) {
-            Some(Pending::Call(Some(_))) => match all.remove(&id) {
-                Some(Pending::Call(view)) => view,
-                _ => None,
-            },
+            Some(Pending::Call(Some(_))) => Ok(self.remove(&mut all, id)),
+            Some(Pending::Call(None)) => Ok(None),
+            _ => Err(no_such_request()),
+        }
+    }
+
+    fn remove(&self, all: &mut HashMap<u32, Pending>, id: u32) -> Option<ViewParts> {
+        match all.remove(&id) {
+            Some(Pending::Call(Some(view))) => {
+                self.answered.fetch_sub(1, Ordering::Relaxed);
+                Some(view)
+            }
             _ => None,
         }
     }
 }
 
-/// A request that is waited for; it is forgotten when this is dropped.
-struct Asked<'a> {
-    core: &'a Core,
-    open: &'a Open,
-    id: u32,
-}
-
-impl Drop for Asked<'_> {
-    fn drop(&mut self) {
-        if let Some(view) = self.open.requests.finish(self.id) {
-            let _ = self.core.release(view.number);
-        }
-    }
+fn no_such_request() -> Error {
+    Error::invalid("no request of this channel was begun under that id: was it ended before?")
 }
 
 impl Core {
     /// Sends a request and waits for its reply.
     pub fn request(&self, tag: u32, data: &[u8], timeout: Option<Duration>) -> Result<ViewParts> {
         let deadline = Deadline::after(timeout);
-        let (open, _) = self.open(timeout)?;
+        let id = self.request_begin(tag, data, timeout)?;
+        let reply = self.request_end(id, deadline.timeout_left());
+        if reply.is_err() {
+            self.forget(id);
+        }
+        reply
+    }
+
+    /// Sends a request: its id, with which the reply is fetched.
+    pub fn request_begin(&self, tag: u32, data: &[u8], timeout: Option<Duration>) -> Result<u32> {
+        let (open, timeout) = self.open(timeout)?;
         self.refuse_raw()?;
         let id = open.requests.begin(Pending::Call(None))?;
-        let asked = Asked { core: self, open, id };
         // It reads while it sends: else two peers that ask at once would wait for each other.
         let read = |open: &Open| self.make_way::<()>(open, true).map(drop);
-        self.send_reading(tag, id, FLAG_REQUEST, &[data], deadline.timeout_left(), read)?;
-        let left = deadline.timeout_left();
-        let reply = self.drive(READ, left, |open, wait| self.reply_step(open, wait, id));
-        drop(asked);
+        let sent = self.send_reading(tag, id, FLAG_REQUEST, &[data], timeout, read);
+        if sent.is_err() {
+            self.forget(id);
+        }
+        sent.map(|()| id)
+    }
+
+    /// The reply to the request that was begun under this id. Where it has not come in time the
+    /// request stays; any other failure is its end.
+    pub fn request_end(&self, id: u32, timeout: Option<Duration>) -> Result<ViewParts> {
+        let reply = self.drive(READ, timeout, |open, wait| self.reply_step(open, wait, id));
         reply.map_err(|error| match error.status() {
             Status::Again => again(),
-            _ => error,
+            Status::TimedOut => error,
+            _ => {
+                self.forget(id);
+                error
+            }
         })
     }
 
+    /// Nobody waits for the reply to the request that was begun under this id any more.
+    pub fn request_cancel(&self, id: u32) -> Result<()> {
+        self.alive_here()?;
+        let begun = |open: &Open| open.requests.is_begun(id);
+        match self.get_open().is_some_and(begun) {
+            true => self.forget(id),
+            false => return Err(no_such_request()),
+        }
+        Ok(())
+    }
+
+    fn forget(&self, id: u32) {
+        if let Some(view) = self.get_open().and_then(|open| open.requests.finish(id)) {
+            let _ = self.release(view.number);
+        }
+    }
+
     fn reply_step(&self, open: &Open, wait: bool, id: u32) -> Result<Step<ViewParts>> {
-        if let Some(view) = open.requests.take_answer(id) {
+        if let Some(view) = open.requests.take_answer(id)? {
             return Ok(Step::Done(view));
         }
         self.help_sending(open);
         let end = self.make_way(open, wait);
-        match (open.requests.take_answer(id), end) {
+        match (open.requests.take_answer(id)?, end) {
             (Some(view), _) => Ok(Step::Done(view)),
             (None, Err(error)) => Err(error),
             (None, Ok(step)) => Ok(step),

@@ -42,6 +42,8 @@ impl Core {
                 return Err(choked());
             }
             Step::InTurn | Step::More => true,
+            // Another call has read the reply to a request; whoever began it is to fetch it.
+            Step::Blocked if open.requests.has_answers() => true,
             Step::Blocked if sends => self.has_something_to_read(open),
             Step::Blocked => self.has_unheard_room(open),
         };

@@ -3,9 +3,16 @@
 use super::message::{message, tn_message, token};
 use super::status::{guard, tn_status};
 use super::{bytes, handle, there, timeout};
-use crate::channel::{Channel, Info};
+use crate::channel::{Channel, Info, View};
+use crate::error::Result;
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
+
+fn give(reply: View<'_>, channel: &Channel, out_reply: &mut MaybeUninit<tn_message>) -> Result<()> {
+    let (number, bytes, info) = reply.into_parts();
+    out_reply.write(message(&info, bytes.as_mut_ptr().cast(), token(channel, number)));
+    Ok(())
+}
 
 /// tn_channel_request sends a request and waits for the reply to it, which is stored in
 /// `*out_reply` and given back with tn_channel_release like a view.
@@ -31,11 +38,71 @@ pub unsafe extern "C" fn tn_channel_request(
         let (channel, out_reply) = (handle(channel)?, there(out_reply, "out_reply")?);
         // SAFETY: NULL or readable for `len` bytes, by this function's contract.
         let data = unsafe { bytes(data, len) }?;
-        let reply = channel.request(tag, data, timeout(timeout_ms)?)?;
-        let (number, bytes, info) = reply.into_parts();
-        out_reply.write(message(&info, bytes.as_mut_ptr().cast(), token(channel, number)));
+        give(channel.request(tag, data, timeout(timeout_ms)?)?, channel, out_reply)
+    })
+}
+
+/// tn_channel_request_begin is the first half of tn_channel_request: it sends the request, and
+/// stores its id in `*out_id`. tn_channel_request_end fetches the reply, which no receiving call
+/// gets. For event loops, and for programs that wait in pieces. Statuses are those of
+/// tn_channel_send, and TN_NO_SPACE as for tn_channel_request.
+///
+/// # Safety
+/// `channel` is NULL or valid; `data` is NULL or readable for `len` bytes; `out_id` is NULL or
+/// writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_request_begin(
+    channel: Option<&Channel>,
+    tag: u32,
+    data: *const c_void,
+    len: usize,
+    timeout_ms: i32,
+    out_id: Option<&mut MaybeUninit<u32>>,
+) -> tn_status {
+    guard(|| {
+        let (channel, out_id) = (handle(channel)?, there(out_id, "out_id")?);
+        // SAFETY: NULL or readable for `len` bytes, by this function's contract.
+        let data = unsafe { bytes(data, len) }?;
+        out_id.write(channel.request_begin(tag, data, timeout(timeout_ms)?)?);
         Ok(())
     })
+}
+
+/// tn_channel_request_end waits for the reply to the request that was begun under `id`, stores it
+/// in `*out_reply`, and ends the request; the reply is given back with tn_channel_release like a
+/// view.
+///
+/// Other messages that come meanwhile wait in the inbox for a receiving call; so an event loop
+/// that waits for both calls this first, and then receives. TN_AGAIN, TN_TIMED_OUT: the reply has
+/// not come yet, and may be waited for again. TN_INVALID: no such request, or it was ended. Any
+/// other failure ends it, as for tn_channel_request.
+///
+/// # Safety
+/// `channel` is NULL or valid; `out_reply` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_request_end(
+    channel: Option<&Channel>,
+    id: u32,
+    timeout_ms: i32,
+    out_reply: Option<&mut MaybeUninit<tn_message>>,
+) -> tn_status {
+    guard(|| {
+        let (channel, out_reply) = (handle(channel)?, there(out_reply, "out_reply")?);
+        give(channel.request_end(id, timeout(timeout_ms)?)?, channel, out_reply)
+    })
+}
+
+/// tn_channel_request_cancel ends the request that was begun under `id`; its reply is dropped when
+/// it comes. TN_INVALID: no such request, or it was ended.
+///
+/// # Safety
+/// `channel` is NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_request_cancel(
+    channel: Option<&Channel>,
+    id: u32,
+) -> tn_status {
+    guard(|| handle(channel)?.request_cancel(id))
 }
 
 /// tn_channel_request_start sends a request and stores its id in `*out_id`; the reply is received

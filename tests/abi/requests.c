@@ -143,6 +143,28 @@ static void a_started_request_gets_its_reply_as_a_message(void) {
     free_pair(&ends);
 }
 
+static void a_request_in_halves_is_ended_or_cancelled(void) {
+    pair ends = open_pair();
+    uint32_t first = 0, second = 0;
+    tn_message reply;
+    OK(tn_channel_request_begin(ends.client, 21, "one", 3, SOON, &first));
+    OK(tn_channel_request_begin(ends.client, 22, "two", 3, SOON, &second));
+    CHECK(first != 0 && second != 0 && first != second);
+    STATUS(tn_channel_request_end(ends.client, first, TN_NOWAIT, &reply), TN_AGAIN);
+    tn_message one = take_request(ends.server, "one", 21);
+    tn_message two = take_request(ends.server, "two", 22);
+    OK(tn_channel_reply(ends.server, &two, "2", 1, SOON));
+    OK(tn_channel_reply(ends.server, &one, "1", 1, SOON));
+    OK(tn_channel_request_end(ends.client, first, SOON, &reply));
+    CHECK(reply.flags == TN_MESSAGE_REPLY && reply.id == first && reply.tag == 21);
+    CHECK(reply.len == 1 && memcmp(reply.data, "1", 1) == 0);
+    OK(tn_channel_release(ends.client, &reply));
+    OK(tn_channel_request_cancel(ends.client, second));
+    STATUS(tn_channel_request_cancel(ends.client, second), TN_INVALID);
+    STATUS(tn_channel_request_end(ends.client, second, SOON, &reply), TN_INVALID);
+    free_pair(&ends);
+}
+
 static void a_request_taken_by_copy_can_be_answered(void) {
     pair ends = open_pair();
     uint32_t id = 0;
@@ -238,6 +260,7 @@ static const test_case cases[] = {
     CASE(messages_that_come_before_the_reply_are_kept_for_recv),
     CASE(replies_out_of_order_find_their_requests),
     CASE(a_started_request_gets_its_reply_as_a_message),
+    CASE(a_request_in_halves_is_ended_or_cancelled),
     CASE(a_request_taken_by_copy_can_be_answered),
     CASE(only_a_request_can_be_answered),
     CASE(both_peers_may_request_at_once),

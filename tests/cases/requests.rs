@@ -1,6 +1,7 @@
 //! Requests and replies.
 
 use crate::Way;
+use crate::common::event::{is_readable, readable_within};
 use crate::common::{SOON, assert_payload, at_once, number_of, payload, status};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -222,4 +223,60 @@ pub fn large_requests_and_replies_arrive(way: Way) {
         }
         pair.connector.close();
     });
+}
+
+pub fn a_request_in_halves_gets_its_own_reply(way: Way) {
+    let pair = way.pair("");
+    let (client, server) = (&pair.connector, &pair.acceptor);
+    let ids = [1, 2, 3].map(|tag| client.request_begin(tag, b"?", SOON).expect("there is room"));
+    assert_eq!(status(client.request_end(ids[0], NOW)), Status::Again);
+    let short = Some(Duration::from_millis(3));
+    assert_eq!(status(client.request_end(ids[0], short)), Status::TimedOut);
+    let requests = ids.map(|id| {
+        let info = server.recv_view(SOON).expect("it was sent").info();
+        assert!(info.is_request() && info.id == id);
+        info
+    });
+    server.send(b"meanwhile", SOON).expect("there is room");
+    for info in requests.iter().rev() {
+        server.reply(info, &[info.tag as u8], SOON).expect("there is room");
+    }
+    client.request_cancel(ids[1]).expect("it was begun");
+    for tag in [1, 3] {
+        let reply = client.request_end(ids[tag - 1], SOON).expect("it was answered");
+        assert!(reply.info().is_reply() && reply.to_vec() == [tag as u8]);
+    }
+    // The cancelled one's reply is for nobody, and no receiving call gets any.
+    assert_eq!(client.recv_vec(SOON).expect("it was sent"), b"meanwhile");
+    assert_eq!(status(client.recv_vec(NOW)), Status::Again);
+    for id in ids.into_iter().chain([77]) {
+        assert_eq!(status(client.request_end(id, SOON)), Status::Invalid);
+        assert_eq!(status(client.request_cancel(id)), Status::Invalid);
+    }
+}
+
+pub fn a_reply_that_another_call_reads_shows_on_the_fd(way: Way) {
+    let pair = way.pair("");
+    let fd = pair.connector.fd().expect("a descriptor");
+    let id = pair.connector.request_begin(1, b"?", SOON).expect("there is room");
+    let info = pair.acceptor.recv_view(SOON).expect("it was sent").info();
+    assert_eq!(status(pair.connector.request_end(id, NOW)), Status::Again);
+    assert!(!is_readable(fd));
+    pair.acceptor.reply(&info, b"!", SOON).expect("there is room");
+    assert!(readable_within(fd, SOON.expect("a limit")), "the reply has come");
+    for _ in 0..3 {
+        assert_eq!(status(pair.connector.recv_vec(NOW)), Status::Again);
+        assert!(is_readable(fd), "the reply waits to be fetched");
+    }
+    assert_eq!(pair.connector.request_end(id, NOW).expect("it is there").to_vec(), b"!");
+    assert_eq!(status(pair.connector.recv_vec(NOW)), Status::Again);
+    assert!(!is_readable(fd));
+}
+
+pub fn the_end_is_the_end_of_a_request_in_halves(way: Way) {
+    let pair = way.pair("");
+    let id = pair.connector.request_begin(1, b"?", SOON).expect("there is room");
+    pair.acceptor.close();
+    assert_eq!(status(pair.connector.request_end(id, SOON)), Status::Closed);
+    assert_eq!(status(pair.connector.request_end(id, SOON)), Status::Invalid);
 }
