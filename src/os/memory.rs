@@ -32,6 +32,9 @@ pub fn sealed_memfd(size: u64) -> io::Result<Fd> {
 
 /// MFD_NOEXEC_SEAL is of Linux 6.3; before it the kernel refuses the unknown flag.
 fn memfd(flag: libc::c_uint) -> io::Result<OwnedFd> {
+    if flag != 0 && faulty(Fault::NoExecSeal) {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
     let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING | flag;
     // SAFETY: the name ends with a NUL.
     let fd = check(unsafe { libc::memfd_create(c"treenail".as_ptr(), flags) })?;

@@ -49,6 +49,8 @@ pub enum Fault {
     NoMembarrier = 16,
     /// membarrier is forbidden from now on, as by a seccomp filter.
     MembarrierStops = 32,
+    /// MFD_NOEXEC_SEAL is unknown, as before Linux 6.3.
+    NoExecSeal = 64,
 }
 
 static FAULTS: AtomicU32 = AtomicU32::new(0);

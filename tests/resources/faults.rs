@@ -132,7 +132,8 @@ fn an_older_kernel_is_enough() {
     if !alone("faults::an_older_kernel_is_enough") {
         return;
     }
-    for faults in [&[Fault::NoPeerPidfd][..], &[Fault::NoPeerPidfd, Fault::NoPidfd]] {
+    let older = [Fault::NoExecSeal, Fault::NoPeerPidfd, Fault::NoPidfd, Fault::NoMembarrier];
+    for faults in [&older[..1], &older[..2], &older[..3], &older] {
         set_faults(faults);
         assert_works("shm", TransportKind::Shm);
         assert_works("local", TransportKind::Local);
