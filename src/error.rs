@@ -151,6 +151,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Failure { verb, target, detail, .. } = &*self.0;
         match target {
+            Some(target) if target.is_empty() => write!(f, "{verb} \"\": {detail}"),
             Some(target) => write!(f, "{verb} {target}: {detail}"),
             None => f.write_str(detail),
         }

@@ -35,6 +35,8 @@ pub struct Connecting {
     endpoint: Arc<Endpoint>,
     stage: Stage,
     retry: Duration,
+    /// Why the last dialling was in vain.
+    in_vain: Option<Error>,
     /// Goes off when something is due. Made once somebody watches the fd.
     timer: Option<Fd>,
 }
@@ -42,14 +44,30 @@ pub struct Connecting {
 impl Connecting {
     /// Will dial.
     pub fn dialling(endpoint: &Arc<Endpoint>) -> Connecting {
-        let stage = Stage::Dialling(Instant::now());
-        Connecting { endpoint: Arc::clone(endpoint), stage, retry: RETRY_MIN, timer: None }
+        Connecting::at(Stage::Dialling(Instant::now()), endpoint)
     }
 
     /// Listens for one connection.
     pub fn listening(endpoint: &Arc<Endpoint>) -> Result<Connecting> {
-        let stage = Stage::Listening(Box::new(Acceptor::open(endpoint)?));
-        Ok(Connecting { endpoint: Arc::clone(endpoint), stage, retry: RETRY_MIN, timer: None })
+        let acceptor = Box::new(Acceptor::open(endpoint)?);
+        Ok(Connecting::at(Stage::Listening(acceptor), endpoint))
+    }
+
+    fn at(stage: Stage, endpoint: &Arc<Endpoint>) -> Connecting {
+        let endpoint = Arc::clone(endpoint);
+        Connecting { endpoint, stage, retry: RETRY_MIN, in_vain: None, timer: None }
+    }
+
+    /// What it waits for.
+    pub fn obstacle(&self) -> String {
+        match (&self.stage, &self.in_vain) {
+            (Stage::Dialling(_), Some(error)) => error.to_string(),
+            (Stage::Dialling(_), None) => "the listener's backlog is full".to_owned(),
+            (Stage::Listening(_), _) => "nobody has connected".to_owned(),
+            (Stage::Shaking(_), _) => {
+                "the listener has not answered; does it call accept?".to_owned()
+            }
+        }
     }
 
     /// Goes on as far as it can without waiting.
@@ -83,8 +101,10 @@ impl Connecting {
     fn dial(&mut self) -> Result<Option<Fd>> {
         match dial(&self.endpoint) {
             Ok(Dialled::Connected(socket)) => return Ok(Some(socket)),
-            Ok(Dialled::Full) => {}
-            Err(error) if self.endpoint.retry && error.status() == Status::NotFound => {}
+            Ok(Dialled::Full) => self.in_vain = None,
+            Err(error) if self.endpoint.retry && error.status() == Status::NotFound => {
+                self.in_vain = Some(error);
+            }
             Err(error) => return Err(error),
         }
         self.stage = Stage::Dialling(Instant::now() + self.retry);

@@ -18,6 +18,7 @@ use crate::transport::readiness::{Readiness, Watched};
 use crate::transport::wait::{READ, Step, WRITE, Waiting};
 use crate::transport::{Link, choked};
 use crate::wire::{Header, Kind, refusal};
+use std::borrow::Cow;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -188,7 +189,10 @@ impl Core {
         };
         match (stepped, self.open.get()) {
             (Some(()), Some(open)) => Ok((open, deadline.timeout_left())),
-            _ => Err(timed_out("the connection was not made in time")),
+            _ => Err(timed_out(match lock(&self.connecting).as_ref() {
+                Some(stage) => format!("the connection was not made in time: {}", stage.obstacle()),
+                None => "the connection was not made in time".to_owned(),
+            })),
         }
     }
 
@@ -379,7 +383,7 @@ pub fn again() -> Error {
     Error::new(Status::Again, "not without waiting, and the timeout was 0; wait for the fd")
 }
 
-fn timed_out(what: &'static str) -> Error {
+fn timed_out(what: impl Into<Cow<'static, str>>) -> Error {
     Error::new(Status::TimedOut, what)
 }
 
