@@ -615,8 +615,8 @@ tn_status tn_channel_request_end(const struct tn_channel *channel,
                                  int32_t timeout_ms,
                                  struct tn_message *out_reply);
 
-// tn_channel_request_cancel ends the request that was begun under `id`; its reply is dropped when
-// it comes. TN_INVALID: no such request, or it was ended.
+// tn_channel_request_cancel ends the request that was begun or started under `id`; its reply is
+// dropped when it comes. TN_INVALID: no such request, or it was ended.
 //
 // # Safety
 // `channel` is NULL or valid.

@@ -219,8 +219,8 @@ impl Channel {
         Ok(View::new(self, parts))
     }
 
-    /// Waits no longer for the reply to the request that was begun under this id: it is dropped
-    /// when it comes.
+    /// Waits no longer for the reply to the request that was begun or started under this id: it is
+    /// dropped when it comes.
     pub fn request_cancel(&self, id: u32) -> Result<()> {
         self.explain("request_cancel", self.core.request_cancel(id))
     }

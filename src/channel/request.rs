@@ -71,8 +71,8 @@ impl Requests {
         }
     }
 
-    fn is_begun(&self, id: u32) -> bool {
-        matches!(lock(&self.pending).get(&id), Some(Pending::Call(_)))
+    fn is_open(&self, id: u32) -> bool {
+        lock(&self.pending).contains_key(&id)
     }
 
     /// Leaves a reply for the thread that waits for it.
@@ -118,7 +118,7 @@ impl Requests {
 }
 
 fn no_such_request() -> Error {
-    Error::invalid("no request of this channel was begun under that id: was it ended before?")
+    Error::invalid("no request of this channel is open under that id: was it ended before?")
 }
 
 impl Core {
@@ -161,11 +161,11 @@ impl Core {
         })
     }
 
-    /// Nobody waits for the reply to the request that was begun under this id any more.
+    /// Nobody waits any more for the reply to the request that was begun or started under this id.
     pub fn request_cancel(&self, id: u32) -> Result<()> {
         self.alive_here()?;
-        let begun = |open: &Open| open.requests.is_begun(id);
-        match self.get_open().is_some_and(begun) {
+        let is_open = |open: &Open| open.requests.is_open(id);
+        match self.get_open().is_some_and(is_open) {
             true => self.forget(id),
             false => return Err(no_such_request()),
         }

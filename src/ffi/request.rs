@@ -92,8 +92,8 @@ pub unsafe extern "C" fn tn_channel_request_end(
     })
 }
 
-/// tn_channel_request_cancel ends the request that was begun under `id`; its reply is dropped when
-/// it comes. TN_INVALID: no such request, or it was ended.
+/// tn_channel_request_cancel ends the request that was begun or started under `id`; its reply is
+/// dropped when it comes. TN_INVALID: no such request, or it was ended.
 ///
 /// # Safety
 /// `channel` is NULL or valid.

@@ -273,6 +273,19 @@ pub fn a_reply_that_another_call_reads_shows_on_the_fd(way: Way) {
     assert!(!is_readable(fd));
 }
 
+pub fn a_started_request_can_be_cancelled(way: Way) {
+    let pair = way.pair("");
+    let ids = [1, 2].map(|tag| pair.connector.request_start(tag, b"?", SOON).expect("room"));
+    pair.connector.request_cancel(ids[0]).expect("it was started");
+    for _ in ids {
+        let info = pair.acceptor.recv_view(SOON).expect("it was sent").info();
+        pair.acceptor.reply(&info, b"!", SOON).expect("there is room");
+    }
+    assert_eq!(pair.connector.recv_view(SOON).expect("it was answered").info().id, ids[1]);
+    assert_eq!(status(pair.connector.recv_view(NOW)), Status::Again);
+    assert_eq!(status(pair.connector.request_cancel(ids[1])), Status::Invalid);
+}
+
 pub fn the_end_is_the_end_of_a_request_in_halves(way: Way) {
     let pair = way.pair("");
     let id = pair.connector.request_begin(1, b"?", SOON).expect("there is room");
