@@ -91,7 +91,7 @@ pub fn retry_waits_for_a_listener(way: Way) {
     let endpoint = way.endpoint("retry=1");
     let time = Duration::from_millis(50);
     let result = not_before(time, || Channel::connect(&endpoint, Some(time)));
-    let error = result.err().expect("nobody listens");
+    let error = result.expect_err("nobody listens");
     assert_eq!(error.status(), Status::TimedOut);
     assert!(error.to_string().contains("nobody listens"), "{error}");
     let (connector, acceptor) = way.during(|| {
