@@ -211,9 +211,9 @@ impl Channel {
         self.explain("request_begin", self.core.request_begin(tag, data, timeout))
     }
 
-    /// The reply to the request that was begun under this id. [`Status::Again`] and
-    /// [`Status::TimedOut`]: it has not come yet, and may be waited for again; any other failure
-    /// ends the request.
+    /// The reply to the request that was begun under this id. [`crate::Status::Again`] and
+    /// [`crate::Status::TimedOut`]: it has not come yet, and may be waited for again; any other
+    /// failure ends the request.
     pub fn request_end(&self, id: u32, timeout: Option<Duration>) -> Result<View<'_>> {
         let parts = self.explain("request_end", self.core.request_end(id, timeout))?;
         Ok(View::new(self, parts))

@@ -154,7 +154,7 @@ fn read(text: &str, shown: &Arc<str>) -> Result<Endpoint> {
         }
     };
     let (address, options) = match rest.split_once('?') {
-        Some((address, options)) => (address, Some(options).filter(|all| !all.is_empty())),
+        Some((address, options)) => (address, Some(options)),
         None => (rest, None),
     };
     let mut endpoint = Endpoint {

@@ -23,5 +23,7 @@ mod shares;
 mod stalls;
 #[path = "hostile/talk.rs"]
 mod talk;
+#[path = "hostile/views.rs"]
+mod views;
 #[path = "hostile/wakeups.rs"]
 mod wakeups;

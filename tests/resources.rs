@@ -13,5 +13,7 @@ mod faults;
 mod forks;
 #[path = "resources/names.rs"]
 mod names;
+#[path = "resources/replies.rs"]
+mod replies;
 #[path = "resources/users.rs"]
 mod users;

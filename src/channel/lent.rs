@@ -9,7 +9,25 @@ use crate::os::buffer::{Bytes, Lent};
 use std::fmt;
 use std::ops::Deref;
 
-/// A message that was received in place; dropping it gives its room back.
+/// A message that was received in place; dropping it gives its room back. It can't be kept
+/// longer than its channel:
+///
+/// ```
+/// fn look(channel: treenail::Channel) -> treenail::Result<Vec<u8>> {
+///     let view = channel.recv_view(treenail::NOW)?;
+///     let bytes = view.to_vec();
+///     drop(view);
+///     drop(channel);
+///     Ok(bytes)
+/// }
+/// ```
+/// ```compile_fail,E0505
+/// fn look(channel: treenail::Channel) -> treenail::Result<Vec<u8>> {
+///     let view = channel.recv_view(treenail::NOW)?;
+///     drop(channel);
+///     Ok(view.to_vec())
+/// }
+/// ```
 pub struct View<'a> {
     pub(super) channel: &'a Channel,
     parts: ViewParts,
@@ -53,7 +71,21 @@ impl Drop for View<'_> {
     }
 }
 
-/// Room for a message that is written in place; dropping it discards the message.
+/// Room for a message that is written in place; dropping it discards the message. It can't be
+/// written to once it is committed:
+///
+/// ```
+/// fn write(mut loan: treenail::Loan<'_>) -> treenail::Result<()> {
+///     loan.write_at(0, b"hello");
+///     loan.commit(0, 5)
+/// }
+/// ```
+/// ```compile_fail,E0382
+/// fn write(mut loan: treenail::Loan<'_>) -> treenail::Result<()> {
+///     loan.commit(0, 5)?;
+///     Ok(loan.write_at(0, b"hello"))
+/// }
+/// ```
 pub struct Loan<'a> {
     pub(super) channel: &'a Channel,
     parts: Option<LoanParts>,

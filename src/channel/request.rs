@@ -173,7 +173,9 @@ impl Core {
     }
 
     fn forget(&self, id: u32) {
-        if let Some(view) = self.get_open().and_then(|open| open.requests.finish(id)) {
+        let Some(open) = self.get_open() else { return };
+        if let Some(view) = open.requests.finish(id) {
+            self.with_recv(open, |state| state.late_replies += 1);
             let _ = self.release(view.number);
         }
     }

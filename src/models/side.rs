@@ -162,6 +162,11 @@ impl Receiver {
         self.side.drive(READ, || self.attempt())
     }
 
+    /// The same, once it is this thread's turn.
+    pub fn recv_after(&self, turn: impl Fn() -> bool) -> Option<u8> {
+        self.side.drive(READ, || if turn() { self.attempt() } else { Ok(Step::InTurn) })
+    }
+
     /// Receives by the fd, as an event loop does: a call that does not wait at each event.
     pub fn recv_by_fd(&self) -> Option<u8> {
         loop {

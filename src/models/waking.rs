@@ -146,3 +146,21 @@ fn loom_wake_in_turn() {
         assert_eq!(reads.join().unwrap(), Some(0));
     });
 }
+
+/// A thread that lets go of the lead, as it has to wait for another of its side, and then finds
+/// that it waits for the peer after all: somebody has to poll.
+#[test]
+fn loom_wake_after_a_turn() {
+    check_with(1, || {
+        let (sender, receiver) = pair();
+        let turn = Arc::new(Mutex::new(false));
+        let receives = {
+            let (receiver, turn) = (Arc::clone(&receiver), Arc::clone(&turn));
+            thread::spawn(move || receiver.recv_after(|| *lock(&turn)))
+        };
+        *lock(&turn) = true;
+        receiver.side.notify();
+        sender.send(0);
+        assert_eq!(receives.join().unwrap(), Some(0));
+    });
+}

@@ -159,7 +159,29 @@ impl Lent {
 
 /// Bytes that are lent: they lie in memory that the peer may change at any time, so there is no
 /// safe way to borrow them. Copy before you validate. They can't be taken away from the view or
-/// the loan that they belong to.
+/// the loan that they belong to:
+///
+/// ```
+/// use treenail::{Bytes, View};
+///
+/// fn borrow<'a>(view: &'a View<'_>) -> &'a Bytes {
+///     view
+/// }
+/// ```
+/// ```compile_fail,E0507
+/// use treenail::{Bytes, View};
+///
+/// fn take(view: View<'_>) -> Bytes {
+///     *view
+/// }
+/// ```
+/// ```compile_fail,E0596
+/// use treenail::Loan;
+///
+/// fn swap(one: &mut Loan<'_>, other: &mut Loan<'_>) {
+///     std::mem::swap(&mut **one, &mut **other);
+/// }
+/// ```
 pub struct Bytes(Lent);
 
 impl Bytes {

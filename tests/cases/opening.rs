@@ -1,8 +1,11 @@
 //! How channels and listeners come to be.
 
 use crate::Way;
-use crate::common::event::Events;
-use crate::common::{SOON, at_once, name, not_before, status, until};
+use crate::common::event::{Events, is_readable};
+use crate::common::{SOON, at_once, directory, name, not_before, status, until, with};
+use std::io::{ErrorKind, Read};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 use treenail::{Channel, FOREVER, Listener, NOW, Status};
@@ -170,5 +173,91 @@ pub fn a_closed_listener_wakes_whoever_accepts(way: Way) {
         assert_eq!(status(listener.accept(FOREVER)), Status::Closed);
         let fd = listener.fd().expect("it stays");
         assert!(crate::common::event::is_readable(fd));
+    }
+}
+
+/// The socket of a NAME.
+fn socket_of(endpoint: &str) -> PathBuf {
+    let name = endpoint.split([':', '?']).nth(1).expect("a name");
+    directory().join(format!("{name}.sock"))
+}
+
+/// Calls at so many events, none of which gets the channel on.
+fn go_on_in_vain(channel: &Channel, events: &Events, count: u32) {
+    for _ in 0..count {
+        events.wait();
+        assert_eq!(status(channel.flush(NOW)), Status::Again);
+    }
+}
+
+pub fn between_two_tries_the_fd_is_silent(way: Way) {
+    let endpoint = way.endpoint("retry=1");
+    let channel = Channel::connect_start(&endpoint).expect("it goes on trying");
+    let events = Events::of(channel.fd().expect("a descriptor"));
+    // The sixth try and each one after it comes 20 ms after the one before.
+    not_before(Duration::from_millis(100), || go_on_in_vain(&channel, &events, 15));
+    let listener = Listener::open(&endpoint).expect("the name is free");
+    let mut acceptor = None;
+    way.during(|| {
+        drive(&channel, &listener, || {
+            acceptor = listener.accept(NOW).ok();
+            acceptor.is_some()
+        });
+    });
+    assert_joined(&channel, &acceptor.expect("it was accepted"));
+}
+
+pub fn a_handshake_shows_on_the_fd_once_its_time_is_over(way: Way) {
+    let time = Duration::from_millis(300);
+    let endpoint = way.endpoint("retry=1&handshake_ms=300");
+    let channel = Channel::connect_start(&endpoint).expect("it goes on trying");
+    let events = Events::of(channel.fd().expect("a descriptor"));
+    go_on_in_vain(&channel, &events, 5);
+    let mute = UnixListener::bind(socket_of(&endpoint)).expect("nobody else listens there");
+    let result = not_before(time, || {
+        // A few tries may come first; the handshake itself has one event, its end.
+        for _ in 0..5 {
+            events.wait();
+            let result = status(channel.flush(NOW));
+            if result != Status::Again {
+                return result;
+            }
+        }
+        panic!("the fd is readable for nothing");
+    });
+    assert_eq!(result, Status::TimedOut);
+    drop(mute);
+}
+
+pub fn a_listener_is_silent_once_a_stalled_handshake_is_dropped(way: Way) {
+    let endpoint = way.endpoint("handshake_ms=100");
+    let listener = Listener::open(&endpoint).expect("the name is free");
+    let events = Events::of(&listener);
+    for _ in 0..3 {
+        let stalled = UnixStream::connect(socket_of(&endpoint)).expect("it listens");
+        stalled.set_nonblocking(true).expect("sockets can");
+        let mut calls = 0;
+        not_before(Duration::from_millis(90), || {
+            while !is_dropped(&stalled) {
+                events.wait();
+                assert_eq!(status(listener.accept(NOW)), Status::Again);
+                calls += 1;
+            }
+        });
+        assert!(calls < 10, "{calls} calls for one handshake");
+        assert!(!is_readable(&listener), "nothing is left to be done");
+    }
+    drop(Channel::connect_start(&with(&endpoint, "")).expect("it listens still"));
+}
+
+/// Whether the other side has closed this socket, whatever it has said before.
+fn is_dropped(mut socket: &UnixStream) -> bool {
+    let mut words = [0; 4096];
+    loop {
+        match socket.read(&mut words) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(error) => return error.kind() != ErrorKind::WouldBlock,
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Many channels at once; and what a channel that does nothing costs.
 
+use crate::Way;
 use crate::common::child::alone;
 use crate::common::system::{descriptors, limit_descriptors, thread_time};
 use crate::common::{SOON, WATCHDOG, at_once, bounded, name, not_before, pair, status, until};
@@ -245,4 +246,33 @@ fn a_listener_that_was_freed_has_left_its_poller() {
     let mut keys = Vec::new();
     poller.wait(&mut keys, 16, SOON).expect("somebody connects");
     assert_eq!(keys, [8]);
+}
+
+pub fn a_second_key_leaves_the_first_as_it_was(way: Way) {
+    let pair = way.pair("ring=4KiB");
+    let (channel, poller) = (&pair.connector, Poller::new().expect("room"));
+    poller.add_channel(channel, 1).expect("the key is free");
+    let add_again = || {
+        let mut keys = Vec::new();
+        until("silence", || {
+            let nothing = status(channel.recv_vec(NOW)) == Status::Again;
+            nothing && status(poller.wait(&mut keys, 4, NOW)) == Status::Again
+        });
+        assert_eq!(status(poller.add_channel(channel, 2)), Status::Exists);
+    };
+    let assert_shows = || {
+        let mut keys = Vec::new();
+        poller.wait(&mut keys, 4, Some(WATCHDOG)).expect("it is in still");
+        assert_eq!(keys, [1]);
+    };
+    add_again();
+    pair.acceptor.send(b"news", SOON).expect("there is room");
+    assert_shows();
+    assert_eq!(channel.recv_vec(NOW).expect("it was shown"), b"news");
+    let bytes = [7; 500];
+    while channel.send(&bytes, NOW).is_ok() {}
+    add_again();
+    while pair.acceptor.recv_vec(NOW).is_ok() {}
+    assert_shows();
+    channel.send(&bytes, NOW).expect("there is room");
 }

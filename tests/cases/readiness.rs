@@ -10,7 +10,7 @@ use std::time::Duration;
 use treenail::{Channel, FOREVER, NOW, Status};
 
 /// Fails unless the fd becomes readable.
-fn assert_shows(channel: &Channel) {
+pub fn assert_shows(channel: &Channel) {
     let fd = channel.fd().expect("a descriptor");
     assert!(readable_within(fd, Duration::from_secs(10)), "no event");
 }
@@ -30,7 +30,7 @@ fn settle(channel: &Channel) -> usize {
 }
 
 /// Calls until Again, until the fd keeps silent; what is on its way may call back a few times.
-fn silence(channel: &Channel) {
+pub fn silence(channel: &Channel) {
     for _ in 0..100 {
         settle(channel);
         if !is_readable(channel.fd().expect("a descriptor")) {

@@ -1,10 +1,12 @@
 //! A message that was taken though its sender ran out of time: what is left of it goes out later.
 
 use crate::Way;
-use crate::common::event::Events;
+use crate::common::event::{Events, is_readable};
 use crate::common::{SOON, assert_payload, at_once, payload, status};
+use crate::readiness::silence;
+use std::io::IoSlice;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use treenail::{Channel, NOW, Status};
 
 /// Over ten rings, and more than a socket's buffers hold.
@@ -88,6 +90,67 @@ pub fn a_remainder_goes_out_when_the_fd_is_serviced(way: Way) {
     }
 }
 
+pub fn what_a_batch_left_goes_out_when_the_fd_shows_room(way: Way) {
+    let pair = way.pair("ring=16KiB");
+    let channel = &pair.connector;
+    let events = Events::of(channel.fd().expect("a descriptor"));
+    for number in 0..10 {
+        // One message that is never taken at once, or many of which one may be cut.
+        let size = if number % 2 == 0 { LARGE } else { 20_000 + 1000 * number };
+        let bytes = payload(number as u64, LARGE);
+        let batch: Vec<_> = bytes.chunks(size).map(IoSlice::new).collect();
+        silence(channel);
+        let sent = channel.send_many(&batch, NOW).expect("the first begins to go out");
+        let left = pending(channel);
+        assert!(left > 0 || size < LARGE, "all went out");
+        let len = batch[..sent].iter().map(|message| message.len()).sum();
+        thread::scope(|scope| {
+            let receiver = scope.spawn(|| receive(&pair.acceptor, len));
+            if left > 0 {
+                // Before any other call: the batch itself has asked for room.
+                events.wait();
+            }
+            while let Err(error) = channel.flush(NOW) {
+                assert_eq!(error.status(), Status::Again, "{error}");
+                events.wait();
+            }
+            assert_payload(&receiver.join().expect("no panic"), number as u64);
+        });
+    }
+}
+
+pub fn room_for_more_of_a_batch_is_not_kept_from_its_sender(way: Way) {
+    for number in 0..5 {
+        let pair = way.pair("ring=16KiB");
+        let channel = &pair.connector;
+        let fd = channel.fd().expect("a descriptor");
+        let bytes = payload(number, LARGE);
+        let sent = channel.send_many(&[IoSlice::new(&bytes)], NOW);
+        assert_eq!(sent.expect("it begins to go out"), 1);
+        thread::scope(|scope| {
+            let receiver = scope.spawn(|| receive(&pair.acceptor, LARGE));
+            // Another thread only receives: on its way it sends the rest.
+            let other = scope.spawn(|| {
+                let events = Events::of(fd);
+                while pending(channel) > 0 {
+                    events.wait();
+                    assert_eq!(status(channel.recv_vec(NOW)), Status::Again);
+                }
+                let began = Instant::now();
+                for _ in 0..5 {
+                    assert_eq!(status(channel.recv_vec(NOW)), Status::Again);
+                }
+                began
+            });
+            assert_payload(&receiver.join().expect("no panic"), number);
+            let began = other.join().expect("no panic");
+            // Whoever does not look for a second has had its chance.
+            let shows = is_readable(fd);
+            assert!(shows || began.elapsed() > Duration::from_millis(500), "nobody tells of room");
+        });
+    }
+}
+
 pub fn a_send_without_room_takes_nothing(way: Way) {
     let pair = way.pair("ring=16KiB");
     let bytes = payload(1, LARGE);
@@ -97,7 +160,7 @@ pub fn a_send_without_room_takes_nothing(way: Way) {
         assert_eq!(status(pair.connector.send(b"next", NOW)), Status::Again);
         let short = Some(Duration::from_millis(3));
         assert_eq!(status(pair.connector.send(&bytes, short)), Status::TimedOut);
-        let batch = [std::io::IoSlice::new(b"next")];
+        let batch = [IoSlice::new(b"next")];
         assert_eq!(status(pair.connector.send_many(&batch, NOW)), Status::Again);
     }
     let after = pair.connector.stats().expect("it is open");

@@ -3,6 +3,7 @@
 use crate::Way;
 use crate::common::event::{is_readable, readable_within};
 use crate::common::{SOON, assert_payload, at_once, number_of, payload, status};
+use crate::readiness::{assert_shows, silence};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -132,6 +133,41 @@ pub fn the_inbox_has_a_limit(way: Way) {
         assert_payload(&bytes, number);
     }
     // The first request may have gone out or not; its answer is not waited for.
+    thread::scope(|scope| {
+        scope.spawn(|| serve(&pair.acceptor));
+        let reply = pair.connector.request(2, b"and now?", SOON);
+        assert_eq!(reply.expect("there is space again").to_vec(), b"and now?");
+        pair.connector.close();
+    });
+}
+
+pub fn a_request_cut_by_a_full_inbox_goes_out_whole(way: Way) {
+    const LEN: usize = 4 << 20;
+    let pair = way.pair("ring=16KiB&inbox=1000");
+    silence(&pair.acceptor);
+    thread::scope(|scope| {
+        let asker = scope.spawn(|| status(pair.connector.request(1, &payload(7, LEN), SOON)));
+        // Its beginning is here, and nobody reads on: it waits for room.
+        assert_shows(&pair.acceptor);
+        for number in 0..20 {
+            pair.acceptor.send(&payload(number, 100), SOON).expect("there is room");
+        }
+        assert_eq!(asker.join().expect("no panic"), Status::NoSpace);
+    });
+    thread::scope(|scope| {
+        let receiver = scope.spawn(|| {
+            let request = pair.acceptor.recv_view(SOON).expect("what began goes on");
+            assert!(request.info().is_request());
+            request.to_vec()
+        });
+        pair.connector.flush(SOON).expect("the peer reads");
+        let request = receiver.join().expect("no panic");
+        assert_eq!(request.len(), LEN);
+        assert_payload(&request, 7);
+    });
+    for number in 0..20 {
+        assert_payload(&pair.connector.recv_vec(SOON).expect("none is lost"), number);
+    }
     thread::scope(|scope| {
         scope.spawn(|| serve(&pair.acceptor));
         let reply = pair.connector.request(2, b"and now?", SOON);

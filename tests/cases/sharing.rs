@@ -1,11 +1,12 @@
 //! Many threads on one handle.
 
 use crate::Way;
-use crate::common::{SOON, assert_payload, number_of, payload, status};
+use crate::common::{SOON, assert_payload, number_of, payload, status, until};
 use std::io::IoSlice;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 use treenail::{Channel, FOREVER, Status};
 
 pub fn order_is_kept_through_every_verb(way: Way) {
@@ -176,4 +177,30 @@ pub fn one_thread_sends_and_another_receives(way: Way) {
             });
         }
     });
+}
+
+pub fn another_takes_over_when_the_one_that_polls_leaves(way: Way) {
+    let pair = way.pair("");
+    let channel = &pair.acceptor;
+    let waits = || channel.stats().expect("it is open").recv_waits;
+    for _ in 0..5 {
+        let (got, heard) = mpsc::channel();
+        thread::scope(|scope| {
+            let before = waits();
+            let time = Some(Duration::from_millis(100));
+            let first = scope.spawn(move || status(channel.recv_vec(time)));
+            until("the first waits", || waits() > before);
+            for _ in 0..2 {
+                let got = got.clone();
+                scope.spawn(move || got.send(channel.recv_vec(SOON)));
+            }
+            until("all wait", || waits() > before + 2);
+            assert_eq!(first.join().expect("no panic"), Status::TimedOut);
+            for text in [b"one", b"two"] {
+                pair.connector.send(text, SOON).expect("there is room");
+                let received = heard.recv().expect("two are left");
+                assert_eq!(received.expect("one of them polls"), text);
+            }
+        });
+    }
 }

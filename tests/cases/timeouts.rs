@@ -3,6 +3,7 @@
 use crate::Way;
 use crate::common::{SOON, at_once, not_before, payload, status};
 use std::io::IoSlice;
+use std::thread;
 use std::time::Duration;
 use treenail::{Channel, NOW, Status};
 
@@ -70,4 +71,24 @@ pub fn requests_time_out(way: Way) {
     assert_eq!(result, Status::TimedOut);
     let view = pair.acceptor.recv_view(SOON).expect("it was sent");
     assert!(view.info().is_request());
+}
+
+pub fn late_replies_keep_no_call_beyond_its_time(way: Way) {
+    let pair = way.pair_of("spin=forever", "ring=8MiB");
+    let short = Some(Duration::from_millis(1));
+    assert_eq!(status(pair.connector.request(1, b"well?", short)), Status::TimedOut);
+    let request = pair.acceptor.recv_view(SOON).expect("it was sent").info();
+    let mut replies = 0;
+    while pair.acceptor.reply(&request, b"", NOW).is_ok() {
+        replies += 1;
+    }
+    let late_replies = || pair.connector.stats().expect("it is open").late_replies;
+    assert_eq!(status(pair.connector.recv_vec(short)), Status::TimedOut);
+    let dropped = late_replies();
+    assert!(0 < dropped && dropped < replies, "{dropped} of {replies} in a millisecond");
+    thread::scope(|scope| {
+        scope.spawn(|| pair.acceptor.send(b"news", SOON).expect("room comes"));
+        assert_eq!(pair.connector.recv_vec(SOON).expect("it is behind them"), b"news");
+    });
+    assert_eq!(late_replies(), replies);
 }
