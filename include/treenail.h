@@ -435,8 +435,20 @@ tn_status tn_channel_send(const struct tn_channel *channel,
                           size_t len,
                           int32_t timeout_ms);
 
-// tn_channel_sendv sends one message that is put together from `count` parts, with a tag of the
-// user's choice. Statuses are those of tn_channel_send.
+// tn_channel_send_tagged sends one message with a tag of the user's choice, which the receiver
+// finds in tn_message. Otherwise it is tn_channel_send, which sends the tag 0. TN_UNSUPPORTED: a
+// tag other than 0 with raw=1.
+//
+// # Safety
+// `channel` is NULL or valid; `data` is NULL or readable for `len` bytes.
+tn_status tn_channel_send_tagged(const struct tn_channel *channel,
+                                 uint32_t tag,
+                                 const void *data,
+                                 size_t len,
+                                 int32_t timeout_ms);
+
+// tn_channel_sendv sends one message that is put together from `count` parts, with a tag.
+// Statuses are those of tn_channel_send_tagged.
 //
 // # Safety
 // `channel` is NULL or valid; `parts` is NULL or readable for `count` slices, and each slice is

@@ -116,6 +116,12 @@ impl Channel {
         self.explain("send", self.core.send(0, 0, 0, &[data], timeout))
     }
 
+    /// Sends one message with a tag.
+    #[inline]
+    pub fn send_tagged(&self, tag: u32, data: &[u8], timeout: Option<Duration>) -> Result<()> {
+        self.send_as("send_tagged", tag, &[data], timeout)
+    }
+
     /// Sends one message out of parts, with a tag.
     pub fn sendv(&self, tag: u32, parts: &[IoSlice<'_>], timeout: Option<Duration>) -> Result<()> {
         let parts: Vec<&[u8]> = parts.iter().map(|part| &**part).collect();
@@ -128,12 +134,21 @@ impl Channel {
         parts: &[&[u8]],
         timeout: Option<Duration>,
     ) -> Result<()> {
+        self.send_as("sendv", tag, parts, timeout)
+    }
+
+    fn send_as(
+        &self,
+        verb: &'static str,
+        tag: u32,
+        parts: &[&[u8]],
+        timeout: Option<Duration>,
+    ) -> Result<()> {
         let sent = match tag {
             0 => Ok(()),
             _ => self.core.refuse_raw(),
         };
-        let sent = sent.and_then(|()| self.core.send(tag, 0, 0, parts, timeout));
-        self.explain("sendv", sent)
+        self.explain(verb, sent.and_then(|()| self.core.send(tag, 0, 0, parts, timeout)))
     }
 
     /// Sends many messages with one wake-up: how many were taken.

@@ -67,13 +67,32 @@ pub(super) fn number(channel: &Channel, token: u64) -> Result<u64> {
         .ok_or_else(|| Error::invalid("it is not open on this channel: was it given back before?"))
 }
 
+/// As many slices are kept without an allocation.
+const FEW: usize = 8;
+
 /// Slices from C.
+pub(super) enum Slices<'a> {
+    Few([&'a [u8]; FEW], usize),
+    Many(Vec<&'a [u8]>),
+}
+
+impl<'a> std::ops::Deref for Slices<'a> {
+    type Target = [&'a [u8]];
+    fn deref(&self) -> &[&'a [u8]] {
+        match self {
+            Slices::Few(all, count) => &all[..*count],
+            Slices::Many(all) => all,
+        }
+    }
+}
+
+/// Takes slices over from C.
 ///
 /// # Safety
 /// `slices` is NULL or valid for `count` slices, each of them NULL or valid for its length.
-pub(super) unsafe fn slices<'a>(slices: *const tn_slice, count: usize) -> Result<Vec<&'a [u8]>> {
+pub(super) unsafe fn slices<'a>(slices: *const tn_slice, count: usize) -> Result<Slices<'a>> {
     if count == 0 {
-        return Ok(Vec::new());
+        return Ok(Slices::Few([&[]; FEW], 0));
     }
     there((!slices.is_null()).then_some(()), "the list of slices")?;
     if count > isize::MAX as usize / size_of::<tn_slice>() {
@@ -82,7 +101,15 @@ pub(super) unsafe fn slices<'a>(slices: *const tn_slice, count: usize) -> Result
     // SAFETY: not NULL, and by this function's contract.
     let slices = unsafe { std::slice::from_raw_parts(slices, count) };
     // SAFETY: as above.
-    slices.iter().map(|slice| unsafe { bytes(slice.data, slice.len) }).collect()
+    let mut all = slices.iter().map(|slice| unsafe { bytes(slice.data, slice.len) });
+    if count > FEW {
+        return all.collect::<Result<_>>().map(Slices::Many);
+    }
+    let mut few: [&[u8]; FEW] = [&[]; FEW];
+    for place in &mut few[..count] {
+        *place = all.next().expect("there are as many")?;
+    }
+    Ok(Slices::Few(few, count))
 }
 
 pub(super) fn message(info: &Info, data: *const c_void, private_: u64) -> tn_message {

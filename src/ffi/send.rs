@@ -32,8 +32,29 @@ pub unsafe extern "C" fn tn_channel_send(
     })
 }
 
-/// tn_channel_sendv sends one message that is put together from `count` parts, with a tag of the
-/// user's choice. Statuses are those of tn_channel_send.
+/// tn_channel_send_tagged sends one message with a tag of the user's choice, which the receiver
+/// finds in tn_message. Otherwise it is tn_channel_send, which sends the tag 0. TN_UNSUPPORTED: a
+/// tag other than 0 with raw=1.
+///
+/// # Safety
+/// `channel` is NULL or valid; `data` is NULL or readable for `len` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_send_tagged(
+    channel: Option<&Channel>,
+    tag: u32,
+    data: *const c_void,
+    len: usize,
+    timeout_ms: i32,
+) -> tn_status {
+    guard(|| {
+        // SAFETY: NULL or readable for `len` bytes, by this function's contract.
+        let data = unsafe { bytes(data, len) }?;
+        handle(channel)?.send_tagged(tag, data, timeout(timeout_ms)?)
+    })
+}
+
+/// tn_channel_sendv sends one message that is put together from `count` parts, with a tag.
+/// Statuses are those of tn_channel_send_tagged.
 ///
 /// # Safety
 /// `channel` is NULL or valid; `parts` is NULL or readable for `count` slices, and each slice is

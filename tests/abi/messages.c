@@ -82,6 +82,16 @@ static void parts_become_one_message_with_a_tag(void) {
     OK(tn_channel_recv_message(ends.server, buffer, sizeof buffer, SOON, &message));
     CHECK(message.data == buffer && message.len == 6 && memcmp(buffer, "abcdef", 6) == 0);
     CHECK(message.tag == 0xfffffffeu && message.id == 0 && message.flags == 0);
+    OK(tn_channel_send_tagged(ends.client, 5, "xy", 2, SOON));
+    OK(tn_channel_recv_message(ends.server, buffer, sizeof buffer, SOON, &message));
+    CHECK(message.tag == 5 && message.id == 0 && message.flags == 0 && message.len == 2);
+    tn_slice many[9] = {{"a", 1}, {"b", 1}, {"c", 1}, {"d", 1}, {"e", 1},
+                        {"f", 1}, {"g", 1}, {"h", 1}, {"i", 1}};
+    for (size_t count = 7; count <= 9; count++) {
+        OK(tn_channel_sendv(ends.client, 1, many, count, SOON));
+        OK(tn_channel_recv_message(ends.server, buffer, sizeof buffer, SOON, &message));
+        CHECK(message.len == count && memcmp(buffer, "abcdefghi", count) == 0);
+    }
     OK(tn_channel_send(ends.client, "x", 1, SOON));
     OK(tn_channel_recv_message(ends.server, buffer, sizeof buffer, SOON, &message));
     CHECK(message.tag == 0 && message.flags == 0 && message.len == 1);

@@ -76,6 +76,7 @@ pub fn tags_and_requests_are_refused(way: Way) {
     let channel = &pair.connector;
     let results = [
         status(channel.sendv(1, &[IoSlice::new(b"x")], SOON)),
+        status(channel.send_tagged(1, b"x", SOON)),
         status(channel.request(1, b"x", SOON)),
         status(channel.request_start(1, b"x", SOON)),
     ];

@@ -33,7 +33,8 @@ fn send_somehow(channel: &Channel, number: u64) -> u64 {
     let len = 8 + (number as usize * 37) % if number.is_multiple_of(97) { 50_000 } else { 500 };
     let bytes = payload(number, len);
     match number % 5 {
-        0 => channel.send(&bytes, SOON).expect("room comes"),
+        0 if number.is_multiple_of(2) => channel.send(&bytes, SOON).expect("room comes"),
+        0 => channel.send_tagged(7, &bytes, SOON).expect("room comes"),
         1 => {
             let (first, last) = bytes.split_at(5);
             let parts = [IoSlice::new(first), IoSlice::new(last)];
