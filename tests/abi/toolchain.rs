@@ -54,8 +54,9 @@ pub fn compiler(source: &Path) -> Command {
         if is_c { ("CC", "cc", "-std=c11") } else { ("CXX", "c++", "-std=c++17") };
     let mut command = Command::new(std::env::var_os(variable).unwrap_or_else(|| usual.into()));
     command.arg(standard).args(WARNINGS).args(["-O1", "-g", "-pthread"]);
-    command.arg("-I").arg(root().join("include"));
-    command.arg("-I").arg(root().join("tests/abi"));
+    for place in ["include", "bindings/cpp", "tests/abi"] {
+        command.arg("-I").arg(root().join(place));
+    }
     command
 }
 
@@ -63,7 +64,9 @@ pub fn compiler(source: &Path) -> Command {
 pub fn build(source: &Path) -> PathBuf {
     let directory = workshop();
     let name = source.file_name().expect("a source is a file");
-    let program = directory.join(name).with_extension("program");
+    let mut program = directory.join(name).into_os_string();
+    program.push(".program");
+    let program = PathBuf::from(program);
     let fresh = unique(&program);
     let mut rpath = std::ffi::OsString::from("-Wl,-rpath,");
     rpath.push(&directory);
@@ -76,13 +79,34 @@ pub fn build(source: &Path) -> PathBuf {
 }
 
 /// What a program needs to be linked to a library that was built with AddressSanitizer.
-fn sanitizer() -> Option<&'static str> {
+pub fn sanitizer() -> Option<&'static str> {
     static FLAG: OnceLock<Option<&str>> = OnceLock::new();
     *FLAG.get_or_init(|| {
         let wanted = succeed(Command::new("nm").args(["-D", "--undefined-only"]).arg(library()));
         let wants_it = String::from_utf8_lossy(&wanted.stdout).contains("__asan_init");
         wants_it.then_some("-fsanitize=address")
     })
+}
+
+/// The words that start a Python so that it loads the library under test. If that was built with
+/// AddressSanitizer, Python has to load its runtime first; what Python itself leaks is no matter.
+pub fn python(interpreter: &str) -> Vec<String> {
+    let library = format!("TREENAIL_LIBRARY={}", library().display());
+    let mut words = vec!["env".to_owned(), library, "PYTHONDONTWRITEBYTECODE=1".to_owned()];
+    if sanitizer().is_some() {
+        let runtime = succeed(Command::new("cc").arg("-print-file-name=libasan.so"));
+        let runtime = String::from_utf8(runtime.stdout).expect("paths are text here");
+        words.push(format!("LD_PRELOAD={}", runtime.trim()));
+        words.push("ASAN_OPTIONS=detect_leaks=0".to_owned());
+    }
+    words.push(interpreter.to_owned());
+    words
+}
+
+/// Where the machine has a program.
+pub fn path_of(program: &str) -> String {
+    let found = succeed(Command::new("sh").args(["-c", &format!("command -v {program}")]));
+    String::from_utf8(found.stdout).expect("paths are text here").trim().to_owned()
 }
 
 /// Runs a command to its end; fails with all that it wrote if it fails.

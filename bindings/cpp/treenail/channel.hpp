@@ -1,0 +1,336 @@
+/// A two-way channel of messages to one peer.
+#ifndef TREENAIL_CHANNEL_HPP
+#define TREENAIL_CHANNEL_HPP
+
+#include "bytes.hpp"
+#include "facts.hpp"
+#include "handle.hpp"
+#include "message.hpp"
+#include "status.hpp"
+#include "timeout.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace treenail {
+
+/// What a send took arrives whole, in order, or not at all. It may be used from every thread at any
+/// time; none of them owns anything. Each call's statuses are those of the C function of its name.
+class Channel : public detail::Handle<tn_channel, tn_channel_free> {
+public:
+    using Handle::Handle;
+
+    // ---- making one ----
+
+    /// Connects to a listener. With retry=1 it keeps trying where nobody listens yet, else that is
+    /// Status::not_found.
+    static Channel connect(std::string_view endpoint, Timeout timeout = forever) {
+        return try_connect(endpoint, timeout).value();
+    }
+    static Result<Channel> try_connect(std::string_view endpoint, Timeout timeout) noexcept {
+        tn_channel* made = nullptr;
+        const auto status =
+            tn_channel_connect(detail::Terminated(endpoint).c_str(), timeout.to_c(), &made);
+        return {detail::status(status), Channel(made)};
+    }
+
+    /// A connecting channel at once: its fd becomes readable on progress, and its calls are
+    /// Status::again, or wait, until the handshake is done, or give its failure.
+    static Channel connect_start(std::string_view endpoint) {
+        return try_connect_start(endpoint).value();
+    }
+    static Result<Channel> try_connect_start(std::string_view endpoint) noexcept {
+        tn_channel* made = nullptr;
+        const auto status = tn_channel_connect_start(detail::Terminated(endpoint).c_str(), &made);
+        return {detail::status(status), Channel(made)};
+    }
+
+    /// For exactly two programs: listens, takes the first that connects, stops listening.
+    static Channel create(std::string_view endpoint, Timeout timeout = forever) {
+        return try_create(endpoint, timeout).value();
+    }
+    static Result<Channel> try_create(std::string_view endpoint, Timeout timeout) noexcept {
+        tn_channel* made = nullptr;
+        const auto status =
+            tn_channel_create(detail::Terminated(endpoint).c_str(), timeout.to_c(), &made);
+        return {detail::status(status), Channel(made)};
+    }
+
+    /// The same at once, as connect_start.
+    static Channel create_start(std::string_view endpoint) {
+        return try_create_start(endpoint).value();
+    }
+    static Result<Channel> try_create_start(std::string_view endpoint) noexcept {
+        tn_channel* made = nullptr;
+        const auto status = tn_channel_create_start(detail::Terminated(endpoint).c_str(), &made);
+        return {detail::status(status), Channel(made)};
+    }
+
+    // ---- sending ----
+
+    /// One message, whole or not at all; an empty one is a message too.
+    void send(Bytes data, Timeout timeout = forever) const {
+        detail::check(try_send(data, timeout));
+    }
+    Status try_send(Bytes data, Timeout timeout) const noexcept {
+        return detail::status(
+            tn_channel_send(native_handle(), data.data(), data.size(), timeout.to_c()));
+    }
+
+    /// The same with a tag.
+    void send(Tag tag, Bytes data, Timeout timeout = forever) const {
+        detail::check(try_send(tag, data, timeout));
+    }
+    Status try_send(Tag tag, Bytes data, Timeout timeout) const noexcept {
+        return detail::status(tn_channel_send_tagged(native_handle(), tag.number(), data.data(),
+                                                     data.size(), timeout.to_c()));
+    }
+
+    /// One message that is put together from parts: sendv(1, {head, body}).
+    void sendv(Tag tag, Span<const Bytes> parts, Timeout timeout = forever) const {
+        detail::check(try_sendv(tag, parts, timeout));
+    }
+    Status try_sendv(Tag tag, Span<const Bytes> parts, Timeout timeout) const noexcept {
+        return detail::status(tn_channel_sendv(native_handle(), tag.number(), slices(parts),
+                                               parts.size(), timeout.to_c()));
+    }
+
+    /// Many messages with one wake-up; gives how many were taken, which are fewer than all only
+    /// where the time ran out or the channel ended. It fails only where none was.
+    std::size_t send_many(Span<const Bytes> messages, Timeout timeout = forever) const {
+        return try_send_many(messages, timeout).value();
+    }
+    Result<std::size_t> try_send_many(Span<const Bytes> messages, Timeout timeout) const noexcept {
+        std::size_t sent = 0;
+        const auto status = tn_channel_send_many(native_handle(), slices(messages), messages.size(),
+                                                 timeout.to_c(), &sent);
+        return {detail::status(status), sent};
+    }
+
+    /// Room to write a message of up to `size` bytes in place.
+    Loan loan(std::size_t size, Timeout timeout = forever) const {
+        Loan loan;
+        detail::check(lend(loan, size, timeout));
+        return loan;
+    }
+    Result<Loan> try_loan(std::size_t size, Timeout timeout) const noexcept {
+        return {detail::InPlace(), [&](Loan& loan) { return lend(loan, size, timeout); }};
+    }
+
+    /// Waits until all that was taken is out of this process.
+    void flush(Timeout timeout = forever) const { detail::check(try_flush(timeout)); }
+    Status try_flush(Timeout timeout) const noexcept {
+        return detail::status(tn_channel_flush(native_handle(), timeout.to_c()));
+    }
+
+    // ---- receiving ----
+
+    /// One message, copied to a buffer; gives its length. A request that is received so can't be
+    /// answered. Status::too_large: the message stays, and the value of try_recv is the size it
+    /// needs.
+    std::size_t recv(Buffer buffer, Timeout timeout = forever) const {
+        return try_recv(buffer, timeout).value();
+    }
+    Result<std::size_t> try_recv(Buffer buffer, Timeout timeout) const noexcept {
+        std::size_t length = 0;
+        const auto status = tn_channel_recv(native_handle(), buffer.data(), buffer.size(),
+                                            timeout.to_c(), &length);
+        return {detail::status(status), length};
+    }
+
+    /// One message as a string, or another container of bytes: recv<std::vector<std::byte>>().
+    template <class Container = std::string>
+    Container recv(Timeout timeout = forever) const {
+        Container container;
+        recv_to(container, timeout);
+        return container;
+    }
+
+    /// One message in place of what a container holds, whose memory is used again.
+    template <class Container>
+    void recv_to(Container& container, Timeout timeout = forever) const {
+        using Byte = typename Container::value_type;
+        static_assert(sizeof(Byte) == 1 && detail::is_plain<Byte>, "a container of bytes");
+        const View view = recv_view(timeout);
+        const auto* data = static_cast<const Byte*>(view.native().data);
+        container.assign(data, data + view.size());
+    }
+
+    /// One message, copied to a buffer, with its tag, id and flags. Status::too_large: the message
+    /// stays, and the size of try_recv_message's value is the size it needs.
+    Message recv_message(Buffer buffer, Timeout timeout = forever) const {
+        Message message;
+        detail::check(receive(message, buffer, timeout));
+        return message;
+    }
+    Result<Message> try_recv_message(Buffer buffer, Timeout timeout) const noexcept {
+        return {detail::InPlace(),
+                [&](Message& message) { return receive(message, buffer, timeout); }};
+    }
+
+    /// One message in place, without a copy where the transport can.
+    View recv_view(Timeout timeout = forever) const {
+        View view;
+        detail::check(lend(view, timeout));
+        return view;
+    }
+    Result<View> try_recv_view(Timeout timeout) const noexcept {
+        return {detail::InPlace(), [&](View& view) { return lend(view, timeout); }};
+    }
+
+    /// As many messages as are there and fit: their bytes go to the buffer, 16-byte aligned, and
+    /// where each is to `messages`, whose front part is the result. It waits for the first only.
+    /// Tags, ids and flags are left out. Status::too_large: not even the first fits, and the size
+    /// of messages[0] is the size it needs (15 more where the buffer isn't 16-byte aligned).
+    Span<const Bytes> recv_many(Buffer buffer, Span<Bytes> messages,
+                                Timeout timeout = forever) const {
+        return try_recv_many(buffer, messages, timeout).value();
+    }
+    Result<Span<const Bytes>> try_recv_many(Buffer buffer, Span<Bytes> messages,
+                                            Timeout timeout) const noexcept {
+        std::size_t count = 0;
+        const auto status =
+            tn_channel_recv_many(native_handle(), buffer.data(), buffer.size(),
+                                 reinterpret_cast<tn_slice*>(messages.data()), messages.size(),
+                                 timeout.to_c(), &count);
+        return {detail::status(status), {messages.data(), count}};
+    }
+
+    // ---- asking and answering ----
+
+    /// Sends a request and waits for the reply. Other messages that come meanwhile wait for a
+    /// receiving call. Any number of threads may ask at once.
+    View request(Tag tag, Bytes data, Timeout timeout = forever) const {
+        View reply;
+        detail::check(ask(reply, tag, data, timeout));
+        return reply;
+    }
+    Result<View> try_request(Tag tag, Bytes data, Timeout timeout) const noexcept {
+        return {detail::InPlace(), [&](View& reply) { return ask(reply, tag, data, timeout); }};
+    }
+
+    /// The first half of a request, for event loops and for waiting in pieces: sends it and gives
+    /// its id. The reply is for request_end alone.
+    std::uint32_t request_begin(Tag tag, Bytes data, Timeout timeout = forever) const {
+        return try_request_begin(tag, data, timeout).value();
+    }
+    Result<std::uint32_t> try_request_begin(Tag tag, Bytes data, Timeout timeout) const noexcept {
+        std::uint32_t id = 0;
+        const auto status = tn_channel_request_begin(native_handle(), tag.number(), data.data(),
+                                                     data.size(), timeout.to_c(), &id);
+        return {detail::status(status), id};
+    }
+
+    /// The second half: waits for the reply, and ends the request. Status::again, timed_out: it may
+    /// be waited for again.
+    View request_end(std::uint32_t id, Timeout timeout = forever) const {
+        View reply;
+        detail::check(fetch(reply, id, timeout));
+        return reply;
+    }
+    Result<View> try_request_end(std::uint32_t id, Timeout timeout) const noexcept {
+        return {detail::InPlace(), [&](View& reply) { return fetch(reply, id, timeout); }};
+    }
+
+    /// Ends a request that was begun; its reply is dropped when it comes.
+    void request_cancel(std::uint32_t id) const { detail::check(try_request_cancel(id)); }
+    Status try_request_cancel(std::uint32_t id) const noexcept {
+        return detail::status(tn_channel_request_cancel(native_handle(), id));
+    }
+
+    /// Sends a request and gives its id; the reply is received like a message, with is_reply() and
+    /// that id.
+    std::uint32_t request_start(Tag tag, Bytes data, Timeout timeout = forever) const {
+        return try_request_start(tag, data, timeout).value();
+    }
+    Result<std::uint32_t> try_request_start(Tag tag, Bytes data, Timeout timeout) const noexcept {
+        std::uint32_t id = 0;
+        const auto status = tn_channel_request_start(native_handle(), tag.number(), data.data(),
+                                                     data.size(), timeout.to_c(), &id);
+        return {detail::status(status), id};
+    }
+
+    /// Answers a message that is_request(); the view of it may have been released, and any thread
+    /// may answer.
+    void reply(const Message& request, Bytes data, Timeout timeout = forever) const {
+        detail::check(try_reply(request, data, timeout));
+    }
+    Status try_reply(const Message& request, Bytes data, Timeout timeout) const noexcept {
+        return detail::status(tn_channel_reply(native_handle(), &request.native(), data.data(),
+                                               data.size(), timeout.to_c()));
+    }
+
+    // ---- the rest of its life ----
+
+    /// A descriptor for poll, epoll and event loops: readable until a call is Status::again, then
+    /// again when there is a message, the end, or room after a send or flush that found none. Never
+    /// read, write or close it; it is the same number until the channel's end.
+    int fd() const { return try_fd().value(); }
+    Result<int> try_fd() const noexcept {
+        int fd = -1;
+        const auto status = tn_channel_fd(native_handle(), &fd);
+        return {detail::status(status), fd};
+    }
+
+    /// Who is at the other end. Status::again: still connecting.
+    Peer peer() const { return try_peer().value(); }
+    Result<Peer> try_peer() const noexcept {
+        Peer peer;
+        const auto status = tn_channel_peer(native_handle(), &peer.native());
+        return {detail::status(status), peer};
+    }
+
+    /// What has gone through. Status::again: still connecting.
+    Stats stats() const { return try_stats().value(); }
+    Result<Stats> try_stats() const noexcept {
+        Stats stats{};
+        stats.struct_size = sizeof stats;
+        const auto status = tn_channel_stats(native_handle(), &stats);
+        return {detail::status(status), stats};
+    }
+
+    /// Ends the channel: every call is Status::closed at once, in all threads, and the peer is
+    /// told. It waits for nothing: flush first. Open views stay readable. Twice is fine.
+    void close() const noexcept { tn_channel_close(native_handle()); }
+
+private:
+    // What is received is written where it stays, as a copy would cost more than all else here.
+
+    Status receive(Message& message, Buffer buffer, Timeout timeout) const noexcept {
+        return detail::status(tn_channel_recv_message(native_handle(), buffer.data(), buffer.size(),
+                                                      timeout.to_c(), &message.native_));
+    }
+    Status lend(Loan& loan, std::size_t size, Timeout timeout) const noexcept {
+        return lent(loan, tn_channel_loan(native_handle(), size, timeout.to_c(), &loan.native_));
+    }
+    Status lend(View& view, Timeout timeout) const noexcept {
+        return lent(view, tn_channel_recv_view(native_handle(), timeout.to_c(), &view.native_));
+    }
+    Status ask(View& reply, Tag tag, Bytes data, Timeout timeout) const noexcept {
+        return lent(reply, tn_channel_request(native_handle(), tag.number(), data.data(),
+                                              data.size(), timeout.to_c(), &reply.native_));
+    }
+    Status fetch(View& reply, std::uint32_t id, Timeout timeout) const noexcept {
+        return lent(reply, tn_channel_request_end(native_handle(), id, timeout.to_c(),
+                                                  &reply.native_));
+    }
+
+    /// From now on it is to be given back, unless the call failed.
+    template <class Lent>
+    Status lent(Lent& lent, tn_status status) const noexcept {
+        if (status >= 0) {
+            lent.channel_ = native_handle();
+        }
+        return detail::status(status);
+    }
+
+    static const tn_slice* slices(Span<const Bytes> row) noexcept {
+        return reinterpret_cast<const tn_slice*>(row.data());
+    }
+};
+
+}  // namespace treenail
+
+#endif

@@ -1,0 +1,46 @@
+/// What can be asked about a channel: who is at its other end, and what has gone through.
+#ifndef TREENAIL_FACTS_HPP
+#define TREENAIL_FACTS_HPP
+
+#include <treenail.h>
+
+#include <cstdint>
+#include <string_view>
+
+namespace treenail {
+
+/// How messages cross.
+enum class Transport : std::uint32_t {
+    /// Rings in shared memory.
+    shm = TN_TRANSPORT_SHM,
+    /// A local socket; a shm: endpoint may have got one.
+    local = TN_TRANSPORT_LOCAL,
+};
+
+/// Who is at the other end, as the kernel says, not as the peer says.
+class Peer {
+public:
+    Peer() noexcept : native_{} { native_.struct_size = sizeof native_; }
+
+    Transport transport() const noexcept { return static_cast<Transport>(native_.transport); }
+    /// The process that connected or listened; 0 if it is out of sight.
+    std::int64_t pid() const noexcept { return native_.pid; }
+    /// Its user.
+    std::uint32_t uid() const noexcept { return native_.uid; }
+    /// Its group.
+    std::uint32_t gid() const noexcept { return native_.gid; }
+    /// Where the two sides met, cut where it is over 255 bytes; it lives in this object.
+    std::string_view address() const noexcept { return native_.address; }
+
+    tn_peer& native() noexcept { return native_; }
+
+private:
+    tn_peer native_;
+};
+
+/// Counts of messages, bytes, waits and wake-ups, and the ring's fill: see tn_stats.
+using Stats = tn_stats;
+
+}  // namespace treenail
+
+#endif

@@ -1,0 +1,181 @@
+/// Messages: what was received, what was lent for reading, and what was lent for writing.
+#ifndef TREENAIL_MESSAGE_HPP
+#define TREENAIL_MESSAGE_HPP
+
+#include "bytes.hpp"
+#include "status.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace treenail {
+
+/// The user's message type, 0 where none is given: a number, or an enumerator of one's own.
+class Tag {
+public:
+    constexpr Tag(std::uint32_t number) noexcept : number_(number) {}
+    template <class Enum, class = std::enable_if_t<std::is_enum_v<Enum>>>
+    constexpr Tag(Enum number) noexcept : number_(static_cast<std::uint32_t>(number)) {}
+
+    constexpr std::uint32_t number() const noexcept { return number_; }
+
+private:
+    std::uint32_t number_;
+};
+
+/// A received message: its tag, id and flags, and where its bytes are; they belong to a buffer of
+/// the caller's, or to a View. It can be copied, and answered long after its bytes are gone.
+class Message {
+public:
+    Message() noexcept : native_{} {}
+    explicit Message(const tn_message& native) noexcept : native_(native) {}
+
+    const std::byte* data() const noexcept { return static_cast<const std::byte*>(native_.data); }
+    std::size_t size() const noexcept { return native_.len; }
+    bool empty() const noexcept { return native_.len == 0; }
+    const std::byte* begin() const noexcept { return data(); }
+    const std::byte* end() const noexcept { return data() + size(); }
+
+    /// The bytes as characters, where they are.
+    std::string_view text() const noexcept { return Bytes(native_.data, native_.len).text(); }
+    /// The bytes as characters, copied.
+    std::string str() const { return std::string(text()); }
+
+    std::uint32_t tag() const noexcept { return native_.tag; }
+    /// Which request this is, or answers; else 0.
+    std::uint32_t id() const noexcept { return native_.id; }
+    /// The sender waits for Channel::reply.
+    bool is_request() const noexcept { return (native_.flags & TN_MESSAGE_REQUEST) != 0; }
+    /// This answers the request with the same id.
+    bool is_reply() const noexcept { return (native_.flags & TN_MESSAGE_REPLY) != 0; }
+
+    const tn_message& native() const noexcept { return native_; }
+
+protected:
+    friend class Channel;
+
+    tn_message native_;
+};
+
+/// A message that the channel lends for reading: nothing is copied on shm. Its bytes are 16-byte
+/// aligned, and the peer may still change them (unless views=copy): copy before you validate.
+/// An open view holds room in the ring. It must end before its channel does.
+class View : public Message {
+public:
+    View() noexcept = default;
+    /// Takes a view of the C ABI over.
+    View(const tn_channel* channel, const tn_message& lent) noexcept
+        : Message(lent), channel_(channel) {}
+    View(View&& other) noexcept
+        : Message(std::exchange(other.native_, {})),
+          channel_(std::exchange(other.channel_, nullptr)) {}
+    View& operator=(View other) noexcept {
+        swap(other);
+        return *this;
+    }
+    ~View() { give_back(); }
+
+    void swap(View& other) noexcept {
+        std::swap(native_, other.native_);
+        std::swap(channel_, other.channel_);
+    }
+
+    /// Gives the message back before the view's end. Its tag, id and flags stay, so it can still be
+    /// answered. Twice is fine.
+    void release() noexcept {
+        give_back();
+        channel_ = nullptr;
+        native_.data = nullptr;
+        native_.len = 0;
+    }
+
+private:
+    friend class Channel;
+
+    void give_back() noexcept {
+        if (channel_ != nullptr) {
+            (void)tn_channel_release(channel_, &native_);
+        }
+    }
+
+    const tn_channel* channel_ = nullptr;
+};
+
+/// Room that the channel lends for writing a message in place, 16-byte aligned. Unless it is
+/// committed it is discarded at its end. An open loan holds back what is sent after it. It must end
+/// before its channel does.
+class Loan {
+public:
+    Loan() noexcept = default;
+    /// Takes a loan of the C ABI over.
+    Loan(const tn_channel* channel, const tn_loan& lent) noexcept
+        : channel_(channel), native_(lent) {}
+    Loan(Loan&& other) noexcept
+        : channel_(std::exchange(other.channel_, nullptr)),
+          native_(std::exchange(other.native_, {})) {}
+    Loan& operator=(Loan other) noexcept {
+        swap(other);
+        return *this;
+    }
+    ~Loan() { give_back(); }
+
+    void swap(Loan& other) noexcept {
+        std::swap(native_, other.native_);
+        std::swap(channel_, other.channel_);
+    }
+
+    /// Where to write; null once it is over.
+    std::byte* data() const noexcept { return static_cast<std::byte*>(native_.data); }
+    std::size_t size() const noexcept { return native_.len; }
+    std::byte* begin() const noexcept { return data(); }
+    std::byte* end() const noexcept { return data() + size(); }
+    /// The same place, for who writes characters.
+    char* chars() const noexcept { return static_cast<char*>(native_.data); }
+
+    /// Sends the first `length` bytes as a message.
+    void commit(std::size_t length, Tag tag = 0) { detail::check(try_commit(length, tag)); }
+    /// Status::invalid: the loan is over, or `length` is over its size; Status::again: a remainder
+    /// of an earlier message is in the way, see Channel::flush. After these the loan stays as it
+    /// is; after anything else it is over.
+    Status try_commit(std::size_t length, Tag tag = 0) noexcept {
+        const auto status =
+            detail::status(tn_channel_commit(channel_, &native_, tag.number(), length));
+        if (status != Status::invalid && status != Status::again) {
+            forget();
+        }
+        return status;
+    }
+
+    /// Gives the room back unsent, before the loan's end. Twice is fine.
+    void discard() noexcept {
+        give_back();
+        forget();
+    }
+
+    const tn_loan& native() const noexcept { return native_; }
+
+private:
+    friend class Channel;
+
+    void give_back() noexcept {
+        if (channel_ != nullptr) {
+            (void)tn_channel_discard(channel_, &native_);
+        }
+    }
+
+    void forget() noexcept {
+        channel_ = nullptr;
+        native_ = tn_loan{};
+    }
+
+    const tn_channel* channel_ = nullptr;
+    tn_loan native_{};
+};
+
+}  // namespace treenail
+
+#endif

@@ -1,0 +1,55 @@
+/// How long a call may wait: any std::chrono duration, or now, or forever.
+#ifndef TREENAIL_TIMEOUT_HPP
+#define TREENAIL_TIMEOUT_HPP
+
+#include <treenail.h>
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+
+namespace treenail {
+
+/// A timeout in whole milliseconds.
+class Timeout {
+public:
+    /// Rounded up, so that no wait ends too early. What is below zero never waits, as the rest of a
+    /// deadline that has passed; what is over 2^31 - 1 ms (24 days) is that. A duration is never
+    /// taken for `forever`.
+    template <class Rep, class Period>
+    constexpr Timeout(std::chrono::duration<Rep, Period> duration) noexcept
+        : milliseconds_(round_up(std::chrono::duration<double, std::milli>(duration).count())) {}
+
+    /// As C has it: TN_NOWAIT, TN_FOREVER or a number of milliseconds.
+    static constexpr Timeout from_c(std::int32_t timeout_ms) noexcept {
+        return Timeout(timeout_ms);
+    }
+    constexpr std::int32_t to_c() const noexcept { return milliseconds_; }
+
+private:
+    constexpr explicit Timeout(std::int32_t milliseconds) noexcept : milliseconds_(milliseconds) {}
+
+    static constexpr std::int32_t round_up(double milliseconds) noexcept {
+        constexpr auto most = std::numeric_limits<std::int32_t>::max();
+        if (!(milliseconds > 0)) {
+            return TN_NOWAIT;
+        }
+        if (milliseconds >= most) {
+            return most;
+        }
+        const auto whole = static_cast<std::int32_t>(milliseconds);
+        return whole < milliseconds ? whole + 1 : whole;
+    }
+
+    std::int32_t milliseconds_;
+};
+
+/// Never waits.
+inline constexpr Timeout now = Timeout::from_c(TN_NOWAIT);
+
+/// Waits for ever.
+inline constexpr Timeout forever = Timeout::from_c(TN_FOREVER);
+
+}  // namespace treenail
+
+#endif

@@ -1,0 +1,52 @@
+// With -fno-exceptions -fno-rtti: the try_ forms are all there, and nothing needs more.
+#include <treenail.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+
+#include <unistd.h>
+
+#if defined(__cpp_exceptions)
+#error "this is to be compiled without exceptions"
+#endif
+
+using namespace std::chrono_literals;
+using treenail::Channel;
+using treenail::Listener;
+
+namespace {
+
+void require(bool good, const char* what) {
+    if (!good) {
+        std::fprintf(stderr, "%s: %s\n", what, treenail::last_error());
+        std::_Exit(1);
+    }
+}
+
+void greet(const std::string& endpoint) {
+    const auto channel = Channel::try_connect(endpoint, 10s);
+    require(bool(channel), "connect");
+    require(ok(channel->try_send(7, "hello", 10s)), "send");
+    const auto reply = channel->try_request(8, "who?", 10s);
+    require(reply && reply->text() == "bare", "request");
+}
+
+}  // namespace
+
+int main(int, char** argv) {
+    const auto endpoint = std::string(argv[1]) + ":bare-" + std::to_string(getpid());
+    const auto listener = Listener::try_open(endpoint);
+    require(bool(listener), "listen");
+    std::thread greeting(greet, endpoint);
+    const auto channel = listener->try_accept(10s);
+    require(bool(channel), "accept");
+    char buffer[16];
+    const auto message = channel->try_recv_message(buffer, 10s);
+    require(message && message->tag() == 7 && message->text() == "hello", "receive");
+    const auto request = channel->try_recv_view(10s);
+    require(request && ok(channel->try_reply(*request, "bare", 10s)), "reply");
+    require(channel->try_recv_view(10s) == treenail::Status::closed, "close");
+    greeting.join();
+}
