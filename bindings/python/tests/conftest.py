@@ -1,0 +1,104 @@
+"""What the tests share: a place for sockets, and channels whose two ends are both here."""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+try:
+    import treenail
+except ModuleNotFoundError:  # it isn't installed: the source tree's
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    import treenail
+
+SOON = 10.0  # the deadline of everything that is expected to happen
+ROOT = Path(__file__).resolve().parents[3]
+
+# Programs that the tests start find the same package, and write nothing beside it.
+os.environ["PYTHONPATH"] = str(Path(treenail.__file__).resolve().parent.parent)
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+
+
+def joined(endpoint, options=""):
+    """Two ends of a channel: the one that connected, and the one that was accepted."""
+    with treenail.Listener(endpoint + options) as listener:
+        ours = treenail.connect_start(endpoint + options)
+        return ours, meet(listener, ours)
+
+
+def meet(listener, connecting):
+    """Accepts, while the handshake of the other side goes on here too."""
+    while True:
+        try:
+            connecting.flush(0)
+        except treenail.Again:
+            pass
+        try:
+            accepted = listener.accept(0)
+        except treenail.Again:
+            continue
+        connecting.flush(SOON)
+        return accepted
+
+
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))
+
+
+class Interrupt(Exception):
+    """What a signal handler raises, as Ctrl-C does."""
+
+
+class Alarm:
+    """A signal whose handler raises, once, after a time."""
+
+    def __init__(self):
+        self.hits = 0
+        self.raises = True
+        signal.signal(signal.SIGALRM, self.handle)
+
+    def handle(self, *_):
+        if self.raises:
+            self.hits += 1
+            raise Interrupt
+
+    def after(self, seconds):
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+@pytest.fixture
+def alarm():
+    before = signal.getsignal(signal.SIGALRM)
+    alarm = Alarm()
+    yield alarm
+    alarm.raises = False
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(params=["shm", "local"])
+def endpoint(request, tmp_path):
+    return f"{request.param}:{tmp_path}/socket"
+
+
+@pytest.fixture
+def pair(endpoint):
+    ours, theirs = joined(endpoint)
+    with ours, theirs:
+        yield ours, theirs
+
+
+def started(target, *arguments):
+    """A thread that is running; it must end."""
+    thread = threading.Thread(target=target, args=arguments, daemon=True)
+    thread.start()
+    return thread
+
+
+def ended(*threads):
+    for thread in threads:
+        thread.join(SOON)
+        assert not thread.is_alive(), "it should have ended"

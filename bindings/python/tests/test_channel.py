@@ -1,0 +1,314 @@
+"""Messages through a channel, in all the ways to send and to receive them."""
+
+import array
+import ctypes
+import mmap
+import os
+import select
+import time
+
+import pytest
+from conftest import SOON, ended, joined, started
+
+import treenail
+
+BUFFERS = {
+    "bytes": b"some bytes",
+    "empty": b"",
+    "bytearray": bytearray(b"some bytes"),
+    "memoryview": memoryview(b"some bytes")[2:7],
+    "non-contiguous": memoryview(b"some bytes")[::2],
+    "backwards": memoryview(b"some bytes")[::-1],
+    "array of doubles": array.array("d", [1.5, -2.5]),
+    "two dimensions": memoryview(b"abcdef").cast("B", (2, 3)),
+    "ctypes": (ctypes.c_uint16 * 3)(1, 2, 3),
+    "long bytes": bytes(range(256)) * 40,
+    "long bytearray": bytearray(range(256)) * 40,
+    "long array": array.array("q", range(5000)),
+    "long and non-contiguous": memoryview(bytes(range(256)) * 400)[::3],
+    "larger than the ring": bytearray(range(256)) * 12000,
+}
+
+
+@pytest.mark.parametrize("data", BUFFERS.values(), ids=BUFFERS.keys())
+def test_every_buffer_can_be_sent(pair, data):
+    ours, theirs = pair
+    expected = memoryview(data).tobytes()
+    sends = [
+        lambda: ours.send(data),
+        lambda: ours.send(data, SOON),
+        lambda: ours.send(data, tag=7),
+        lambda: ours.sendv([data]),
+        lambda: ours.send_many([data]),
+    ]
+    for send in sends:
+        sender = started(send)  # it may be longer than there is room
+        assert theirs.recv(SOON) == expected
+        ended(sender)
+
+
+def test_numpy_arrays_can_be_sent(pair):
+    numpy = pytest.importorskip("numpy")
+    ours, theirs = pair
+    values = numpy.arange(24, dtype=numpy.float32).reshape(4, 6)
+    for sent in (values, values.T, values[::2, ::3], values[:0], numpy.asfortranarray(values)):
+        ours.send(sent)
+        received = numpy.frombuffer(theirs.recv(SOON), numpy.float32).reshape(sent.shape)
+        assert (received == sent).all()
+
+
+def test_a_read_only_mapping_can_be_sent(pair):
+    ours, theirs = pair
+    with mmap.mmap(-1, 100000) as memory:
+        memory[:5] = b"hello"
+        ours.send(memory)
+        assert theirs.recv(SOON) == memory[:]
+
+
+@pytest.mark.parametrize("data", ["text", None, 5, [1, 2], object()])
+def test_what_has_no_bytes_is_a_type_error(pair, data):
+    ours, _ = pair
+    sends = (ours.send, ours.request, lambda data: ours.sendv([data]), ours.request_start)
+    for send in sends:
+        with pytest.raises(TypeError):
+            send(data)
+    with pytest.raises(TypeError):
+        ours.send_many([b"fine", data])
+
+
+def test_the_sender_may_change_its_buffer_at_once(pair):
+    ours, theirs = pair
+    for size in (5, 50000):
+        data = bytearray(b"a" * size)
+        ours.send(data)
+        data[:] = b"b" * size
+        data.append(1)  # nobody holds it any more
+        assert theirs.recv(SOON) == b"a" * size
+
+
+def test_tags_and_parts_arrive(pair):
+    ours, theirs = pair
+    ours.send(b"tagged", tag=0xFFFFFFFF)
+    ours.sendv([b"in ", bytearray(b"three "), memoryview(b"parts")], tag=3)
+    ours.sendv([])
+    assert theirs.recv_message(SOON) == treenail.Message(b"tagged", 0xFFFFFFFF)
+    assert theirs.recv_message(SOON) == treenail.Message(b"in three parts", 3)
+    message = theirs.recv_message(SOON)
+    assert message == treenail.Message(b"") and "tag=0" in repr(message)
+    assert message != b"" and hash(message) == hash(treenail.Message(b""))
+
+
+def test_recv_into_fills_any_writable_buffer(pair):
+    ours, theirs = pair
+    for size in (0, 5, 70000):  # 70000 doesn't go by way of our own buffer
+        for buffer in (bytearray(80000), array.array("d", bytes(80000)), memoryview(bytearray(80000))):
+            ours.send(b"x" * size)
+            assert theirs.recv_into(buffer, SOON) == size
+            assert memoryview(buffer).cast("B")[: size + 1].tobytes() == b"x" * size + b"\0"
+    with pytest.raises(BufferError):
+        theirs.recv_into(b"read only", 0)
+    with pytest.raises(BufferError):
+        theirs.recv_into(memoryview(bytearray(10))[::2], 0)
+
+
+def test_what_does_not_fit_stays(pair):
+    ours, theirs = pair
+    for size in (20, 100000):
+        ours.send(b"x" * size)
+        for _ in range(2):
+            with pytest.raises(treenail.TooLarge) as raised:
+                theirs.recv_into(bytearray(size - 1), SOON)
+            assert raised.value.needed == size and str(size) in str(raised.value)
+        assert theirs.recv_into(bytearray(size), SOON) == size
+
+
+def test_batches_keep_their_order(pair):
+    ours, theirs = pair
+    messages = [b"%d" % i * (i % 50) for i in range(5000)]
+    sender = started(ours.send_many, messages)
+    received = []
+    while len(received) < len(messages):
+        some = theirs.recv_many(100, SOON)
+        assert 1 <= len(some) <= 100
+        received += some
+    assert received == messages
+    ended(sender)
+
+
+def test_batches_mix_all_buffers_and_sizes(pair):
+    ours, theirs = pair
+    messages = list(BUFFERS.values())
+    sender = started(ours.send_many, iter(messages))
+    received = []
+    while len(received) < len(messages):
+        received += theirs.recv_many(timeout=SOON)
+    assert received == [memoryview(data).tobytes() for data in messages]
+    ended(sender)
+
+
+def test_a_batch_without_room_says_how_many_were_taken(endpoint):
+    ours, theirs = joined(endpoint, "?ring=4KiB" if endpoint.startswith("shm") else "")
+    messages = [bytes(1000)] * 1000
+    sent = ours.send_many(messages, 0)
+    assert 0 < sent < len(messages)
+    with pytest.raises(treenail.Again):
+        while True:
+            sent += ours.send_many(messages, 0)
+    with pytest.raises(treenail.TimedOut):
+        while True:
+            sent += ours.send_many(messages, 0.03)
+    flusher = started(ours.flush, SOON)  # of the last one a part may still be here
+    assert [theirs.recv(SOON) for _ in range(sent)] == messages[:1] * sent
+    assert ours.send_many([], SOON) == 0
+    ended(flusher)
+
+
+def test_iteration_ends_at_an_orderly_close(pair):
+    ours, theirs = pair
+    ours.send_many([b"one", b"two"])
+    ours.close()
+    assert list(theirs) == [b"one", b"two"]
+    assert list(theirs) == []
+    theirs.close()
+    assert list(theirs) == []
+
+
+def test_requests_are_answered(pair):
+    ours, theirs = pair
+
+    def serve():
+        for size in (5, 100000):
+            message = theirs.recv_message(SOON)
+            assert message.is_request and not message.is_reply and message.tag == 9
+            theirs.send(b"something else")
+            theirs.reply(message, message.data[::-1])
+            assert message.data == b"?" * size
+        with theirs.recv_view(SOON) as view:
+            assert view.is_request
+        theirs.reply(view, b"after the release")
+
+    server = started(serve)
+    assert ours.request(b"?????", SOON, tag=9) == b"?????"
+    with ours.request_view(bytearray(b"?" * 100000), SOON, tag=9) as reply:
+        assert reply.is_reply and reply.tag == 9 and bytes(reply) == b"?" * 100000
+    number = ours.request_start(b"by hand", SOON)
+    assert [ours.recv(SOON), ours.recv(SOON)] == [b"something else"] * 2
+    message = ours.recv_message(SOON)
+    assert message.is_reply and message.id == number and message.data == b"after the release"
+    ended(server)
+
+
+def test_a_late_reply_is_dropped(pair):
+    ours, theirs = pair
+    with pytest.raises(treenail.TimedOut):
+        ours.request(b"?", 0.03)
+    with pytest.raises(treenail.Again):
+        ours.request(b"?", 0)
+    for _ in range(2):
+        theirs.reply(theirs.recv_message(SOON), b"late")
+    theirs.send(b"next")
+    assert ours.recv(SOON) == b"next"
+    assert ours.stats().late_replies == 2
+
+
+def test_only_a_request_can_be_answered(pair):
+    ours, theirs = pair
+    ours.send(b"no question")
+    with pytest.raises(treenail.Invalid):
+        theirs.reply(theirs.recv_message(SOON), b"no answer")
+
+
+def test_timeouts_are_kept(pair):
+    ours, _ = pair
+    waits = (ours.recv, ours.recv_message, ours.recv_view, lambda timeout: ours.recv_many(9, timeout))
+    for wait in waits:
+        for timeout in (0.001, 0.01, 0.06):
+            begin = time.monotonic()
+            with pytest.raises(treenail.TimedOut):
+                wait(timeout)
+            assert timeout <= time.monotonic() - begin < SOON
+        with pytest.raises(treenail.Again):
+            wait(0)
+        with pytest.raises(ValueError):
+            wait(-1)
+        with pytest.raises(ValueError):
+            wait(float("nan"))
+        with pytest.raises(TypeError):
+            wait("soon")
+
+
+def test_the_longest_timeouts_are_for_ever(pair):
+    ours, theirs = pair
+    for timeout in (1e300, float("inf"), 10**9):
+        theirs.send(b"x")
+        assert ours.recv(timeout) == b"x"
+        sender = started(theirs.send, b"y")
+        assert ours.recv(timeout) == b"y"
+        ended(sender)
+
+
+def test_the_descriptor_is_readable_until_again(pair):
+    ours, theirs = pair
+    poll = select.poll()
+    poll.register(ours, select.POLLIN)
+    with pytest.raises(treenail.Again):
+        ours.recv(0)
+    assert poll.poll(0) == []
+    theirs.send(b"x")
+    assert poll.poll(SOON * 1000)
+    assert ours.recv(0) == b"x"
+    assert ours.fileno() == ours.fileno()
+
+
+def test_who_and_how_much_can_be_asked(pair, endpoint):
+    ours, theirs = pair
+    ours.send(b"12345")
+    assert theirs.recv(SOON) == b"12345"
+    stats, peer = ours.stats(), theirs.peer()
+    assert (stats.messages_sent, stats.bytes_sent, stats.messages_received) == (1, 5, 0)
+    assert theirs.stats().bytes_received == 5
+    assert "messages_sent=1" in repr(stats) and "pid=" in repr(peer)
+    shm = endpoint.startswith("shm")
+    assert peer.transport == (treenail.TRANSPORT_SHM if shm else treenail.TRANSPORT_LOCAL)
+    assert (peer.pid, peer.uid, peer.gid) == (os.getpid(), os.getuid(), os.getgid())
+    assert peer.address == endpoint
+
+
+def test_create_is_for_exactly_two(endpoint):
+    made = treenail.create_start(endpoint)
+    other = started(lambda: treenail.connect(endpoint, SOON).send(b"hello"))
+    assert made.recv(SOON) == b"hello"
+    ended(other)
+    waiting = started(lambda: treenail.connect(endpoint + "?retry=1", SOON).send(b"again"))
+    with treenail.create(endpoint, SOON) as channel:
+        assert channel.recv(SOON) == b"again"
+    ended(waiting)
+
+
+def test_a_connect_can_be_started(endpoint):
+    with treenail.Listener(endpoint) as listener:
+        connecting = treenail.connect_start(endpoint)
+        for ask in (connecting.peer, connecting.stats):
+            with pytest.raises(treenail.Again):
+                ask()
+        accepting = started(lambda: listener.accept(SOON).send(b"hello"))
+        assert connecting.recv(SOON) == b"hello"
+        assert listener.endpoint() == endpoint
+        ended(accepting)
+
+
+def test_a_message_that_goes_out_in_parts_is_out_when_send_returns(endpoint):
+    ours, theirs = joined(endpoint, "?ring=4KiB" if endpoint.startswith("shm") else "")
+    data = bytes(range(256)) * 4000
+    received = []
+
+    def receive():
+        assert select.select([theirs], [], [], SOON)[0]
+        received.append(theirs.recv(SOON))
+
+    receiver = started(receive)
+    ours.send(data)
+    assert ours.stats().pending_bytes == 0
+    ours.close()  # which would drop what isn't out
+    ended(receiver)
+    assert received == [data]

@@ -1,0 +1,248 @@
+"""Ctrl-C ends every wait, and no message is lost to a handler that raises."""
+
+import random
+import resource
+import signal
+import subprocess
+import sys
+from itertools import repeat
+
+import pytest
+from conftest import SOON, Interrupt, ended, joined, started
+
+import treenail
+
+COUNT = 20000
+
+
+def waits(ours, theirs, endpoint):
+    listener, poller = treenail.Listener(endpoint + "2"), treenail.Poller()
+    request = treenail.Message(b"", id=1, flags=treenail.MESSAGE_REQUEST)
+
+    def fill():
+        while True:
+            theirs.send_many([bytes(10000)] * 10)
+
+    return {
+        "recv": ours.recv,
+        "recv with a time": lambda: ours.recv(SOON),
+        "recv_message": ours.recv_message,
+        "recv_view": ours.recv_view,
+        "recv_into": lambda: ours.recv_into(bytearray(10)),
+        "recv_many": ours.recv_many,
+        "iteration": lambda: list(ours),
+        "request": lambda: ours.request(b"?"),
+        "accept": listener.accept,
+        "poller": poller.wait,
+        "connect": lambda: treenail.connect(endpoint + "3?retry=1"),
+        "create": lambda: treenail.create(endpoint + "4"),
+        "send_many": fill,
+        "send": lambda: theirs.send(bytes(10000000)),
+        "send with a tag": lambda: theirs.send(bytes(10000), tag=1),
+        "sendv": lambda: theirs.sendv([bytes(10000)]),
+        "loan": lambda: theirs.loan(1000),
+        "reply": lambda: theirs.reply(request, bytes(10000)),
+        "request_start": lambda: theirs.request_start(bytes(10000)),
+    }
+
+
+def test_a_handler_that_raises_ends_every_wait(pair, endpoint, alarm):
+    ours, theirs = pair
+    for name, wait in waits(ours, theirs, endpoint).items():
+        for seconds in (0.001, 0.04):  # while it waits in the library, and at the descriptor
+            with pytest.raises(Interrupt):
+                alarm.after(seconds)
+                while True:  # where it waits for room, there may still be some
+                    wait()
+                    assert "recv" not in name
+
+
+def test_after_an_interrupt_all_goes_on(pair, alarm):
+    ours, theirs = pair
+    for _ in range(3):
+        with pytest.raises(Interrupt):
+            alarm.after(0.03)
+            ours.request(b"?")
+        with pytest.raises(Interrupt):
+            alarm.after(0.001)
+            ours.recv()
+        theirs.reply(theirs.recv_message(SOON), b"late")
+        theirs.send(b"next")
+        assert ours.recv(SOON) == b"next"
+
+
+def test_a_handler_that_does_not_raise_ends_no_wait(pair):
+    ours, theirs = pair
+    calls = []
+
+    def handler(*_):
+        calls.append(len(calls))
+        if len(calls) == 3:
+            theirs.send(b"from the handler")
+        else:
+            signal.setitimer(signal.ITIMER_REAL, 0.03)
+
+    before = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    assert ours.recv(SOON) == b"from the handler"
+    signal.signal(signal.SIGALRM, before)
+    assert calls == [0, 1, 2]
+
+
+def test_a_handler_may_use_the_channel_that_is_waited_for(pair):
+    ours, theirs = pair
+    taken = []
+
+    def handler(*_):
+        theirs.send_many([b"one", b"two"])
+        taken.append(ours.recv())
+
+    before = signal.signal(signal.SIGALRM, handler)
+    for seconds in (0.001, 0.05):
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        assert ours.recv(SOON) in (b"one", b"two")
+    signal.signal(signal.SIGALRM, before)
+    assert len(taken) == 2
+
+
+CHILD = """
+import sys, treenail
+listener = treenail.Listener(sys.argv[1])
+channel = listener.accept()
+channel.send(b"ready")
+try:
+    channel.recv()
+except KeyboardInterrupt:
+    channel.send(b"interrupted")
+    print(channel.recv().decode())
+"""
+
+
+def test_ctrl_c_in_another_program(endpoint):
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, endpoint], stdout=subprocess.PIPE, text=True
+    )
+    with child, treenail.connect(endpoint + "?retry=1", SOON) as channel:
+        assert channel.recv(SOON) == b"ready"
+        child.send_signal(signal.SIGINT)
+        assert channel.recv(SOON) == b"interrupted"
+        channel.send(b"not lost")
+        assert child.communicate(timeout=SOON)[0] == "not lost\n"
+
+
+def test_a_wait_sleeps_all_the_time(pair):
+    ours, _ = pair
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    with pytest.raises(treenail.TimedOut):
+        ours.recv(2)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    assert after.ru_nvcsw - before.ru_nvcsw < 20  # waking up each 20 ms would be 100
+    assert after.ru_utime - before.ru_utime < 1
+
+
+def bombarded(step, alarm):
+    """Calls `step`, which goes on until the channel is closed, and interrupts it all the time."""
+    dice = random.Random(1)
+    alarm.raises, finished = True, False
+    while not finished:
+        try:
+            try:
+                alarm.after(dice.uniform(20e-6, 400e-6))
+                step()
+            except treenail.Closed:
+                finished = True  # an interrupt here only means another round
+        except Interrupt:
+            pass
+    try:
+        alarm.raises = False
+    except Interrupt:
+        alarm.raises = False
+    assert alarm.hits > 20, "it was hardly interrupted"
+
+
+# All in C but the call under test: so what that returned is in the list before a handler can run.
+COLLECT = {
+    "recv": lambda ours, got: got.extend(map(ours.recv, repeat(None))),
+    "recv with a time": lambda ours, got: got.extend(map(ours.recv, repeat(SOON))),
+    "recv_message": lambda ours, got: got.extend(map(ours.recv_message, repeat(None))),
+    "recv_view": lambda ours, got: got.extend(map(ours.recv_view, repeat(None))),
+    "recv_many": lambda ours, got: got.extend(map(ours.recv_many, repeat(7), repeat(None))),
+    "iteration": lambda ours, got: [got.extend(ours), ours.recv()],
+}
+
+
+def flat(got):
+    for item in got:
+        if isinstance(item, list):
+            yield from item
+        else:
+            yield item.data if isinstance(item, treenail.Message) else bytes(item)
+
+
+@pytest.mark.parametrize("way", COLLECT)
+def test_no_message_is_lost_to_an_interrupt(pair, alarm, way):
+    ours, theirs = pair
+    count = COUNT if way != "recv_view" else 2000
+    sent = [b"%d" % number * (number % 9) for number in range(count)]
+    sent[count // 2] = bytes(100000)  # goes another way
+
+    def send():
+        for start in range(0, count, 100):
+            theirs.send_many(sent[start : start + 100])
+            theirs.flush()
+        theirs.close()
+
+    sender, got = started(send), []
+    bombarded(lambda: COLLECT[way](ours, got), alarm)
+    ended(sender)
+    assert list(flat(got)) == sent
+
+
+def test_no_message_is_lost_by_recv_into(pair, alarm):
+    ours, theirs = pair
+    sent = [b"%d" % number for number in range(COUNT)]
+
+    def send():
+        theirs.send_many(sent)
+        theirs.close()
+
+    buffers = [bytearray(8) for _ in range(3 * COUNT)]
+    first, second, got, sender = iter(buffers), iter(buffers), [], started(send)
+    bombarded(lambda: got.extend(zip(first, map(ours.recv_into, second))), alarm)
+    ended(sender)
+    assert [bytes(buffer[:length]) for buffer, length in got] == sent
+
+
+def test_no_connection_is_lost(endpoint, alarm):
+    with treenail.Listener(endpoint) as listener:
+
+        def connect():
+            for number in range(300):
+                with treenail.connect(endpoint, SOON) as channel:
+                    channel.send(b"%d" % number)
+                    assert list(channel) == []
+            listener.close()
+
+        clients, seen, channels = started(connect), [], []
+
+        def serve():
+            while True:
+                channels.extend(map(listener.accept, (None,)))
+                while channels:
+                    seen.extend(map(channels[-1].recv, (None,)))
+                    channels.pop().close()
+
+        def serve_all():
+            while channels:  # an interrupt came in between
+                if not channels[-1].closed:
+                    try:
+                        seen.extend(map(channels[-1].recv, (SOON,)))
+                    except treenail.Closed:
+                        pass
+                channels.pop()
+            serve()
+
+        del serve_all
+        bombarded(serve, alarm)
+        ended(clients)
+        assert seen == [b"%d" % number for number in range(300)]

@@ -1,0 +1,64 @@
+"""treenail: channels of whole messages between programs on one machine.
+
+    import treenail
+
+    with treenail.Listener("shm:hello") as listener, listener.accept() as channel:
+        print(channel.recv().decode(), "is here")
+        channel.send(b"hello from Python")
+
+    with treenail.connect("shm:hello?retry=1", timeout=5) as channel:
+        channel.send(b"Python")
+        print(channel.recv().decode())
+
+Timeouts are in seconds; None waits for ever, and 0 never waits. Failures are exceptions, one for
+each status, which derive from Error and from the built-in ones one would expect. Every object may
+be used from every thread. A process that was forked off must make its own. treenail.aio is the
+same for asyncio.
+"""
+
+from ._abi import TN_MESSAGE_REPLY as MESSAGE_REPLY
+from ._abi import TN_MESSAGE_REQUEST as MESSAGE_REQUEST
+from ._abi import version as _version
+from ._channel import TRANSPORT_LOCAL, TRANSPORT_SHM, Channel, Peer, Stats
+from ._channel import connect, connect_start, create, create_start
+from ._errors import Again, Closed, Denied, Error, Exists, Internal, Invalid, Io, NoSpace, NotFound
+from ._errors import PeerLost, Protocol, TimedOut, TooLarge, Unsupported
+from ._lent import Loan, Message, View
+from ._listener import Listener
+from ._poller import Poller
+
+__version__ = _version()
+
+__all__ = [
+    "Again",
+    "Channel",
+    "Closed",
+    "Denied",
+    "Error",
+    "Exists",
+    "Internal",
+    "Invalid",
+    "Io",
+    "Listener",
+    "Loan",
+    "MESSAGE_REPLY",
+    "MESSAGE_REQUEST",
+    "Message",
+    "NoSpace",
+    "NotFound",
+    "Peer",
+    "PeerLost",
+    "Poller",
+    "Protocol",
+    "Stats",
+    "TRANSPORT_LOCAL",
+    "TRANSPORT_SHM",
+    "TimedOut",
+    "TooLarge",
+    "Unsupported",
+    "View",
+    "connect",
+    "connect_start",
+    "create",
+    "create_start",
+]

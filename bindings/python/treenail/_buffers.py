@@ -1,0 +1,209 @@
+"""Bytes between Python and the library: what is sent, where is received, memory that is lent."""
+
+from __future__ import annotations
+
+from array import array
+from ctypes import POINTER, Structure, addressof, byref, c_char_p, c_int, c_size_t, c_ssize_t
+from ctypes import c_void_p, create_string_buffer, memmove, py_object, pythonapi
+from itertools import accumulate, chain
+from struct import iter_unpack
+
+from ._abi import hot, tn_message
+
+try:
+    from _pickle import PickleBuffer  # without all that pickle imports
+except ImportError:
+    from pickle import PickleBuffer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterable, Tuple, Union
+
+    from ._abi import Handle
+
+    Slot = Tuple[Any, Any, tn_message, Any, Tuple[Any, ...]]
+
+BUFFER_BYTES = 65536
+UNTAKEN = 2**64 - 1  # a length that the library overwrites when it hands out a message
+_ALL_BYTES = {bytes}
+COPY_BYTES_MAX = 8192  # up to here a copy takes less time than asking for an address
+_recv_many = hot("tn_channel_recv_many")
+_READ, _WRITE, _SIMPLE, _WRITABLE = 0x100, 0x200, 0, 1
+
+
+class Borrowed(Structure):
+    """The memory of another object (Py_buffer of the C API), until this is gone."""
+
+    _fields_ = [
+        ("buf", c_void_p),
+        ("obj", c_void_p),
+        ("len", c_ssize_t),
+        ("itemsize", c_ssize_t),
+        ("readonly", c_int),
+        ("ndim", c_int),
+        ("format", c_void_p),
+        ("shape", c_void_p),
+        ("strides", c_void_p),
+        ("suboffsets", c_void_p),
+        ("internal", c_void_p),
+    ]
+
+    def __init__(self, owner: Any, writable: bool = False) -> None:
+        super().__init__()
+        _get_buffer(owner, byref(self), _WRITABLE if writable else _SIMPLE)
+
+    def __del__(self) -> None:
+        _release_buffer(byref(self))
+
+
+_get_buffer = pythonapi.PyObject_GetBuffer
+_get_buffer.argtypes, _get_buffer.restype = [py_object, POINTER(Borrowed), c_int], c_int
+_release_buffer = pythonapi.PyBuffer_Release
+_release_buffer.argtypes, _release_buffer.restype = [POINTER(Borrowed)], None
+_from_memory = pythonapi.PyMemoryView_FromMemory
+_from_memory.argtypes, _from_memory.restype = [c_void_p, c_ssize_t, c_int], py_object
+
+
+def readable(data: Any) -> Union[bytes, Borrowed]:
+    """The bytes of any object with the buffer protocol, in C order: a copy where that is quicker,
+    or where they don't lie in one piece."""
+    if type(data) is bytes:
+        return data
+    view = memoryview(data)
+    if view.nbytes <= COPY_BYTES_MAX or not view.c_contiguous:
+        return view.tobytes()
+    return Borrowed(view)
+
+
+def place_of(data: Union[bytes, Borrowed]) -> tuple[Any, int]:
+    """Where they are, as an argument for the library, and how many. Keep `data` until after it."""
+    if type(data) is bytes:
+        return c_char_p(data), len(data)
+    return c_void_p(data.buf), data.len  # type: ignore[union-attr]
+
+
+def lend(address: int, length: int, writable: bool) -> tuple[memoryview, memoryview]:
+    """A memoryview of this memory, and what it is based on, whose release fails with BufferError
+    while that memoryview, a slice of it or anything else that was made of it is there."""
+    base: memoryview = _from_memory(address, length, _WRITE if writable else _READ)
+    between = PickleBuffer(base)
+    view = memoryview(between)
+    between.release()
+    return view, base
+
+
+def new_slot() -> Slot:
+    """A buffer to receive into and the message that describes it, each with its argument for the
+    library; and both in a tuple, which is what is kept if the message can't be handed out."""
+    buffer, message = create_string_buffer(BUFFER_BYTES), tn_message()
+    return buffer, byref(buffer), message, byref(message), ((buffer, message),)
+
+
+# Slots that no call uses now: each call takes one, and brings it back. A call that is interrupted
+# leaves its slot to whoever receives next, with the message that may be in it.
+SLOTS: list[Slot] = []
+SLOT_BYTES = c_size_t(BUFFER_BYTES)
+SIZES = [c_size_t(size) for size in range(1025)]  # made in advance, as making one takes long
+
+
+class Batch:
+    """A buffer for many messages, and where in it they are."""
+
+    __slots__ = ("buffer", "address", "words", "count", "layout")
+
+    buffer: Any
+
+    def __init__(self) -> None:
+        # A message may be followed by what brings the next to a multiple of 16.
+        self.buffer, self.count = create_string_buffer(BUFFER_BYTES + 16), c_size_t(UNTAKEN)
+        self.address = addressof(self.buffer)
+        self.words = array("L")  # of each message, its address and its length: tn_slice
+        self.layout = (0, 0)
+
+    def attempt(self, handle: Handle, max: int) -> Callable[[int], int]:
+        """What receives up to `max` messages, with a time."""
+        if len(self.words) < 2 * max:
+            self.words = array("L", (0,)) * (2 * max)
+        count, limit = self.count, c_size_t(max)
+        buffer, out_count = byref(self.buffer), byref(count)
+        slices = c_void_p(self.words.buffer_info()[0])
+
+        def receive(ms: int) -> int:
+            count.value = UNTAKEN
+            return _recv_many(handle, buffer, SLOT_BYTES, slices, limit, ms, out_count)
+
+        return receive
+
+    def messages(self) -> list[bytes]:
+        """What was received."""
+        count = self.count.value
+        if not 0 < count < UNTAKEN:
+            return []
+        places, sizes = self.words[0 : 2 * count : 2], self.words[1 : 2 * count : 2]
+        size, first = sizes[0], places[0] - self.address
+        stride = size + -size % 16
+        extent = stride * count
+        if (
+            0 < size
+            and places[-1] - places[0] == extent - stride
+            and sizes.tobytes() == sizes[:1].tobytes() * count
+        ):
+            memory = memoryview(self.buffer)[first : first + extent]
+            return list(chain.from_iterable(iter_unpack(f"{size}s{stride - size}x", memory)))
+        data = self.buffer[: places[-1] + sizes[-1] - self.address]
+        starts = [place - self.address for place in places]
+        return [data[at : at + size] for at, size in zip(starts, sizes)]
+
+    def fill(self, items: list[bytes], size: int) -> None:
+        """Takes in messages that are all of this size, to be sent."""
+        count = len(items)
+        memmove(self.address, b"".join(items), size * count)
+        if self.layout != (size, count):  # mostly it is that of the last time
+            self.layout = size, count
+            self.words = array("L", (0,)) * (2 * count)
+            end = self.address + size * count
+            if size:
+                self.words[0::2] = array("L", range(self.address, end, size))
+            self.words[1::2] = array("L", (size,)) * count
+
+
+# Batches that no call uses now, as with SLOTS.
+BATCHES: list[Batch] = []
+SENT_BATCHES: list[Batch] = []
+
+
+class Slices:
+    """Many messages, or parts of one, to send: as an array of tn_slice."""
+
+    __slots__ = ("count", "bytes", "_words", "_sources")
+
+    _sources: Any
+
+    def __init__(self, messages: Iterable[Any]) -> None:
+        items = list(messages)
+        if set(map(type, items)) != _ALL_BYTES:
+            items = [readable(data) for data in items]
+        lengths = [data.len if type(data) is Borrowed else len(data) for data in items]
+        self.count, self.bytes = len(items), sum(lengths)
+        if Borrowed in map(type, items) or self.bytes > COPY_BYTES_MAX * self.count:
+            self._sources = [Borrowed(data) if type(data) is bytes else data for data in items]
+            addresses = array("L", [source.buf or 0 for source in self._sources])
+        elif items and lengths.count(lengths[0]) == len(items) and self.bytes <= BUFFER_BYTES:
+            self._sources = batch = SENT_BATCHES.pop() if SENT_BATCHES else Batch()
+            batch.fill(items, lengths[0])
+            self._words = batch.words
+            return
+        else:  # to put them together takes less time than to ask for each one's address
+            self._sources = joined = Borrowed(b"".join(items))
+            addresses = array("L", accumulate(lengths, initial=joined.buf or 0))[:-1]
+        self._words = array("L", (0,)) * (2 * self.count)
+        self._words[0::2], self._words[1::2] = addresses, array("L", lengths)
+
+    def place(self, start: int = 0) -> Any:
+        """Where the slices from this one on are."""
+        return c_void_p(self._words.buffer_info()[0] + 2 * self._words.itemsize * start)
+
+    def done(self) -> None:
+        """They were sent."""
+        if type(self._sources) is Batch:
+            SENT_BATCHES.append(self._sources)

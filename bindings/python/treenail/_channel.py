@@ -1,0 +1,174 @@
+"""Channels of whole messages between two programs."""
+
+from __future__ import annotations
+
+import os
+from ctypes import byref, c_uint32, sizeof
+
+from . import _abi
+from ._abi import ChannelHandle, library, tn_peer, tn_stats
+from ._buffers import place_of, readable
+from ._errors import check
+from ._lent import View
+from ._receiving import Receiving
+from ._sending import Sending, tag_of
+from ._waiting import deadline_of, timeout_left
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Optional
+
+TRANSPORT_SHM, TRANSPORT_LOCAL = _abi.TN_TRANSPORT_SHM, _abi.TN_TRANSPORT_LOCAL
+
+
+class Peer:
+    """Who is at the other end, as the kernel says."""
+
+    __slots__ = ("transport", "pid", "uid", "gid", "address")
+
+    transport: int
+    """TRANSPORT_SHM or TRANSPORT_LOCAL: how messages cross. shm: may have got a socket."""
+    pid: int
+    """The process that connected or listened; 0 if it is out of sight."""
+    uid: int
+    """Its user."""
+    gid: int
+    """Its group."""
+    address: str
+    """Where the two sides met."""
+
+    def __init__(self, peer: tn_peer) -> None:
+        self.transport, self.pid, self.uid, self.gid = peer.transport, peer.pid, peer.uid, peer.gid
+        self.address = peer.address.decode(errors="replace")
+
+    def __repr__(self) -> str:
+        return f"Peer({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
+
+
+class Stats(tn_stats):
+    """What has gone through a channel: counts of messages, bytes, waits and wake-ups."""
+
+    messages_sent: int
+    messages_received: int
+    bytes_sent: int
+    bytes_received: int
+    send_waits: int
+    recv_waits: int
+    wakeups_sent: int
+    pending_bytes: int
+    ring_bytes: int
+    ring_used: int
+    ring_used_max: int
+    late_replies: int
+
+    def __repr__(self) -> str:
+        fields = (name for name, _ in tn_stats._fields_[2:])  # type: ignore[misc]
+        return f"Stats({', '.join(f'{name}={getattr(self, name)}' for name in fields)})"
+
+
+class Channel(Sending, Receiving):
+    """A two-way channel of messages to one peer, from connect, create or Listener.accept.
+
+    Every thread may use it at any time. With `with` it is closed at the end; `for message in
+    channel` receives until the other side closes.
+    """
+
+    __slots__ = ()
+
+    _fd = library.tn_channel_fd
+    _close = library.tn_channel_close
+
+    def __init__(self) -> None:
+        raise TypeError("a Channel comes from connect, create or Listener.accept")
+
+    @classmethod
+    def _of(cls, handle: ChannelHandle) -> Channel:
+        channel = object.__new__(cls)
+        channel._handle, channel._kept = handle, []
+        return channel
+
+    def request(self, data: Any, timeout: Optional[float] = None, *, tag: int = 0) -> bytes:
+        """Sends a request and waits for the reply to it: its bytes.
+
+        Any number of threads may ask at once; other messages that come meanwhile wait for a
+        receiving call. TimedOut: the request has been sent, but no answer came; a late one is
+        dropped. NoSpace: too many other messages came (inbox=).
+        """
+        with self.request_view(data, timeout, tag=tag) as reply:
+            return reply.tobytes()
+
+    def request_view(self, data: Any, timeout: Optional[float] = None, *, tag: int = 0) -> View:
+        """As request, but with the reply in place, to be released like any view."""
+        handle, source, number = self._handle, readable(data), c_uint32()
+        place, length = place_of(source)
+        kind = tag_of(tag)
+        out, deadline = byref(number), deadline_of(timeout)
+        begin, end = library.tn_channel_request_begin, library.tn_channel_request_end
+        view = View(handle)
+        lent = byref(view._lent)
+        try:
+            # In two halves, as a wait that is cut into pieces must not ask anew each time.
+            self._deliver(lambda ms: begin(handle, kind, place, length, ms, out), length, timeout)
+            self._drive(lambda ms: end(handle, number, ms, lent), timeout_left(deadline))
+            return view
+        except:
+            if number.value:
+                library.tn_channel_request_cancel(handle, number)
+            raise
+
+    def peer(self) -> Peer:
+        """Who is at the other end. Again: the channel is still connecting."""
+        peer = tn_peer(struct_size=sizeof(tn_peer))
+        status = library.tn_channel_peer(self._handle, byref(peer))
+        if status < 0:
+            self._fail(status)
+        return Peer(peer)
+
+    def stats(self) -> Stats:
+        """What has gone through. Again: the channel is still connecting."""
+        stats = Stats(struct_size=sizeof(Stats))
+        status = library.tn_channel_stats(self._handle, byref(stats))
+        if status < 0:
+            self._fail(status)
+        return stats
+
+
+def connect(endpoint: str, timeout: Optional[float] = None) -> Channel:
+    """Connects to a listener, such as "shm:chat". Waits for `timeout` seconds; None: for ever.
+
+    NotFound: nobody listens there; with retry=1 it keeps trying until the timeout instead.
+    """
+    return _opened(library.tn_channel_connect_start, endpoint, timeout)
+
+
+def connect_start(endpoint: str) -> Channel:
+    """Begins to connect: the channel at once. Until the handshake is done its calls raise Again,
+    or wait where they are given time; if it fails they raise why."""
+    return _started(library.tn_channel_connect_start, endpoint)
+
+
+def create(endpoint: str, timeout: Optional[float] = None) -> Channel:
+    """Makes a channel for exactly two programs: listens, takes the first that connects, and stops
+    listening. Waits for `timeout` seconds; None: for ever."""
+    return _opened(library.tn_channel_create_start, endpoint, timeout)
+
+
+def create_start(endpoint: str) -> Channel:
+    """Begins to create: the channel at once; what follows is as for connect_start."""
+    return _started(library.tn_channel_create_start, endpoint)
+
+
+def _started(start: Callable[..., int], endpoint: str) -> Channel:
+    handle = ChannelHandle()
+    check(start(os.fsencode(endpoint), byref(handle)))
+    return Channel._of(handle)
+
+
+def _opened(start: Callable[..., int], endpoint: str, timeout: Optional[float]) -> Channel:
+    channel = _started(start, endpoint)
+    try:
+        channel.flush(timeout)  # which waits for the handshake, and then has nothing to do
+        return channel
+    except:
+        channel.close()
+        raise

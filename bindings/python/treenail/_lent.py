@@ -1,0 +1,303 @@
+"""Messages, and memory that the library lends: views to read in, loans to write into."""
+
+from __future__ import annotations
+
+from ctypes import byref, c_uint32, string_at
+from weakref import finalize
+
+from . import _buffers
+from ._abi import NOTHING, TN_AGAIN, TN_INVALID, TN_MESSAGE_REPLY, TN_MESSAGE_REQUEST
+from ._abi import library, tn_loan, tn_message
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterator, Optional
+
+    from ._abi import Handle
+    from ._sending import Sending
+
+
+class Message:
+    """A received message: its bytes, and what it was sent with."""
+
+    __slots__ = ("data", "tag", "id", "flags")
+
+    data: bytes
+    """The bytes."""
+    tag: int
+    """The sender's message type; 0 where none was given."""
+    id: int
+    """Which request this is, or answers; else 0."""
+    flags: int
+    """MESSAGE_REQUEST, MESSAGE_REPLY or 0."""
+
+    def __init__(self, data: bytes, tag: int = 0, id: int = 0, flags: int = 0) -> None:
+        self.data, self.tag, self.id, self.flags = data, tag, id, flags
+
+    @property
+    def is_request(self) -> bool:
+        """Whether the sender waits for a reply; see Channel.reply."""
+        return self.flags == TN_MESSAGE_REQUEST
+
+    @property
+    def is_reply(self) -> bool:
+        """Whether this answers the request with the same id."""
+        return self.flags == TN_MESSAGE_REPLY
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Message):
+            return NotImplemented
+        return self._all() == other._all()
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+    def _all(self) -> tuple[bytes, int, int, int]:
+        return self.data, self.tag, self.id, self.flags
+
+    def __repr__(self) -> str:
+        return f"Message({self.data!r}, tag={self.tag}, id={self.id}, flags={self.flags})"
+
+
+class _Lent:
+    """Memory that the library lends until it is given back.
+
+    It is made before the library fills in what it lends: so nothing is lost if an exception comes
+    in between. Giving back what was never lent, or twice, is refused and does no harm.
+    """
+
+    __slots__ = ("_handle", "_lent", "_data", "_base", "__weakref__")
+
+    _handle: Handle  # NOTHING when there is nothing to give back
+    _lent: Any
+    _data: Optional[memoryview]
+    _base: Optional[memoryview]
+
+    _writable = False
+
+    @property
+    def data(self) -> memoryview:
+        """The bytes. Raises ValueError when they were given back."""
+        if self._data is None:
+            if self.released:
+                raise ValueError(f"this {type(self).__name__} was given back")
+            if self._lent.len:
+                self._data, self._base = _buffers.lend(
+                    self._lent.data, self._lent.len, self._writable
+                )
+            else:
+                self._data = memoryview(bytearray() if self._writable else b"")
+        return self._data
+
+    @property
+    def released(self) -> bool:
+        """Whether it was given back."""
+        return self._data is None and not self._handle.value
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.data[index]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.data)
+
+    def __bytes__(self) -> bytes:
+        return bytes(self.data)
+
+    def __eq__(self, other: object) -> bool:
+        return self.data == (other.data if isinstance(other, _Lent) else other)
+
+    __hash__ = object.__hash__
+
+    def __buffer__(self, flags: int) -> memoryview:
+        """The buffer protocol, from Python 3.12 on; before it, `data` has it."""
+        return self.data
+
+    def tobytes(self) -> bytes:
+        """A copy of the bytes."""
+        return self.data.tobytes()
+
+    def _withdraw(self) -> None:
+        """Makes the memoryview useless; BufferError while something else was made of it."""
+        try:
+            for memory in (self._data, self._base):
+                if memory is not None:
+                    memory.release()
+        except BufferError:
+            raise BufferError(
+                f"the bytes of this {type(self).__name__} are still in use, by a slice or an array "
+                "made of them: delete that first, or make a copy"
+            ) from None
+        self._data = self._base = None
+
+    def _give_back(self) -> None:
+        raise NotImplementedError
+
+    def __del__(self) -> None:
+        if not self._handle.value:
+            return
+        self._data, base = None, self._base
+        try:
+            if base is not None:
+                base.release()
+        except BufferError:
+            # Somebody uses it without us: another gives it back when the last of that is gone.
+            heir = object.__new__(type(self))
+            heir._handle, heir._lent, heir._data, heir._base = self._handle, self._lent, None, None
+            last = finalize(base, heir._give_back)
+            setattr(last, "atexit", False)  # at the exit somebody may still use it
+        else:
+            self._give_back()
+
+
+class View(_Lent):
+    """A received message in place. Use it with `with`, or call release().
+
+    Its bytes can be had as `data`, a memoryview, or directly: view[0], len(view), bytes(view).
+    After the release nothing made of it can be read any more; so a release raises BufferError
+    while a slice or an array made of it is there, and the view stays open until that is gone.
+    """
+
+    __slots__ = ()
+
+    _lent: tn_message
+
+    def __init__(self, handle: Handle) -> None:
+        self._handle, self._lent, self._data, self._base = handle, tn_message(), None, None
+        self._lent.len = _buffers.UNTAKEN
+
+    @classmethod
+    def _of(cls, message: Message) -> View:
+        """A view of a message that has bytes of its own."""
+        view = cls(NOTHING)
+        view._data = memoryview(message.data)
+        view._lent.tag, view._lent.id, view._lent.flags = message.tag, message.id, message.flags
+        return view
+
+    @property
+    def tag(self) -> int:
+        """The sender's message type; 0 where none was given."""
+        return self._lent.tag
+
+    @property
+    def id(self) -> int:
+        """Which request this is, or answers; else 0."""
+        return self._lent.id
+
+    @property
+    def flags(self) -> int:
+        """MESSAGE_REQUEST, MESSAGE_REPLY or 0."""
+        return self._lent.flags
+
+    @property
+    def is_request(self) -> bool:
+        """Whether the sender waits for a reply; see Channel.reply."""
+        return self.flags == TN_MESSAGE_REQUEST
+
+    @property
+    def is_reply(self) -> bool:
+        """Whether this answers the request with the same id."""
+        return self.flags == TN_MESSAGE_REPLY
+
+    def release(self) -> None:
+        """Gives the view back; from here on its bytes can't be read. Twice is fine.
+
+        Raises BufferError, and leaves it open, while a slice or an array made of it is there.
+        """
+        self._withdraw()
+        if self._handle.value:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        library.tn_channel_release(self._handle, byref(self._lent))
+        self._handle = NOTHING
+
+    def _message(self) -> Message:
+        """A copy, with what it was sent with."""
+        lent = self._lent
+        if self._data is None and lent.len:
+            data = string_at(lent.data, lent.len)
+        else:
+            data = self.tobytes()
+        return Message(data, lent.tag, lent.id, lent.flags)
+
+    def __enter__(self) -> View:
+        return self
+
+    def __exit__(self, kind: Optional[type[BaseException]], *_: object) -> None:
+        _leave(self.release, kind)
+
+
+class Loan(_Lent):
+    """Room to write a message in place. With `with` it is sent at the end, whole, or given back
+    unsent if there was an exception; or call commit() or discard().
+
+    Write to `data`, a memoryview, or directly: loan[:5] = b"hello". While something made of it is
+    there, an array say, commit and discard raise BufferError: delete that first.
+    """
+
+    __slots__ = ("_channel", "_tag", "length")
+
+    length: Optional[int]
+    """How many bytes are sent, from the first on; None: all."""
+    _lent: tn_loan
+    _writable = True
+
+    def __init__(self, channel: Sending, tag: c_uint32) -> None:
+        self._handle, self._lent, self._data, self._base = channel._handle, tn_loan(), None, None
+        self._channel, self._tag, self.length = channel, tag, None
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.data[index] = value
+
+    def commit(self, length: Optional[int] = None, timeout: Optional[float] = None) -> None:
+        """Sends the first `length` bytes as a message. Waits for `timeout` seconds until it is
+        out, as a send does."""
+        if self.released:
+            raise ValueError("this Loan was given back")
+        if length is None:
+            length = self._lent.len if self.length is None else self.length
+        size = length
+        self._withdraw()
+        handle, lent, tag = self._handle, byref(self._lent), self._tag
+
+        def attempt(ms: int) -> int:
+            status: int = library.tn_channel_commit(handle, lent, tag, size)
+            if status == TN_AGAIN and ms:  # the rest of a long message is in its way
+                status = library.tn_channel_flush(handle, ms)
+                return attempt(0) if status >= 0 else status
+            if status not in (TN_AGAIN, TN_INVALID):
+                self._handle = NOTHING
+            return status
+
+        self._channel._deliver(attempt, size, timeout)
+
+    def discard(self) -> None:
+        """Gives the loan back unsent. Twice, or after a commit, is fine."""
+        self._withdraw()
+        if self._handle.value:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        library.tn_channel_discard(self._handle, byref(self._lent))
+        self._handle = NOTHING
+
+    def __enter__(self) -> Loan:
+        return self
+
+    def __exit__(self, kind: Optional[type[BaseException]], *_: object) -> None:
+        if kind is not None:
+            _leave(self.discard, kind)
+        elif not self.released:
+            self.commit()
+
+
+def _leave(end: Callable[[], None], kind: Optional[type[BaseException]]) -> None:
+    """Ends a `with`; where another exception is on its way, that is the one to see."""
+    try:
+        end()
+    except BufferError:
+        if kind is None:
+            raise

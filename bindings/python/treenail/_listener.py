@@ -1,0 +1,82 @@
+"""Listeners."""
+
+from __future__ import annotations
+
+import os
+from ctypes import byref, c_size_t, create_string_buffer
+
+from ._abi import ChannelHandle, ListenerHandle, library
+from ._channel import Channel
+from ._errors import Closed, check
+from ._owner import Owner
+from ._waiting import drive
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator, List, Optional
+
+_ENDPOINT_BYTES_MAX = 8192
+
+
+class Listener(Owner):
+    """Listens for connections: Listener("shm:chat").
+
+    Every thread may use it at any time. With `with` it is closed at the end; `for channel in
+    listener` accepts until it is closed.
+    """
+
+    __slots__ = ("_kept",)
+
+    _fd = library.tn_listener_fd
+    _close = library.tn_listener_close
+    _kept: List[ChannelHandle]  # connections that were taken but could not be handed out
+
+    def __init__(self, endpoint: str) -> None:
+        """Starts listening. Exists: somebody alive listens there."""
+        self._handle, self._kept = ListenerHandle(), []
+        check(library.tn_listener_open(os.fsencode(endpoint), byref(self._handle)))
+
+    def accept(self, timeout: Optional[float] = None) -> Channel:
+        """The next connection, its handshake done. Handshakes go on in this call alone.
+
+        Waits for `timeout` seconds; None waits for ever, 0 never waits. Again, TimedOut: nobody
+        has connected. Closed: the listener was closed.
+        """
+        # As in _receiving: what is in `held` and isn't returned is kept for the next call.
+        kept, front = self._kept, slice(0, 0)
+        held: List[ChannelHandle] = []
+        handle, accept = self._handle, library.tn_listener_accept
+        try:
+            while kept and not held:
+                try:
+                    held.extend(filter(None, map(kept.pop, (0,))))
+                except IndexError:
+                    break  # another thread was faster
+            if not held:
+                held.append(ChannelHandle())
+                out = byref(held[0])
+                status = drive(lambda ms: accept(handle, ms, out), self.fileno, timeout)
+                if status < 0:
+                    held.clear()
+                    self._fail(status)
+            return Channel._of(held[0])
+        except:
+            kept[front] = held
+            raise
+
+    def endpoint(self) -> str:
+        """The endpoint to connect to."""
+        text, length = create_string_buffer(_ENDPOINT_BYTES_MAX), c_size_t()
+        status = library.tn_listener_endpoint(
+            self._handle, text, _ENDPOINT_BYTES_MAX, byref(length)
+        )
+        if status < 0:
+            self._fail(status)
+        return os.fsdecode(text.value)
+
+    def __iter__(self) -> Iterator[Channel]:
+        """The connections, until this program closes the listener."""
+        try:
+            yield from iter(self.accept, None)
+        except Closed:
+            return

@@ -1,0 +1,75 @@
+"""What channels, listeners and pollers have in common: a handle, a descriptor, an end."""
+
+from __future__ import annotations
+
+from ctypes import byref, c_int
+
+from ._abi import NOTHING, TN_INVALID
+from ._errors import closed, error_of
+from ._waiting import drive
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, NoReturn, Optional, TypeVar
+
+    from ._abi import Handle
+
+    Self = TypeVar("Self", bound="Owner")
+
+
+class Owner:
+    """Owns a handle. Every thread may use it at any time."""
+
+    __slots__ = ("_handle", "__weakref__")
+
+    _handle: Handle
+    # The library's functions for this noun.
+    _fd: Callable[..., int]
+    _close: Callable[..., None]
+
+    def fileno(self) -> int:
+        """A descriptor for poll, epoll, select and event loops: readable until a call raises Again.
+
+        Wait for it to be readable, and then call with timeout=0 what you would call. Never read,
+        write or close it.
+        """
+        out = c_int()
+        status = self._fd(self._handle, byref(out))
+        if status < 0:
+            self._fail(status)
+        return out.value
+
+    def close(self) -> None:
+        """Ends it: every call raises Closed at once, in all threads. Twice is fine.
+
+        Its memory and descriptors go when the last call has left, and the last view is released.
+        """
+        handle, self._handle = self._handle, NOTHING
+        self._close(handle)
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether this program has closed it."""
+        return self._handle is NOTHING
+
+    def _fail(self, status: int) -> NoReturn:
+        if status == TN_INVALID and self._handle is NOTHING:
+            closed(type(self).__name__)
+        raise error_of(status)
+
+    def _drive(self, attempt: Callable[[int], int], timeout: Optional[float]) -> None:
+        """Waits; what it comes to is an exception, or good."""
+        status = drive(attempt, self.fileno, timeout)
+        if status < 0:
+            self._fail(status)
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"a {type(self).__name__} belongs to the process that made it, and can't be pickled"
+        )

@@ -1,0 +1,81 @@
+"""Waiting for many at once."""
+
+from __future__ import annotations
+
+from ctypes import byref, c_size_t, c_uint64
+from itertools import count
+
+from ._abi import TN_NOT_FOUND, PollerHandle, library
+from ._channel import Channel
+from ._errors import NotFound, check
+from ._listener import Listener
+from ._owner import Owner
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional, Tuple
+
+
+class Poller(Owner):
+    """Waits for many channels, listeners and other descriptors at once.
+
+    Every thread may use it at any time. With `with` it is closed at the end.
+    """
+
+    __slots__ = ("_sources", "_numbers")
+
+    _fd = library.tn_poller_fd
+    _close = library.tn_poller_wake  # who waits leaves, and then it is freed
+    _sources: Dict[int, Tuple[Any, Any]]  # by number: what was added, and its key
+
+    def __init__(self) -> None:
+        self._handle, self._sources, self._numbers = PollerHandle(), {}, count()
+        check(library.tn_poller_new(byref(self._handle)))
+
+    def add(self, source: Any, key: Any = None) -> None:
+        """Waits for a channel, a listener, a descriptor or what has fileno() too.
+
+        wait() gives `key`, or `source` if there is none, whenever it is ready. Exists: it is in
+        this poller already.
+        """
+        number = next(self._numbers)
+        if isinstance(source, Channel):
+            status = library.tn_poller_add_channel(self._handle, source._handle, number)
+        elif isinstance(source, Listener):
+            status = library.tn_poller_add_listener(self._handle, source._handle, number)
+        else:
+            fd = source if isinstance(source, int) else source.fileno()
+            status = library.tn_poller_add_fd(self._handle, fd, number)
+        if status < 0:
+            self._fail(status)
+        self._sources[number] = source, source if key is None else key
+
+    def remove(self, source: Any) -> None:
+        """Waits no longer for what was added. NotFound: it wasn't."""
+        for number, (added, _) in list(self._sources.items()):
+            if added is source or added == source:
+                del self._sources[number]
+                status = library.tn_poller_remove(self._handle, number)
+                # A channel that was closed has left by itself.
+                if status < 0 and status != TN_NOT_FOUND:
+                    self._fail(status)
+                return
+        raise NotFound("remove from a Poller: it was not added")
+
+    def wait(self, timeout: Optional[float] = None, max: int = 64) -> List[Any]:
+        """Waits until something is ready: the keys of up to `max` that are.
+
+        An empty list: wake() was called. Waits for `timeout` seconds; None waits for ever, 0 never
+        waits. Again, TimedOut: nothing is ready.
+        """
+        numbers, found = (c_uint64 * max)(), c_size_t()
+        handle, wait, out = self._handle, library.tn_poller_wait, byref(found)
+        self._drive(lambda ms: wait(handle, ms, numbers, max, out), timeout)
+        sources = self._sources
+        return [sources[number][1] for number in numbers[: found.value] if number in sources]
+
+    def wake(self) -> None:
+        """Makes the current wait return, or the next one if there is none. From any thread."""
+        status = library.tn_poller_wake(self._handle)
+        if status < 0:
+            self._fail(status)

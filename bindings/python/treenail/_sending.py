@@ -1,0 +1,165 @@
+"""Sending."""
+
+from __future__ import annotations
+
+from ctypes import byref, c_size_t, c_uint32
+
+from ._abi import TN_AGAIN, TN_TIMED_OUT, hot, library, tn_message
+from ._buffers import SIZES, Slices, place_of, readable
+from ._errors import Error
+from ._lent import Loan, Message, View
+from ._owner import Owner
+from ._waiting import PATIENCE_MS, deadline_of, drive, timeout_left
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterable, Optional, Union
+
+_send = hot("tn_channel_send")
+_send_tagged = hot("tn_channel_send_tagged")
+_sendv = hot("tn_channel_sendv")
+_send_many = hot("tn_channel_send_many")
+_TAG_MAX = 2**32 - 1
+# A message of this size is never out in part: it takes less than half of the smallest ring, and
+# less than the least that a socket takes at once.
+_SMALL_BYTES = len(SIZES) - 1
+_PATIENCE = PATIENCE_MS / 1000
+
+
+def tag_of(tag: int) -> c_uint32:
+    """A tag for the library; ctypes would cut off what is too much."""
+    if not 0 <= tag <= _TAG_MAX:
+        raise ValueError(f"a tag is from 0 to {_TAG_MAX}, not {tag}")
+    return c_uint32(tag)
+
+
+class Sending(Owner):
+    """The sending half of a channel."""
+
+    __slots__ = ()
+
+    def send(self, data: Any, timeout: Optional[float] = None, *, tag: int = 0) -> None:
+        """Sends one message, whole or not at all: bytes, or any object with the buffer protocol.
+
+        Waits for `timeout` seconds; None waits for ever, 0 never waits. Again, TimedOut: no room.
+        TooLarge: over the peer's max_message. Closed, PeerLost: the end. `tag` is a message type
+        of the user's choice.
+        """
+        if type(data) is bytes and len(data) <= _SMALL_BYTES and 0 <= tag <= _TAG_MAX:
+            handle, size = self._handle, SIZES[len(data)]
+            wait = PATIENCE_MS if timeout is None or timeout > _PATIENCE else 0
+            if not (
+                _send_tagged(handle, tag, data, size, wait)
+                if tag
+                else _send(handle, data, size, wait)
+            ):
+                return
+            if wait and timeout is not None:
+                timeout -= _PATIENCE
+        source = readable(data)
+        place, length = place_of(source)
+        handle, size, kind = self._handle, c_size_t(length), tag_of(tag)
+        send = _send_tagged
+        self._deliver(lambda ms: send(handle, kind, place, size, ms), length, timeout)
+
+    def sendv(self, parts: Iterable[Any], timeout: Optional[float] = None, *, tag: int = 0) -> None:
+        """Sends one message that is put together from parts. Waits as send does."""
+        slices, handle, kind = Slices(parts), self._handle, tag_of(tag)
+        first, count = slices.place(), c_size_t(slices.count)
+        send = _sendv
+        self._deliver(lambda ms: send(handle, kind, first, count, ms), slices.bytes, timeout)
+        slices.done()
+
+    def send_many(self, messages: Iterable[Any], timeout: Optional[float] = None) -> int:
+        """Sends many messages with one wake-up: how many were taken.
+
+        With time left it waits until all are. Again, TimedOut and other failures come only if
+        none was taken.
+        """
+        slices, handle, sent = Slices(messages), self._handle, c_size_t()
+        out_sent, done = byref(sent), 0
+
+        def attempt(ms: int) -> int:
+            nonlocal done
+            while True:
+                left = c_size_t(slices.count - done)
+                status = _send_many(handle, slices.place(done), left, ms, out_sent)
+                if status < 0:
+                    return status
+                done += sent.value
+                if done == slices.count:
+                    return status
+
+        try:
+            self._deliver(attempt, slices.bytes, timeout)
+        except Error:
+            if not done:
+                raise
+        slices.done()
+        return done
+
+    def loan(self, length: int, timeout: Optional[float] = None, *, tag: int = 0) -> Loan:
+        """Lends room to write a message of up to `length` bytes in place. Waits as send does.
+
+        Use it with `with`: it is sent at the end, or given back if there was an exception. It
+        holds back what is sent after it until then.
+        """
+        loan = Loan(self, tag_of(tag))
+        handle, lent = loan._handle, byref(loan._lent)
+        if length < 0:
+            raise ValueError(f"a message of {length} bytes can't be")
+        try:
+            self._drive(lambda ms: library.tn_channel_loan(handle, length, ms, lent), timeout)
+            return loan
+        except:
+            loan._give_back()
+            raise
+
+    def request_start(self, data: Any, timeout: Optional[float] = None, *, tag: int = 0) -> int:
+        """Sends a request: its id. The reply is received like a message, by recv_message or
+        recv_view, with is_reply and that id. Waits as send does."""
+        source = readable(data)
+        place, length = place_of(source)
+        handle, identity, kind = self._handle, c_uint32(), tag_of(tag)
+        out = byref(identity)
+        start = library.tn_channel_request_start
+        self._deliver(lambda ms: start(handle, kind, place, length, ms, out), length, timeout)
+        return identity.value
+
+    def request_cancel(self, id: int) -> None:
+        """The reply to a request that was started is not wanted any more: it is dropped when it
+        comes. Invalid: there is no such request, or its reply was received."""
+        status = library.tn_channel_request_cancel(self._handle, id)
+        if status < 0:
+            self._fail(status)
+
+    def reply(
+        self, request: Union[Message, View], data: Any, timeout: Optional[float] = None
+    ) -> None:
+        """Answers a request, which may have been released. Waits as send does."""
+        question = tn_message(tag=request.tag, id=request.id, flags=request.flags)
+        source = readable(data)
+        place, length = place_of(source)
+        handle, asked = self._handle, byref(question)
+        answer = library.tn_channel_reply
+        self._deliver(lambda ms: answer(handle, asked, place, length, ms), length, timeout)
+
+    def flush(self, timeout: Optional[float] = None) -> None:
+        """Waits until all that was taken is out of this process: the rest of a long message, and
+        what an open loan holds back."""
+        handle = self._handle
+        self._drive(lambda ms: library.tn_channel_flush(handle, ms), timeout)
+
+    def _deliver(
+        self, attempt: Callable[[int], int], length: int, timeout: Optional[float]
+    ) -> None:
+        """Sends. With time left a send waits until all of the message is out; as `drive` cuts the
+        time into pieces, some of a long one may still be here after the last of them."""
+        deadline = deadline_of(timeout)
+        self._drive(attempt, timeout)
+        if length > _SMALL_BYTES and timeout != 0:
+            handle = self._handle
+            left = timeout_left(deadline)
+            status = drive(lambda ms: library.tn_channel_flush(handle, ms), self.fileno, left)
+            if status not in (0, TN_AGAIN, TN_TIMED_OUT):
+                self._fail(status)

@@ -1,0 +1,80 @@
+"""Waiting such that Ctrl-C works: Python handles signals in the main thread, between two calls."""
+
+from __future__ import annotations
+
+import select
+from math import ceil
+from threading import get_ident, main_thread
+from time import monotonic
+
+from ._abi import TN_AGAIN, TN_TIMED_OUT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Optional
+
+# How long a call may wait inside the library before we wait at its descriptor. There the library
+# is at its fastest, as it spins; here signals are handled at once, and nothing wakes up in vain.
+PATIENCE_MS = 20
+_LONGEST_MS = 2**31 - 1
+
+
+def drive(
+    attempt: Callable[[int], int],
+    fileno: Callable[[], int],
+    timeout: Optional[float],
+) -> int:
+    """Calls `attempt(milliseconds)` until it comes to something or `timeout` is over: its status.
+
+    `timeout` is in seconds; None waits for ever, 0 never waits.
+    """
+    if timeout is None:
+        deadline = None
+        status = attempt(PATIENCE_MS)
+    else:
+        if not timeout >= 0:
+            raise ValueError(f"a timeout is None or at least 0 seconds, not {timeout}")
+        deadline = monotonic() + timeout
+        first = min(timeout * 1000, PATIENCE_MS)
+        status = attempt(ceil(first))
+        if first < PATIENCE_MS:
+            return status
+    if status != TN_TIMED_OUT:
+        return status
+    if get_ident() == main_thread().ident:
+        return _drive_by_descriptor(attempt, fileno(), deadline)
+    while status == TN_TIMED_OUT and _left(deadline):
+        status = attempt(-1 if deadline is None else _left(deadline))
+    return status
+
+
+def deadline_of(timeout: Optional[float]) -> Optional[float]:
+    """When a timeout that begins now is over."""
+    return None if timeout is None else monotonic() + timeout
+
+
+def timeout_left(deadline: Optional[float]) -> Optional[float]:
+    """The timeout until then."""
+    return None if deadline is None else max(0.0, deadline - monotonic())
+
+
+def _left(deadline: Optional[float]) -> int:
+    """Milliseconds until then."""
+    if deadline is None:
+        return _LONGEST_MS
+    return max(0, ceil(min((deadline - monotonic()) * 1000, _LONGEST_MS)))
+
+
+def _drive_by_descriptor(
+    attempt: Callable[[int], int], descriptor: int, deadline: Optional[float]
+) -> int:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    while True:
+        status = attempt(0)
+        if status != TN_AGAIN:
+            return status
+        left = _left(deadline)
+        if not left:
+            return attempt(1)  # says TN_TIMED_OUT, with the text for it
+        poll.poll(None if deadline is None else left)

@@ -1,0 +1,237 @@
+"""What the objects of treenail.aio have in common: tasks that wait for a descriptor."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextvars import Context
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Callable, Dict, Generic, List, Optional, TypeVar
+from weakref import ref
+
+from ._errors import Again
+from ._owner import Owner
+
+if TYPE_CHECKING:
+    _Future = asyncio.Future[None]
+else:
+    _Future = asyncio.Future
+
+Waiters = Dict["Waiter", None]  # in the order in which they came
+
+_Owner = TypeVar("_Owner", bound=Owner)
+_Result = TypeVar("_Result")
+_Self = TypeVar("_Self", bound="Watched")  # type: ignore[type-arg]
+
+# So many calls may succeed at once before the loop has its turn.
+_TURNS_MAX = 32
+_SPIN_SECONDS = 50e-6
+_SKIPS_MAX = 63
+_SEVERAL_PROCESSORS = len(os.sched_getaffinity(0)) > 1
+
+
+class Waiter(_Future):
+    """What one task waits for. When its descriptor is readable, the task goes on at once, in the
+    loop's callback: a future would bring it back a turn of the loop later, after another poll."""
+
+    _callback: Optional[Callable[[asyncio.Future[None]], object]] = None
+    _context: Optional[Context] = None
+
+    def add_done_callback(self, fn: Any, *, context: Optional[Context] = None) -> None:
+        """The task says how it is woken."""
+        self._callback, self._context = fn, context
+
+    def wake(self) -> None:
+        """Has the task go on in the next turn."""
+        self.set_result(None)
+        self._soon()
+
+    def wake_now(self) -> None:
+        """Has the task go on within this call, which must come from the loop itself."""
+        self.set_result(None)
+        if self._callback is not None and self._context is not None:
+            self._context.run(self._callback, self)
+
+    def cancel(self, msg: Optional[Any] = None) -> bool:
+        """Wakes the task with CancelledError."""
+        cancelled = super().cancel(msg)
+        if cancelled:
+            self._soon()
+        return cancelled
+
+    def _soon(self) -> None:
+        if self._callback is not None:
+            self.get_loop().call_soon(self._callback, self, context=self._context)
+
+
+class Watched(Generic[_Owner]):
+    """Owns a handle that tasks of one event loop wait for.
+
+    Its descriptor is in the loop while somebody waits, and from then on until it is readable with
+    nobody there: mostly nothing has to be changed between a wake-up and the next wait.
+    """
+
+    def __init__(self, owner: _Owner) -> None:
+        self._owner = owner
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._fd: Optional[int] = None  # while it is in the loop
+        self._turns = self._vain = self._skips = 0
+        self._readers: Waiters = {}
+        self._writers: Waiters = {}
+
+    def fileno(self) -> int:
+        """The descriptor that the loop waits for."""
+        return self._owner.fileno()
+
+    @property
+    def closed(self) -> bool:
+        """Whether this program has closed it."""
+        return self._owner.closed
+
+    def close(self) -> None:
+        """Ends it: every call raises Closed at once, in all tasks. Twice is fine."""
+        self._unwatch()
+        self._owner.close()
+        for waiters in self._waiting():
+            while self._wake(waiters):
+                pass
+
+    async def __aenter__(self: _Self) -> _Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    async def _give_turn(self) -> None:
+        """Who finds something every time would keep the loop from all others."""
+        self._turns = 0
+        await asyncio.sleep(0)
+
+    async def _when_room(
+        self, call: Callable[[], _Result], meanwhile: Callable[[], None] = lambda: None
+    ) -> _Result:
+        """Calls until it isn't refused with Again; `meanwhile` is called before each wait."""
+        self._turns += 1
+        if self._turns > _TURNS_MAX:
+            await self._give_turn()
+        if self._writers:
+            await self._wait(self._writers)  # they were first
+        while True:
+            try:
+                result = call()
+            except Again:
+                meanwhile()
+                await self._wait(self._writers)
+            else:
+                self._wake(self._writers)
+                return result
+
+    async def _when_there(
+        self,
+        take: Callable[[], Optional[_Result]],
+        waiters: Optional[Waiters] = None,
+        new_waiter: Optional[Callable[[], Waiter]] = None,
+    ) -> _Result:
+        """Takes what comes, once there is something."""
+        self._turns += 1
+        if self._turns > _TURNS_MAX:
+            await self._give_turn()
+        result = take()
+        if result is None and self._spins():
+            result = await self._spin(take)
+        while result is None:
+            await self._wait(self._readers if waiters is None else waiters, new_waiter)
+            result = take()
+        self._wake(self._readers)  # there may be more
+        return result
+
+    def _spins(self) -> bool:
+        if self._skips:
+            self._skips -= 1
+            return False
+        return _SEVERAL_PROCESSORS
+
+    async def _spin(self, take: Callable[[], Optional[_Result]]) -> Optional[_Result]:
+        """Looks for a while, with turns of the loop in between, before the loop may go to sleep:
+        to be woken takes longer than many an answer. As in the library's spin=auto, after one that
+        was in vain 1, 3, 7, … up to 63 waits go without."""
+        end = monotonic() + _SPIN_SECONDS
+        while monotonic() < end:
+            await asyncio.sleep(0)
+            result = take()
+            if result is not None:
+                self._vain = 0
+                return result
+        self._skips = self._vain = min(2 * self._vain + 1, _SKIPS_MAX)
+        return None
+
+    async def _wait(
+        self, waiters: Waiters, new_waiter: Optional[Callable[[], Waiter]] = None
+    ) -> None:
+        """Waits for the descriptor, after a call that was refused with Again."""
+        waiter = (new_waiter or self._new_waiter)()
+        waiters[waiter] = None
+        self._turns = 0
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if not waiter.cancelled():
+                self._wake(waiters)  # in place of this one, which was woken and can't come
+            raise
+        finally:
+            waiters.pop(waiter, None)
+
+    @staticmethod
+    def _wake(waiters: Waiters, now: bool = False) -> bool:
+        """Wakes the one that has waited longest; False: there is none."""
+        while waiters:
+            waiter = next(iter(waiters))
+            del waiters[waiter]
+            if not waiter.done():
+                waiter.wake_now() if now else waiter.wake()
+                return True
+        return False
+
+    def _waiting(self) -> List[Waiters]:
+        return [self._readers, self._writers]
+
+    def _on_readable(self) -> bool:
+        """Wakes who can go on; False: there is nobody."""
+        return self._wake(self._readers, now=True)
+
+    def _new_waiter(self) -> Waiter:
+        return Waiter(loop=self._watch())
+
+    def _watch(self) -> asyncio.AbstractEventLoop:
+        """Has the descriptor in the loop that is running."""
+        loop = asyncio.get_running_loop()
+        if self._fd is not None:
+            if loop is self._loop:
+                return loop
+            if self._loop is not None and not self._loop.is_closed():
+                raise RuntimeError(f"this {type(self).__name__} is used in another event loop")
+        fd = self.fileno()
+        # The loop must not keep alive what nobody uses any more.
+        loop.add_reader(fd, _readable, ref(self))
+        self._loop, self._fd = loop, fd
+        return loop
+
+    def _unwatch(self) -> None:
+        if self._fd is not None and self._loop is not None and not self._loop.is_closed():
+            self._loop.remove_reader(self._fd)
+        self._fd = None
+
+    def __del__(self) -> None:
+        loop, fd = self._loop, self._fd
+        if fd is None or loop is None or loop.is_closed():
+            return
+        if asyncio._get_running_loop() is loop or not loop.is_running():
+            loop.remove_reader(fd)
+        else:  # another thread collects garbage: the descriptor must be there until it is removed
+            loop.call_soon_threadsafe(lambda owner: loop.remove_reader(fd), self._owner)
+
+
+def _readable(watched: ref[Watched[Any]]) -> None:
+    self = watched()
+    if self is not None and not self._on_readable():
+        self._unwatch()

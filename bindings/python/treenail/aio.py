@@ -1,0 +1,305 @@
+"""treenail for asyncio: the same channels, awaited.
+
+    from treenail import aio
+
+    async with await aio.connect("shm:hello?retry=1") as channel:
+        await channel.send(b"Python")
+        print((await channel.recv()).decode())
+
+Everything is done in the event loop's thread, and no other is started. Any number of tasks may
+wait on one channel. A cancelled wait loses nothing: a message belongs to the next receive, and a
+late reply is dropped. For timeouts use asyncio.wait_for or asyncio.timeout.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import asynccontextmanager
+from typing import Any, AsyncIterator, Callable, Deque, Dict, Iterable, List, Optional, TypeVar
+
+import treenail
+from treenail import Again, Closed, Loan, Message, NoSpace, Peer, Stats, View
+
+from ._watched import Waiter, Waiters, Watched
+
+__all__ = ["Channel", "Listener", "connect", "create"]
+
+_Result = TypeVar("_Result")
+
+# Bytes of messages that are kept for receiving calls while requests wait for their replies.
+_INBOX_BYTES_MAX = 64 << 20
+# A longer message may leave a remainder in this process, for which a send waits.
+_SMALL_BYTES = 1024
+# How many messages a request reads in one go while there is no room to send it.
+_WAY_MAX = 256
+
+
+class _Reply:
+    """The reply to a request, once it has come."""
+
+    __slots__ = ("data", "waiter")
+
+    def __init__(self) -> None:
+        self.data: Optional[bytes] = None
+        self.waiter: Optional[Waiter] = None
+
+
+class Channel(Watched[treenail.Channel]):
+    """A channel from connect, create or Listener.accept. See treenail.Channel for what the calls
+    do; here they wait by `await`, and without a time.
+
+    `async with` closes it at the end; `async for message in channel` receives until the other side
+    closes.
+    """
+
+    def __init__(self, channel: treenail.Channel) -> None:
+        """Takes over a channel, which must be used through this object alone from here on."""
+        super().__init__(channel)
+        self._replies: Dict[int, _Reply] = {}
+        self._askers: Waiters = {}
+        self._inbox: Deque[Message] = deque()
+        self._inbox_bytes = 0
+        self._has_remainder = False
+
+    async def send(self, data: Any, *, tag: int = 0) -> None:
+        """Sends one message, whole or not at all."""
+        await self._when_room(lambda: self._owner.send(data, 0, tag=tag))
+        if type(data) is not bytes or len(data) > _SMALL_BYTES:
+            await self.flush()
+
+    async def sendv(self, parts: Iterable[Any], *, tag: int = 0) -> None:
+        """Sends one message that is put together from parts."""
+        parts = list(parts)
+        await self._when_room(lambda: self._owner.sendv(parts, 0, tag=tag))
+        await self.flush()
+
+    async def send_many(self, messages: Iterable[Any]) -> None:
+        """Sends many messages with one wake-up."""
+        rest = list(messages)
+        while rest:
+            sent = await self._when_room(lambda: self._owner.send_many(rest, 0))
+            rest = rest[sent:]
+        await self.flush()
+
+    @asynccontextmanager
+    async def loan(self, length: int, *, tag: int = 0) -> AsyncIterator[Loan]:
+        """Lends room to write a message in place: `async with channel.loan(n) as loan`. It is sent
+        at the end, or given back if there was an exception."""
+        loan = await self._when_room(lambda: self._owner.loan(length, 0, tag=tag))
+        with loan:
+            yield loan
+            if not loan.released:
+                await self._when_room(lambda: loan.commit(timeout=0))
+        await self.flush()
+
+    async def reply(self, request: Any, data: Any) -> None:
+        """Answers a request, a Message or a View, which may have been released."""
+        await self._when_room(lambda: self._owner.reply(request, data, 0))
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Waits until all that was taken is out of this process."""
+        if not self._flushed():
+            self._has_remainder = True  # for the loop to send on, if we are cancelled
+            await self._when_room(lambda: self._owner.flush(0))
+            self._has_remainder = False
+
+    async def recv(self) -> bytes:
+        """Receives one message: its bytes."""
+        return (await self._when_there(self._take)).data
+
+    async def recv_message(self) -> Message:
+        """Receives one message with its tag, id and flags."""
+        return await self._when_there(self._take)
+
+    async def recv_view(self) -> View:
+        """Receives one message in place: `with await channel.recv_view() as view`."""
+        return await self._when_there(self._take_view)
+
+    async def recv_many(self, max: int = 1024) -> List[bytes]:
+        """Receives as many messages as are there, at most `max`, and at least one."""
+        return await self._when_there(lambda: self._take_many(max))
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return (await self._when_there(self._take)).data
+        except Closed:
+            raise StopAsyncIteration from None
+
+    async def request(self, data: Any, *, tag: int = 0) -> bytes:
+        """Sends a request and waits for the reply to it: its bytes.
+
+        Any number of tasks may ask at once; other messages that come meanwhile wait for a receiving
+        call. NoSpace: too many of those came.
+        """
+        start = self._owner.request_start
+        # It reads while it sends: else two peers that ask at once would wait for each other.
+        number = await self._when_room(lambda: start(data, 0, tag=tag), self._make_way)
+        reply = self._replies[number] = _Reply()
+
+        def take() -> Optional[bytes]:
+            while reply.data is None and self._read_on():
+                pass
+            return reply.data
+
+        def new_waiter() -> Waiter:
+            reply.waiter = self._new_waiter()
+            return reply.waiter
+
+        try:
+            await self.flush()
+            return await self._when_there(take, self._askers, new_waiter)
+        finally:
+            if self._replies.pop(number, None) is not None and not self.closed:
+                self._owner.request_cancel(number)
+
+    async def connected(self) -> None:
+        """Waits for the handshake, where the channel comes from treenail.connect_start."""
+        await self._when_room(lambda: self._owner.flush(0))
+
+    def peer(self) -> Peer:
+        """Who is at the other end."""
+        return self._owner.peer()
+
+    def stats(self) -> Stats:
+        """What has gone through."""
+        return self._owner.stats()
+
+    def _flushed(self) -> bool:
+        try:
+            self._owner.flush(0)
+            return True
+        except Again:
+            return False
+
+    def _take(self) -> Optional[Message]:
+        """The next message that is none of our replies, if there is one."""
+        while not self._inbox:
+            message = self._owner._recv_now()
+            if message is None or not message.is_reply:
+                return message
+            self._answer(message.id, message.data)
+        return self._from_inbox()
+
+    def _take_view(self) -> Optional[View]:
+        while not self._inbox:
+            view = self._owner._recv_view_now()
+            if view is None or not view.is_reply:
+                return view
+            with view:
+                self._answer(view.id, view.tobytes())
+        return View._of(self._from_inbox())
+
+    def _take_many(self, max: int) -> Optional[List[bytes]]:
+        if self._replies or self._inbox:  # a batch wouldn't tell replies from messages
+            message = self._take()
+            return None if message is None else [message.data]
+        try:
+            return self._owner.recv_many(max, 0)
+        except Again:
+            return None
+
+    def _from_inbox(self) -> Message:
+        message = self._inbox.popleft()
+        self._inbox_bytes -= len(message.data)
+        return message
+
+    def _read_on(self) -> bool:
+        """Reads one message for whom it concerns; False: there is none."""
+        if self._inbox_bytes > _INBOX_BYTES_MAX:
+            raise NoSpace("request: too many other messages came before the reply; receive them")
+        message = self._owner._recv_now()
+        if message is None:
+            return False
+        if message.is_reply:
+            self._answer(message.id, message.data)
+        else:
+            self._inbox.append(message)
+            self._inbox_bytes += len(message.data)
+            self._wake(self._readers)
+        return True
+
+    def _make_way(self) -> None:
+        for _ in range(_WAY_MAX):
+            if not self._read_on():
+                return
+
+    def _answer(self, number: int, data: bytes) -> None:
+        reply = self._replies.pop(number, None)
+        if reply is not None:
+            reply.data = data
+            if reply.waiter is not None and not reply.waiter.done():
+                reply.waiter.wake()
+
+    def _waiting(self) -> List[Waiters]:
+        return [self._readers, self._askers, self._writers]
+
+    def _on_readable(self) -> bool:
+        """Wakes who can go on; False: there is nobody."""
+        writer = self._wake(self._writers)
+        reader = self._wake(self._readers, now=True) or self._wake(self._askers, now=True)
+        if not reader and not writer and self._has_remainder:
+            self._has_remainder = not self._flushed()
+            return True
+        return reader or writer
+
+
+class Listener(Watched[treenail.Listener]):
+    """Listens for connections: aio.Listener("shm:chat").
+
+    `async with` closes it at the end; `async for channel in listener` accepts until then.
+    """
+
+    def __init__(self, endpoint: str) -> None:
+        """Starts listening. Exists: somebody alive listens there."""
+        super().__init__(treenail.Listener(endpoint))
+
+    async def accept(self) -> Channel:
+        """The next connection, its handshake done. Handshakes go on while somebody waits here."""
+        return Channel(await self._when_there(self._take))
+
+    def _take(self) -> Optional[treenail.Channel]:
+        try:
+            return self._owner.accept(0)
+        except Again:
+            return None
+
+    def endpoint(self) -> str:
+        """The endpoint to connect to."""
+        return self._owner.endpoint()
+
+    def __aiter__(self) -> AsyncIterator[Channel]:
+        return self
+
+    async def __anext__(self) -> Channel:
+        try:
+            return await self.accept()
+        except Closed:
+            raise StopAsyncIteration from None
+
+
+async def connect(endpoint: str) -> Channel:
+    """Connects to a listener, such as "shm:chat".
+
+    NotFound: nobody listens there; with retry=1 it keeps trying instead.
+    """
+    return await _opened(treenail.connect_start(endpoint))
+
+
+async def create(endpoint: str) -> Channel:
+    """Makes a channel for exactly two programs: listens, takes the first that connects, and stops
+    listening."""
+    return await _opened(treenail.create_start(endpoint))
+
+
+async def _opened(started: treenail.Channel) -> Channel:
+    channel = Channel(started)
+    try:
+        await channel.connected()
+        return channel
+    except BaseException:
+        channel.close()
+        raise
