@@ -1,5 +1,5 @@
 //! What `cargo xtask demo` runs: a server that takes files and messages, and a client that sends,
-//! checks and measures. The C, Python and Node programs of the same name do the same.
+//! checks and measures. Those in other languages do the same.
 //!
 //! ```sh
 //! cargo run --release --example demo server shm:demo KEPT           # serves one client
@@ -31,9 +31,9 @@ const FETCH: u32 = 6;
 const SMALL: usize = 64;
 const CHUNK_LEN: usize = 65536;
 const WARM_UP: usize = 500;
-const ROUNDS: usize = 5000;
-const COUNT: u64 = 200_000;
-const REPEATS: usize = 16;
+const ROUNDS: usize = 2000;
+const COUNT: u64 = 100_000;
+const REPEATS: usize = 8;
 
 fn send_tagged(channel: &Channel, tag: u32, data: &[u8]) -> treenail::Result<()> {
     channel.sendv(tag, &[IoSlice::new(data)], FOREVER)

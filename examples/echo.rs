@@ -5,8 +5,8 @@
 //! cargo run --example echo client shm:echo hello world
 //! ```
 //!
-//! Without words the client sends the lines it reads. The C, Python and Node programs of the same
-//! name take the same arguments, and any client may talk to any server.
+//! Without words the client sends the lines it reads. The programs of the same
+//! name in other languages take the same arguments, and any client may talk to any server.
 
 use std::io::{IoSlice, Write};
 use std::process::ExitCode;

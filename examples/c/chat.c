@@ -6,7 +6,7 @@
  *
  * Who types a line says it to all others; the host ends the room with /quit, a guest leaves with
  * the end of its input. A guest's first message is its name (tag JOIN), the rest is talk (tag SAY).
- * The Rust, Python and Node programs of the same name take the same arguments and talk together.
+ * Programs of the same name in other languages take the same arguments and talk together.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* demo.c: what `cargo xtask demo` runs: a server that takes files and messages, and a client that
- * sends, checks and measures. The Rust, Python and Node programs of the same name do the same.
+ * sends, checks and measures. Those in other languages do the same.
  *
  *     target/examples-c/demo server shm:demo KEPT           serves one client, then writes its file
  *     target/examples-c/demo client shm:demo SENT RECEIVED  sends a file, and fetches it back
@@ -21,7 +21,7 @@
 #include "treenail.h"
 
 enum { ECHO = 1, NUMBER = 2, NUMBERS = 3, CHUNK = 4, FILE_END = 5, FETCH = 6 };
-enum { SMALL = 64, CHUNK_LEN = 65536, WARM_UP = 500, ROUNDS = 5000, COUNT = 200000, REPEATS = 16 };
+enum { SMALL = 64, CHUNK_LEN = 65536, WARM_UP = 500, ROUNDS = 2000, COUNT = 100000, REPEATS = 8 };
 
 /* Ends the program with the library's words; a demo has nothing to save. */
 static void check(tn_status status) {

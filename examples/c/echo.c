@@ -4,8 +4,8 @@
  *     target/examples-c/echo server shm:echo
  *     target/examples-c/echo client shm:echo hello world
  *
- * Without words the client sends the lines it reads. The Rust, Python and Node programs of the
- * same name take the same arguments, and any client may talk to any server.
+ * Without words the client sends the lines it reads. The programs of the same
+ * name in other languages take the same arguments, and any client may talk to any server.
  */
 #define _POSIX_C_SOURCE 200809L /* getline */
 #include <stdio.h>

@@ -8,7 +8,7 @@ const fs = require('node:fs');
 const { Channel } = require('./wire.js');
 
 const ECHO = 1, NUMBER = 2, NUMBERS = 3, CHUNK = 4, FILE_END = 5, FETCH = 6;
-const SMALL = 64, CHUNK_LEN = 65536, WARM_UP = 500, ROUNDS = 5000, COUNT = 200000, REPEATS = 16;
+const SMALL = 64, CHUNK_LEN = 65536, WARM_UP = 500, ROUNDS = 2000, COUNT = 100000, REPEATS = 8;
 const NONE = Buffer.alloc(0);
 
 function check(good, what) {

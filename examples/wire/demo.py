@@ -11,7 +11,7 @@ from time import perf_counter
 import wire
 
 ECHO, NUMBER, NUMBERS, CHUNK, FILE_END, FETCH = 1, 2, 3, 4, 5, 6
-SMALL, CHUNK_LEN, WARM_UP, ROUNDS, COUNT, REPEATS = 64, 65536, 500, 5000, 200_000, 16
+SMALL, CHUNK_LEN, WARM_UP, ROUNDS, COUNT, REPEATS = 64, 65536, 500, 2000, 100_000, 8
 
 
 def require(good, what):

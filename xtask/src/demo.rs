@@ -1,37 +1,31 @@
 //! `cargo xtask demo`: the library's main job, in a minute. A listener in one language and clients
 //! in the others exchange a file and small messages; hashes say whether all came through.
 
-use crate::examples;
-use crate::install::{self, Tool};
-use crate::process::{Process, Scratch, words};
+use crate::content::{random_bytes, sha256};
+use crate::languages::{self, C, CPP, Language, PYTHON, RUST_RELEASE, WIRE_NODE, WIRE_PYTHON};
+use crate::process::Scratch;
 use crate::shell;
 
 /// Not a multiple of anything that buffers are multiples of.
 const FILE_LEN: usize = (5 << 20) + 123;
 
-const LISTENERS: [(&str, &str); 2] =
-    [("C", "target/examples-c/demo"), ("Rust", "target/release/examples/demo")];
-const CLIENTS: [(&str, &str); 4] = [
-    ("C", "target/examples-c/demo"),
-    ("Rust", "target/release/examples/demo"),
-    ("Python", "python3 examples/wire/demo.py"),
-    ("Node", "node examples/wire/demo.js"),
-];
+const LISTENERS: &[Language] = &[C, CPP, PYTHON, RUST_RELEASE];
+const CLIENTS: &[Language] = &[C, CPP, PYTHON, RUST_RELEASE, WIRE_PYTHON, WIRE_NODE];
 
 pub fn run() -> Result<(), String> {
-    install::ensure(&[Tool::C, Tool::Make, Tool::Python, Tool::Node])?;
-    examples::build_c()?;
+    languages::build()?;
     shell::run("cargo build --release --example demo")?;
     let scratch = Scratch::new("demo")?;
     let sent = format!("{}/sent", scratch.0);
-    std::fs::write(&sent, content()).map_err(|error| format!("{sent}: {error}"))?;
+    let content = random_bytes(1, FILE_LEN);
+    std::fs::write(&sent, content).map_err(|error| format!("{sent}: {error}"))?;
     let hash = sha256(&sent)?;
     println!("\nA file of {FILE_LEN} bytes, there and back; SHA-256 {hash}");
     println!(
-        "Python and Node have no library here: they speak the wire format through the socket.\n"
+        "wire.py and wire.js have no library: they speak the wire format through the socket.\n"
     );
     println!(
-        "{:<9} {:<7} {:<11} {:<6} {:>10} {:>10} {:>12} {:>11}  file",
+        "{:<9} {:<8} {:<11} {:<6} {:>10} {:>10} {:>12} {:>11}  file",
         "listener",
         "client",
         "endpoint",
@@ -53,28 +47,29 @@ pub fn run() -> Result<(), String> {
 
 /// One pair: prints its row once both ends' files have the hash that was sent.
 fn join(
-    listener: (&str, &str),
-    client: (&str, &str),
+    listener: &Language,
+    client: &Language,
     endpoint: &str,
     folder: &str,
     hash: &str,
 ) -> Result<(), String> {
     let (sent, kept) = (format!("{folder}/sent"), format!("{folder}/kept"));
     let back = format!("{folder}/back");
-    let server_line = words(&format!("{} server {endpoint} {kept}", listener.1));
-    let mut server = Process::start(&format!("{} listener", listener.0), &server_line, folder)?;
+    let mut server = listener.start("demo", &format!("server {endpoint} {kept}"), folder)?;
     server.expect(&format!("listening at {endpoint}"))?;
-    let client_line = words(&format!("{} client {endpoint} {sent} {back}", client.1));
-    let client_process = Process::start(&format!("{} client", client.0), &client_line, folder)?;
-    let report = client_process.finish()?.pop().ok_or("the client reported nothing")?;
+    let asking = client.start("demo", &format!("client {endpoint} {sent} {back}"), folder)?;
+    let report = asking.finish()?.pop().ok_or("the client reported nothing")?;
     server.finish()?;
     for file in [&kept, &back] {
         if sha256(file)? != hash {
-            return Err(format!("{} -> {} at {endpoint}: {file} differs", client.0, listener.0));
+            return Err(format!(
+                "{} -> {} at {endpoint}: {file} differs",
+                client.name, listener.name
+            ));
         }
         std::fs::remove_file(file).map_err(|error| format!("{file}: {error}"))?;
     }
-    println!("{:<9} {:<7} {:<11} {}", listener.0, client.0, endpoint, row(&report)?);
+    println!("{:<9} {:<8} {:<11} {}", listener.name, client.name, endpoint, row(&report)?);
     Ok(())
 }
 
@@ -94,26 +89,6 @@ fn row(report: &str) -> Result<String, String> {
         number("messages_per_s")? / 1e6,
         number("mib_per_s")?,
     ))
-}
-
-/// Bytes that look random and are the same in each run (xorshift64).
-fn content() -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut bytes = Vec::with_capacity(FILE_LEN + 8);
-    while bytes.len() < FILE_LEN {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(FILE_LEN);
-    bytes
-}
-
-/// By coreutils: a judge that shares no code with those it judges.
-fn sha256(path: &str) -> Result<String, String> {
-    let line = shell::capture(&format!("sha256sum '{path}'"))?;
-    line.split_whitespace().next().map(str::to_owned).ok_or_else(|| "no hash".to_owned())
 }
 
 #[cfg(test)]

@@ -1,70 +1,46 @@
-//! Builds the examples, and lets those of every language talk with those of every other.
+//! Lets the examples of every language talk with those of every other.
 
-use crate::install::{self, Tool};
-use crate::process::{Process, Scratch, words};
+mod files;
+
+use crate::languages::{
+    self, ASYNCIO, C, CPP, Language, PYTHON, RUST, TOKIO, WIRE_NODE, WIRE_PYTHON,
+};
+use crate::process::{Process, Scratch};
 use crate::shell;
 
-/// A language's program NAME: what comes before its arguments.
-struct Language {
-    name: &'static str,
-    program: &'static str,
-    serves: bool,
-}
-
-const fn language(name: &'static str, program: &'static str, serves: bool) -> Language {
-    Language { name, program, serves }
-}
-
-const ECHO: &[Language] = &[
-    language("C", "target/examples-c/echo", true),
-    language("Rust", "target/debug/examples/echo", true),
-    language("tokio", "target/debug/examples/tokio", true),
-    language("Python", "python3 examples/wire/echo.py", true),
-    language("Node", "node examples/wire/echo.js", false),
-];
-
-const CHAT: &[Language] = &[
-    language("C", "target/examples-c/chat", true),
-    language("Rust", "target/debug/examples/chat", true),
-    language("Python", "python3 examples/wire/chat.py", true),
-    language("Node", "node examples/wire/chat.js", false),
-];
+const ECHO: &[Language] = &[C, CPP, PYTHON, ASYNCIO, RUST, TOKIO, WIRE_PYTHON, WIRE_NODE];
+const CHAT: &[Language] = &[C, CPP, PYTHON, ASYNCIO, RUST, WIRE_PYTHON, WIRE_NODE];
+const FILES: &[Language] = &[C, CPP, PYTHON, ASYNCIO, RUST];
 
 const ENDPOINTS: [&str; 2] = ["shm:example", "local:example"];
 
 pub fn run() -> Result<(), String> {
-    install::ensure(&[Tool::C, Tool::Make, Tool::Python, Tool::Node])?;
-    build_c()?;
+    languages::build()?;
     shell::run("cargo build --examples")?;
     let scratch = Scratch::new("examples")?;
+    let exchange = files::Exchange::prepare(FILES, &scratch.0)?;
     for endpoint in ENDPOINTS {
         for server in ECHO.iter().filter(|language| language.serves) {
             echo(server, endpoint, &scratch.0)?;
         }
-        for host in CHAT.iter().filter(|language| language.serves) {
-            chat(host, endpoint, &scratch.0)?;
+        for (number, host) in CHAT.iter().filter(|language| language.serves).enumerate() {
+            chat(host, endpoint, &scratch.0, number)?;
+        }
+        for server in FILES {
+            exchange.run(server, endpoint)?;
         }
     }
     Ok(())
 }
 
-/// The library as C programs link it, and the C programs.
-pub fn build_c() -> Result<(), String> {
-    shell::run("cargo build --release --lib")?;
-    shell::run("make -s -C examples/c")
-}
-
-fn start(language: &Language, arguments: &str, directory: &str) -> Result<Process, String> {
-    let line = words(&format!("{} {arguments}", language.program));
-    Process::start(&format!("{} {arguments}", language.name), &line, directory)
-}
-
-/// One server, and a client of each language after the other.
+/// One server, and clients of all languages at once.
 fn echo(server: &Language, endpoint: &str, directory: &str) -> Result<(), String> {
-    let mut serving = start(server, &format!("server {endpoint}"), directory)?;
+    let mut serving = server.start("echo", &format!("server {endpoint}"), directory)?;
     serving.expect(&format!("listening at {endpoint}"))?;
-    for client in ECHO {
-        let asking = start(client, &format!("client {endpoint} hello wörld"), directory)?;
+    let arguments = format!("client {endpoint} hello wörld");
+    let start = |client: &Language| client.start("echo", &arguments, directory);
+    let asking: Vec<Process> = ECHO.iter().map(start).collect::<Result<_, _>>()?;
+    for (client, asking) in ECHO.iter().zip(asking) {
         let answers = asking.finish()?;
         if answers != ["hello", "wörld"] {
             let (server, client) = (server.name, client.name);
@@ -75,19 +51,23 @@ fn echo(server: &Language, endpoint: &str, directory: &str) -> Result<(), String
     Ok(())
 }
 
-/// One host with a guest of each language, all at once.
-fn chat(host: &Language, endpoint: &str, directory: &str) -> Result<(), String> {
-    let mut hosting = start(host, &format!("server {endpoint}"), directory)?;
+/// A guest, by the name that the room knows.
+type Guest = (&'static str, Process);
+
+/// One host and guests of all languages, who come at once; the one with `number` leaves early.
+fn chat(host: &Language, endpoint: &str, directory: &str, number: usize) -> Result<(), String> {
+    let mut hosting = host.start("chat", &format!("server {endpoint}"), directory)?;
     hosting.expect(&format!("listening at {endpoint}"))?;
-    let mut guests = Vec::new();
-    for language in CHAT {
-        let name = language.name;
-        let guest = start(language, &format!("client {endpoint} {name}"), directory)?;
-        guests.push((name, guest));
+    let start = |guest: &Language| -> Result<Guest, String> {
+        let arguments = format!("client {endpoint} {}", guest.name);
+        Ok((guest.name, guest.start("chat", &arguments, directory)?))
+    };
+    let mut guests: Vec<Guest> = CHAT.iter().map(start).collect::<Result<_, _>>()?;
+    for (name, _) in &guests {
         hosting.expect(&format!("* {name} joined"))?;
     }
     converse(&mut hosting, &mut guests)?;
-    let (leaving, guest) = guests.remove(0);
+    let (leaving, guest) = guests.remove(number);
     guest.finish()?;
     hear(&mut hosting, &mut guests, leaving, &format!("* {leaving} left"))?;
     hosting.write_line("/quit")?;
@@ -101,7 +81,7 @@ fn chat(host: &Language, endpoint: &str, directory: &str) -> Result<(), String> 
 }
 
 /// Each says a line, and all others hear it.
-fn converse(host: &mut Process, guests: &mut [(&str, Process)]) -> Result<(), String> {
+fn converse(host: &mut Process, guests: &mut [Guest]) -> Result<(), String> {
     host.write_line("welcome")?;
     hear(host, guests, "host", "host: welcome")?;
     for speaker in 0..guests.len() {
@@ -114,12 +94,7 @@ fn converse(host: &mut Process, guests: &mut [(&str, Process)]) -> Result<(), St
 }
 
 /// The host and all guests but the speaker print `line`.
-fn hear(
-    host: &mut Process,
-    guests: &mut [(&str, Process)],
-    speaker: &str,
-    line: &str,
-) -> Result<(), String> {
+fn hear(host: &mut Process, guests: &mut [Guest], speaker: &str, line: &str) -> Result<(), String> {
     host.expect(line)?;
     for (name, guest) in guests {
         if *name != speaker {

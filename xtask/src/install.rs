@@ -9,8 +9,14 @@ pub enum Tool {
     C,
     Cpp,
     Make,
+    /// The headers and the library of libcrypto, for SHA-256 in the examples.
+    Crypto,
     Patch,
     Python,
+    /// A Python that can make virtual environments.
+    PythonVenv,
+    Cmake,
+    PkgConfig,
     Node,
     CargoFuzz,
     /// A toolchain that can rebuild std, which ThreadSanitizer needs.
@@ -23,10 +29,16 @@ impl Tool {
             Tool::C => shell::succeeds("command -v cc") && compiles("c"),
             Tool::Cpp => shell::succeeds("command -v c++") && compiles("c++"),
             Tool::Make => shell::succeeds("make --version"),
+            Tool::Crypto => {
+                shell::succeeds("echo '#include <openssl/evp.h>' | cc -x c -fsyntax-only -")
+            }
             Tool::Patch => shell::succeeds("patch --version"),
             Tool::Python => {
-                shell::succeeds("python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))'")
+                shell::succeeds("python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))'")
             }
+            Tool::PythonVenv => shell::succeeds("python3 -c 'import ensurepip, venv'"),
+            Tool::Cmake => shell::succeeds("cmake --version"),
+            Tool::PkgConfig => shell::succeeds("pkg-config --version"),
             Tool::Node => shell::succeeds("node --version"),
             Tool::CargoFuzz => shell::succeeds("cargo fuzz --version"),
             Tool::StdSource => sanitize::std_builder().is_some(),
@@ -38,8 +50,12 @@ impl Tool {
             Tool::C => apt("gcc libc6-dev"),
             Tool::Cpp => apt("g++"),
             Tool::Make => apt("make"),
+            Tool::Crypto => apt("libssl-dev"),
             Tool::Patch => apt("patch"),
             Tool::Python => apt("python3"),
+            Tool::PythonVenv => apt("python3-venv"),
+            Tool::Cmake => apt("cmake make"),
+            Tool::PkgConfig => apt("pkg-config"),
             Tool::Node => apt("nodejs"),
             Tool::CargoFuzz => shell::run("cargo install cargo-fuzz --locked"),
             Tool::StdSource => sanitize::install_std_source(),

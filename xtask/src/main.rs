@@ -2,12 +2,15 @@
 //! machine that has Rust and a Debian-like system; what is missing is installed, and said.
 
 mod bench;
+mod content;
 mod demo;
 mod examples;
 mod fuzz;
 mod install;
+mod languages;
 mod mutants;
 mod process;
+mod python;
 mod sanitize;
 mod shell;
 mod steps;
@@ -19,7 +22,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  demo                    joins C, Rust, Python and Node programs; prints their speed
+  demo                    joins C, C++, Python and Rust programs; prints their speed
   test [STEP ...]         runs all tests, or the named steps of them; at most half an hour
   verify --hours N        runs the deep checks again and again, with new seeds
   bench [...]             measures against the floors and the peers
@@ -28,6 +31,7 @@ usage: cargo xtask COMMAND
 
 the parts of `test` that are commands of their own:
   examples                builds the examples and lets all languages talk with all
+  python                  the Python package's tests, with the oldest and the newest Python
   fuzz [--seconds N] [--seed N] [TARGET ...]
   asan, tsan [ARGUMENT ...]   the tests under AddressSanitizer, ThreadSanitizer";
 
@@ -57,6 +61,7 @@ fn run(command: &str, args: &[String]) -> Result<(), String> {
         "bench" => bench::run(args),
         "mutants" => mutants::run(args),
         "examples" => examples::run(),
+        "python" => python::check(),
         "fuzz" => fuzz::run(args),
         "asan" => sanitize::address(args),
         "tsan" => sanitize::thread(args),

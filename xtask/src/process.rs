@@ -1,7 +1,7 @@
 //! Programs that are spoken with: their output is waited for line by line, with a deadline.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -68,16 +68,22 @@ impl Process {
     }
 
     /// Ends the program's input, waits until it is over, and gives the rest of what it printed.
-    pub fn finish(mut self) -> Result<Vec<String>, String> {
+    pub fn finish(self) -> Result<Vec<String>, String> {
+        let name = self.name.clone();
+        match self.end()? {
+            (status, lines) if status.success() => Ok(lines),
+            (status, lines) => Err(format!("{name}: {status}, after {lines:?}")),
+        }
+    }
+
+    /// As `finish`, for a program that may have failed: says how it ended too.
+    pub fn end(mut self) -> Result<(ExitStatus, Vec<String>), String> {
         self.input = None;
         let status = shell::wait_limited(&mut self.child, PATIENCE)
             .ok_or_else(|| format!("{} did not end", self.name))?;
-        if !status.success() {
-            return Err(format!("{}: {status}", self.name));
-        }
         let mut lines = std::mem::take(&mut self.seen);
         lines.extend(self.output.iter());
-        Ok(lines)
+        Ok((status, lines))
     }
 }
 

@@ -26,7 +26,7 @@ pub struct StdBuilder {
 }
 
 pub fn address(args: &[String]) -> Result<(), String> {
-    install::ensure(&[Tool::C])?;
+    install::ensure(&[Tool::C, Tool::Cpp, Tool::Python, Tool::PythonVenv])?;
     let host = shell::host()?;
     let tests = chosen(args, ADDRESS_TESTS);
     shell::run(&format!(

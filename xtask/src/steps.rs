@@ -1,6 +1,9 @@
 //! What `cargo xtask test` and `cargo xtask verify` run: to add a check is to add a line.
 
-use crate::install::Tool::{self, C, CargoFuzz, Cpp, Make, Node, Patch, Python, StdSource};
+use crate::install::Tool::{
+    self, C, CargoFuzz, Cmake, Cpp, Crypto, Make, Node, Patch, PkgConfig, Python, PythonVenv,
+    StdSource,
+};
 
 /// One check, by a command that can be pasted into a terminal at the root of the project.
 pub struct Step {
@@ -32,20 +35,24 @@ pub const TEST: &[Step] = &[
     step("docs", "the documentation builds, and its links lead somewhere",
         "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps", &[C], 5),
     step("tests", "unit, integration and documentation tests",
-        "cargo test --workspace", &[C, Cpp, Python], 10),
+        "cargo test --workspace", &[C, Cpp, Python, PythonVenv], 10),
     step("abi", "the release library as C and C++ programs see it",
         "cargo build --release && cargo test --release --test abi", &[C, Cpp], 8),
+    step("package", "the CMake package and pkg-config, from an install prefix",
+        "cargo test --release --test cpp_package -- --ignored", &[C, Cpp, Cmake, PkgConfig], 8),
+    step("python", "the Python package: pytest and mypy, the oldest and the newest Python",
+        "cargo xtask python", &[C, Python, PythonVenv], 10),
     step("examples", "every language's examples with every other's",
-        "cargo xtask examples", &[C, Make, Python, Node], 5),
+        "cargo xtask examples", &[C, Cpp, Make, Crypto, Python, Node], 5),
     step("demo", "a file and messages between all languages, checked by hash",
-        "cargo xtask demo", &[C, Make, Python, Node], 5),
+        "cargo xtask demo", &[C, Cpp, Make, Crypto, Python, Node], 5),
     step("kills", "500 processes killed at random moments",
         "TREENAIL_KILLS=500 cargo test --release --test crash -- --nocapture", &[C], 8),
     step("loom", "bounded model check of ring and wake-up",
         "RUSTFLAGS='--cfg loom' LOOM_MAX_PREEMPTIONS=2 CARGO_TARGET_DIR=target/loom \
          cargo test --release --lib loom_ -- --skip two_receivers_and_the_fd", &[C], 10),
     step("asan", "the tests under AddressSanitizer",
-        "cargo xtask asan", &[C], 10),
+        "cargo xtask asan", &[C, Cpp, Python, PythonVenv], 15),
     step("tsan", "the tests under ThreadSanitizer",
         "cargo xtask tsan", &[C, StdSource], 10),
     step("fuzz", "30 s of each fuzz target",
@@ -61,11 +68,11 @@ pub const VERIFY: &[Step] = &[
         "TREENAIL_KILLS=2000 TREENAIL_SEED={seed} cargo test --release --test crash -- --nocapture",
         &[C], 30),
     step("tests", "all tests of the release build",
-        "TREENAIL_SEED={seed} cargo test --release", &[C, Cpp, Python], 30),
+        "TREENAIL_SEED={seed} cargo test --release", &[C, Cpp, Python, PythonVenv, Cmake, PkgConfig], 30),
     step("fuzz", "10 minutes of each fuzz target",
         "cargo xtask fuzz --seconds 600 --seed {seed}", &[Cpp, CargoFuzz], 60),
     step("asan", "the tests under AddressSanitizer",
-        "TREENAIL_SEED={seed} cargo xtask asan", &[C], 30),
+        "TREENAIL_SEED={seed} cargo xtask asan", &[C, Cpp, Python, PythonVenv], 30),
     step("tsan", "the tests under ThreadSanitizer",
         "TREENAIL_SEED={seed} cargo xtask tsan", &[C, StdSource], 30),
     step("loom", "model check with more preemptions each round, up to 5",

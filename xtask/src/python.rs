@@ -1,0 +1,115 @@
+//! The Python package's own checks, with the oldest and the newest Python of this machine.
+
+use std::path::PathBuf;
+
+use crate::install::{self, Tool};
+use crate::shell;
+
+/// The oldest Python that the package works with, as (major, minor).
+const OLDEST: (u32, u32) = (3, 9);
+/// What the tests need besides the package.
+const TEST_PACKAGES: &str = "pytest mypy numpy";
+const PACKAGE: &str = "bindings/python";
+
+/// A Python of this machine.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Python {
+    version: (u32, u32),
+    program: String,
+}
+
+/// pytest with both, mypy with the newest.
+pub fn check() -> Result<(), String> {
+    install::ensure(&[Tool::C, Tool::Python, Tool::PythonVenv])?;
+    shell::run("cargo build --release --lib")?;
+    let found = all();
+    let (Some(oldest), Some(newest)) = (found.first(), found.last()) else {
+        return Err("no Python is new enough".to_owned());
+    };
+    if oldest.version != OLDEST {
+        println!("THERE IS NO PYTHON 3.9 HERE: {} is the oldest that is tested", name(oldest));
+    }
+    let mut chosen = vec![oldest, newest];
+    chosen.dedup();
+    for python in &chosen {
+        let bin = venv(python, TEST_PACKAGES)?;
+        shell::run(&format!("{bin}/python -m pytest -q -p no:cacheprovider {PACKAGE}/tests"))?;
+    }
+    let bin = venv(newest, TEST_PACKAGES)?;
+    shell::run(&format!(
+        "MYPYPATH={PACKAGE} {bin}/mypy --strict --cache-dir=target/mypy {PACKAGE}/treenail"
+    ))?;
+    println!(
+        "{} passed with {}",
+        PACKAGE,
+        chosen.into_iter().map(name).collect::<Vec<_>>().join(" and ")
+    );
+    Ok(())
+}
+
+/// The folder of the programs of a virtual environment with these packages, made once.
+fn venv(python: &Python, packages: &str) -> Result<String, String> {
+    let folder = format!("target/{}", name(python).replace(' ', "-").to_lowercase());
+    let bin = format!("{folder}/bin");
+    let installed = format!("{folder}/installed");
+    let known = std::fs::read_to_string(shell::root().join(&installed)).unwrap_or_default();
+    if known != packages {
+        shell::run(&format!("{} -m venv --clear {folder}", python.program))?;
+        shell::run(&format!("{bin}/python -m pip install -q {packages}"))?;
+        std::fs::write(shell::root().join(&installed), packages)
+            .map_err(|error| format!("{installed}: {error}"))?;
+    }
+    Ok(bin)
+}
+
+fn name(python: &Python) -> String {
+    format!("Python {}.{}", python.version.0, python.version.1)
+}
+
+/// Every Python that is new enough, the oldest first; of each version one.
+fn all() -> Vec<Python> {
+    let mut all: Vec<Python> = candidates().into_iter().filter_map(ask).collect();
+    all.retain(|python| python.version >= OLDEST);
+    all.sort();
+    all.dedup_by_key(|python| python.version);
+    all
+}
+
+/// On the PATH, and where pyenv keeps those that aren't.
+fn candidates() -> Vec<String> {
+    let named = (OLDEST.1..OLDEST.1 + 12).map(|minor| format!("python3.{minor}"));
+    let home = std::env::var("PYENV_ROOT")
+        .map(PathBuf::from)
+        .or_else(|_| std::env::var("HOME").map(|home| PathBuf::from(home).join(".pyenv")));
+    let kept = home.ok().and_then(|home| std::fs::read_dir(home.join("versions")).ok());
+    let kept = kept.into_iter().flatten().flatten();
+    let kept = kept.map(|entry| entry.path().join("bin/python3").display().to_string());
+    named.chain(["python3".to_owned()]).chain(kept).collect()
+}
+
+fn ask(program: String) -> Option<Python> {
+    let question = "import sys; print(*sys.version_info[:2])";
+    if !shell::succeeds(&format!("{program} -c '{question}'")) {
+        return None;
+    }
+    let answer = shell::capture(&format!("{program} -c '{question}'")).ok()?;
+    let version = read(&answer)?;
+    Some(Python { version, program })
+}
+
+fn read(answer: &str) -> Option<(u32, u32)> {
+    let (major, minor) = answer.split_once(' ')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        assert_eq!(read("3 9"), Some((3, 9)));
+        assert!(read("3 10") > read("3 9"));
+        assert_eq!(read("nonsense"), None);
+    }
+}
