@@ -43,6 +43,7 @@ fn documents() -> Vec<String> {
     let single = ["README.md", "CHANGELOG.md", "examples/README.md", "benches/README.md"];
     let mut all: Vec<String> = single.map(str::to_owned).to_vec();
     all.extend(files("docs", ".md"));
+    all.extend(files("bindings", "README.md"));
     all
 }
 
@@ -175,7 +176,8 @@ fn links_lead_somewhere() {
 
 #[test]
 fn files_that_are_named_are_there() {
-    let places = ["src/", "tests/", "examples/", "xtask/", "benches/", "include/", "docs/"];
+    let places =
+        ["src/", "bindings/", "tests/", "examples/", "xtask/", "benches/", "include/", "docs/"];
     let mut missing = Vec::new();
     for document in documents() {
         let text = read(&document);
