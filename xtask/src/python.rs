@@ -47,6 +47,13 @@ pub fn check() -> Result<(), String> {
     Ok(())
 }
 
+/// The newest Python that can make an environment and load a library.
+pub fn newest() -> Result<String, String> {
+    install::ensure(&[Tool::PythonVenv])?;
+    let newest = all().pop().ok_or("no Python from 3.9 on can make an environment")?;
+    Ok(newest.program)
+}
+
 /// The folder of the programs of a virtual environment with these packages, made once.
 fn venv(python: &Python, packages: &str) -> Result<String, String> {
     let folder = format!("target/{}", name(python).replace(' ', "-").to_lowercase());
@@ -88,7 +95,7 @@ fn candidates() -> Vec<String> {
 }
 
 fn ask(program: String) -> Option<Python> {
-    let question = "import sys; print(*sys.version_info[:2])";
+    let question = "import ctypes, ensurepip, sys, venv; print(*sys.version_info[:2])";
     if !shell::succeeds(&format!("{program} -c '{question}'")) {
         return None;
     }

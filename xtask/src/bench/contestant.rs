@@ -1,7 +1,6 @@
 //! One pair of processes that runs a slice when told to, and uses no processor in between.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -29,13 +28,13 @@ pub struct Running {
 }
 
 impl Running {
-    pub fn start(contestant: &Contestant, program: &Path) -> Result<Running, String> {
-        let mut child = Command::new(program)
+    pub fn start(contestant: &Contestant, mut program: Command) -> Result<Running, String> {
+        let mut child = program
             .args(contestant.args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|e| format!("start {}: {e}", program.display()))?;
+            .map_err(|e| format!("start {}: {e}", contestant.label))?;
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().expect("piped above");
         let (sender, answers) = channel();

@@ -47,7 +47,7 @@ pub fn row(row: &Row, programs: &Programs, effort: &Effort) -> Result<Vec<Line>,
 /// one, so that nobody always runs after the same neighbour.
 fn measure(row: &Row, programs: &Programs, effort: &Effort) -> Result<Attempt, String> {
     let mut running = contestants(row)
-        .map(|contestant| Running::start(contestant, &programs.path(contestant.program)))
+        .map(|contestant| Running::start(contestant, programs.command(contestant.program)))
         .collect::<Result<Vec<_>, _>>()?;
     let count = running.len();
     let mut slices = vec![Vec::new(); count];

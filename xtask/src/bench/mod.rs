@@ -4,18 +4,20 @@
 //! machine are four times as far apart on one day as on another. So all contestants of a row run in
 //! turn, in short slices, and only ratios within one round count. From the top down:
 //!
-//! - `rows`: what is compared with what, and what must be reached
-//! - `prepare`: installs, builds, and notes the versions
+//! - `rows`, `bindings`: what is compared with what, and what must be reached
+//! - `prepare`, `python`: install, build, and note the versions
 //! - `measure`: the rounds, and the median and spread of their ratios
 //! - `contestant`: one pair of processes that runs a slice when told to
 //! - `record`: the results as CSV, the only source of
 //! - `page` and `plot`: docs/performance.md and docs/performance.svg
 
+mod bindings;
 mod contestant;
 mod measure;
 mod page;
 mod plot;
 mod prepare;
+mod python;
 mod record;
 mod rows;
 
@@ -43,14 +45,14 @@ struct Options {
 /// Runs the benchmark with the arguments that follow `bench`.
 pub fn run(args: &[String]) -> Result<(), String> {
     let options = parse(args)?;
-    let rows: Vec<&Row> = rows::ROWS.iter().filter(|row| options.wants(row.name)).collect();
+    let rows: Vec<&Row> = rows::all().filter(|row| options.wants(row.name)).collect();
     if rows.is_empty() {
         return Err(format!("no such row; there are {}", names()));
     }
     let root = shell::root();
     let programs = Programs::prepare(&root, &rows)?;
     let effort = if options.quick { Effort::QUICK } else { Effort::FULL };
-    let mut record = Record::new(prepare::facts(&root));
+    let mut record = Record::new(programs.facts());
     let mut broken = Vec::new();
     for row in rows {
         println!("\n{}: {}", row.name, row.what);
@@ -98,7 +100,7 @@ fn parse(args: &[String]) -> Result<Options, String> {
 }
 
 fn names() -> String {
-    let names: Vec<_> = rows::ROWS.iter().map(|row| row.name).collect();
+    let names: Vec<_> = rows::all().map(|row| row.name).collect();
     names.join(", ")
 }
 

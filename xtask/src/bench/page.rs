@@ -98,6 +98,7 @@ fn target(target: Target) -> String {
         Target::TimeAtMost(times) => format!("time ≤ {times} ×"),
         Target::RateAtLeast(times) => format!("rate ≥ {times} ×"),
         Target::P99AtMostMs(ms) => format!("p99 ≤ {ms} ms"),
+        Target::MsAtMost(ms) => format!("≤ {ms} ms"),
         Target::KibAtMost(kib) => format!("≤ {kib} KiB"),
     }
 }
@@ -136,7 +137,8 @@ const INTRODUCTION: &str = "\
 # Performance
 
 treenail, through its C ABI, beside the floors (what the machine does with plain memory and plain
-system calls) and beside its peers, measured in one run.
+system calls) and beside its peers, measured in one run. At the end its C++ header beside that C ABI,
+and its Python package beside what Python programs use otherwise.
 
 ![Our speed relative to floors and peers](performance.svg)
 
@@ -151,7 +153,8 @@ system calls) and beside its peers, measured in one run.
   theirs, so more is better.
 - *ours* and *theirs* are the median round's time for one message (or one round trip). *p99* is ours:
   of single round trips; one way, of the time a message takes in groups of 64 (large messages: singly);
-  of kills, the worst p99 of any round, from the signal to the status.
+  of kills, the worst p99 of any round, from the signal to the status; of imports, of the interpreters
+  of a round, which are fresh ones whose start is not counted.
 - Every message is marked at both ends and in the middle, and checked by whoever receives it, as is the
   count; a contestant that loses or spoils one has no result.
 - A row whose floor moves by more than 1.3 between its rounds (90th to 10th percentile) is measured
@@ -160,6 +163,8 @@ system calls) and beside its peers, measured in one run.
   default), 1 MiB for messages of 64 KiB, 8 MiB for messages of 1 MiB; where messages are made in place,
   rings hold 63 of them, whatever their size. iceoryx2 reads in place always, as its users do. All else
   is default.
+- In Python every contestant runs in the same interpreter, and is written the fastest way that its users
+  write. Messages are made beforehand, and compared as a whole; of views only the marks are.
 
 Again, on your machine: `cargo xtask bench` (it installs the peers that are missing).
 ";

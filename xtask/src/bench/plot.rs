@@ -73,7 +73,7 @@ fn wanted(line: &Line) -> Option<f64> {
     match line.target? {
         Target::TimeAtMost(times) => Some(1.0 / times),
         Target::RateAtLeast(times) => Some(times),
-        Target::P99AtMostMs(_) | Target::KibAtMost(_) => None,
+        Target::P99AtMostMs(_) | Target::MsAtMost(_) | Target::KibAtMost(_) => None,
     }
 }
 

@@ -2,13 +2,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use super::python;
 use super::rows::{Program, Row};
 use crate::{install, shell};
 
 /// Where the built programs are.
 pub struct Programs {
+    root: PathBuf,
     folder: PathBuf,
+    /// The library that all of ours use.
+    library: PathBuf,
 }
 
 /// What has to be there for a program, and the Debian package that brings it.
@@ -29,7 +34,8 @@ const CLANG: Need = Need { path: "/usr/lib/llvm-*/lib/libclang.so", package: "li
 impl Programs {
     /// Makes ready what the rows need, and says what it does.
     pub fn prepare(root: &Path, rows: &[&Row]) -> Result<Programs, String> {
-        let programs = Programs { folder: target(root).join("bench") };
+        let folder = target(root).join("bench");
+        fs::create_dir_all(&folder).map_err(|e| format!("create {}: {e}", folder.display()))?;
         let mut wanted = Vec::new();
         for row in rows {
             let rivals = row.rivals.iter().map(|rival| rival.contestant.program);
@@ -40,20 +46,57 @@ impl Programs {
             }
         }
         install(&wanted)?;
-        fs::create_dir_all(&programs.folder)
-            .map_err(|e| format!("create {}: {e}", programs.folder.display()))?;
+        let library = copy_library(root, &folder)?;
+        let programs = Programs { root: root.into(), folder, library };
         for program in wanted {
-            programs.build(root, program)?;
+            programs.build(program)?;
         }
         Ok(programs)
     }
 
-    pub fn path(&self, program: Program) -> PathBuf {
+    /// What runs a program's contestants, without their arguments.
+    pub fn command(&self, program: Program) -> Command {
+        match program {
+            Program::Python => python::command(&self.root, &self.environment(), &self.library),
+            _ => Command::new(self.path(program)),
+        }
+    }
+
+    /// What a result depends on: the machine, the versions, the commit.
+    pub fn facts(&self) -> Vec<(String, String)> {
+        let debian = |name: &str| first_line(&format!("dpkg-query -W -f '${{Version}}' {name}"));
+        let environment = self.environment();
+        let python = |what: &str| first_line(&python::version(&environment, what));
+        let cores = std::thread::available_parallelism().map_or(0, |count| count.get());
+        [
+            ("processor", processor()),
+            ("cores", cores.to_string()),
+            ("kernel", first_line("uname -srm")),
+            ("commit", commit()),
+            ("rustc", first_line("rustc --version")),
+            ("gcc", first_line("gcc --version")),
+            ("iceoryx2", locked_version(&self.root, "iceoryx2")),
+            ("ZeroMQ", debian("libzmq3-dev")),
+            ("NNG", debian("libnng-dev")),
+            ("Boost", debian("libboost-dev")),
+            ("Python", python("python")),
+            ("pyzmq", python("pyzmq")),
+            ("iceoryx2's wheel", python("iceoryx2")),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+
+    fn path(&self, program: Program) -> PathBuf {
         self.folder.join(format!("{program:?}").to_lowercase())
     }
 
-    fn build(&self, root: &Path, program: Program) -> Result<(), String> {
-        let benches = root.join("benches");
+    fn environment(&self) -> PathBuf {
+        self.path(Program::Python)
+    }
+
+    fn build(&self, program: Program) -> Result<(), String> {
+        let benches = self.root.join("benches");
         match program {
             Program::Floors => self.compile(program, &benches.join("floors/floors.c"), &[]),
             Program::Zeromq => self.compile(program, &benches.join("peers/zeromq.c"), &["-lzmq"]),
@@ -64,7 +107,13 @@ impl Programs {
                 &["-std=c++17", "-lrt", "-lpthread"],
             ),
             Program::Iceoryx2 => self.build_iceoryx2(&benches),
-            Program::Ours => self.build_ours(root, &benches),
+            Program::Ours => self.compile_ours(program, &benches.join("ours/ours.c"), &[]),
+            Program::OursCpp => {
+                let include = format!("'-I{}'", self.root.join("bindings/cpp").display());
+                let options = ["-std=c++17", &include];
+                self.compile_ours(program, &benches.join("ours/ours.cpp"), &options)
+            }
+            Program::Python => python::prepare(&self.root, &self.environment()),
         }
     }
 
@@ -81,20 +130,17 @@ impl Programs {
         self.compile(Program::Iceoryx2, &source, &[&library, "-lpthread -ldl -lm"])
     }
 
-    /// The library is copied beside the programs, under the name that the loader looks for: a build
-    /// that runs meanwhile doesn't change what is measured.
-    fn build_ours(&self, root: &Path, benches: &Path) -> Result<(), String> {
-        shell::run("cargo build --quiet --release --package treenail")?;
-        let built = target(root).join("release/libtreenail.so");
-        let copy = self.folder.join(soname(&built)?);
-        // A new file, never the old one overwritten: a program may still have that one mapped.
-        let _ = fs::remove_file(&copy);
-        fs::copy(&built, &copy).map_err(|e| format!("copy {}: {e}", built.display()))?;
-        let include = format!("'-I{}'", root.join("include").display());
-        let library = format!("'{}'", copy.display());
+    fn compile_ours(
+        &self,
+        program: Program,
+        source: &Path,
+        options: &[&str],
+    ) -> Result<(), String> {
+        let include = format!("'-I{}'", self.root.join("include").display());
+        let library = format!("'{}'", self.library.display());
         let rpath = format!("'-Wl,-rpath,{}'", self.folder.display());
-        let source = benches.join("ours/ours.c");
-        self.compile(Program::Ours, &source, &[&include, &library, &rpath, "-lpthread"])
+        let own = [include.as_str(), &library, &rpath, "-lpthread"];
+        self.compile(program, source, &[options, &own].concat())
     }
 
     fn compile(&self, program: Program, source: &Path, options: &[&str]) -> Result<(), String> {
@@ -107,6 +153,18 @@ impl Programs {
             options.join(" ")
         ))
     }
+}
+
+/// The library is copied beside the programs, under the name that the loader looks for: a build that
+/// runs meanwhile doesn't change what is measured.
+fn copy_library(root: &Path, folder: &Path) -> Result<PathBuf, String> {
+    shell::run("cargo build --quiet --release --package treenail")?;
+    let built = target(root).join("release/libtreenail.so");
+    let copy = folder.join(soname(&built)?);
+    // A new file, never the old one overwritten: a program may still have that one mapped.
+    let _ = fs::remove_file(&copy);
+    fs::copy(&built, &copy).map_err(|e| format!("copy {}: {e}", built.display()))?;
+    Ok(copy)
 }
 
 fn target(root: &Path) -> PathBuf {
@@ -127,7 +185,8 @@ fn install(programs: &[Program]) -> Result<(), String> {
     let mut needs = vec![COMPILER];
     for program in programs {
         match program {
-            Program::Floors | Program::Ours => (),
+            Program::Floors | Program::Ours | Program::Python => (),
+            Program::OursCpp => needs.push(COMPILER_CPP),
             Program::Zeromq => needs.push(ZEROMQ),
             Program::Nng => needs.push(NNG),
             Program::Boost => needs.extend([COMPILER_CPP, BOOST]),
@@ -153,26 +212,6 @@ fn exists(path: &str) -> bool {
     entries
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(start))
         .any(|entry| entry.path().join(&after[1..]).exists())
-}
-
-/// What a result depends on: the machine, the versions, the commit.
-pub fn facts(root: &Path) -> Vec<(String, String)> {
-    let package = |name: &str| first_line(&format!("dpkg-query -W -f '${{Version}}' {name}"));
-    let cores = std::thread::available_parallelism().map_or(0, |count| count.get());
-    [
-        ("processor", processor()),
-        ("cores", cores.to_string()),
-        ("kernel", first_line("uname -srm")),
-        ("commit", commit()),
-        ("rustc", first_line("rustc --version")),
-        ("gcc", first_line("gcc --version")),
-        ("iceoryx2", locked_version(root, "iceoryx2")),
-        ("ZeroMQ", package("libzmq3-dev")),
-        ("NNG", package("libnng-dev")),
-        ("Boost", package("libboost-dev")),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
 }
 
 /// A fact is nice to have: one that can't be found out doesn't stop the benchmark.

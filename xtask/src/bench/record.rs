@@ -45,6 +45,7 @@ impl Line {
             Target::TimeAtMost(times) => ratio? <= times,
             Target::RateAtLeast(times) => ratio? >= times,
             Target::P99AtMostMs(ms) => self.p99 <= ms * 1e6,
+            Target::MsAtMost(ms) => self.per_operation <= ms * 1e6,
             Target::KibAtMost(kib) => self.per_operation <= kib * 1024.0,
         })
     }
@@ -153,6 +154,7 @@ fn target_to_text(target: Target) -> String {
         Target::TimeAtMost(times) => format!("time<={times}"),
         Target::RateAtLeast(times) => format!("rate>={times}"),
         Target::P99AtMostMs(ms) => format!("p99_ms<={ms}"),
+        Target::MsAtMost(ms) => format!("ms<={ms}"),
         Target::KibAtMost(kib) => format!("kib<={kib}"),
     }
 }
@@ -164,6 +166,7 @@ fn target_from_text(text: &str) -> Option<Target> {
         "time<" => Target::TimeAtMost(number),
         "rate>" => Target::RateAtLeast(number),
         "p99_ms<" => Target::P99AtMostMs(number),
+        "ms<" => Target::MsAtMost(number),
         "kib<" => Target::KibAtMost(number),
         _ => return None,
     })
@@ -221,6 +224,7 @@ mod tests {
         record.lines.push(line(Target::TimeAtMost(1.3)));
         record.lines.push(Line { is_ours: true, ratio: None, ..line(Target::KibAtMost(64.0)) });
         record.lines.push(Line { target: None, ..line(Target::RateAtLeast(0.9)) });
+        record.lines.push(line(Target::MsAtMost(30.0)));
         assert_eq!(Record::from_csv(&record.to_csv()), Ok(record));
     }
 
@@ -231,6 +235,8 @@ mod tests {
         assert_eq!(line(Target::RateAtLeast(1.2)).reached(), Some(true));
         assert_eq!(line(Target::RateAtLeast(1.3)).reached(), Some(false));
         assert_eq!(line(Target::P99AtMostMs(0.0008)).reached(), Some(false));
+        assert_eq!(line(Target::MsAtMost(0.00015)).reached(), Some(false));
+        assert_eq!(line(Target::MsAtMost(0.00016)).reached(), Some(true));
         assert_eq!(line(Target::KibAtMost(64.0)).reached(), Some(true));
     }
 

@@ -1,10 +1,14 @@
 //! What is compared with what, and what must be reached.
 
+use super::bindings;
+
 /// A program that can run contestants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
     Floors,
     Ours,
+    OursCpp,
+    Python,
     Iceoryx2,
     Zeromq,
     Nng,
@@ -28,6 +32,8 @@ pub enum Target {
     RateAtLeast(f64),
     /// Our p99 is at most this many milliseconds.
     P99AtMostMs(f64),
+    /// We take at most this many milliseconds.
+    MsAtMost(f64),
     /// We take at most this many KiB.
     KibAtMost(f64),
 }
@@ -54,7 +60,7 @@ const fn ours(args: &'static [&'static str]) -> Contestant {
     contestant("treenail", Program::Ours, args)
 }
 
-const fn contestant(
+pub const fn contestant(
     label: &'static str,
     program: Program,
     args: &'static [&'static str],
@@ -66,11 +72,11 @@ const fn floor(label: &'static str, args: &'static [&'static str], target: Targe
     Rival { contestant: contestant(label, Program::Floors, args), target: Some(target) }
 }
 
-const fn seen(label: &'static str, program: Program, args: &'static [&'static str]) -> Rival {
+pub const fn seen(label: &'static str, program: Program, args: &'static [&'static str]) -> Rival {
     Rival { contestant: contestant(label, program, args), target: None }
 }
 
-const fn peer(
+pub const fn peer(
     label: &'static str,
     program: Program,
     args: &'static [&'static str],
@@ -115,7 +121,12 @@ use Target::{P99AtMostMs, RateAtLeast, TimeAtMost};
 const CONSTANT: Target = TimeAtMost(1.3);
 
 /// All rows, in the order of the page.
-pub const ROWS: &[Row] = &[
+pub fn all() -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().chain(bindings::ROWS)
+}
+
+/// The rows of the C ABI.
+const ROWS: &[Row] = &[
     row(
         "shm-round-trip-spin",
         "shm round trip, 64 B, both sides spin=forever",

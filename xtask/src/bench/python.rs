@@ -1,0 +1,49 @@
+//! The interpreter of the Python contestants, in an environment of its own with their packages.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::shell;
+
+/// Makes the environment, unless it is there and of the newest Python.
+pub fn prepare(root: &Path, folder: &Path) -> Result<(), String> {
+    let newest = crate::python::newest()?;
+    let python = interpreter(folder);
+    let version = "-c 'import sys; print(sys.version)' 2>/dev/null";
+    let there = shell::capture(&format!("'{}' {version}", python.display()));
+    if there.ok() != Some(shell::capture(&format!("{newest} {version}"))?) {
+        shell::run(&format!("{newest} -m venv --clear '{}'", folder.display()))?;
+    }
+    let list = root.join("benches/python/requirements.txt");
+    shell::run(&format!(
+        "'{}' -m pip install --quiet --disable-pip-version-check --requirement '{}'",
+        python.display(),
+        list.display()
+    ))
+}
+
+/// Runs contestants, with this tree's package and the given library.
+pub fn command(root: &Path, folder: &Path, library: &Path) -> Command {
+    let mut command = Command::new(interpreter(folder));
+    command
+        .arg(root.join("benches/python/bench.py"))
+        .env("PYTHONPATH", root.join("bindings/python"))
+        .env("TREENAIL_LIBRARY", library)
+        // As an installed package is: compiled once, not whenever it is imported.
+        .env_remove("PYTHONDONTWRITEBYTECODE");
+    command
+}
+
+/// A command that prints the version of a package in the environment, or of `python` itself.
+pub fn version(folder: &Path, package: &str) -> String {
+    let python = interpreter(folder);
+    let print = match package {
+        "python" => "import platform; print(platform.python_version())".to_owned(),
+        _ => format!("from importlib import metadata; print(metadata.version(\"{package}\"))"),
+    };
+    format!("'{}' -c '{print}'", python.display())
+}
+
+fn interpreter(folder: &Path) -> PathBuf {
+    folder.join("bin/python")
+}
