@@ -43,6 +43,7 @@ programs! {
     peer_and_statistics: "facts.c",
     pollers: "poller.c",
     forked_children: "fork.c",
+    many_of_everything: "leaks.c",
     plain_sockets: "raw.c",
     a_program_in_cxx: "program.cpp",
     types_seen_from_cxx: "signatures.cpp",

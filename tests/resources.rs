@@ -11,6 +11,8 @@ mod directories;
 mod faults;
 #[path = "resources/forks.rs"]
 mod forks;
+#[path = "resources/leaks.rs"]
+mod leaks;
 #[path = "resources/names.rs"]
 mod names;
 #[path = "resources/replies.rs"]

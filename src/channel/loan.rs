@@ -108,10 +108,18 @@ impl Core {
         tag: u32,
         len: usize,
     ) -> Result<()> {
-        let waits =
-            state.busy || (state.remainder.is_some() && !self.push_remainder(open, state)?);
-        if waits {
+        if state.busy {
             return Err(again());
+        }
+        if state.remainder.is_some() {
+            match self.push_remainder(open, state) {
+                Ok(true) => {}
+                Ok(false) => return Err(again()),
+                Err(end) => {
+                    state.heap_loans.remove(&number);
+                    return Err(end);
+                }
+            }
         }
         let mut data = state.heap_loans.remove(&number).ok_or_else(no_such_loan)?;
         data.truncate(len);

@@ -2,35 +2,10 @@
 
 use crate::common::child::alone;
 use crate::common::{SOON, bounded, pair, status};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::leaks::heap_in_use;
 use std::thread;
 use std::time::Duration;
 use treenail::{Channel, Status};
-
-/// Bytes of this process' heap that are in use.
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
-
-/// The system's allocator, counted.
-struct Counted;
-
-#[global_allocator]
-static COUNTED: Counted = Counted;
-
-// SAFETY: all is done by the system's allocator, in the same way.
-unsafe impl GlobalAlloc for Counted {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        IN_USE.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: by this function's contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: by this function's contract.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
 
 const COUNT: usize = 50;
 const LEN: usize = 100_000;
@@ -84,7 +59,7 @@ fn cancelled_ones(scheme: &str) {
 fn leaves_nothing(scheme: &str, mut round: impl FnMut()) {
     let mut round = || {
         round();
-        IN_USE.load(Ordering::Relaxed)
+        heap_in_use()
     };
     // Once before, so that what is kept for the next time is there.
     let (before, after) = (round(), round());

@@ -38,6 +38,9 @@ pub const TEST: &[Step] = &[
         "cargo test --workspace", &[C, Cpp, Python, PythonVenv], 10),
     step("abi", "the release library as C and C++ programs see it",
         "cargo build --release && cargo test --release --test abi", &[C, Cpp], 8),
+    step("leaks", "a hundred thousand channels and messages in C, C++ and Rust leave nothing",
+        "TREENAIL_LEAKS=100000 cargo test --release --test abi --test cpp --test resources -- \
+         leave many_of", &[C, Cpp], 10),
     step("package", "the CMake package and pkg-config, from an install prefix",
         "cargo test --release --test cpp_package -- --ignored", &[C, Cpp, Cmake, PkgConfig], 8),
     step("python", "the Python package: pytest and mypy, the oldest and the newest Python",
