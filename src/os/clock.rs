@@ -87,17 +87,29 @@ pub fn ticks_a_millisecond() -> u64 {
 /// How many processors this process may run on.
 pub fn processors_allowed() -> u64 {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    known(&COUNT, || std::thread::available_parallelism().map_or(1, |count| count.get() as u64))
+    known(&COUNT, || {
+        let _gate = keep_forks_out();
+        std::thread::available_parallelism().map_or(1, |count| count.get() as u64)
+    })
 }
 
 /// How many processors the machine has.
 pub fn processors() -> u64 {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     known(&COUNT, || {
+        let _gate = keep_forks_out();
         // SAFETY: takes no memory.
         let count = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
         u64::try_from(count).unwrap_or(1)
     })
+}
+
+/// The system's libraries read files for this, which no child shall inherit.
+fn keep_forks_out() -> impl Drop {
+    #[cfg(not(loom))]
+    return super::fork::enter();
+    #[cfg(loom)]
+    Vec::<u8>::new()
 }
 
 /// What is found out once; never 0. Without a lock, as a child that is forked meanwhile would

@@ -8,8 +8,8 @@ use super::check;
 use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Once, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Descriptors at or over this number are refused, as they would not be closed in a child.
 /// It is the kernel's own default limit (fs.nr_open).
@@ -126,18 +126,25 @@ impl<T: AsFd> Drop for Owned<T> {
     }
 }
 
+/// Not behind a lock: pthread_atfork waits for a fork that is under way, whose child would find
+/// that lock held for ever. Two threads may install the handlers twice, which does no
+/// harm.
 fn install() {
-    static INSTALL: Once = Once::new();
-    INSTALL.call_once(|| {
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if !INSTALLED.load(Ordering::Acquire) {
         // SAFETY: the three handlers are plain functions that live as long as the process.
         let result = unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
         debug_assert_eq!(result, 0);
-    });
+        INSTALLED.store(true, Ordering::Release);
+    }
 }
 
 extern "C" fn before() {
-    let guard = GATE.write().unwrap_or_else(PoisonError::into_inner);
-    FORKING.with(|forking| forking.set(Some(guard)));
+    FORKING.with(|forking| {
+        let held = forking.take();
+        let hold = || GATE.write().unwrap_or_else(PoisonError::into_inner);
+        forking.set(Some(held.unwrap_or_else(hold)));
+    });
 }
 
 extern "C" fn in_parent() {

@@ -192,7 +192,10 @@ impl Readiness {
 
     /// Takes the mark off. Whoever calls looks once more.
     pub fn unmark(&self) {
-        self.set_mark(&mut lock(&self.state), false);
+        // While nobody looks the mark stays, so that whoever looks first finds it.
+        if self.is_watched() {
+            self.set_mark(&mut lock(&self.state), false);
+        }
     }
 
     /// A send of this thread found no room, and wants to hear of it. `owed`: it was only turned

@@ -261,3 +261,25 @@ fn is_dropped(mut socket: &UnixStream) -> bool {
         }
     }
 }
+
+pub fn the_fd_starts_readable_whatever_came_before(way: Way) {
+    let endpoint = way.endpoint("");
+    way.during(|| {
+        let listener = Listener::open(&endpoint).expect("the name is free");
+        let connector = Channel::connect_start(&endpoint).expect("it listens");
+        let acceptor = loop {
+            // Either end's handshake goes on in its own calls.
+            let _ = connector.flush(NOW);
+            if let Ok(acceptor) = listener.accept(NOW) {
+                break acceptor;
+            }
+        };
+        connector.flush(SOON).expect("it is open");
+        for (from, to) in [(&acceptor, &connector), (&connector, &acceptor)] {
+            assert!(is_readable(to.fd().expect("a descriptor")), "at first");
+            from.send(b"shown", SOON).expect("there is room");
+            assert!(is_readable(to.fd().expect("a descriptor")), "a message is there");
+            assert_eq!(to.recv_vec(SOON).expect("it was sent"), b"shown");
+        }
+    });
+}
