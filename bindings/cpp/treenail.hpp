@@ -14,14 +14,15 @@
 ///              it is empty: its calls are Status::invalid, its size is 0, its end does nothing.
 ///              Views and loans end before their channel does (which may be moved meanwhile).
 ///              Arguments stay the caller's, and may be reused as soon as a call is back.
-///   Threads    All calls are const, and may be made from all threads at once. What needs a thread
-///              alone is what changes the object: moving, assigning, destroying it. Close a
-///              channel to wake who waits on it, join, then destroy. A view or loan belongs to one
-///              thread at a time, which may be any.
+///   Threads    All calls on handles are const, and may be made from all threads at once. What
+///              needs a thread alone is what changes the object: moving, assigning, destroying it.
+///              Close a channel to wake who waits on it, join, then destroy. A view or loan belongs
+///              to one thread at a time, which may be any.
 ///   Failures   Each call that can fail has two forms. The plain one throws Error, for any failure,
 ///              Status::timed_out and Status::closed too. The try_ one is noexcept, allocates
 ///              nothing itself, and returns a Status, or a Result with the value; waiting in vain
 ///              and the end are ordinary values there. last_error() tells more about either.
+///              What fills a string or a container has the plain form alone.
 ///              With -fno-exceptions the plain forms end the program where they would throw.
 ///   Waiting    Timeouts are std::chrono durations, or now, or forever. They come last; plain
 ///              forms wait for ever by default, try_ forms always say how long.

@@ -53,7 +53,7 @@ def build_sdist(sdist_directory, config_settings=None):
     """Builds the source archive: its file name."""
     name = f"treenail-{version()}"
     files = {f"treenail/{path.name}": path for path in package()}
-    files.update({path: HERE / path for path in ("pyproject.toml", "build_backend.py", "README.md")})
+    files.update({own: HERE / own for own in ("pyproject.toml", "build_backend.py", "README.md")})
     places = ["Cargo.lock", "build.rs", "include/treenail.h", *LICENSES]
     places += [str(path.relative_to(CRATE)) for path in sorted((CRATE / "src").rglob("*.rs"))]
     files.update({f"rust/{place}": CRATE / place for place in places})

@@ -40,7 +40,7 @@ pub const TEST: &[Step] = &[
         "cargo build --release && cargo test --release --test abi", &[C, Cpp], 8),
     step("leaks", "a hundred thousand channels and messages in C, C++ and Rust leave nothing",
         "TREENAIL_LEAKS=100000 cargo test --release --test abi --test cpp --test resources -- \
-         leave many_of", &[C, Cpp], 10),
+         leave_nothing many_of", &[C, Cpp], 10),
     step("package", "the CMake package and pkg-config, from an install prefix",
         "cargo test --release --test cpp_package -- --ignored", &[C, Cpp, Cmake, PkgConfig], 8),
     step("python", "the Python package: pytest and mypy, the oldest and the newest Python",
@@ -72,6 +72,11 @@ pub const VERIFY: &[Step] = &[
         &[C], 30),
     step("tests", "all tests of the release build",
         "TREENAIL_SEED={seed} cargo test --release", &[C, Cpp, Python, PythonVenv, Cmake, PkgConfig], 30),
+    step("python", "the Python package's tests, and a hundred thousand of everything",
+        "TREENAIL_LEAKS=100000 cargo xtask python", &[C, Python, PythonVenv], 30),
+    step("leaks", "a million channels and messages in C, C++ and Rust leave nothing",
+        "TREENAIL_LEAKS=1000000 cargo test --release --test abi --test cpp --test resources -- \
+         leave_nothing many_of", &[C, Cpp], 60),
     step("fuzz", "10 minutes of each fuzz target",
         "cargo xtask fuzz --seconds 600 --seed {seed}", &[Cpp, CargoFuzz], 60),
     step("asan", "the tests under AddressSanitizer",

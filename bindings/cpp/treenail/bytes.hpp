@@ -46,7 +46,7 @@ inline constexpr bool is_text_array =
     std::is_array_v<T> && is_character<std::remove_cv_t<std::remove_extent_t<T>>>;
 
 template <class T>
-std::size_t size_in_bytes(T& row) noexcept {
+constexpr std::size_t size_in_bytes(T& row) noexcept {
     return static_cast<std::size_t>(std::size(row)) * sizeof(Element<T>);
 }
 
@@ -130,9 +130,11 @@ public:
     constexpr Span(T* data, std::size_t size) noexcept : data_(data), size_(size) {}
 
     template <class Row, class = std::enable_if_t<IsOurs<Row>::value>>
-    constexpr Span(Row& row) noexcept : Span(std::data(row), std::size(row)) {}
+    constexpr Span(Row& row) noexcept
+        : Span(std::data(row), static_cast<std::size_t>(std::size(row))) {}
     template <class Row, class = std::enable_if_t<IsOurs<const Row>::value>, class = void>
-    constexpr Span(const Row& row) noexcept : Span(std::data(row), std::size(row)) {}
+    constexpr Span(const Row& row) noexcept
+        : Span(std::data(row), static_cast<std::size_t>(std::size(row))) {}
 
     template <class U = T, class = std::enable_if_t<std::is_const_v<U>>>
     constexpr Span(std::initializer_list<std::remove_const_t<U>> list) noexcept

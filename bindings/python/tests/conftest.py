@@ -1,5 +1,6 @@
 """What the tests share: a place for sockets, and channels whose two ends are both here."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -53,11 +54,14 @@ class Interrupt(Exception):
 
 
 class Alarm:
-    """A signal whose handler raises, once, after a time."""
+    """A signal whose handler raises, as long as `raises` is set.
+
+    It comes again after a while, as Python only prints what a handler raises in a finaliser.
+    """
 
     def __init__(self):
         self.hits = 0
-        self.raises = True
+        self.raises = False
         signal.signal(signal.SIGALRM, self.handle)
 
     def handle(self, *_):
@@ -66,17 +70,27 @@ class Alarm:
             raise Interrupt
 
     def after(self, seconds):
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        self.raises = True
+        signal.setitimer(signal.ITIMER_REAL, seconds, 0.3)
+
+    @contextlib.contextmanager
+    def interrupts(self, seconds):
+        """What is done here must be interrupted after this time."""
+        try:
+            self.after(seconds)
+            yield
+            raise AssertionError("it was not interrupted")
+        except Interrupt:
+            self.raises = False
 
 
 @pytest.fixture
 def alarm():
-    before = signal.getsignal(signal.SIGALRM)
     alarm = Alarm()
     yield alarm
     alarm.raises = False
     signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)  # the last one may still be on its way
 
 
 @pytest.fixture(params=["shm", "local"])

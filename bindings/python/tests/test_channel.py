@@ -101,7 +101,8 @@ def test_tags_and_parts_arrive(pair):
 def test_recv_into_fills_any_writable_buffer(pair):
     ours, theirs = pair
     for size in (0, 5, 70000):  # 70000 doesn't go by way of our own buffer
-        for buffer in (bytearray(80000), array.array("d", bytes(80000)), memoryview(bytearray(80000))):
+        zeros = bytes(80000)
+        for buffer in (bytearray(zeros), array.array("d", zeros), memoryview(bytearray(zeros))):
             ours.send(b"x" * size)
             assert theirs.recv_into(buffer, SOON) == size
             assert memoryview(buffer).cast("B")[: size + 1].tobytes() == b"x" * size + b"\0"
@@ -220,8 +221,8 @@ def test_only_a_request_can_be_answered(pair):
 
 def test_timeouts_are_kept(pair):
     ours, _ = pair
-    waits = (ours.recv, ours.recv_message, ours.recv_view, lambda timeout: ours.recv_many(9, timeout))
-    for wait in waits:
+    many = lambda timeout: ours.recv_many(9, timeout)  # noqa: E731
+    for wait in (ours.recv, ours.recv_message, ours.recv_view, many):
         for timeout in (0.001, 0.01, 0.06):
             begin = time.monotonic()
             with pytest.raises(treenail.TimedOut):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ._abi import Handle
 
+    Bytes = Union[bytes, memoryview]
     Slot = Tuple[Any, Any, tn_message, Any, Tuple[Any, ...]]
 
 BUFFER_BYTES = 65536
@@ -28,11 +29,11 @@ UNTAKEN = 2**64 - 1  # a length that the library overwrites when it hands out a 
 _ALL_BYTES = {bytes}
 COPY_BYTES_MAX = 8192  # up to here a copy takes less time than asking for an address
 _recv_many = hot("tn_channel_recv_many")
-_READ, _WRITE, _SIMPLE, _WRITABLE = 0x100, 0x200, 0, 1
+_READ, _WRITE, _SIMPLE = 0x100, 0x200, 0
 
 
-class Borrowed(Structure):
-    """The memory of another object (Py_buffer of the C API), until this is gone."""
+class _Buffer(Structure):
+    """Py_buffer of Python's C API."""
 
     _fields_ = [
         ("buf", c_void_p),
@@ -48,38 +49,53 @@ class Borrowed(Structure):
         ("internal", c_void_p),
     ]
 
-    def __init__(self, owner: Any, writable: bool = False) -> None:
-        super().__init__()
-        _get_buffer(owner, byref(self), _WRITABLE if writable else _SIMPLE)
-
-    def __del__(self) -> None:
-        _release_buffer(byref(self))
-
 
 _get_buffer = pythonapi.PyObject_GetBuffer
-_get_buffer.argtypes, _get_buffer.restype = [py_object, POINTER(Borrowed), c_int], c_int
+_get_buffer.argtypes, _get_buffer.restype = [py_object, POINTER(_Buffer), c_int], c_int
 _release_buffer = pythonapi.PyBuffer_Release
-_release_buffer.argtypes, _release_buffer.restype = [POINTER(Borrowed)], None
+_release_buffer.argtypes, _release_buffer.restype = [POINTER(_Buffer)], None
 _from_memory = pythonapi.PyMemoryView_FromMemory
 _from_memory.argtypes, _from_memory.restype = [c_void_p, c_ssize_t, c_int], py_object
 
 
-def readable(data: Any) -> Union[bytes, Borrowed]:
+def readable(data: Any) -> Bytes:
     """The bytes of any object with the buffer protocol, in C order: a copy where that is quicker,
-    or where they don't lie in one piece."""
+    or where they don't lie in one piece. While it is there they stay where they are."""
     if type(data) is bytes:
         return data
     view = memoryview(data)
     if view.nbytes <= COPY_BYTES_MAX or not view.c_contiguous:
         return view.tobytes()
-    return Borrowed(view)
+    return view
 
 
-def place_of(data: Union[bytes, Borrowed]) -> tuple[Any, int]:
+def length_of(data: Bytes) -> int:
+    """How many they are."""
+    return len(data) if type(data) is bytes else data.nbytes  # type: ignore[union-attr]
+
+
+def address_of(data: Bytes) -> int:
+    """Where they are. Keep `data` while it is used."""
+    buffer = _Buffer()
+    _get_buffer(data, byref(buffer), _SIMPLE)
+    address: int = buffer.buf or 0
+    _release_buffer(byref(buffer))
+    return address
+
+
+def place_of(data: Bytes) -> tuple[Any, int]:
     """Where they are, as an argument for the library, and how many. Keep `data` until after it."""
     if type(data) is bytes:
         return c_char_p(data), len(data)
-    return c_void_p(data.buf), data.len  # type: ignore[union-attr]
+    return c_void_p(address_of(data)), length_of(data)
+
+
+def writable(buffer: Any) -> memoryview:
+    """The bytes of a buffer to write to."""
+    view = memoryview(buffer)
+    if view.readonly or not view.c_contiguous:
+        raise BufferError("the buffer to receive into is not writable, or not in one piece")
+    return view.cast("B") if view.nbytes else memoryview(bytearray())
 
 
 def lend(address: int, length: int, writable: bool) -> tuple[memoryview, memoryview]:
@@ -125,6 +141,7 @@ class Batch:
         if len(self.words) < 2 * max:
             self.words = array("L", (0,)) * (2 * max)
         count, limit = self.count, c_size_t(max)
+        count.value = UNTAKEN
         buffer, out_count = byref(self.buffer), byref(count)
         slices = c_void_p(self.words.buffer_info()[0])
 
@@ -154,7 +171,7 @@ class Batch:
         starts = [place - self.address for place in places]
         return [data[at : at + size] for at, size in zip(starts, sizes)]
 
-    def fill(self, items: list[bytes], size: int) -> None:
+    def fill(self, items: list[Any], size: int) -> None:
         """Takes in messages that are all of this size, to be sent."""
         count = len(items)
         memmove(self.address, b"".join(items), size * count)
@@ -180,22 +197,24 @@ class Slices:
     _sources: Any
 
     def __init__(self, messages: Iterable[Any]) -> None:
-        items = list(messages)
-        if set(map(type, items)) != _ALL_BYTES:
-            items = [readable(data) for data in items]
-        lengths = [data.len if type(data) is Borrowed else len(data) for data in items]
+        items: list[Any] = list(messages)
+        if set(map(type, items)) == _ALL_BYTES:
+            lengths = list(map(len, items))
+        else:
+            items = list(map(readable, items))
+            lengths = list(map(length_of, items))
         self.count, self.bytes = len(items), sum(lengths)
-        if Borrowed in map(type, items) or self.bytes > COPY_BYTES_MAX * self.count:
-            self._sources = [Borrowed(data) if type(data) is bytes else data for data in items]
-            addresses = array("L", [source.buf or 0 for source in self._sources])
+        if self.bytes > COPY_BYTES_MAX * self.count:
+            self._sources = items
+            addresses = array("L", map(address_of, items))
         elif items and lengths.count(lengths[0]) == len(items) and self.bytes <= BUFFER_BYTES:
             self._sources = batch = SENT_BATCHES.pop() if SENT_BATCHES else Batch()
             batch.fill(items, lengths[0])
             self._words = batch.words
             return
         else:  # to put them together takes less time than to ask for each one's address
-            self._sources = joined = Borrowed(b"".join(items))
-            addresses = array("L", accumulate(lengths, initial=joined.buf or 0))[:-1]
+            self._sources = joined = b"".join(items)
+            addresses = array("L", accumulate(lengths, initial=address_of(joined)))[:-1]
         self._words = array("L", (0,)) * (2 * self.count)
         self._words[0::2], self._words[1::2] = addresses, array("L", lengths)
 

@@ -8,6 +8,7 @@ from weakref import finalize
 from . import _buffers
 from ._abi import NOTHING, TN_AGAIN, TN_INVALID, TN_MESSAGE_REPLY, TN_MESSAGE_REQUEST
 from ._abi import library, tn_loan, tn_message
+from ._owner import refuse_to_pickle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,6 +120,9 @@ class _Lent:
         """A copy of the bytes."""
         return self.data.tobytes()
 
+    def __reduce__(self) -> Any:
+        refuse_to_pickle(self)
+
     def _withdraw(self) -> None:
         """Makes the memoryview useless; BufferError while something else was made of it."""
         try:
@@ -136,7 +140,7 @@ class _Lent:
         raise NotImplementedError
 
     def __del__(self) -> None:
-        if not self._handle.value:
+        if not getattr(self, "_handle", NOTHING).value:  # it wasn't even made
             return
         self._data, base = None, self._base
         try:
@@ -165,8 +169,9 @@ class View(_Lent):
     _lent: tn_message
 
     def __init__(self, handle: Handle) -> None:
-        self._handle, self._lent, self._data, self._base = handle, tn_message(), None, None
+        self._lent, self._data, self._base = tn_message(), None, None
         self._lent.len = _buffers.UNTAKEN
+        self._handle = handle
 
     @classmethod
     def _of(cls, message: Message) -> View:
@@ -246,8 +251,9 @@ class Loan(_Lent):
     _writable = True
 
     def __init__(self, channel: Sending, tag: c_uint32) -> None:
-        self._handle, self._lent, self._data, self._base = channel._handle, tn_loan(), None, None
+        self._lent, self._data, self._base = tn_loan(), None, None
         self._channel, self._tag, self.length = channel, tag, None
+        self._handle = channel._handle
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self.data[index] = value

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     Self = TypeVar("Self", bound="Owner")
 
 
+def refuse_to_pickle(what: object) -> NoReturn:
+    """A handle means nothing in another process."""
+    raise TypeError(
+        f"a {type(what).__name__} belongs to the process that made it, and can't be pickled"
+    )
+
+
 class Owner:
     """Owns a handle. Every thread may use it at any time."""
 
@@ -70,6 +77,4 @@ class Owner:
             self._fail(status)
 
     def __reduce__(self) -> Any:
-        raise TypeError(
-            f"a {type(self).__name__} belongs to the process that made it, and can't be pickled"
-        )
+        refuse_to_pickle(self)

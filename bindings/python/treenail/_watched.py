@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from contextvars import Context
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Callable, Dict, Generic, List, Optional, TypeVar
@@ -71,8 +72,9 @@ class Watched(Generic[_Owner]):
     nobody there: mostly nothing has to be changed between a wake-up and the next wait.
     """
 
-    def __init__(self, owner: _Owner) -> None:
+    def __init__(self, owner: _Owner, endpoint: str) -> None:
         self._owner = owner
+        self._stays_awake = _SEVERAL_PROCESSORS and "spin=0" not in re.split("[?&]", endpoint)
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._fd: Optional[int] = None  # while it is in the loop
         self._turns = self._vain = self._skips = 0
@@ -137,33 +139,11 @@ class Watched(Generic[_Owner]):
         if self._turns > _TURNS_MAX:
             await self._give_turn()
         result = take()
-        if result is None and self._spins():
-            result = await self._spin(take)
         while result is None:
             await self._wait(self._readers if waiters is None else waiters, new_waiter)
             result = take()
         self._wake(self._readers)  # there may be more
         return result
-
-    def _spins(self) -> bool:
-        if self._skips:
-            self._skips -= 1
-            return False
-        return _SEVERAL_PROCESSORS
-
-    async def _spin(self, take: Callable[[], Optional[_Result]]) -> Optional[_Result]:
-        """Looks for a while, with turns of the loop in between, before the loop may go to sleep:
-        to be woken takes longer than many an answer. As in the library's spin=auto, after one that
-        was in vain 1, 3, 7, … up to 63 waits go without."""
-        end = monotonic() + _SPIN_SECONDS
-        while monotonic() < end:
-            await asyncio.sleep(0)
-            result = take()
-            if result is not None:
-                self._vain = 0
-                return result
-        self._skips = self._vain = min(2 * self._vain + 1, _SKIPS_MAX)
-        return None
 
     async def _wait(
         self, waiters: Waiters, new_waiter: Optional[Callable[[], Waiter]] = None
@@ -172,6 +152,10 @@ class Watched(Generic[_Owner]):
         waiter = (new_waiter or self._new_waiter)()
         waiters[waiter] = None
         self._turns = 0
+        if self._skips:
+            self._skips -= 1
+        elif self._stays_awake:
+            self._stay_awake(waiter, monotonic() + _SPIN_SECONDS)
         try:
             await waiter
         except asyncio.CancelledError:
@@ -180,6 +164,17 @@ class Watched(Generic[_Owner]):
             raise
         finally:
             waiters.pop(waiter, None)
+
+    def _stay_awake(self, waiter: Waiter, end: float) -> None:
+        """Keeps the loop from sleeping for a while: being woken takes longer than many an answer.
+        As in the library's spin=auto, after a while in vain 1, 3, 7, … up to 63 waits go without.
+        """
+        if waiter.done():
+            self._vain = 0
+        elif monotonic() < end:
+            waiter.get_loop().call_soon(self._stay_awake, waiter, end)
+        else:
+            self._skips = self._vain = min(2 * self._vain + 1, _SKIPS_MAX)
 
     @staticmethod
     def _wake(waiters: Waiters, now: bool = False) -> bool:

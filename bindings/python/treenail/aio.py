@@ -52,9 +52,12 @@ class Channel(Watched[treenail.Channel]):
     closes.
     """
 
-    def __init__(self, channel: treenail.Channel) -> None:
-        """Takes over a channel, which must be used through this object alone from here on."""
-        super().__init__(channel)
+    def __init__(self, channel: treenail.Channel, endpoint: str = "") -> None:
+        """Takes over a channel, which must be used through this object alone from here on.
+
+        Of its endpoint only the option spin=0 matters here.
+        """
+        super().__init__(channel, endpoint)
         self._replies: Dict[int, _Reply] = {}
         self._askers: Waiters = {}
         self._inbox: Deque[Message] = deque()
@@ -255,11 +258,12 @@ class Listener(Watched[treenail.Listener]):
 
     def __init__(self, endpoint: str) -> None:
         """Starts listening. Exists: somebody alive listens there."""
-        super().__init__(treenail.Listener(endpoint))
+        super().__init__(treenail.Listener(endpoint), endpoint)
+        self._endpoint = endpoint
 
     async def accept(self) -> Channel:
         """The next connection, its handshake done. Handshakes go on while somebody waits here."""
-        return Channel(await self._when_there(self._take))
+        return Channel(await self._when_there(self._take), self._endpoint)
 
     def _take(self) -> Optional[treenail.Channel]:
         try:
@@ -286,17 +290,16 @@ async def connect(endpoint: str) -> Channel:
 
     NotFound: nobody listens there; with retry=1 it keeps trying instead.
     """
-    return await _opened(treenail.connect_start(endpoint))
+    return await _opened(Channel(treenail.connect_start(endpoint), endpoint))
 
 
 async def create(endpoint: str) -> Channel:
     """Makes a channel for exactly two programs: listens, takes the first that connects, and stops
     listening."""
-    return await _opened(treenail.create_start(endpoint))
+    return await _opened(Channel(treenail.create_start(endpoint), endpoint))
 
 
-async def _opened(started: treenail.Channel) -> Channel:
-    channel = Channel(started)
+async def _opened(channel: Channel) -> Channel:
     try:
         await channel.connected()
         return channel

@@ -1,0 +1,99 @@
+"""A program that uses everything, for mypy --strict: it is checked, and not run."""
+
+import array
+import asyncio
+from typing import List, Optional
+
+import treenail
+from treenail import aio
+
+
+def use_channel(channel: treenail.Channel) -> None:
+    channel.send(b"bytes")
+    channel.send(bytearray(b"bytes"), 1.5, tag=3)
+    channel.sendv([b"in", memoryview(b"parts")], timeout=None, tag=1)
+    sent: int = channel.send_many([b"one", array.array("d", [1.0])], 5)
+    received: bytes = channel.recv(timeout=1)
+    message: treenail.Message = channel.recv_message()
+    length: int = channel.recv_into(bytearray(10), 0)
+    batch: List[bytes] = channel.recv_many(10)
+    with channel.recv_view() as view:
+        data: memoryview = view.data
+        both: bool = view.is_request and message.is_reply
+        channel.reply(view if both else message, received + batch[0])
+    with channel.loan(sent + length, tag=view.tag) as loan:
+        loan.data[:] = data
+        loan[0] = 1
+        loan.length = 5
+        loan.commit(5, timeout=1)
+        loan.discard()
+    answer: bytes = channel.request(b"?", 1, tag=2)
+    reply: treenail.View = channel.request_view(answer)
+    reply.release()
+    number: int = channel.request_start(b"?")
+    channel.request_cancel(number)
+    channel.flush()
+    peer: treenail.Peer = channel.peer()
+    stats: treenail.Stats = channel.stats()
+    numbers: List[int] = [peer.pid, peer.uid, peer.gid, stats.messages_sent, channel.fileno()]
+    print(numbers, peer.address, peer.transport == treenail.TRANSPORT_SHM, channel.closed)
+    for part in channel:
+        print(part.decode())
+
+
+def main() -> Optional[str]:
+    try:
+        with treenail.Listener("shm:typed") as listener:
+            with listener.accept(1) as channel:
+                use_channel(channel)
+            for another in listener:
+                use_channel(another)
+            with treenail.Poller() as poller:
+                poller.add(listener, key="a key")
+                poller.add(0)
+                for key in poller.wait(1, max=3):
+                    print(key)
+                poller.wake()
+                poller.remove(0)
+            return listener.endpoint()
+    except treenail.TooLarge as error:
+        needed: Optional[int] = error.needed
+        print(needed)
+    except (treenail.PeerLost, TimeoutError) as error:
+        print(error)
+    except treenail.Error as error:
+        print(error.status, error.name)
+    for made in (treenail.connect("shm:typed", 5), treenail.create("shm:typed", timeout=None)):
+        use_channel(made)
+    for made in (treenail.connect_start("shm:typed"), treenail.create_start("shm:typed")):
+        made.close()
+    return None
+
+
+async def use_asyncio() -> None:
+    async with aio.Listener("shm:typed") as listener:
+        async for accepted in listener:
+            await accepted.send(b"hello", tag=1)
+    async with await aio.connect("shm:typed") as channel:
+        await channel.send_many([b"one", b"two"])
+        await channel.sendv([b"in", b"parts"])
+        received: bytes = await channel.recv()
+        message: treenail.Message = await channel.recv_message()
+        batch: List[bytes] = await channel.recv_many(5)
+        with await channel.recv_view() as view:
+            await channel.reply(view, received + message.data + batch[0])
+        async with channel.loan(10, tag=1) as loan:
+            loan[:2] = b"ab"
+        answer: bytes = await channel.request(b"?", tag=1)
+        await channel.flush()
+        print(answer, channel.peer().pid, channel.stats().bytes_sent)
+        async for part in channel:
+            print(part.decode())
+    made: aio.Channel = await aio.create("shm:typed")
+    made.close()
+    print(made.closed, made.fileno(), __name__)
+
+
+if __name__ == "__main__":
+    main()
+    asyncio.run(use_asyncio())
