@@ -1,7 +1,7 @@
 //! What messages look like in C.
 
 use super::{bytes, there};
-use crate::channel::{Channel, Info};
+use crate::channel::{Channel, Info, View};
 use crate::error::{Error, Result};
 use std::ffi::c_void;
 
@@ -110,6 +110,12 @@ pub(super) unsafe fn slices<'a>(slices: *const tn_slice, count: usize) -> Result
         *place = all.next().expect("there are as many")?;
     }
     Ok(Slices::Few(few, count))
+}
+
+/// A view that goes to C, which gives it back with tn_channel_release.
+pub(super) fn lent(view: View<'_>, channel: &Channel) -> tn_message {
+    let (number, bytes, info) = view.into_parts();
+    message(&info, bytes.as_mut_ptr().cast(), token(channel, number))
 }
 
 pub(super) fn message(info: &Info, data: *const c_void, private_: u64) -> tn_message {

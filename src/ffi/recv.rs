@@ -1,6 +1,6 @@
 //! Receiving: one message, many, and in place.
 
-use super::message::{message, number, tn_message, tn_slice, token};
+use super::message::{lent, message, number, tn_message, tn_slice};
 use super::status::{guard, tn_status};
 use super::{buffer, handle, there, timeout};
 use crate::channel::{Channel, Info};
@@ -86,8 +86,7 @@ pub unsafe extern "C" fn tn_channel_recv_view(
 ) -> tn_status {
     guard(|| {
         let (channel, out) = (handle(channel)?, there(out, "out")?);
-        let (number, bytes, info) = channel.recv_view(timeout(timeout_ms)?)?.into_parts();
-        out.write(message(&info, bytes.as_mut_ptr().cast(), token(channel, number)));
+        out.write(lent(channel.recv_view(timeout(timeout_ms)?)?, channel));
         Ok(())
     })
 }

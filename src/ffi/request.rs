@@ -1,18 +1,11 @@
 //! Requests and their replies.
 
-use super::message::{message, tn_message, token};
+use super::message::{lent, tn_message};
 use super::status::{guard, tn_status};
 use super::{bytes, handle, there, timeout};
-use crate::channel::{Channel, Info, View};
-use crate::error::Result;
+use crate::channel::{Channel, Info};
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
-
-fn give(reply: View<'_>, channel: &Channel, out_reply: &mut MaybeUninit<tn_message>) -> Result<()> {
-    let (number, bytes, info) = reply.into_parts();
-    out_reply.write(message(&info, bytes.as_mut_ptr().cast(), token(channel, number)));
-    Ok(())
-}
 
 /// tn_channel_request sends a request and waits for the reply to it, which is stored in
 /// `*out_reply` and given back with tn_channel_release like a view.
@@ -38,7 +31,8 @@ pub unsafe extern "C" fn tn_channel_request(
         let (channel, out_reply) = (handle(channel)?, there(out_reply, "out_reply")?);
         // SAFETY: NULL or readable for `len` bytes, by this function's contract.
         let data = unsafe { bytes(data, len) }?;
-        give(channel.request(tag, data, timeout(timeout_ms)?)?, channel, out_reply)
+        out_reply.write(lent(channel.request(tag, data, timeout(timeout_ms)?)?, channel));
+        Ok(())
     })
 }
 
@@ -88,7 +82,8 @@ pub unsafe extern "C" fn tn_channel_request_end(
 ) -> tn_status {
     guard(|| {
         let (channel, out_reply) = (handle(channel)?, there(out_reply, "out_reply")?);
-        give(channel.request_end(id, timeout(timeout_ms)?)?, channel, out_reply)
+        out_reply.write(lent(channel.request_end(id, timeout(timeout_ms)?)?, channel));
+        Ok(())
     })
 }
 
