@@ -1,4 +1,5 @@
-/* treenail.h: message channels between programs on one machine. This file is the manual.
+/* treenail.h: message channels between programs on one machine, and shared memory with a lock.
+ * This file is the manual.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  * Generated from src/ffi by `cargo xtask header`; do not edit.
@@ -7,11 +8,15 @@
  *   Crash   What a sender was in the middle of when it died is dropped. What it had sent is still
  *           received, and then comes TN_PEER_LOST. A killed listener leaves its socket file; the
  *           next listener takes it over.
+ *           A segment's lock is never left behind: the next one gets it, and is told by
+ *           TN_OWNER_DIED that the data may be half-written.
  *   Fork    Handles belong to the process that made them. In a forked child every call on one is
  *           TN_INVALID, except that freeing it is fine. A raw clone() bypasses this: a child made
  *           so must not use the handles, nor keep their descriptors open.
  *   Rights  Only the same user and root may connect, unless peer_uid= says otherwise; what other
  *           users shall reach also needs a path with a slash and mode=.
+ *           Whoever may write a segment is trusted with it, also with truncating it, which ends
+ *           those that use it; by default only the same user and root may.
  *   Host    Both sides are on one host: shared memory and local sockets end there.
  *   Views   A view's bytes can still be changed by the peer: copy before you validate, or say
  *           views=copy.
@@ -57,6 +62,23 @@
  *   falling back to the socket. raw=1 (local: only): bytes as they come, without HELLO and
  *   frames, to talk with programs that know nothing of treenail. Options that have no meaning on
  *   a scheme or side are accepted there, so that one string serves both sides.
+ *
+ * SEGMENTS: NAME?key=value&key=value
+ *   The same NAME is the same segment from every program and working directory of one user: the
+ *   object treenail.UID.NAME in /dev/shm. It begins with 36 KiB or more of the library's own. The
+ *   last one that goes, or dies, takes the segment with it.
+ *   native:/NAME opens the object /NAME that another program has made with shm_open, as it is;
+ *   its lock is in an object of its own beside it, and is for programs that use treenail.
+ *
+ *   mode          an octal file mode, 0000 to 0777; default 0600
+ *   group         a group's name or number; default the process' own
+ *   owner         a user's number; default the process' own user
+ *   access        rw or ro; default rw
+ *   persist       0 or 1; default 0
+ *
+ *   mode, group and persist are for the one that makes the segment. owner=UID is for another
+ *   user's, which its mode must let one read and write. access=ro guards against mistakes: the
+ *   data can't be written through this handle. persist=1: it stays until tn_segment_remove.
  */
 
 #ifndef TREENAIL_H
@@ -173,6 +195,12 @@ typedef struct tn_listener tn_listener;
 // It may be used from every thread at any time. A handle that is freed leaves its
 // pollers by itself.
 typedef struct tn_poller tn_poller;
+
+// A named piece of shared memory, and its lock.
+//
+// It may be used from every thread at any time. The lock belongs to the handle: it excludes the
+// handle's own threads from each other too, and any of them may unlock.
+typedef struct tn_segment tn_segment;
 
 // tn_peer says who is at the other end, as the kernel says, not as the peer says.
 typedef struct tn_peer {
@@ -658,6 +686,168 @@ tn_status tn_channel_reply(const struct tn_channel *channel,
                            const void *data,
                            size_t len,
                            int32_t timeout_ms);
+
+// tn_segment_create makes a segment of `size` zero bytes and stores it in `*out`, which the
+// caller frees with tn_segment_free.
+//
+// One whose holders have all died is replaced. TN_EXISTS: somebody alive holds a segment of that
+// name, or it was made with persist=1. TN_NO_SPACE: /dev/shm is full; no later use of the data
+// can fail for that. TN_DENIED: what has the name is another user's. TN_PROTOCOL: it is no
+// segment; tn_segment_remove removes it. TN_INVALID: the name is wrong, or the size 0.
+// TN_TOO_LARGE: the size is over 1 TiB.
+//
+// # Safety
+// `name` is NULL or NUL-terminated; `out` is NULL or writable.
+tn_status tn_segment_create(const char *name, size_t size, struct tn_segment **out);
+
+// tn_segment_open opens a segment and stores it in `*out`, which the caller frees with
+// tn_segment_free.
+//
+// TN_NOT_FOUND: there is none that somebody alive holds, nor one made with persist=1.
+// TN_DENIED, TN_PROTOCOL as for tn_segment_create. TN_NO_SPACE: 1024 handles hold it already, or
+// no descriptors are left. Who may only read the object may use its data, tn_segment_version and
+// tn_segment_wait; all else is TN_DENIED then.
+//
+// # Safety
+// `name` is NULL or NUL-terminated; `out` is NULL or writable.
+tn_status tn_segment_open(const char *name, struct tn_segment **out);
+
+// tn_segment_open_or_create opens a segment, or makes one of `size` zero bytes if there is none,
+// and stores it in `*out`, which the caller frees with tn_segment_free. Of many that call it at
+// once exactly one makes it. One that is there keeps its size: tn_segment_size tells.
+//
+// # Safety
+// `name` is NULL or NUL-terminated; `out` is NULL or writable.
+tn_status tn_segment_open_or_create(const char *name, size_t size, struct tn_segment **out);
+
+// tn_segment_data returns where the data begin, page-aligned; the same until free, also after
+// close. With access=ro, writing there ends the program. NULL for NULL.
+//
+// # Safety
+// `segment` is NULL or valid.
+void *tn_segment_data(const struct tn_segment *segment);
+
+// tn_segment_size returns the size in bytes that the segment was made with. 0 for NULL.
+//
+// # Safety
+// `segment` is NULL or valid.
+size_t tn_segment_size(const struct tn_segment *segment);
+
+// tn_segment_lock takes the lock, alone. It belongs to the handle: it excludes other threads of
+// the same handle too, any thread may unlock, and locking twice waits.
+//
+// TN_OK, TN_OWNER_DIED: it is held, so test with `< 0`. TN_OWNER_DIED: one died that had it, or
+// was freed or closed with it, and nobody has had it alone since; the data may be half-written.
+// TN_AGAIN, TN_TIMED_OUT: others have it.
+//
+// # Safety
+// `segment` is NULL or valid.
+tn_status tn_segment_lock(const struct tn_segment *segment, int32_t timeout_ms);
+
+// tn_segment_lock_shared takes the lock together with others that take it so: nobody has it alone
+// meanwhile. TN_OWNER_DIED, which stays until somebody has had the lock alone: the data may be
+// half-written. The rest is as for tn_segment_lock.
+//
+// # Safety
+// `segment` is NULL or valid.
+tn_status tn_segment_lock_shared(const struct tn_segment *segment, int32_t timeout_ms);
+
+// tn_segment_unlock gives the lock back, however it was taken. TN_INVALID: this handle doesn't
+// hold it.
+//
+// # Safety
+// `segment` is NULL or valid.
+tn_status tn_segment_unlock(const struct tn_segment *segment);
+
+// tn_segment_write copies `len` bytes to the data at `offset`, under the lock, and makes the
+// change known as tn_segment_notify does. Statuses as for tn_segment_lock: with TN_OWNER_DIED
+// the bytes are written, and what is around them may be half-written. TN_INVALID: they don't lie
+// within the data. TN_DENIED: the data are open for reading only.
+//
+// # Safety
+// `segment` is NULL or valid; `data` is NULL or readable for `len` bytes.
+tn_status tn_segment_write(const struct tn_segment *segment,
+                           size_t offset,
+                           const void *data,
+                           size_t len,
+                           int32_t timeout_ms);
+
+// tn_segment_read copies `len` bytes of the data at `offset` to `buf`, under the shared lock: what
+// tn_segment_write wrote in one call is there whole. Statuses as for tn_segment_lock_shared: with
+// TN_OWNER_DIED the bytes are read, and may be half-written. TN_INVALID: they don't lie within
+// the data.
+//
+// # Safety
+// `segment` is NULL or valid; `buf` is NULL or writable for `len` bytes.
+tn_status tn_segment_read(const struct tn_segment *segment,
+                          size_t offset,
+                          void *buf,
+                          size_t len,
+                          int32_t timeout_ms);
+
+// tn_segment_notify makes a change known: the version moves on by one, and whoever waits for that
+// wakes. If nobody waits it makes no system call.
+//
+// # Safety
+// `segment` is NULL or valid.
+tn_status tn_segment_notify(const struct tn_segment *segment);
+
+// tn_segment_version returns how many changes were made known. 0 for NULL.
+//
+// # Safety
+// `segment` is NULL or valid.
+uint64_t tn_segment_version(const struct tn_segment *segment);
+
+// tn_segment_wait waits until the version is another than `seen`, and stores it in
+// `*out_version`. TN_AGAIN, TN_TIMED_OUT: it still is `seen`.
+//
+// # Safety
+// `segment` is NULL or valid; `out_version` is NULL or writable.
+tn_status tn_segment_wait(const struct tn_segment *segment,
+                          uint64_t seen,
+                          int32_t timeout_ms,
+                          uint64_t *out_version);
+
+// tn_segment_fd stores a descriptor in `*out` that is readable after a notify, an unlock, or the
+// end of a holder, and at first: wait for it, never read, write or close it. It is the same
+// number until free.
+//
+// When it is readable, try what is waited for with TN_NOWAIT: tn_segment_wait, tn_segment_lock or
+// both. It stays readable until one of these returns TN_AGAIN. TN_NO_SPACE: no descriptors are
+// left, or no inotify instances (fs.inotify.max_user_instances).
+//
+// # Safety
+// `segment` is NULL or valid; `out` is NULL or writable.
+tn_status tn_segment_fd(const struct tn_segment *segment, int *out);
+
+// tn_segment_attached returns how many handles hold the segment now, this one among them; dead
+// ones don't count. 0 for NULL.
+//
+// # Safety
+// `segment` is NULL or valid.
+uint32_t tn_segment_attached(const struct tn_segment *segment);
+
+// tn_segment_close ends the handle's hold on the segment: its calls are TN_CLOSED, whoever waits
+// wakes with that, and a lock that it has is handed on as TN_OWNER_DIED. The last to go removes
+// the segment. The data stay mapped until free. Closing twice, or NULL, is fine.
+//
+// # Safety
+// `segment` is NULL or valid.
+void tn_segment_close(const struct tn_segment *segment);
+
+// tn_segment_free closes the segment and unmaps its data: the last use of both. NULL is fine.
+//
+// # Safety
+// `segment` is NULL, or came from tn_segment_create, tn_segment_open or
+// tn_segment_open_or_create, and no thread uses it or its data any more.
+void tn_segment_free(struct tn_segment *segment);
+
+// tn_segment_remove takes the name of a segment away, and of whatever else has its name. Those
+// that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name.
+//
+// # Safety
+// `name` is NULL or NUL-terminated.
+tn_status tn_segment_remove(const char *name);
 
 // tn_poller_new makes a poller that waits for nothing yet and stores it in `*out`, which the
 // caller frees with tn_poller_free. TN_NO_SPACE: no descriptors left.

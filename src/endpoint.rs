@@ -1,6 +1,8 @@
 //! What a user says: `scheme:address?key=value&key=value`, read into fields. Nothing is looked up
 //! here; a wrong word is an error that lists the right ones.
 
+pub mod object;
+
 use crate::error::{Error, Result, Status};
 use std::sync::Arc;
 use std::time::Duration;
@@ -153,8 +155,8 @@ fn read(text: &str, shown: &Arc<str>) -> Result<Endpoint> {
             return Err(Error::invalid(detail));
         }
     };
-    let (address, options) = match rest.split_once('?') {
-        Some((address, options)) => (address, Some(options)),
+    let (address, rest) = match rest.split_once('?') {
+        Some((address, rest)) => (address, Some(rest)),
         None => (rest, None),
     };
     let mut endpoint = Endpoint {
@@ -177,22 +179,28 @@ fn read(text: &str, shown: &Arc<str>) -> Result<Endpoint> {
         peer_uid: PeerUid::SameOrRoot,
         raw: false,
     };
+    options(rest, |key, value| endpoint.set(key, value))?;
+    endpoint.agree()?;
+    Ok(endpoint)
+}
+
+/// Reads `key=value&key=value`.
+fn options(text: Option<&str>, mut set: impl FnMut(&str, &str) -> Result<()>) -> Result<()> {
     let mut seen: Vec<&str> = Vec::new();
-    for pair in options.into_iter().flat_map(|options| options.split('&')) {
+    for pair in text.into_iter().flat_map(|text| text.split('&')) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         if seen.contains(&key) {
             return Err(Error::invalid(format!("option {} is there twice", printable(key))));
         }
         seen.push(key);
-        endpoint.set(key, &text_of(unescape(value)?)?)?;
+        set(key, &text_of(unescape(value)?)?)?;
     }
-    endpoint.agree()?;
-    Ok(endpoint)
+    Ok(())
 }
 
 impl Endpoint {
     fn set(&mut self, key: &str, value: &str) -> Result<()> {
-        let bad = || bad_value(key, value);
+        let bad = || bad_value_of(&OPTIONS, key, value);
         match key {
             "ring" => self.ring = size(value, RING_SIZE_MIN, RING_SIZE_MAX).ok_or_else(bad)?,
             "ring_max" => {
@@ -240,15 +248,15 @@ impl Endpoint {
     }
 }
 
-fn bad_value(key: &str, value: &str) -> Error {
-    let known = OPTIONS.iter().find(|(name, ..)| *name == key);
+fn bad_value_of(options: &[(&str, &str, &str)], key: &str, value: &str) -> Error {
+    let known = options.iter().find(|(name, ..)| *name == key);
     match known {
         Some((name, values, _)) => {
             let value = printable(value);
             Error::invalid(format!("bad value \"{value}\" for {name}; valid are {values}"))
         }
         None => {
-            let names: Vec<&str> = OPTIONS.iter().map(|(name, ..)| *name).collect();
+            let names: Vec<&str> = options.iter().map(|(name, ..)| *name).collect();
             let key = printable(key);
             let names = names.join(", ");
             Error::invalid(format!("unknown option \"{key}\"; there are {names}"))

@@ -1,10 +1,11 @@
 //! treenail joins programs of different languages on one machine: message channels over shared
-//! memory and local sockets, for C, C++, Python and Rust alike.
+//! memory and local sockets, and named shared memory with a lock, for C, C++, Python and Rust
+//! alike.
 //!
 //! The map, from top to bottom; each layer calls only those below it.
 //!
 //! - `ffi` is the front door: it translates C to Rust and back, and decides nothing.
-//! - `channel`, `listener` and `poller` are the rooms that a user knows.
+//! - `channel`, `listener`, `segment` and `poller` are the rooms that a user knows.
 //! - `transport` is the corridor: one enum, one match a verb, a file a way across.
 //! - `wire` is the frame, and `shm` the bytes that two processes share.
 //! - `os` makes the system calls.
@@ -13,7 +14,8 @@
 //! # Caveats
 //!
 //! - **Crash**: what a sender was in the middle of when it died is dropped; what it had sent is
-//!   still received, and then comes [`Status::PeerLost`].
+//!   still received, and then comes [`Status::PeerLost`]. A segment's lock is never left behind:
+//!   who gets it after a death is told so, by [`Status::OwnerDied`].
 //! - **Fork**: handles belong to the process that made them. In a forked child every call on one
 //!   is [`Status::Invalid`], and no harm is done to the parent. (A raw `clone()` bypasses this.)
 //! - **Rights**: only the same user and root may connect, unless `peer_uid=` says otherwise.
@@ -43,6 +45,8 @@ mod models;
 mod os;
 #[cfg(not(loom))]
 mod poller;
+#[cfg(not(loom))]
+mod segment;
 #[doc(hidden)]
 pub mod shm;
 mod sync;
@@ -64,6 +68,8 @@ pub use listener::Listener;
 pub use os::buffer::Bytes;
 #[cfg(not(loom))]
 pub use poller::Poller;
+#[cfg(not(loom))]
+pub use segment::Segment;
 
 use std::time::Duration;
 

@@ -28,8 +28,10 @@ fn generated() -> String {
         .with_header(preamble())
         .with_after_include(versions());
     // In the order of src/ffi/mod.rs, behind the files that have the handles.
-    let files = ["channel", "listener", "poller"].map(|name| format!("src/{name}.rs"));
-    let ffi = ["status", "listener", "channel", "message", "send", "recv", "request", "poller"];
+    let files = ["channel", "listener", "segment", "poller"].map(|name| format!("src/{name}.rs"));
+    let ffi = [
+        "status", "listener", "channel", "message", "send", "recv", "request", "segment", "poller",
+    ];
     let ffi = ffi.map(|name| format!("src/ffi/{name}.rs"));
     let builder = files.iter().chain(&ffi).fold(builder, |b, file| b.with_src(root().join(file)));
     let bindings = builder.generate();
@@ -59,8 +61,9 @@ fn preamble() -> String {
         format!(" *   {name:<13} {values}; default {default}\n")
     };
     let options: String = treenail::endpoint::OPTIONS.iter().map(line).collect();
+    let of_objects: String = treenail::endpoint::object::OBJECT_OPTIONS.iter().map(line).collect();
     let text = fs::read_to_string(root().join("tests/header.txt")).expect("it is committed");
-    text.replace(" *   @OPTIONS@\n", &options)
+    text.replace(" *   @OPTIONS@\n", &options).replace(" *   @OBJECT_OPTIONS@\n", &of_objects)
 }
 
 /// Macros that say what Cargo.toml says.

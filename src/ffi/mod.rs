@@ -15,6 +15,8 @@ pub mod recv;
 
 pub mod request;
 
+pub mod segment;
+
 pub mod poller;
 
 use crate::error::{Error, Result};

@@ -73,6 +73,12 @@ impl From<Status> for tn_status {
     }
 }
 
+impl From<()> for tn_status {
+    fn from((): ()) -> tn_status {
+        tn_status::TN_OK
+    }
+}
+
 /// tn_timeout names the two special values of every `timeout_ms`.
 #[allow(non_camel_case_types, dead_code)]
 #[repr(i32)]
@@ -95,13 +101,24 @@ thread_local! {
 }
 
 /// Runs the body of an exported function: keeps panics inside, and what failed for tn_last_error.
+/// A body that has a notice to give returns that.
 #[inline]
-pub(super) fn guard(body: impl FnOnce() -> Result<()>) -> tn_status {
+pub(super) fn guard<T: Into<tn_status>>(body: impl FnOnce() -> Result<T>) -> tn_status {
     match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(Ok(())) => tn_status::TN_OK,
+        Ok(Ok(notice)) => notice.into(),
         Ok(Err(error)) => failed(error),
         Err(panic) => failed(panicked(panic.as_ref())),
     }
+}
+
+/// Runs the body of an exported function that returns a value, and `otherwise` after a failure.
+pub(super) fn guard_value<T>(otherwise: T, body: impl FnOnce() -> Result<T>) -> T {
+    let mut value = otherwise;
+    guard(|| {
+        value = body()?;
+        Result::Ok(())
+    });
+    value
 }
 
 /// Runs the body of an exported function that says nothing.

@@ -69,7 +69,7 @@ pub fn check_memfd(fd: BorrowedFd<'_>, size: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// A stretch of address space that holds parts of a memfd, until it is dropped.
+/// A stretch of address space that holds parts of a file, until it is dropped.
 pub struct Mapping {
     base: NonNull<u8>,
     len: usize,
@@ -80,16 +80,17 @@ unsafe impl Send for Mapping {}
 // SAFETY: as above.
 unsafe impl Sync for Mapping {}
 
-/// Which bytes of a memfd go where: offset in the file, how many, and offset in the mapping.
+/// Which bytes of a file go where: offset in the file, how many, and offset in the mapping.
 #[derive(Clone, Copy)]
 pub struct Part {
     pub file_offset: u64,
     pub len: usize,
     pub at: usize,
+    pub writable: bool,
 }
 
 impl Mapping {
-    /// Maps `parts` of `fd` into `len` bytes of fresh address space, shared and writable.
+    /// Maps `parts` of `fd` into `len` bytes of fresh address space, shared.
     pub fn new(fd: BorrowedFd<'_>, len: usize, parts: &[Part]) -> io::Result<Mapping> {
         // SAFETY: a mapping at an address of the kernel's choice touches nothing of ours.
         let base = unsafe {
@@ -102,7 +103,8 @@ impl Mapping {
             // SAFETY: the fixed address is within the range that was just reserved.
             let address = unsafe {
                 let at = mapping.base.as_ptr().add(part.at).cast();
-                let protection = libc::PROT_READ | libc::PROT_WRITE;
+                let write = if part.writable { libc::PROT_WRITE } else { 0 };
+                let protection = libc::PROT_READ | write;
                 let flags = libc::MAP_SHARED | libc::MAP_FIXED;
                 let offset = part.file_offset as libc::off_t;
                 libc::mmap(at, part.len, protection, flags, fd.as_raw_fd(), offset)

@@ -21,11 +21,17 @@ pub mod kick;
 #[cfg(not(loom))]
 pub mod memory;
 #[cfg(not(loom))]
+pub mod object;
+#[cfg(not(loom))]
 pub mod pipe;
 #[cfg(not(loom))]
 pub mod poll;
 #[cfg(not(loom))]
+pub mod range;
+#[cfg(not(loom))]
 pub mod socket;
+#[cfg(not(loom))]
+pub mod watch;
 
 #[cfg(loom)]
 pub use crate::models::{barrier, futex, kick};

@@ -1,13 +1,22 @@
-//! Bytes that two processes share: where each is (layout), how they get there (mapping), and how
-//! messages go through them (ring).
+//! Bytes that processes share. Of a channel: where each is (layout), how they get there (mapping),
+//! and how messages go through them (ring). Of a named object: where each is (object, word), how
+//! it comes and goes (attach), who holds it (holder), and its lock (lock, acquire).
 
+pub mod acquire;
+#[cfg(not(loom))]
+pub mod attach;
 mod end;
+#[cfg(not(loom))]
+pub mod holder;
 pub mod layout;
+pub mod lock;
 #[cfg(not(loom))]
 pub mod mapping;
+pub mod object;
 pub mod pins;
 pub mod ring;
 pub mod waits;
+pub mod word;
 
 #[cfg(loom)]
 pub use crate::models::mapping;

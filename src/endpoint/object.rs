@@ -1,0 +1,120 @@
+//! What a user says of a named object: `NAME?key=value&key=value`, read into fields.
+
+use super::{NAME_SIZE_MAX, flag, name_is_valid, number, octal, options, printable, unescape};
+use crate::error::{Error, Result};
+use std::sync::Arc;
+
+/// Which object is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// One of this library's.
+    Own(String),
+    /// One that another program has made: its name in /dev/shm.
+    Native(String),
+}
+
+/// A name, read.
+#[derive(Clone, Debug)]
+pub struct ObjectName {
+    /// As it was written, for error texts.
+    pub text: Arc<str>,
+    pub object: Object,
+    /// Whose it is; None: the effective user's.
+    pub owner: Option<u32>,
+    /// Its file mode, when it is made.
+    pub mode: u32,
+    /// Its group, when it is made.
+    pub group: Option<String>,
+    /// Whether the data are only to be read here.
+    pub read_only: bool,
+    /// Whether it stays when nobody holds it, if it is made now.
+    pub persists: bool,
+}
+
+/// The options with their values and defaults; the manual's table is checked against it.
+pub const OBJECT_OPTIONS: [(&str, &str, &str); 5] = [
+    ("mode", "an octal file mode, 0000 to 0777", "0600"),
+    ("group", "a group's name or number", "the process' own"),
+    ("owner", "a user's number", "the process' own user"),
+    ("access", "rw or ro", "rw"),
+    ("persist", "0 or 1", "0"),
+];
+
+/// Most bytes of a native name: with what is put before it, it is a file's name too.
+const NATIVE_SIZE_MAX: usize = 200;
+
+impl ObjectName {
+    /// Reads a name.
+    pub fn parse(text: &str) -> Result<ObjectName> {
+        if text.len() > super::ENDPOINT_SIZE_MAX {
+            let most = super::ENDPOINT_SIZE_MAX;
+            return Err(Error::invalid(format!("a name with its options has at most {most} bytes")));
+        }
+        let shown: Arc<str> = text.replace(|c: char| c.is_control(), "?").into();
+        read(text, &shown).map_err(|error| error.during("name", &shown))
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        let bad = || super::bad_value_of(&OBJECT_OPTIONS, key, value);
+        match key {
+            "mode" => self.mode = octal(value).ok_or_else(bad)?,
+            "group" if !value.is_empty() => self.group = Some(value.to_owned()),
+            "owner" => self.owner = Some(number(value, 0, u32::MAX - 1).ok_or_else(bad)?),
+            "access" if value == "ro" => self.read_only = true,
+            "access" if value == "rw" => self.read_only = false,
+            "persist" => self.persists = flag(value).ok_or_else(bad)?,
+            _ => return Err(bad()),
+        }
+        Ok(())
+    }
+}
+
+fn read(text: &str, shown: &Arc<str>) -> Result<ObjectName> {
+    let (address, rest) = match text.split_once('?') {
+        Some((address, rest)) => (address, Some(rest)),
+        None => (text, None),
+    };
+    let mut name = ObjectName {
+        text: Arc::clone(shown),
+        object: read_object(address)?,
+        owner: None,
+        mode: 0o600,
+        group: None,
+        read_only: false,
+        persists: false,
+    };
+    options(rest, |key, value| name.set(key, value))?;
+    Ok(name)
+}
+
+fn read_object(address: &str) -> Result<Object> {
+    if let Some(native) = address.strip_prefix("native:") {
+        return read_native(&unescape(native)?);
+    }
+    match String::from_utf8(unescape(address)?) {
+        Ok(name) if name_is_valid(&name) => Ok(Object::Own(name)),
+        _ => Err(Error::invalid(format!(
+            "a name has 1 to {NAME_SIZE_MAX} of A-Z a-z 0-9 . _ - and does not start with a dot; \
+             native:/NAME is what another program has made"
+        ))),
+    }
+}
+
+/// As shm_open takes it: one slash, at its start.
+fn read_native(name: &[u8]) -> Result<Object> {
+    let plain = std::str::from_utf8(name).ok().and_then(|name| name.strip_prefix('/'));
+    let is_name = |name: &&str| {
+        let special = name.is_empty() || *name == "." || *name == "..";
+        !special && name.len() <= NATIVE_SIZE_MAX && !name.contains(['/', '\0'])
+    };
+    match plain.filter(is_name) {
+        Some(name) if name.starts_with("treenail.") => {
+            let name = printable(name);
+            Err(Error::invalid(format!("{name} is this library's own; say its plain name")))
+        }
+        Some(name) => Ok(Object::Native(name.to_owned())),
+        None => Err(Error::invalid(format!(
+            "a native name is a slash and 1 to {NATIVE_SIZE_MAX} bytes without another"
+        ))),
+    }
+}

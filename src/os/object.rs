@@ -1,0 +1,155 @@
+//! Named objects of shared memory: files in /dev/shm, as shm_open has them.
+
+use super::fork::{Fd, adopt};
+use super::{check, check_count, restart};
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+const FOLDER: &str = "/dev/shm";
+
+/// What an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    pub device: u64,
+    pub inode: u64,
+    /// How many names it has.
+    pub links: u64,
+    pub size: u64,
+    pub owner: u32,
+    pub group: u32,
+    pub mode: u32,
+    pub is_file: bool,
+}
+
+impl Facts {
+    fn of(stat: &libc::stat) -> Facts {
+        Facts {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            links: stat.st_nlink as u64,
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            owner: stat.st_uid,
+            group: stat.st_gid,
+            mode: stat.st_mode & 0o7777,
+            is_file: stat.st_mode & libc::S_IFMT == libc::S_IFREG,
+        }
+    }
+
+    /// Whether both are of the same object.
+    pub fn is(&self, other: &Facts) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+}
+
+/// The effective user.
+pub fn user() -> u32 {
+    // SAFETY: takes no memory.
+    unsafe { libc::geteuid() }
+}
+
+/// An object that has no name yet, of `size` zero bytes that are all there: using them never
+/// fails. It vanishes with its last descriptor.
+pub fn make(size: u64, mode: u32, group: Option<u32>) -> io::Result<Fd> {
+    let folder = CString::new(FOLDER).expect("it has no NUL");
+    let fd = adopt(|| open_at(&folder, libc::O_TMPFILE | libc::O_RDWR, 0o600))?;
+    let raw = fd.as_raw_fd();
+    if let Some(group) = group {
+        // SAFETY: takes no memory.
+        check(unsafe { libc::fchown(raw, u32::MAX, group) })?;
+    }
+    // SAFETY: takes no memory.
+    check(unsafe { libc::fchmod(raw, mode) })?;
+    let no_space = || io::Error::from_raw_os_error(libc::ENOSPC);
+    let len = libc::off_t::try_from(size).map_err(|_| no_space())?;
+    // Over this limit the kernel would kill the process with SIGXFSZ.
+    if file_size_limit() < size {
+        return Err(no_space());
+    }
+    // SAFETY: takes no memory.
+    let reserved = restart(|| check(unsafe { libc::fallocate(raw, 0, 0, len) }));
+    reserved.map_err(|error| match error.raw_os_error() {
+        Some(libc::EFBIG) => no_space(),
+        _ => error,
+    })?;
+    Ok(fd)
+}
+
+fn file_size_limit() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the structure is live during the call, which can't fail for this limit.
+    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) };
+    limit.rlim_cur
+}
+
+/// Gives an object its name; EEXIST if there is one of that name.
+pub fn publish(fd: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
+    let (from, to) = (own_path(fd), path(name)?);
+    let (here, follow) = (libc::AT_FDCWD, libc::AT_SYMLINK_FOLLOW);
+    // SAFETY: both paths end with a NUL.
+    check(unsafe { libc::linkat(here, from.as_ptr(), here, to.as_ptr(), follow) }).map(drop)
+}
+
+/// The path of what a descriptor is of, whatever its name is.
+pub(super) fn own_path(fd: BorrowedFd<'_>) -> CString {
+    CString::new(format!("/proc/self/fd/{}", fd.as_raw_fd())).expect("it has no NUL")
+}
+
+/// Opens an object. It may turn out to be anything that has such a name; nothing waits for it.
+pub fn open(name: &[u8], writable: bool) -> io::Result<Fd> {
+    let path = path(name)?;
+    let access = if writable { libc::O_RDWR } else { libc::O_RDONLY };
+    adopt(|| open_at(&path, access | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY, 0))
+}
+
+fn open_at(path: &CStr, flags: i32, mode: libc::mode_t) -> io::Result<OwnedFd> {
+    // SAFETY: the path ends with a NUL.
+    let open = || check(unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC, mode) });
+    let fd = restart(open)?;
+    // SAFETY: the call just made it, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// What is open.
+pub fn facts(fd: BorrowedFd<'_>) -> io::Result<Facts> {
+    // SAFETY: all zeros are valid, and the kernel overwrites them.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: the structure is live during the call.
+    check(unsafe { libc::fstat(fd.as_raw_fd(), &mut stat) })?;
+    Ok(Facts::of(&stat))
+}
+
+/// What has a name.
+pub fn facts_at(name: &[u8]) -> io::Result<Facts> {
+    let path = path(name)?;
+    // SAFETY: all zeros are valid, and the kernel overwrites them.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: the path ends with a NUL, and the structure is live during the call.
+    check(unsafe { libc::lstat(path.as_ptr(), &mut stat) })?;
+    Ok(Facts::of(&stat))
+}
+
+/// Takes a name away.
+pub fn remove(name: &[u8]) -> io::Result<()> {
+    let path = path(name)?;
+    // SAFETY: the path ends with a NUL.
+    check(unsafe { libc::unlink(path.as_ptr()) }).map(drop)
+}
+
+/// Reads the first bytes of an object: how many there were.
+pub fn read_start(fd: BorrowedFd<'_>, to: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: the kernel writes at most as many bytes as the slice has.
+    let read = || check_count(unsafe { libc::pread(fd.as_raw_fd(), to.as_mut_ptr().cast(), to.len(), 0) });
+    restart(read)
+}
+
+/// Sets an object's times, which whoever watches it is told of.
+pub fn touch(fd: BorrowedFd<'_>) {
+    // SAFETY: no times are given, which means now.
+    unsafe { libc::futimens(fd.as_raw_fd(), std::ptr::null()) };
+}
+
+fn path(name: &[u8]) -> io::Result<CString> {
+    let path = [FOLDER.as_bytes(), b"/", name].concat();
+    CString::new(path).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
+}

@@ -1,0 +1,326 @@
+//! A named piece of shared memory with a lock that no death leaves behind.
+
+mod ready;
+
+use self::ready::Ready;
+use crate::channel::core::forked;
+use crate::endpoint::object::ObjectName;
+use crate::error::{Error, Result, Status};
+use crate::os::clock::Deadline;
+use crate::os::fork::generation;
+use crate::os::futex;
+use crate::shm::acquire::Mode;
+use crate::shm::attach;
+use crate::shm::holder::{Holder, ring};
+use crate::shm::lock::{Around, Gave, Held, Lock};
+use crate::shm::object::SEGMENT;
+use crate::sync::Ordering;
+use std::fmt;
+use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a wait for a change sleeps at most before it looks by itself: whoever made the change
+/// may have been killed before it woke anybody.
+const SLEEP_MAX: Duration = Duration::from_millis(50);
+/// The same for a handle that may only read, which nobody can wake.
+const BLIND_SLEEP_MAX: Duration = Duration::from_millis(5);
+
+/// A named piece of shared memory, and its lock.
+///
+/// It may be used from every thread at any time. The lock belongs to the handle: it excludes the
+/// handle's own threads from each other too, and any of them may unlock.
+///
+/// ```
+/// let segment = treenail::Segment::open_or_create("doc-segment", 4096)?;
+/// segment.write(0, b"hello", treenail::FOREVER)?;
+/// let mut bytes = [0; 5];
+/// segment.read(0, &mut bytes, treenail::FOREVER)?;
+/// assert_eq!(&bytes, b"hello");
+/// # Ok::<(), treenail::Error>(())
+/// ```
+pub struct Segment {
+    name: Arc<str>,
+    generation: u32,
+    holder: Holder,
+    ready: Ready,
+}
+
+impl Segment {
+    /// Makes a segment of `size` zero bytes; [`Status::Exists`] if one of that name is held.
+    pub fn create(name: &str, size: usize) -> Result<Segment> {
+        Segment::made("create", name, |name| attach::create(name, SEGMENT, size))
+    }
+
+    /// Opens a segment; [`Status::NotFound`] if nobody alive holds one of that name.
+    pub fn open(name: &str) -> Result<Segment> {
+        Segment::made("open", name, |name| attach::open(name, SEGMENT))
+    }
+
+    /// Opens a segment, or makes one of `size` zero bytes.
+    pub fn open_or_create(name: &str, size: usize) -> Result<Segment> {
+        let both = |name: &ObjectName| attach::open_or_create(name, SEGMENT, size);
+        Segment::made("open or create", name, both)
+    }
+
+    fn made(
+        verb: &'static str,
+        name: &str,
+        hold: impl FnOnce(&ObjectName) -> Result<Holder>,
+    ) -> Result<Segment> {
+        let name = ObjectName::parse(name)?;
+        let holder = hold(&name).map_err(|error| error.during(verb, &name.text))?;
+        Ok(Segment { name: name.text, generation: generation(), holder, ready: Ready::new() })
+    }
+
+    /// Takes the name of a segment away. Those that hold it keep it.
+    pub fn remove(name: &str) -> Result<()> {
+        let name = ObjectName::parse(name)?;
+        attach::remove(&name).map_err(|error| error.during("remove", &name.text))
+    }
+
+    /// Where the data begin, page-aligned. The same until the segment is dropped, also when it was
+    /// closed. In a forked child it still shows the parent's data, without a lock on them.
+    pub fn data(&self) -> NonNull<u8> {
+        self.holder.data()
+    }
+
+    /// Bytes of data.
+    pub fn size(&self) -> usize {
+        self.holder.size()
+    }
+
+    /// Takes the lock, alone: [`Status::Ok`], or [`Status::OwnerDied`] if one died holding it.
+    #[inline]
+    pub fn lock(&self, timeout: Option<Duration>) -> Result<Status> {
+        self.acquire(Mode::Exclusive, timeout).map_err(|error| error.during("lock", &self.name))
+    }
+
+    /// Takes the lock together with others that do the same.
+    #[inline]
+    pub fn lock_shared(&self, timeout: Option<Duration>) -> Result<Status> {
+        let held = self.acquire(Mode::Shared, timeout);
+        held.map_err(|error| error.during("lock shared", &self.name))
+    }
+
+    /// Gives the lock back. [`Status::Invalid`] if this handle doesn't have it.
+    #[inline]
+    pub fn unlock(&self) -> Result<()> {
+        match self.usable()?.unlock() {
+            true => Ok(()),
+            false => Err(self.said(Error::invalid("this handle does not hold the lock"), "unlock")),
+        }
+    }
+
+    #[inline]
+    fn acquire(&self, mode: Mode, timeout: Option<Duration>) -> Result<Status> {
+        let lock = self.usable()?;
+        let held = match lock.acquire(mode, timeout) {
+            Err(Gave::Up) if timeout == crate::NOW && self.ready.settle(&self.holder) => {
+                self.ready.mark_after(lock.acquire(mode, timeout))
+            }
+            held => held,
+        };
+        match held {
+            // A close has looked at the lock before it was taken.
+            Ok(_) if self.holder.is_detached() => {
+                lock.unlock();
+                Err(closed())
+            }
+            Ok(Held::Clean) => Ok(Status::Ok),
+            Ok(Held::OwnerDied) => Ok(Status::OwnerDied),
+            Err(gave) => Err(refusal(gave, timeout)),
+        }
+    }
+
+    /// Copies `bytes` into the data at `offset`, under the lock, and makes the change known.
+    pub fn write(&self, offset: usize, bytes: &[u8], timeout: Option<Duration>) -> Result<Status> {
+        self.copy(Mode::Exclusive, offset, bytes.len(), timeout, || {
+            self.holder.write(offset, bytes);
+        })
+        .map_err(|error| error.during("write", &self.name))
+    }
+
+    /// Copies the data at `offset` into `to`, under the shared lock.
+    pub fn read(&self, offset: usize, to: &mut [u8], timeout: Option<Duration>) -> Result<Status> {
+        self.read_uninit(offset, crate::os::buffer::uninit(to), timeout)
+    }
+
+    pub(crate) fn read_uninit(
+        &self,
+        offset: usize,
+        to: &mut [MaybeUninit<u8>],
+        timeout: Option<Duration>,
+    ) -> Result<Status> {
+        let len = to.len();
+        self.copy(Mode::Shared, offset, len, timeout, || self.holder.read(offset, to))
+            .map_err(|error| error.during("read", &self.name))
+    }
+
+    fn copy(
+        &self,
+        mode: Mode,
+        offset: usize,
+        len: usize,
+        timeout: Option<Duration>,
+        copy: impl FnOnce(),
+    ) -> Result<Status> {
+        self.usable()?;
+        if mode == Mode::Exclusive && !self.holder.data_is_writable() {
+            return Err(Error::new(Status::Denied, "the data are open for reading only"));
+        }
+        if offset.checked_add(len).is_none_or(|end| end > self.size()) {
+            let size = self.size();
+            let detail = format!("{len} bytes at {offset} are not within the {size} bytes of it");
+            return Err(Error::invalid(detail));
+        }
+        let status = self.acquire(mode, timeout)?;
+        copy();
+        if mode == Mode::Exclusive {
+            self.change();
+        }
+        match self.usable()?.unlock() {
+            true => Ok(status),
+            // Another thread has closed the handle meanwhile, and handed the lock on.
+            false => Err(closed()),
+        }
+    }
+
+    /// Makes a change known: the version moves on, and whoever waits for that wakes.
+    pub fn notify(&self) -> Result<()> {
+        self.usable().map_err(|error| error.during("notify", &self.name))?;
+        self.change();
+        Ok(())
+    }
+
+    fn change(&self) {
+        let header = self.holder.header();
+        // SYNC version: SeqCst, before the looks for those that wait; they announce themselves
+        // and then look at it.
+        header.version.fetch_add(1, Ordering::SeqCst);
+        let awaited = &header.awaited;
+        if awaited.load(Ordering::SeqCst) != 0 && awaited.swap(0, Ordering::SeqCst) != 0 {
+            ring(&header.changes);
+        }
+        self.holder.tell();
+    }
+
+    /// How many changes were made known.
+    pub fn version(&self) -> u64 {
+        self.holder.header().version.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the version is another than `seen`: the new one.
+    pub fn wait(&self, seen: u64, timeout: Option<Duration>) -> Result<u64> {
+        self.wait_by(seen, timeout).map_err(|error| error.during("wait", &self.name))
+    }
+
+    fn wait_by(&self, seen: u64, timeout: Option<Duration>) -> Result<u64> {
+        let (header, deadline) = (self.holder.header(), Deadline::after(timeout));
+        let can_tell = self.holder.lock().is_some();
+        let mut settled = false;
+        loop {
+            self.alive()?;
+            let changes = header.changes.load(Ordering::SeqCst);
+            let version = self.version();
+            if version != seen {
+                if settled {
+                    self.ready.mark();
+                }
+                return Ok(version);
+            }
+            if matches!(deadline, Deadline::Now) && !settled && self.ready.settle(&self.holder) {
+                settled = true;
+                continue;
+            }
+            if deadline.passed() {
+                return Err(refusal(Gave::Up, timeout));
+            }
+            if can_tell && header.awaited.swap(1, Ordering::SeqCst) == 0 {
+                // Look again, now that whoever makes a change would see this.
+                continue;
+            }
+            let slice = if can_tell { SLEEP_MAX } else { BLIND_SLEEP_MAX };
+            let slice = deadline.left().map_or(slice, |left| left.min(slice));
+            futex::wait(&header.changes, changes, Some(slice));
+        }
+    }
+
+    /// How many handles hold the segment now, this one among them; dead ones don't count.
+    pub fn attached(&self) -> u32 {
+        if self.generation == generation() { self.holder.attached() } else { 0 }
+    }
+
+    /// A descriptor that is readable after a change, an unlock or an owner's death, until a call
+    /// returns [`Status::Again`]. Never read or write it.
+    pub fn fd(&self) -> Result<BorrowedFd<'_>> {
+        let fd = self.usable().and_then(|_| self.ready.fd(&self.holder));
+        fd.map_err(|error| error.during("fd", &self.name))
+    }
+
+    /// Ends the hold: every call is [`Status::Closed`], and whoever waits wakes with that. A lock
+    /// that is held is handed on as by a death. The last to go takes the name away. The data stay
+    /// where they are until the segment is dropped.
+    pub fn close(&self) {
+        if self.generation == generation() && self.holder.detach() {
+            self.ready.mark();
+        }
+    }
+
+    /// The lock, for a call that may use it.
+    #[inline]
+    fn usable(&self) -> Result<Lock<'_, Holder>> {
+        match self.holder.lock() {
+            Some(lock) if self.generation == generation() && !self.holder.is_detached() => Ok(lock),
+            _ => Err(self.why_not()),
+        }
+    }
+
+    #[cold]
+    fn why_not(&self) -> Error {
+        let denied = || Error::new(Status::Denied, "this user may only read the segment");
+        self.alive().err().unwrap_or_else(denied)
+    }
+
+    fn alive(&self) -> Result<()> {
+        match self.generation == generation() {
+            false => Err(forked()),
+            true if self.holder.is_detached() => Err(closed()),
+            true => Ok(()),
+        }
+    }
+
+    #[cold]
+    fn said(&self, error: Error, verb: &'static str) -> Error {
+        error.during(verb, &self.name)
+    }
+}
+
+#[cold]
+fn closed() -> Error {
+    Error::new(Status::Closed, "the segment was closed by this program")
+}
+
+#[cold]
+fn refusal(gave: Gave, timeout: Option<Duration>) -> Error {
+    match gave {
+        Gave::Way => closed(),
+        Gave::Room => Error::new(Status::NoSpace, "65535 threads of this handle read already"),
+        Gave::Up if timeout == crate::NOW => crate::channel::core::again(),
+        Gave::Up => Error::new(Status::TimedOut, "it did not come about in time"),
+    }
+}
+
+impl fmt::Debug for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Segment({})", self.name)
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,275 @@
+//! Taking the lock where it isn't simply free. The protocol is at the head of lock.rs.
+
+use super::lock::{Around, Gave, Held, Lock};
+use super::object::HOLDERS_MAX;
+use super::word::{DIED, HANDED, Id, READERS, WAITERS, Word};
+use crate::os::clock::{Deadline, processors_allowed};
+use crate::os::futex;
+use crate::sync::{AtomicU32, Ordering, spin_loop};
+use std::time::{Duration, Instant};
+
+/// What the lock is taken for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    Exclusive,
+    Shared,
+}
+
+/// How long anybody sleeps before looking whether the owner lives.
+const SLICE: Duration = Duration::from_millis(50);
+/// How long one is passed by others before it gets its turn.
+const PATIENCE: Duration = Duration::from_millis(1);
+/// Looks before the first sleep.
+const LOOKS_MAX: u32 = 100;
+/// Times that a call whose time is over looks again because the lock seemed free.
+const LATE_LOOKS_MAX: u32 = 8;
+
+/// What one call knows of its waiting.
+pub(super) struct Wait {
+    looks: u32,
+    late_looks: u32,
+    /// When the first sleep began, and when it last looked whether the owner lives.
+    since: Option<(Instant, Instant)>,
+    /// Whether this call put its slot down as next.
+    asked: bool,
+}
+
+impl Wait {
+    pub(super) fn new() -> Wait {
+        // On one processor nothing changes while this one looks.
+        let looks = if cfg!(loom) || processors_allowed() < 2 { 0 } else { LOOKS_MAX };
+        Wait { looks, late_looks: LATE_LOOKS_MAX, since: None, asked: false }
+    }
+
+    fn spin(&mut self) -> bool {
+        if self.looks == 0 {
+            return false;
+        }
+        self.looks -= 1;
+        (0..8).for_each(|_| spin_loop());
+        true
+    }
+
+    /// Models have no time: there one sleep is a long one.
+    fn starves(&self) -> bool {
+        self.since.is_some_and(|(began, _)| cfg!(loom) || began.elapsed() >= PATIENCE)
+    }
+
+    /// Sleeps while `counter` is as it was `seen`; whether it is time to look who lives.
+    fn sleep(&mut self, counter: &AtomicU32, seen: u32, deadline: Deadline) -> bool {
+        if cfg!(loom) {
+            self.since = Some((Instant::now(), Instant::now()));
+            futex::wait(counter, seen, None);
+            return false;
+        }
+        let (_, looked) = *self.since.get_or_insert_with(|| (Instant::now(), Instant::now()));
+        let slice = deadline.left().map_or(SLICE, |left| left.min(SLICE));
+        futex::wait(counter, seen, Some(slice));
+        let due = looked.elapsed() >= SLICE;
+        if let Some((_, looked)) = self.since.as_mut().filter(|_| due) {
+            *looked = Instant::now();
+        }
+        due
+    }
+}
+
+impl<A: Around> Lock<'_, A> {
+    #[cold]
+    pub(super) fn acquire_slowly(
+        &self,
+        mode: Mode,
+        timeout: Option<Duration>,
+    ) -> Result<Held, Gave> {
+        let (deadline, mut wait) = (Deadline::after(timeout), Wait::new());
+        loop {
+            // Before the look, so that no change falls between it and the sleep.
+            let turns = self.header.turns.load(Ordering::SeqCst);
+            let turn = self.own_slot().turn.load(Ordering::SeqCst);
+            let got = match mode {
+                Mode::Exclusive => self.take(&wait).map(|before| self.settle(before, deadline)),
+                Mode::Shared => self.join(&wait),
+            };
+            if let Some(result) = got {
+                return result;
+            }
+            if self.around.is_over() {
+                if self.is_handed_over(&mut wait) {
+                    self.give_up(false);
+                }
+                return Err(Gave::Way);
+            }
+            if !matches!(deadline, Deadline::Now) && wait.spin() {
+                continue;
+            }
+            if deadline.passed() {
+                wait.late_looks = wait.late_looks.saturating_sub(1);
+                if self.is_handed_over(&mut wait) || (wait.late_looks > 0 && self.bury()) {
+                    continue;
+                }
+                return Err(Gave::Up);
+            }
+            let due = if wait.starves() && self.ask(&mut wait) {
+                wait.sleep(&self.own_slot().turn, turn, deadline)
+            } else if self.announce() {
+                wait.sleep(&self.header.turns, turns, deadline)
+            } else {
+                continue;
+            };
+            if due {
+                self.bury();
+            }
+        }
+    }
+
+    /// Whether the word is this call's for the taking.
+    fn is_open(&self, word: Word, wait: &Wait) -> bool {
+        let handed = wait.asked && word.owner() == Some(self.own) && word.has(HANDED);
+        handed || word.owner().is_none()
+    }
+
+    /// The word without this call's request. One that was granted is in it no more: then what is
+    /// there is another thread's.
+    fn without_request(&self, word: Word, wait: &Wait) -> Word {
+        match wait.asked && word.owner().is_none() && word.next() == Some(self.own) {
+            true => word.with_next(None),
+            false => word,
+        }
+    }
+
+    /// Makes the word its own: what it was before.
+    fn take(&self, wait: &Wait) -> Option<Word> {
+        self.change(|word| {
+            if !self.is_open(word, wait) {
+                return None;
+            }
+            // The one that woke this one wakes no other: that falls to this one.
+            let others = if wait.since.is_some() { WAITERS } else { 0 };
+            let new = self.without_request(word, wait).with_owner(Some(self.own)).with(others);
+            Some(if word.has(READERS) { new } else { new.without(DIED) })
+        })
+    }
+
+    /// Waits for the readers that were there before, if any.
+    fn settle(&self, before: Word, deadline: Deadline) -> Result<Held, Gave> {
+        if !before.has(READERS) {
+            return Ok(Held::after(before.has(DIED)));
+        }
+        let (mut wait, mut died, mut look_who_lives) = (Wait::new(), false, false);
+        loop {
+            let left = self.header.left.load(Ordering::SeqCst);
+            if !self.has_readers(look_who_lives, &mut died) {
+                let old = self.change(|word| Some(word.without(READERS | DIED)));
+                return Ok(Held::after(died || old.is_some_and(|old| old.has(DIED))));
+            }
+            if self.around.is_over() {
+                self.give_up_before_readers(died);
+                return Err(Gave::Way);
+            }
+            if !matches!(deadline, Deadline::Now) && wait.spin() {
+                continue;
+            }
+            if deadline.passed() && look_who_lives {
+                self.give_up_before_readers(died);
+                return Err(Gave::Up);
+            }
+            look_who_lives =
+                deadline.passed() || wait.sleep(&self.header.left, left, deadline);
+        }
+    }
+
+    fn give_up_before_readers(&self, died: bool) {
+        if died {
+            self.change(|word| Some(word.with(DIED)));
+        }
+        self.give_up(false);
+    }
+
+    /// Whether any slot has readers. Dead ones are struck off if it shall look who lives.
+    fn has_readers(&self, look_who_lives: bool, died: &mut bool) -> bool {
+        let mut found = false;
+        let used = self.header.slots_used.load(Ordering::SeqCst) as usize;
+        for (index, slot) in self.slots.iter().enumerate().take(used.min(HOLDERS_MAX)) {
+            // SYNC readers: SeqCst, behind the word that this owner has taken.
+            let readers = slot.readers.load(Ordering::SeqCst);
+            if readers as u16 == 0 {
+                continue;
+            }
+            if look_who_lives && !self.around.lives(Id::new(index, readers >> 16)) {
+                let none = readers & 0xffff_0000;
+                let order = Ordering::SeqCst;
+                *died |= slot.readers.compare_exchange(readers, none, order, order).is_ok();
+            } else {
+                found = true;
+            }
+        }
+        found
+    }
+
+    /// Becomes one of the readers.
+    pub(super) fn join(&self, wait: &Wait) -> Option<Result<Held, Gave>> {
+        if !self.is_open(self.load(), wait) {
+            return None;
+        }
+        if !self.enter() {
+            return Some(Err(Gave::Room));
+        }
+        // SYNC lock: SeqCst, behind the count that an owner looks at.
+        let mut word = self.load();
+        while self.is_open(word, wait) {
+            let new = self.without_request(word, wait).with_owner(None).with(READERS);
+            match if new == word { Ok(()) } else { self.replace(word, new) } {
+                Ok(()) => {
+                    if wait.since.is_some() {
+                        // Others may read as well, and were not woken.
+                        self.call();
+                    }
+                    return Some(Ok(Held::after(word.has(DIED))));
+                }
+                Err(now) => word = now,
+            }
+        }
+        self.leave();
+        None
+    }
+
+    /// Puts this slot down as next, where nobody is; whether this call's request stands.
+    fn ask(&self, wait: &mut Wait) -> bool {
+        let word = self.load();
+        let granted = word.owner() == Some(self.own) && word.has(HANDED);
+        if wait.asked && (granted || word.next() == Some(self.own)) {
+            return true;
+        }
+        let asked = |word: Word| {
+            let waits = word.owner().is_some() && word.next().is_none();
+            waits.then(|| word.with_next(Some(self.own)))
+        };
+        wait.asked = self.change(asked).is_some();
+        wait.asked
+    }
+
+    /// Says that somebody watches: whoever gives the lock up next tells.
+    pub fn watch(&self) {
+        self.change(|word| Some(word.with(WAITERS)));
+    }
+
+    /// Says that somebody sleeps; false if there is nothing to wait for.
+    fn announce(&self) -> bool {
+        let waits = |word: Word| word.owner().is_some().then(|| word.with(WAITERS));
+        self.change(waits).is_some()
+    }
+
+    /// Takes this call's request back; true if it has been granted.
+    fn is_handed_over(&self, wait: &mut Wait) -> bool {
+        if !wait.asked {
+            return false;
+        }
+        let request = |word: Word| {
+            let waits = word.next() == Some(self.own);
+            waits.then(|| word.with_next(None))
+        };
+        self.change(request);
+        let word = self.load();
+        wait.asked = word.owner() == Some(self.own) && word.has(HANDED);
+        wait.asked
+    }
+}

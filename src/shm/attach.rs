@@ -1,0 +1,319 @@
+//! How named objects come and go: exactly one makes an object, nobody sees one that isn't whole,
+//! the last one takes its name away, and what dead ones left is replaced.
+//!
+//! An object is made without a name, and linked to its name once it is whole and held. Whoever
+//! opens one takes a slot behind the gate, and looks there whether the name still is this
+//! object's. Whoever leaves does so behind the gate, and is the last if no byte is locked.
+
+use super::holder::{Data, File, Holder};
+use super::object::{CONTROL_SIZE, FORMAT, Header, MAGIC_WORD, PERSISTS};
+use crate::endpoint::object::{Object, ObjectName};
+use crate::error::{Error, Result, Status};
+use crate::os::directory::group_id;
+use crate::os::fork::Fd;
+use crate::os::memory::page_size;
+use crate::os::object;
+use crate::sync::Ordering;
+use std::io;
+use std::mem::offset_of;
+use std::os::fd::AsFd;
+
+/// Bytes of data at most: 1 TiB.
+pub const OBJECT_SIZE_MAX: usize = 1 << 40;
+/// Tries to open what others make and remove meanwhile.
+const TRIES_MAX: u32 = 10_000;
+
+/// Which file an object is, and what it must be.
+struct Place {
+    file_name: Vec<u8>,
+    owner: u32,
+    kind: u32,
+}
+
+/// What is made where there is nothing.
+struct Plan<'a> {
+    size: usize,
+    mode: u32,
+    group: &'a Option<String>,
+    persists: bool,
+}
+
+/// Another program's object, open.
+struct Native {
+    fd: Fd,
+    size: usize,
+    mode: u32,
+    owner: u32,
+}
+
+/// Makes an object of `size` bytes.
+pub fn create(name: &ObjectName, kind: u32, size: usize) -> Result<Holder> {
+    check_size(size)?;
+    make(&Place::of(name, kind)?, &plan(name, size), None, !name.read_only)
+}
+
+/// Opens an object that somebody holds, or that persists.
+pub fn open(name: &ObjectName, kind: u32) -> Result<Holder> {
+    match &name.object {
+        Object::Own(_) => hold(&Place::of(name, kind)?, None, !name.read_only),
+        Object::Native(native) => open_native(name, native, kind),
+    }
+}
+
+/// Opens an object, or makes one.
+pub fn open_or_create(name: &ObjectName, kind: u32, size: usize) -> Result<Holder> {
+    check_size(size)?;
+    either(&Place::of(name, kind)?, &plan(name, size), None, !name.read_only)
+}
+
+/// Takes an object's name away. Those that hold it keep it.
+pub fn remove(name: &ObjectName) -> Result<()> {
+    // Whatever it has become: this is how a spoilt one is got rid of.
+    let place = Place::of(name, 0)?;
+    again(|| {
+        let file = place.file()?.ok_or_else(not_found)?;
+        file.enter_gate()?;
+        let named = file.is_named();
+        let removed = if named { object::remove(&file.name) } else { Ok(()) };
+        file.leave_gate();
+        removed.map_err(failed("removing the object"))?;
+        Ok(named.then_some(()))
+    })
+}
+
+/// Opens another program's object, with a companion that has the lock.
+fn open_native(name: &ObjectName, native: &str, kind: u32) -> Result<Holder> {
+    let writable = !name.read_only;
+    let fd = match object::open(native.as_bytes(), writable) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(not_found()),
+        result => result.map_err(failed("opening the object"))?,
+    };
+    let facts = object::facts(fd.as_fd()).map_err(failed("opening the object"))?;
+    let size = usize::try_from(facts.size).unwrap_or(usize::MAX);
+    if !facts.is_file || !(1..=OBJECT_SIZE_MAX).contains(&size) {
+        return Err(Error::protocol("it is no shared memory, or has no bytes"));
+    }
+    let native = Native { fd, size, mode: facts.mode, owner: facts.owner };
+    let place = Place::beside(name, &native, kind);
+    // Who may use the data may lock them, and nobody else.
+    let plan = Plan { size: 0, mode: native.mode & 0o666, group: &None, persists: false };
+    match place.owner == object::user() {
+        true => either(&place, &plan, Some(&native), writable),
+        false => hold(&place, Some(&native), writable),
+    }
+}
+
+impl Place {
+    fn of(name: &ObjectName, kind: u32) -> Result<Place> {
+        let Object::Own(own) = &name.object else {
+            let detail = "another program's object can only be opened; that makes and removes it";
+            return Err(Error::invalid(detail));
+        };
+        let owner = name.owner.unwrap_or_else(object::user);
+        let file_name = format!("treenail.{owner}.{own}").into_bytes();
+        Ok(Place { file_name, owner, kind })
+    }
+
+    /// Of a companion; no name of an object of ours begins with a tilde.
+    fn beside(name: &ObjectName, native: &Native, kind: u32) -> Place {
+        let Object::Native(text) = &name.object else {
+            unreachable!("only native objects have a companion");
+        };
+        let owner = name.owner.unwrap_or(native.owner);
+        let file_name = format!("treenail.{owner}.~{text}").into_bytes();
+        Place { file_name, owner, kind }
+    }
+
+    /// Opens the file; None if there is none.
+    fn file(&self) -> Result<Option<File>> {
+        let (mut writable, mut opened) = (true, object::open(&self.file_name, true));
+        if opened.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
+            (writable, opened) = (false, object::open(&self.file_name, false));
+        }
+        let fd = match opened {
+            Ok(fd) => fd,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("opening the object")(error)),
+        };
+        let facts = object::facts(fd.as_fd()).map_err(failed("opening the object"))?;
+        if facts.owner != self.owner {
+            let detail = format!(
+                "the object of that name belongs to user {}, not to {}",
+                facts.owner, self.owner
+            );
+            return Err(Error::new(Status::Denied, detail));
+        }
+        if !facts.is_file {
+            return Err(Error::protocol("what has the object's name is no shared memory"));
+        }
+        Ok(Some(File { fd, name: self.file_name.clone(), facts, writable }))
+    }
+
+    /// The object of that name, behind its gate, and the size of its data; None if there is none,
+    /// or was one whose holders are all dead.
+    fn find(&self) -> Result<Option<(File, usize)>> {
+        again(|| {
+            let Some(file) = self.file()? else {
+                return Ok(Some(None));
+            };
+            file.enter_gate()?;
+            if !file.is_named() {
+                return Ok(None);
+            }
+            let (size, persists) = read_header(&file, self.kind)?;
+            if persists || file.is_held() {
+                return Ok(Some(Some((file, size))));
+            }
+            file.remove();
+            Ok(Some(None))
+        })
+    }
+}
+
+fn plan(name: &ObjectName, size: usize) -> Plan<'_> {
+    Plan { size, mode: name.mode, group: &name.group, persists: name.persists }
+}
+
+fn check_size(size: usize) -> Result<()> {
+    match size {
+        0 => Err(Error::invalid("the size is 0")),
+        1..=OBJECT_SIZE_MAX => Ok(()),
+        _ => {
+            let detail = format!("the limit is {OBJECT_SIZE_MAX} bytes, and {size} are asked for");
+            Err(Error::new(Status::TooLarge, detail))
+        }
+    }
+}
+
+fn failed(what: &'static str) -> impl Fn(io::Error) -> Error {
+    move |error| Error::system(what, &error)
+}
+
+fn not_found() -> Error {
+    Error::new(Status::NotFound, "there is no object of that name that somebody alive holds")
+}
+
+/// Repeats what others get in the way of.
+fn again<T>(mut attempt: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    for _ in 0..TRIES_MAX {
+        if let Some(done) = attempt()? {
+            return Ok(done);
+        }
+    }
+    Err(Error::new(Status::Exists, "others make and remove an object of that name all the time"))
+}
+
+/// What can't change any more, read without mapping it: the file could be shorter than that.
+fn read_header(file: &File, kind: u32) -> Result<(usize, bool)> {
+    let mut bytes = [0; 64];
+    let count = object::read_start(file.fd.as_fd(), &mut bytes);
+    if count.map_err(failed("reading the object"))? < bytes.len() {
+        return Err(Error::protocol("what has the object's name is shorter than its header"));
+    }
+    let word = |at: usize| u32::from_ne_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+    let long = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+    if long(offset_of!(Header, magic)) != MAGIC_WORD {
+        return Err(Error::protocol("what has the object's name is none of this library's"));
+    }
+    let format = word(offset_of!(Header, format));
+    if format != FORMAT {
+        let detail = format!("the object is of format {format:#010x}, not {FORMAT:#010x}");
+        return Err(Error::protocol(detail));
+    }
+    if word(offset_of!(Header, kind)) != kind {
+        return Err(Error::protocol("the object is of another kind"));
+    }
+    let (size, offset) = (long(offset_of!(Header, size)), long(offset_of!(Header, data_offset)));
+    let whole = size <= OBJECT_SIZE_MAX as u64
+        && offset == data_offset() as u64
+        && file.facts.size == offset + size;
+    if !whole {
+        let length = file.facts.size;
+        let detail = format!("the object has {length} bytes, which its header contradicts");
+        return Err(Error::protocol(detail));
+    }
+    Ok((size as usize, word(offset_of!(Header, flags)) & PERSISTS != 0))
+}
+
+/// Where an object's data begin.
+fn data_offset() -> usize {
+    CONTROL_SIZE.next_multiple_of(page_size())
+}
+
+fn data(size: usize, native: Option<&Native>, writable: bool) -> Data<'_> {
+    match native {
+        None => Data::Here { size, writable },
+        Some(native) => Data::There { fd: native.fd.as_fd(), size: native.size, writable },
+    }
+}
+
+/// Holds the object at a place.
+fn hold(place: &Place, native: Option<&Native>, writable: bool) -> Result<Holder> {
+    let (file, size) = place.find()?.ok_or_else(not_found)?;
+    let writable = writable && (file.writable || native.is_some());
+    // The gate opens by itself where this fails: the descriptor is closed.
+    let holder = Holder::new(file, data_offset(), data(size, native, writable))?;
+    holder.leave_gate();
+    Ok(holder)
+}
+
+/// Makes an object whole, holds it, and only then gives it its name.
+fn make(
+    place: &Place,
+    plan: &Plan<'_>,
+    native: Option<&Native>,
+    writable: bool,
+) -> Result<Holder> {
+    if place.owner != object::user() {
+        return Err(Error::new(Status::Denied, "only its owner can make it"));
+    }
+    let group = plan.group.as_ref().map(|group| {
+        group_id(group).ok_or_else(|| Error::invalid(format!("there is no group \"{group}\"")))
+    });
+    let group = group.transpose()?;
+    again(|| {
+        if place.find()?.is_some() {
+            return Err(Error::new(Status::Exists, "somebody alive holds it, or it persists"));
+        }
+        let offset = data_offset();
+        let whole = (offset + plan.size) as u64;
+        let fd = object::make(whole, plan.mode, group).map_err(failed("reserving memory"))?;
+        let facts = object::facts(fd.as_fd()).map_err(failed("reserving memory"))?;
+        let file = File { fd, name: place.file_name.clone(), facts, writable: true };
+        let holder = Holder::new(file, offset, data(plan.size, native, writable))?;
+        initialise(holder.header(), place.kind, plan);
+        match object::publish(holder.fd().as_fd(), &place.file_name) {
+            Ok(()) => Ok(Some(holder)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+            Err(error) => Err(failed("naming the object")(error)),
+        }
+    })
+}
+
+/// Holds the object at a place, or makes it.
+fn either(
+    place: &Place,
+    plan: &Plan<'_>,
+    native: Option<&Native>,
+    writable: bool,
+) -> Result<Holder> {
+    let unless = |holder: Result<Holder>, status| match holder {
+        Err(error) if error.status() == status => Ok(None),
+        result => result.map(Some),
+    };
+    again(|| match unless(hold(place, native, writable), Status::NotFound)? {
+        None => unless(make(place, plan, native, writable), Status::Exists),
+        some => Ok(some),
+    })
+}
+
+/// Nobody else can see it yet: the name comes with all of it.
+fn initialise(header: &Header, kind: u32, plan: &Plan<'_>) {
+    header.magic.store(MAGIC_WORD, Ordering::Relaxed);
+    header.format.store(FORMAT, Ordering::Relaxed);
+    header.kind.store(kind, Ordering::Relaxed);
+    header.size.store(plan.size as u64, Ordering::Relaxed);
+    header.data_offset.store(data_offset() as u64, Ordering::Relaxed);
+    let flags = if plan.persists { PERSISTS } else { 0 };
+    header.flags.store(flags, Ordering::Release);
+}

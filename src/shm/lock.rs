@@ -1,0 +1,253 @@
+//! The lock of a named object: for one owner or many readers, fair, and never left behind by a
+//! death.
+//!
+//! | word | written by | read by |
+//! |---|---|---|
+//! | `lock` | whoever takes it or gives it up; whoever waits (WAITERS, next) | all |
+//! | `readers` of a slot | its holder's threads | an owner, once it has the word |
+//! | `turns` | whoever gives the lock up with WAITERS | sleepers |
+//! | `turn` of a slot | whoever hands the lock to it | its thread that asked |
+//! | `left` | a reader that leaves an owner waiting | that owner |
+//!
+//! Alone: one compare-exchange from 0 takes the lock, and one gives it back.
+//!
+//! Readers against an owner is Dekker's pattern: a reader counts itself, then looks for an owner;
+//! an owner takes the word, then looks for readers. So all these accesses are SeqCst.
+//!
+//! Whoever waits sleeps on a counter that it read before it looked, in slices: what a killed
+//! process didn't do any more (wake somebody, take note) costs a slice. After each slice it asks
+//! whether the owner lives, and if not frees the word.
+//!
+//! Anybody may pass a sleeper, which keeps a busy lock fast. Who has waited for [`PATIENCE`] puts
+//! itself down as next, and whoever gives the lock up then hands it over.
+
+pub use super::acquire::Mode;
+use super::acquire::Wait;
+use super::object::{Header, Slot};
+use super::word::{DIED, HANDED, Id, READERS, WAITERS, Word};
+use crate::os::futex;
+use crate::sync::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// The system around a lock.
+pub trait Around {
+    /// Whether this taking of a slot goes on.
+    fn lives(&self, id: Id) -> bool;
+    /// Whether this handle was closed, so that its threads wait no longer.
+    fn is_over(&self) -> bool;
+    /// Tells those that have a descriptor.
+    fn tell(&self);
+}
+
+/// How the lock was got.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Held {
+    Clean,
+    /// One died that had it, and nobody has had it alone since.
+    OwnerDied,
+}
+
+impl Held {
+    pub fn after(died: bool) -> Held {
+        if died { Held::OwnerDied } else { Held::Clean }
+    }
+}
+
+/// Why it was not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Gave {
+    /// The time is over.
+    Up,
+    /// The handle was closed.
+    Way,
+    /// Too many threads of this handle read.
+    Room,
+}
+
+/// The lock, as one holder sees it.
+pub struct Lock<'a, A> {
+    pub header: &'a Header,
+    pub slots: &'a [Slot],
+    pub own: Id,
+    pub around: &'a A,
+}
+
+impl<A: Around> Lock<'_, A> {
+    /// Takes the lock, alone or with other readers.
+    #[inline]
+    pub fn acquire(&self, mode: Mode, timeout: Option<Duration>) -> Result<Held, Gave> {
+        let taken = Word::owned(self.own).0;
+        let free = &self.header.lock;
+        // SYNC lock: SeqCst, so that it comes before the looks for readers and for a close.
+        let alone = || free.compare_exchange(0, taken, Ordering::SeqCst, Ordering::Relaxed);
+        if mode == Mode::Exclusive && alone().is_ok() {
+            return Ok(Held::Clean);
+        }
+        if mode == Mode::Shared && let Some(result) = self.join(&Wait::new()) {
+            return result;
+        }
+        self.acquire_slowly(mode, timeout)
+    }
+
+    /// Gives back what this holder has; false if that is nothing.
+    #[inline]
+    pub fn unlock(&self) -> bool {
+        let taken = Word::owned(self.own).0;
+        // SYNC lock: Release, pairs with whoever takes it.
+        let freed =
+            self.header.lock.compare_exchange(taken, 0, Ordering::SeqCst, Ordering::Relaxed);
+        freed.is_ok() || self.unlock_slowly()
+    }
+
+    #[cold]
+    fn unlock_slowly(&self) -> bool {
+        let word = self.load();
+        if word.owner() == Some(self.own) && word.is_held() {
+            self.give_up(false);
+            return true;
+        }
+        self.leave()
+    }
+
+    /// Clears away what this holder still has, or waits for: it goes, or is dead.
+    pub fn abandon(&self) {
+        let word = self.load();
+        if word.owner() == Some(self.own) {
+            self.give_up(word.is_held());
+        }
+        let own = self.own_slot();
+        let none = self.own.generation() << 16;
+        let readers = own.readers.load(Ordering::SeqCst);
+        if readers != none && readers >> 16 == self.own.generation() {
+            self.change(|word| Some(word.with(DIED)));
+            own.readers.store(none, Ordering::SeqCst);
+            self.reader_left();
+        }
+        self.change(|word| (word.next() == Some(self.own)).then(|| word.with_next(None)));
+    }
+
+    pub(super) fn load(&self) -> Word {
+        Word(self.header.lock.load(Ordering::SeqCst))
+    }
+
+    /// Changes the word, if `to` says how: what it was.
+    pub(super) fn change(&self, to: impl Fn(Word) -> Option<Word>) -> Option<Word> {
+        let mut word = self.load();
+        loop {
+            let new = to(word)?;
+            match self.replace(word, new) {
+                Ok(()) => return Some(word),
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    pub(super) fn replace(&self, old: Word, new: Word) -> Result<(), Word> {
+        let lock = &self.header.lock;
+        let done = lock.compare_exchange(old.0, new.0, Ordering::SeqCst, Ordering::SeqCst);
+        done.map(drop).map_err(Word)
+    }
+
+    /// Gives the word up: to who is next, or to anybody.
+    pub(super) fn give_up(&self, died: bool) {
+        let mark = if died { DIED } else { 0 };
+        let given_up = |word: Word| {
+            let owned = word.owner() == Some(self.own);
+            owned.then(|| word.with(mark).given_up())
+        };
+        let Some(old) = self.change(given_up) else {
+            return;
+        };
+        match old.next().and_then(Id::slot).map(|slot| &self.slots[slot]) {
+            Some(next) => wake(&next.turn, i32::MAX),
+            None if old.has(WAITERS) => self.call(),
+            None => {}
+        }
+    }
+
+    /// Wakes one that sleeps, and tells those that have a descriptor.
+    pub(super) fn call(&self) {
+        wake(&self.header.turns, 1);
+        self.around.tell();
+    }
+
+    /// Frees the word from an owner that is dead; whether it is free now. Who is next but dead is
+    /// struck off too.
+    pub(super) fn bury(&self) -> bool {
+        let word = self.load();
+        if let Some(next) = word.next().filter(|id| !self.around.lives(*id)) {
+            self.change(|now| (now.next() == Some(next)).then(|| now.with_next(None)));
+        }
+        let Some(owner) = word.owner() else {
+            return true;
+        };
+        if self.around.lives(owner) {
+            return false;
+        }
+        // A dead one comes back only once all 16 bits of its slot's generation have gone round.
+        self.change(|now| {
+            let mark = if now.is_held() { DIED } else { 0 };
+            (now.owner() == Some(owner)).then(|| now.with_owner(None).with(mark))
+        });
+        true
+    }
+
+    pub(super) fn own_slot(&self) -> &Slot {
+        &self.slots[self.own.slot().expect("one's own slot is one")]
+    }
+
+    /// Counts one reader more of this holder; false if there is no room, or the slot is another's.
+    pub(super) fn enter(&self) -> bool {
+        self.count(|count| count.checked_add(1))
+    }
+
+    /// Counts one reader less; false if there was none.
+    pub(super) fn leave(&self) -> bool {
+        let was_one = self.count(|count| count.checked_sub(1));
+        if was_one {
+            self.reader_left();
+        }
+        was_one
+    }
+
+    fn count(&self, to: impl Fn(u16) -> Option<u16>) -> bool {
+        let readers = &self.own_slot().readers;
+        let mut now = readers.load(Ordering::SeqCst);
+        loop {
+            let own = now >> 16 == self.own.generation();
+            let Some(count) = to(now as u16).filter(|_| own) else {
+                return false;
+            };
+            let new = now & 0xffff_0000 | u32::from(count);
+            match readers.compare_exchange(now, new, Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(_) => return true,
+                Err(other) => now = other,
+            }
+        }
+    }
+
+    /// A reader is gone: an owner may wait for that, or somebody with a descriptor.
+    fn reader_left(&self) {
+        let word = self.load();
+        if word.owner().is_some() {
+            if word.has(READERS) && !word.has(HANDED) {
+                wake(&self.header.left, 1);
+            }
+        } else if word.has(WAITERS) {
+            let called = |word: Word| {
+                let waits = word.owner().is_none() && word.has(WAITERS);
+                waits.then(|| word.without(WAITERS))
+            };
+            if self.change(called).is_some() {
+                self.call();
+            }
+        }
+    }
+}
+
+/// Moves a counter on, and wakes those that sleep on it.
+pub(super) fn wake(counter: &AtomicU32, count: i32) {
+    // SYNC turns, turn, left: SeqCst, behind the change that is told of.
+    counter.fetch_add(1, Ordering::SeqCst);
+    futex::wake(counter, count);
+}

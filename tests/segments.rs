@@ -1,0 +1,6 @@
+//! Segments: names, lock, changes, deaths, other users, and what a hostile holder can do.
+
+mod common;
+
+#[path = "segments/lock.rs"]
+mod lock;
