@@ -45,6 +45,7 @@ programs! {
     forked_children: "fork.c",
     many_of_everything: "leaks.c",
     plain_sockets: "raw.c",
+    segments: "segment.c",
     a_program_in_cxx: "program.cpp",
     types_seen_from_cxx: "signatures.cpp",
 }

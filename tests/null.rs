@@ -39,6 +39,8 @@ static inline void is_nothing(uintptr_t result) {
 int main(void) {
     pair ends = open_pair();
     tn_poller *poller = NULL;
+    tn_segment *segment = NULL;
+    char segment_name[64];
     tn_slice slices[8];
     tn_message message, request;
     tn_loan loan;
@@ -52,6 +54,8 @@ int main(void) {
     char scratch[64] = "eight by";
     alarm(CASE_SECONDS);
     OK(tn_poller_new(&poller));
+    snprintf(segment_name, sizeof segment_name, "null-%ld", (long)getpid());
+    OK(tn_segment_create(segment_name, 64, &segment));
     OK(tn_channel_request_start(ends.server, 1, "x", 1, SOON, &word));
     OK(tn_channel_recv_view(ends.client, SOON, &request));
     OK(tn_channel_loan(ends.client, 8, SOON, &loan));
@@ -67,6 +71,7 @@ const AFTER: &str = r#"
     OK(tn_channel_release(ends.client, &request));
     OK(tn_channel_discard(ends.client, &loan));
     tn_poller_free(poller);
+    tn_segment_free(segment);
     free_pair(&ends);
     return failures ? 1 : 0;
 }
@@ -78,6 +83,8 @@ fn value(function: &Function, parameter: &Parameter) -> &'static str {
         "const tn_channel *" => "ends.client",
         "const tn_listener *" => "ends.listener",
         "const tn_poller *" => "poller",
+        "const tn_segment *" => "segment",
+        "const char *" if function.name.starts_with("tn_segment") => "segment_name",
         "const char *" => "fresh_endpoint().text",
         "const void *" | "void *" | "char *" => "scratch",
         "const tn_slice *" | "tn_slice *" => "slices",
@@ -123,7 +130,7 @@ fn null_for_any_pointer_is_invalid() {
         }
     }
     program.push_str(AFTER);
-    assert!(functions.len() >= 43, "only {} functions were found", functions.len());
+    assert!(functions.len() >= 60, "only {} functions were found", functions.len());
     let source = workshop().join("null.c");
     fs::write(&source, program).expect("the directory is writable");
     run(&build(&source), &[]);

@@ -48,7 +48,9 @@ impl ObjectName {
     pub fn parse(text: &str) -> Result<ObjectName> {
         if text.len() > super::ENDPOINT_SIZE_MAX {
             let most = super::ENDPOINT_SIZE_MAX;
-            return Err(Error::invalid(format!("a name with its options has at most {most} bytes")));
+            return Err(Error::invalid(format!(
+                "a name with its options has at most {most} bytes"
+            )));
         }
         let shown: Arc<str> = text.replace(|c: char| c.is_control(), "?").into();
         read(text, &shown).map_err(|error| error.during("name", &shown))

@@ -13,11 +13,8 @@ const FOLDER: &str = "/dev/shm";
 pub struct Facts {
     pub device: u64,
     pub inode: u64,
-    /// How many names it has.
-    pub links: u64,
     pub size: u64,
     pub owner: u32,
-    pub group: u32,
     pub mode: u32,
     pub is_file: bool,
 }
@@ -27,10 +24,8 @@ impl Facts {
         Facts {
             device: stat.st_dev,
             inode: stat.st_ino,
-            links: stat.st_nlink as u64,
             size: u64::try_from(stat.st_size).unwrap_or(0),
             owner: stat.st_uid,
-            group: stat.st_gid,
             mode: stat.st_mode & 0o7777,
             is_file: stat.st_mode & libc::S_IFMT == libc::S_IFREG,
         }
@@ -139,7 +134,8 @@ pub fn remove(name: &[u8]) -> io::Result<()> {
 /// Reads the first bytes of an object: how many there were.
 pub fn read_start(fd: BorrowedFd<'_>, to: &mut [u8]) -> io::Result<usize> {
     // SAFETY: the kernel writes at most as many bytes as the slice has.
-    let read = || check_count(unsafe { libc::pread(fd.as_raw_fd(), to.as_mut_ptr().cast(), to.len(), 0) });
+    let read =
+        || check_count(unsafe { libc::pread(fd.as_raw_fd(), to.as_mut_ptr().cast(), to.len(), 0) });
     restart(read)
 }
 

@@ -81,6 +81,9 @@ impl<A: Around> Lock<'_, A> {
         timeout: Option<Duration>,
     ) -> Result<Held, Gave> {
         let (deadline, mut wait) = (Deadline::after(timeout), Wait::new());
+        if mode == Mode::Exclusive && matches!(deadline, Deadline::Now) && self.is_read() {
+            return Err(Gave::Up);
+        }
         loop {
             // Before the look, so that no change falls between it and the sleep.
             let turns = self.header.turns.load(Ordering::SeqCst);
@@ -172,8 +175,7 @@ impl<A: Around> Lock<'_, A> {
                 self.give_up_before_readers(died);
                 return Err(Gave::Up);
             }
-            look_who_lives =
-                deadline.passed() || wait.sleep(&self.header.left, left, deadline);
+            look_who_lives = deadline.passed() || wait.sleep(&self.header.left, left, deadline);
         }
     }
 
@@ -182,6 +184,21 @@ impl<A: Around> Lock<'_, A> {
             self.change(|word| Some(word.with(DIED)));
         }
         self.give_up(false);
+    }
+
+    /// Whether live readers have the lock: then one that doesn't wait leaves the word as it is, as
+    /// giving it up again would wake those that do.
+    fn is_read(&self) -> bool {
+        let word = self.load();
+        if word.owner().is_some() || !word.has(READERS) {
+            return false;
+        }
+        let mut died = false;
+        let found = self.has_readers(true, &mut died);
+        if died {
+            self.change(|word| Some(word.with(DIED)));
+        }
+        found
     }
 
     /// Whether any slot has readers. Dead ones are struck off if it shall look who lives.

@@ -133,6 +133,10 @@ impl Place {
         let fd = match opened {
             Ok(fd) => fd,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // A directory, or a socket.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EISDIR | libc::ENXIO)) => {
+                return Err(Error::protocol("what has the object's name is no shared memory"));
+            }
             Err(error) => return Err(failed("opening the object")(error)),
         };
         let facts = object::facts(fd.as_fd()).map_err(failed("opening the object"))?;
@@ -258,12 +262,7 @@ fn hold(place: &Place, native: Option<&Native>, writable: bool) -> Result<Holder
 }
 
 /// Makes an object whole, holds it, and only then gives it its name.
-fn make(
-    place: &Place,
-    plan: &Plan<'_>,
-    native: Option<&Native>,
-    writable: bool,
-) -> Result<Holder> {
+fn make(place: &Place, plan: &Plan<'_>, native: Option<&Native>, writable: bool) -> Result<Holder> {
     if place.owner != object::user() {
         return Err(Error::new(Status::Denied, "only its owner can make it"));
     }

@@ -8,6 +8,7 @@ use super::lock::{Around, Lock};
 use super::object::{HOLDERS_MAX, Header, PERSISTS, SLOTS_OFFSET, Slot};
 use super::word::Id;
 use crate::error::{Error, Result, Status};
+use crate::os::clock::ticks;
 use crate::os::fork::Fd;
 use crate::os::memory::{Mapping, Part};
 use crate::os::object::{self, Facts};
@@ -20,7 +21,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// Waiting for the byte that guards who comes and goes; it is held for microseconds.
-const GATE_TIME_MAX: Duration = Duration::from_secs(2);
+const GATE_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Slots that were used before, and are tried before a fresh one is taken.
+const PROBES_MAX: usize = 8;
 
 /// Locked by whoever comes or goes.
 const GATE: Bytes = Bytes(0, 1);
@@ -62,7 +66,7 @@ impl File {
                 }
                 Ok(false) => std::thread::sleep(pause),
             }
-            pause = (pause * 2).min(Duration::from_millis(1));
+            pause = (pause * 2).min(Duration::from_millis(4));
         }
     }
 
@@ -124,22 +128,28 @@ impl Holder {
     }
 
     fn take_slot(&self) -> Result<Option<Id>> {
-        let (fd, writable) = (self.file.fd.as_fd(), self.file.writable);
-        for index in 0..HOLDERS_MAX {
-            let taken = match writable {
-                true => range::try_lock(fd, byte(SLOT_BYTES, index), Kind::Exclusive),
-                // Two that come at once may share a byte.
-                false => match range::is_locked(fd, byte(OBSERVER_BYTES, index)) {
-                    Ok(true) => Ok(false),
-                    _ => range::try_lock(fd, byte(OBSERVER_BYTES, index), Kind::Shared),
-                },
-            };
-            if taken.map_err(|error| Error::system("locking a slot", &error))? {
-                return Ok(writable.then(|| self.settle(index)));
+        let used = self.header().slots_used.load(Ordering::SeqCst) as usize;
+        let used = used.min(HOLDERS_MAX);
+        // A few that were used before, then one that never was, and all only where those are gone.
+        let some = ticks() as usize % used.max(1);
+        let first = (some..used).take(PROBES_MAX).chain(used..HOLDERS_MAX.min(used + 1));
+        for index in first.chain(0..HOLDERS_MAX) {
+            if self.take(index).map_err(|error| Error::system("locking a slot", &error))? {
+                return Ok(self.file.writable.then(|| self.settle(index)));
             }
         }
         let detail = format!("{HOLDERS_MAX} handles hold it already; close some");
         Err(Error::new(Status::NoSpace, detail))
+    }
+
+    fn take(&self, index: usize) -> std::io::Result<bool> {
+        let fd = self.file.fd.as_fd();
+        if self.file.writable {
+            return range::try_lock(fd, byte(SLOT_BYTES, index), Kind::Exclusive);
+        }
+        // Two that come at once may share a byte.
+        let observer = byte(OBSERVER_BYTES, index);
+        Ok(!range::is_locked(fd, observer)? && range::try_lock(fd, observer, Kind::Shared)?)
     }
 
     /// Clears away what the slot's last holder left, and begins its next generation. Whoever is

@@ -83,7 +83,9 @@ impl<A: Around> Lock<'_, A> {
         if mode == Mode::Exclusive && alone().is_ok() {
             return Ok(Held::Clean);
         }
-        if mode == Mode::Shared && let Some(result) = self.join(&Wait::new()) {
+        if mode == Mode::Shared
+            && let Some(result) = self.join(&Wait::new())
+        {
             return result;
         }
         self.acquire_slowly(mode, timeout)

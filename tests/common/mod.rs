@@ -18,6 +18,8 @@ use treenail::{Channel, Listener, Result, Status};
 
 /// Generous: what takes longer is not slow but stuck.
 pub const SOON: Option<Duration> = Some(Duration::from_secs(10));
+/// Far beyond anything that happens in time.
+pub const NEVER_MIND: Duration = Duration::from_secs(20);
 /// After this long an event loop has lost a wake-up.
 pub const WATCHDOG: Duration = Duration::from_secs(20);
 

@@ -105,3 +105,13 @@ pub fn make_directory(path: &Path, mode: u32) {
 pub fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
 }
+
+/// Keeps this process to one processor.
+pub fn allow_one_processor() {
+    // SAFETY: all zeros are an empty set, which is live during the calls.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(libc::sched_getcpu() as usize, &mut set);
+        assert_eq!(libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set), 0);
+    }
+}

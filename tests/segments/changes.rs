@@ -1,0 +1,165 @@
+//! Hearing of changes: version, notify, wait, and the descriptor.
+
+use crate::common::child::{self, kill, pause, start};
+use crate::common::{SOON, at_once, name, not_before, status, until};
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::thread;
+use std::time::Duration;
+use treenail::{FOREVER, NOW, Segment, Status};
+
+const TEST: &str = "changes::somebody_with_the_lock";
+const BRIEFLY: Option<Duration> = Some(Duration::from_millis(40));
+
+fn two() -> (Segment, Segment) {
+    let name = name();
+    let first = Segment::create(&name, 8).expect("the name is free");
+    let second = Segment::open(&name).expect("it is there");
+    (first, second)
+}
+
+fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    crate::common::event::readable_within(fd, Duration::ZERO)
+}
+
+fn becomes_readable(fd: BorrowedFd<'_>) -> bool {
+    crate::common::event::readable_within(fd, SOON.expect("a time"))
+}
+
+#[test]
+fn a_notify_moves_the_version_on_and_wakes_whoever_waits() {
+    let (first, second) = two();
+    assert_eq!((first.version(), second.version()), (0, 0));
+    assert_eq!(status(second.wait(0, NOW)), Status::Again);
+    assert_eq!(status(not_before(BRIEFLY.unwrap(), || second.wait(0, BRIEFLY))), Status::TimedOut);
+    thread::scope(|scope| {
+        let waiters = [&first, &second, &second].map(|one| scope.spawn(|| one.wait(0, FOREVER)));
+        child::pause();
+        first.notify().expect("open");
+        for waiter in waiters {
+            assert_eq!(waiter.join().expect("no panic").expect("a change"), 1);
+        }
+    });
+    assert_eq!(second.wait(0, NOW).expect("it is another"), 1);
+    assert_eq!(second.wait(7, NOW).expect("it is another"), 1);
+    first.write(0, b"x", NOW).expect("free");
+    assert_eq!(second.version(), 2);
+    first.read(0, &mut [0], NOW).expect("free");
+    assert_eq!(second.version(), 2, "reading is no change");
+}
+
+#[test]
+fn no_change_is_missed() {
+    let (first, second) = two();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0..2_000 {
+                // One ahead at most, so that each is waited for.
+                while second.version() < number {
+                    thread::yield_now();
+                }
+                first.notify().expect("open");
+            }
+        });
+        let mut seen = 0;
+        while seen < 2_000 {
+            seen = at_once(|| second.wait(seen, SOON)).expect("a change");
+        }
+    });
+}
+
+#[test]
+fn the_descriptor_starts_readable_and_again_makes_it_not() {
+    let (first, second) = two();
+    let fd = second.fd().expect("a descriptor");
+    assert!(is_readable(fd));
+    assert_eq!(fd.as_raw_fd(), second.fd().expect("the same").as_raw_fd());
+    assert_eq!(status(second.wait(0, NOW)), Status::Again);
+    assert!(!is_readable(fd));
+    first.notify().expect("open");
+    assert!(is_readable(fd), "a notify");
+    assert_eq!(second.wait(0, NOW).expect("a change"), 1);
+    assert!(is_readable(fd), "until a call says again");
+    assert_eq!(status(second.wait(1, NOW)), Status::Again);
+    assert!(!is_readable(fd));
+    first.lock(NOW).expect("free");
+    first.unlock().expect("held");
+    assert!(is_readable(fd), "an unlock");
+    assert_eq!(status(second.wait(1, NOW)), Status::Again);
+    assert!(!is_readable(fd));
+    first.write(0, b"x", NOW).expect("free");
+    assert!(is_readable(fd), "a write");
+    second.close();
+    assert!(is_readable(fd), "a close");
+}
+
+#[test]
+fn the_lock_can_be_waited_for_by_the_descriptor() {
+    let (first, second) = two();
+    let fd = second.fd().expect("a descriptor");
+    for shared in [false, true] {
+        let taken = if shared { first.lock_shared(NOW) } else { first.lock(NOW) };
+        taken.expect("free");
+        assert_eq!(status(second.lock(NOW)), Status::Again);
+        assert!(!is_readable(fd));
+        first.unlock().expect("held");
+        assert!(is_readable(fd), "shared: {shared}");
+        second.lock(NOW).expect("free");
+        assert!(is_readable(fd));
+        second.unlock().expect("held");
+    }
+}
+
+#[test]
+fn somebody_with_the_lock() {
+    let Some(role) = child::role().filter(|role| role.ends_with("holds")) else {
+        return;
+    };
+    let name = std::env::var("NAME").expect("the parent says");
+    let segment = Segment::open(&name).expect("the parent holds it");
+    let held = if role == "owner holds" { segment.lock(SOON) } else { segment.lock_shared(SOON) };
+    held.expect("free");
+    segment.notify().expect("open");
+    loop {
+        pause();
+    }
+}
+
+#[test]
+fn an_owner_s_death_makes_the_descriptor_readable() {
+    for (role, shared) in [("owner holds", false), ("reader holds", true)] {
+        let name = name();
+        let segment = Segment::create(&name, 8).expect("the name is free");
+        let fd = segment.fd().expect("a descriptor");
+        let owner = start(TEST, role, &[("NAME", &name)]);
+        until("it holds", || segment.version() == 1);
+        assert_eq!(status(segment.lock(NOW)), Status::Again);
+        while is_readable(fd) {
+            assert_eq!(status(segment.lock(NOW)), Status::Again);
+        }
+        kill(owner);
+        // The first time may be a moment before the kernel gives the lock up.
+        loop {
+            assert!(becomes_readable(fd), "{role}");
+            match segment.lock(NOW) {
+                Ok(held) => break assert_eq!(held, Status::OwnerDied, "{shared}"),
+                Err(error) => assert_eq!(error.status(), Status::Again),
+            }
+        }
+        segment.unlock().expect("held");
+    }
+}
+
+#[test]
+fn a_wait_in_another_thread_goes_on_beside_the_descriptor() {
+    let (first, second) = two();
+    let fd = second.fd().expect("a descriptor");
+    for round in 0..200 {
+        assert_eq!(status(second.wait(round, NOW)), Status::Again);
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| second.wait(round, SOON));
+            first.notify().expect("open");
+            assert_eq!(waits.join().expect("no panic").expect("a change"), round + 1);
+        });
+        assert!(is_readable(fd));
+    }
+}
