@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0 to 26 | the owner's [`Id`]; 0: nobody has it alone |
 //! | 27 `HANDED` | it was handed to the owner, which hasn't taken note yet |
-//! | 28 `READERS` | some slot may have readers; an owner beside it waits for them, and has nothing |
+//! | 28 `READERS` | some slot may have readers; an owner beside it waits for them and has nothing |
 //! | 29 `WAITERS` | somebody may sleep, or have asked for a readable descriptor |
 //! | 30 `DIED` | an owner died, and nobody has had the lock alone since |
 //! | 32 to 58 | the [`Id`] that the lock must be handed to; 0: nobody has waited for long |
