@@ -63,22 +63,26 @@
  *   frames, to talk with programs that know nothing of treenail. Options that have no meaning on
  *   a scheme or side are accepted there, so that one string serves both sides.
  *
- * SEGMENTS: NAME?key=value&key=value
+ * SEGMENTS AND SEMAPHORES: NAME?key=value&key=value
  *   The same NAME is the same segment from every program and working directory of one user: the
  *   object treenail.UID.NAME in /dev/shm. It begins with 36 KiB or more of the library's own. The
  *   last one that goes, or dies, takes the segment with it.
  *   native:/NAME opens the object /NAME that another program has made with shm_open, as it is;
  *   its lock is in an object of its own beside it, and is for programs that use treenail.
  *
+ *   access        rw or ro; default rw
  *   mode          an octal file mode, 0000 to 0777; default 0600
  *   group         a group's name or number; default the process' own
  *   owner         a user's number; default the process' own user
- *   access        rw or ro; default rw
  *   persist       0 or 1; default 0
+ *   undo          0 or 1; default 1
  *
- *   mode, group and persist are for the one that makes the segment. owner=UID is for another
- *   user's, which its mode must let one read and write. access=ro guards against mistakes: the
- *   data can't be written through this handle. persist=1: it stays until tn_segment_remove.
+ *   mode, group and persist are for the one that makes it. owner=UID is for another user's, which
+ *   its mode must let one read and write. access=ro guards against mistakes: a segment's data
+ *   can't be written through this handle. persist=1: it stays until it is removed. undo=0: what
+ *   this handle has acquired of a semaphore doesn't come back when it goes, or dies.
+ *
+ *   Semaphores have names of their own: a segment and a semaphore of one NAME are two objects.
  */
 
 #ifndef TREENAIL_H
@@ -201,6 +205,12 @@ typedef struct tn_poller tn_poller;
 // It may be used from every thread at any time. The lock belongs to the handle: it excludes the
 // handle's own threads from each other too, and any of them may unlock.
 typedef struct tn_segment tn_segment;
+
+// A named counting semaphore.
+//
+// It may be used from every thread at any time. What a handle has acquired and not released comes
+// back when it is closed or dropped, and when its process dies; with `undo=0` it doesn't.
+typedef struct tn_semaphore tn_semaphore;
 
 // tn_peer says who is at the other end, as the kernel says, not as the peer says.
 typedef struct tn_peer {
@@ -848,6 +858,80 @@ void tn_segment_free(struct tn_segment *segment);
 // # Safety
 // `name` is NULL or NUL-terminated.
 tn_status tn_segment_remove(const char *name);
+
+// tn_semaphore_open opens a semaphore, or makes one with `initial` units, and stores it in `*out`,
+// which the caller frees with tn_semaphore_free. Of many that call it at once exactly one makes
+// it; one that is there keeps its units, whatever `initial` says.
+//
+// One whose holders have all died is made anew, unless it was made with persist=1. TN_TOO_LARGE:
+// `initial` is over 2147483647. TN_NO_SPACE: /dev/shm is full, 1024 handles hold it already, or no
+// descriptors are left. TN_DENIED: what has the name is another user's, or may only be read.
+// TN_PROTOCOL: it is no semaphore; tn_semaphore_remove removes it. TN_INVALID: the name is wrong.
+//
+// # Safety
+// `name` is NULL or NUL-terminated; `out` is NULL or writable.
+tn_status tn_semaphore_open(const char *name, uint32_t initial, struct tn_semaphore **out);
+
+// tn_semaphore_acquire acquires `n` units, all at once or none. Who waits for many is not passed
+// for ever by those that want few: after a while it is next, and others wait for it. Who tries
+// with TN_NOWAIT is never next.
+//
+// TN_AGAIN, TN_TIMED_OUT: there are not so many. TN_INVALID: `n` is 0. TN_TOO_LARGE: `n` is over
+// 2147483647.
+//
+// # Safety
+// `semaphore` is NULL or valid.
+tn_status tn_semaphore_acquire(const struct tn_semaphore *semaphore,
+                               uint32_t n,
+                               int32_t timeout_ms);
+
+// tn_semaphore_release adds `n` units, and wakes whom they are enough for. They need not have been
+// acquired by this handle: what it releases beyond that stays when it goes. TN_TOO_LARGE: there
+// would be more than 2147483647; nothing was changed. TN_INVALID: `n` is 0.
+//
+// # Safety
+// `semaphore` is NULL or valid.
+tn_status tn_semaphore_release(const struct tn_semaphore *semaphore, uint32_t n);
+
+// tn_semaphore_value stores in `*out` how many units are free now, after what dead processes had
+// has come back.
+//
+// # Safety
+// `semaphore` is NULL or valid; `out` is NULL or writable.
+tn_status tn_semaphore_value(const struct tn_semaphore *semaphore, uint32_t *out);
+
+// tn_semaphore_fd stores a descriptor in `*out` that is readable after a release or the end of a
+// holder, and at first: wait for it, never read, write or close it. It is the same number until
+// free.
+//
+// When it is readable, call tn_semaphore_acquire with TN_NOWAIT. It stays readable until that
+// returns TN_AGAIN. TN_NO_SPACE: no descriptors are left, or no inotify instances
+// (fs.inotify.max_user_instances).
+//
+// # Safety
+// `semaphore` is NULL or valid; `out` is NULL or writable.
+tn_status tn_semaphore_fd(const struct tn_semaphore *semaphore, int *out);
+
+// tn_semaphore_close ends the handle's hold on the semaphore: its calls are TN_CLOSED, whoever
+// waits wakes with that, and what it has acquired and not released comes back, unless it was
+// opened with undo=0. The last to go removes the semaphore. Closing twice, or NULL, is fine.
+//
+// # Safety
+// `semaphore` is NULL or valid.
+void tn_semaphore_close(const struct tn_semaphore *semaphore);
+
+// tn_semaphore_free closes the semaphore: its last use. NULL is fine.
+//
+// # Safety
+// `semaphore` is NULL, or came from tn_semaphore_open, and no thread uses it any more.
+void tn_semaphore_free(struct tn_semaphore *semaphore);
+
+// tn_semaphore_remove takes the name of a semaphore away, and of whatever else has its name. Those
+// that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name.
+//
+// # Safety
+// `name` is NULL or NUL-terminated.
+tn_status tn_semaphore_remove(const char *name);
 
 // tn_poller_new makes a poller that waits for nothing yet and stores it in `*out`, which the
 // caller frees with tn_poller_free. TN_NO_SPACE: no descriptors left.

@@ -1,11 +1,12 @@
 //! treenail joins programs of different languages on one machine: message channels over shared
-//! memory and local sockets, and named shared memory with a lock, for C, C++, Python and Rust
-//! alike.
+//! memory and local sockets, named shared memory with a lock, and semaphores, for C, C++, Python
+//! and Rust alike.
 //!
 //! The map, from top to bottom; each layer calls only those below it.
 //!
 //! - `ffi` is the front door: it translates C to Rust and back, and decides nothing.
-//! - `channel`, `listener`, `segment` and `poller` are the rooms that a user knows.
+//! - `channel`, `listener`, `segment`, `semaphore` and `poller` are the rooms that a user knows;
+//!   `object` is what segments and semaphores have in common.
 //! - `transport` is the corridor: one enum, one match a verb, a file a way across.
 //! - `wire` is the frame, and `shm` the bytes that two processes share.
 //! - `os` makes the system calls.
@@ -15,7 +16,8 @@
 //!
 //! - **Crash**: what a sender was in the middle of when it died is dropped; what it had sent is
 //!   still received, and then comes [`Status::PeerLost`]. A segment's lock is never left behind:
-//!   who gets it after a death is told so, by [`Status::OwnerDied`].
+//!   who gets it after a death is told so, by [`Status::OwnerDied`]. What a dead process had of
+//!   a semaphore comes back.
 //! - **Fork**: handles belong to the process that made them. In a forked child every call on one
 //!   is [`Status::Invalid`], and no harm is done to the parent. (A raw `clone()` bypasses this.)
 //! - **Rights**: only the same user and root may connect, unless `peer_uid=` says otherwise.
@@ -42,11 +44,15 @@ pub mod ffi;
 mod listener;
 #[cfg(loom)]
 mod models;
+#[cfg(not(loom))]
+mod object;
 mod os;
 #[cfg(not(loom))]
 mod poller;
 #[cfg(not(loom))]
 mod segment;
+#[cfg(not(loom))]
+mod semaphore;
 #[doc(hidden)]
 pub mod shm;
 mod sync;
@@ -70,6 +76,8 @@ pub use os::buffer::Bytes;
 pub use poller::Poller;
 #[cfg(not(loom))]
 pub use segment::Segment;
+#[cfg(not(loom))]
+pub use semaphore::Semaphore;
 
 use std::time::Duration;
 

@@ -1,25 +1,19 @@
 //! A named piece of shared memory with a lock that no death leaves behind.
 
-mod ready;
-
-use self::ready::Ready;
-use crate::channel::core::forked;
-use crate::endpoint::object::ObjectName;
+use crate::endpoint::object::{Kind, ObjectName};
 use crate::error::{Error, Result, Status};
+use crate::object::Object;
 use crate::os::clock::Deadline;
-use crate::os::fork::generation;
 use crate::os::futex;
 use crate::shm::acquire::Mode;
 use crate::shm::attach;
 use crate::shm::holder::{Holder, ring};
 use crate::shm::lock::{Around, Gave, Held, Lock};
-use crate::shm::object::SEGMENT;
 use crate::sync::Ordering;
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a wait for a change sleeps at most before it looks by itself: whoever made the change
@@ -41,68 +35,59 @@ const BLIND_SLEEP_MAX: Duration = Duration::from_millis(5);
 /// assert_eq!(&bytes, b"hello");
 /// # Ok::<(), treenail::Error>(())
 /// ```
-pub struct Segment {
-    name: Arc<str>,
-    generation: u32,
-    holder: Holder,
-    ready: Ready,
-}
+pub struct Segment(Object);
 
 impl Segment {
     /// Makes a segment of `size` zero bytes; [`Status::Exists`] if one of that name is held.
     pub fn create(name: &str, size: usize) -> Result<Segment> {
-        Segment::made("create", name, |name| attach::create(name, SEGMENT, size))
+        Segment::new("create", name, |name| attach::create(name, size))
     }
 
     /// Opens a segment; [`Status::NotFound`] if nobody alive holds one of that name.
     pub fn open(name: &str) -> Result<Segment> {
-        Segment::made("open", name, |name| attach::open(name, SEGMENT))
+        Segment::new("open", name, attach::open)
     }
 
     /// Opens a segment, or makes one of `size` zero bytes.
     pub fn open_or_create(name: &str, size: usize) -> Result<Segment> {
-        let both = |name: &ObjectName| attach::open_or_create(name, SEGMENT, size);
-        Segment::made("open or create", name, both)
+        Segment::new("open or create", name, |name| attach::open_or_create(name, size))
     }
 
-    fn made(
+    fn new(
         verb: &'static str,
         name: &str,
         hold: impl FnOnce(&ObjectName) -> Result<Holder>,
     ) -> Result<Segment> {
-        let name = ObjectName::parse(name)?;
-        let holder = hold(&name).map_err(|error| error.during(verb, &name.text))?;
-        Ok(Segment { name: name.text, generation: generation(), holder, ready: Ready::new() })
+        Object::new(Kind::Segment, verb, name, hold).map(|(object, _)| Segment(object))
     }
 
     /// Takes the name of a segment away. Those that hold it keep it.
     pub fn remove(name: &str) -> Result<()> {
-        let name = ObjectName::parse(name)?;
-        attach::remove(&name).map_err(|error| error.during("remove", &name.text))
+        Object::remove(Kind::Segment, name)
     }
 
     /// Where the data begin, page-aligned. The same until the segment is dropped, also when it was
     /// closed. In a forked child it still shows the parent's data, without a lock on them.
     pub fn data(&self) -> NonNull<u8> {
-        self.holder.data()
+        self.0.holder.data()
     }
 
     /// Bytes of data.
     pub fn size(&self) -> usize {
-        self.holder.size()
+        self.0.holder.size()
     }
 
     /// Takes the lock, alone: [`Status::Ok`], or [`Status::OwnerDied`] if one died holding it.
     #[inline]
     pub fn lock(&self, timeout: Option<Duration>) -> Result<Status> {
-        self.acquire(Mode::Exclusive, timeout).map_err(|error| error.during("lock", &self.name))
+        self.acquire(Mode::Exclusive, timeout).map_err(|error| self.0.said(error, "lock"))
     }
 
     /// Takes the lock together with others that do the same.
     #[inline]
     pub fn lock_shared(&self, timeout: Option<Duration>) -> Result<Status> {
         let held = self.acquire(Mode::Shared, timeout);
-        held.map_err(|error| error.during("lock shared", &self.name))
+        held.map_err(|error| self.0.said(error, "lock shared"))
     }
 
     /// Gives the lock back. [`Status::Invalid`] if this handle doesn't have it.
@@ -110,37 +95,34 @@ impl Segment {
     pub fn unlock(&self) -> Result<()> {
         match self.usable()?.unlock() {
             true => Ok(()),
-            false => Err(self.said(Error::invalid("this handle does not hold the lock"), "unlock")),
+            false => {
+                Err(self.0.said(Error::invalid("this handle does not hold the lock"), "unlock"))
+            }
         }
     }
 
     #[inline]
     fn acquire(&self, mode: Mode, timeout: Option<Duration>) -> Result<Status> {
         let lock = self.usable()?;
-        let held = match lock.acquire(mode, timeout) {
-            Err(Gave::Up) if timeout == crate::NOW && self.ready.settle(&self.holder) => {
-                self.ready.mark_after(lock.acquire(mode, timeout))
-            }
-            held => held,
-        };
-        match held {
+        let acquire = || lock.acquire(mode, timeout);
+        match acquire().or_else(|gave| self.0.look_again(gave, timeout, acquire)) {
             // A close has looked at the lock before it was taken.
-            Ok(_) if self.holder.is_detached() => {
+            Ok(_) if self.0.holder.is_detached() => {
                 lock.unlock();
-                Err(closed())
+                Err(self.0.closed())
             }
             Ok(Held::Clean) => Ok(Status::Ok),
             Ok(Held::OwnerDied) => Ok(Status::OwnerDied),
-            Err(gave) => Err(refusal(gave, timeout)),
+            Err(gave) => Err(self.refusal(gave, timeout)),
         }
     }
 
     /// Copies `bytes` into the data at `offset`, under the lock, and makes the change known.
     pub fn write(&self, offset: usize, bytes: &[u8], timeout: Option<Duration>) -> Result<Status> {
         self.copy(Mode::Exclusive, offset, bytes.len(), timeout, || {
-            self.holder.write(offset, bytes);
+            self.0.holder.write(offset, bytes);
         })
-        .map_err(|error| error.during("write", &self.name))
+        .map_err(|error| self.0.said(error, "write"))
     }
 
     /// Copies the data at `offset` into `to`, under the shared lock.
@@ -155,8 +137,8 @@ impl Segment {
         timeout: Option<Duration>,
     ) -> Result<Status> {
         let len = to.len();
-        self.copy(Mode::Shared, offset, len, timeout, || self.holder.read(offset, to))
-            .map_err(|error| error.during("read", &self.name))
+        self.copy(Mode::Shared, offset, len, timeout, || self.0.holder.read(offset, to))
+            .map_err(|error| self.0.said(error, "read"))
     }
 
     fn copy(
@@ -168,7 +150,7 @@ impl Segment {
         copy: impl FnOnce(),
     ) -> Result<Status> {
         self.usable()?;
-        if mode == Mode::Exclusive && !self.holder.data_is_writable() {
+        if mode == Mode::Exclusive && !self.0.holder.data_is_writable() {
             return Err(Error::new(Status::Denied, "the data are open for reading only"));
         }
         if offset.checked_add(len).is_none_or(|end| end > self.size()) {
@@ -184,19 +166,19 @@ impl Segment {
         match self.usable()?.unlock() {
             true => Ok(status),
             // Another thread has closed the handle meanwhile, and handed the lock on.
-            false => Err(closed()),
+            false => Err(self.0.closed()),
         }
     }
 
     /// Makes a change known: the version moves on, and whoever waits for that wakes.
     pub fn notify(&self) -> Result<()> {
-        self.usable().map_err(|error| error.during("notify", &self.name))?;
+        self.usable().map_err(|error| self.0.said(error, "notify"))?;
         self.change();
         Ok(())
     }
 
     fn change(&self) {
-        let header = self.holder.header();
+        let header = self.0.holder.header();
         // SYNC version: SeqCst, before the looks for those that wait; they announce themselves
         // and then look at it.
         header.version.fetch_add(1, Ordering::SeqCst);
@@ -204,39 +186,40 @@ impl Segment {
         if awaited.load(Ordering::SeqCst) != 0 && awaited.swap(0, Ordering::SeqCst) != 0 {
             ring(&header.changes);
         }
-        self.holder.tell();
+        self.0.holder.tell();
     }
 
     /// How many changes were made known.
     pub fn version(&self) -> u64 {
-        self.holder.header().version.load(Ordering::SeqCst)
+        self.0.holder.header().version.load(Ordering::SeqCst)
     }
 
     /// Waits until the version is another than `seen`: the new one.
     pub fn wait(&self, seen: u64, timeout: Option<Duration>) -> Result<u64> {
-        self.wait_by(seen, timeout).map_err(|error| error.during("wait", &self.name))
+        self.wait_by(seen, timeout).map_err(|error| self.0.said(error, "wait"))
     }
 
     fn wait_by(&self, seen: u64, timeout: Option<Duration>) -> Result<u64> {
-        let (header, deadline) = (self.holder.header(), Deadline::after(timeout));
-        let can_tell = self.holder.lock().is_some();
+        let (header, deadline) = (self.0.holder.header(), Deadline::after(timeout));
+        let can_tell = self.0.holder.lock().is_some();
         let mut settled = false;
         loop {
-            self.alive()?;
+            self.0.alive()?;
             let changes = header.changes.load(Ordering::SeqCst);
             let version = self.version();
             if version != seen {
                 if settled {
-                    self.ready.mark();
+                    self.0.ready.mark();
                 }
                 return Ok(version);
             }
-            if matches!(deadline, Deadline::Now) && !settled && self.ready.settle(&self.holder) {
+            if matches!(deadline, Deadline::Now) && !settled && self.0.ready.settle(&self.0.holder)
+            {
                 settled = true;
                 continue;
             }
             if deadline.passed() {
-                return Err(refusal(Gave::Up, timeout));
+                return Err(self.refusal(Gave::Up, timeout));
             }
             if can_tell && header.awaited.swap(1, Ordering::SeqCst) == 0 {
                 // Look again, now that whoever makes a change would see this.
@@ -250,30 +233,28 @@ impl Segment {
 
     /// How many handles hold the segment now, this one among them; dead ones don't count.
     pub fn attached(&self) -> u32 {
-        if self.generation == generation() { self.holder.attached() } else { 0 }
+        if self.0.is_own() { self.0.holder.attached() } else { 0 }
     }
 
     /// A descriptor that is readable after a change, an unlock or an owner's death, until a call
     /// returns [`Status::Again`]. Never read or write it.
     pub fn fd(&self) -> Result<BorrowedFd<'_>> {
-        let fd = self.usable().and_then(|_| self.ready.fd(&self.holder));
-        fd.map_err(|error| error.during("fd", &self.name))
+        let fd = self.usable().and_then(|_| self.0.fd());
+        fd.map_err(|error| self.0.said(error, "fd"))
     }
 
     /// Ends the hold: every call is [`Status::Closed`], and whoever waits wakes with that. A lock
     /// that is held is handed on as by a death. The last to go takes the name away. The data stay
     /// where they are until the segment is dropped.
     pub fn close(&self) {
-        if self.generation == generation() && self.holder.detach() {
-            self.ready.mark();
-        }
+        self.0.close();
     }
 
     /// The lock, for a call that may use it.
     #[inline]
     fn usable(&self) -> Result<Lock<'_, Holder>> {
-        match self.holder.lock() {
-            Some(lock) if self.generation == generation() && !self.holder.is_detached() => Ok(lock),
+        match self.0.holder.lock() {
+            Some(lock) if self.0.is_alive() => Ok(lock),
             _ => Err(self.why_not()),
         }
     }
@@ -281,46 +262,17 @@ impl Segment {
     #[cold]
     fn why_not(&self) -> Error {
         let denied = || Error::new(Status::Denied, "this user may only read the segment");
-        self.alive().err().unwrap_or_else(denied)
-    }
-
-    fn alive(&self) -> Result<()> {
-        match self.generation == generation() {
-            false => Err(forked()),
-            true if self.holder.is_detached() => Err(closed()),
-            true => Ok(()),
-        }
+        self.0.alive().err().unwrap_or_else(denied)
     }
 
     #[cold]
-    fn said(&self, error: Error, verb: &'static str) -> Error {
-        error.during(verb, &self.name)
-    }
-}
-
-#[cold]
-fn closed() -> Error {
-    Error::new(Status::Closed, "the segment was closed by this program")
-}
-
-#[cold]
-fn refusal(gave: Gave, timeout: Option<Duration>) -> Error {
-    match gave {
-        Gave::Way => closed(),
-        Gave::Room => Error::new(Status::NoSpace, "65535 threads of this handle read already"),
-        Gave::Up if timeout == crate::NOW => crate::channel::core::again(),
-        Gave::Up => Error::new(Status::TimedOut, "it did not come about in time"),
+    fn refusal(&self, gave: Gave, timeout: Option<Duration>) -> Error {
+        self.0.refusal(gave, timeout, "65535 threads of this handle read already")
     }
 }
 
 impl fmt::Debug for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Segment({})", self.name)
-    }
-}
-
-impl Drop for Segment {
-    fn drop(&mut self) {
-        self.close();
+        write!(f, "Segment({:?})", self.0)
     }
 }

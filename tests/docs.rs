@@ -87,7 +87,10 @@ fn limits() -> BTreeSet<(String, String)> {
     let mut found = BTreeSet::new();
     for file in files("src", ".rs").into_iter().filter(|file| !file.contains("test")) {
         for line in read(&file).lines() {
-            let line = line.trim_start().trim_start_matches("pub(crate) ");
+            let line = line
+                .trim_start()
+                .trim_start_matches("pub(crate) ")
+                .trim_start_matches("pub(super) ");
             let line = line.trim_start_matches("pub ");
             let Some((name, rest)) = line.strip_prefix("const ").and_then(|s| s.split_once(": "))
             else {

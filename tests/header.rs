@@ -28,9 +28,19 @@ fn generated() -> String {
         .with_header(preamble())
         .with_after_include(versions());
     // In the order of src/ffi/mod.rs, behind the files that have the handles.
-    let files = ["channel", "listener", "segment", "poller"].map(|name| format!("src/{name}.rs"));
+    let files = ["channel", "listener", "segment", "semaphore", "poller"]
+        .map(|name| format!("src/{name}.rs"));
     let ffi = [
-        "status", "listener", "channel", "message", "send", "recv", "request", "segment", "poller",
+        "status",
+        "listener",
+        "channel",
+        "message",
+        "send",
+        "recv",
+        "request",
+        "segment",
+        "semaphore",
+        "poller",
     ];
     let ffi = ffi.map(|name| format!("src/ffi/{name}.rs"));
     let builder = files.iter().chain(&ffi).fold(builder, |b, file| b.with_src(root().join(file)));

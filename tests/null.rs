@@ -40,6 +40,7 @@ int main(void) {
     pair ends = open_pair();
     tn_poller *poller = NULL;
     tn_segment *segment = NULL;
+    tn_semaphore *semaphore = NULL;
     char segment_name[64];
     tn_slice slices[8];
     tn_message message, request;
@@ -56,6 +57,7 @@ int main(void) {
     OK(tn_poller_new(&poller));
     snprintf(segment_name, sizeof segment_name, "null-%ld", (long)getpid());
     OK(tn_segment_create(segment_name, 64, &segment));
+    OK(tn_semaphore_open(segment_name, 1, &semaphore));
     OK(tn_channel_request_start(ends.server, 1, "x", 1, SOON, &word));
     OK(tn_channel_recv_view(ends.client, SOON, &request));
     OK(tn_channel_loan(ends.client, 8, SOON, &loan));
@@ -72,6 +74,7 @@ const AFTER: &str = r#"
     OK(tn_channel_discard(ends.client, &loan));
     tn_poller_free(poller);
     tn_segment_free(segment);
+    tn_semaphore_free(semaphore);
     free_pair(&ends);
     return failures ? 1 : 0;
 }
@@ -84,7 +87,8 @@ fn value(function: &Function, parameter: &Parameter) -> &'static str {
         "const tn_listener *" => "ends.listener",
         "const tn_poller *" => "poller",
         "const tn_segment *" => "segment",
-        "const char *" if function.name.starts_with("tn_segment") => "segment_name",
+        "const tn_semaphore *" => "semaphore",
+        "const char *" if function.name.starts_with("tn_se") => "segment_name",
         "const char *" => "fresh_endpoint().text",
         "const void *" | "void *" | "char *" => "scratch",
         "const tn_slice *" | "tn_slice *" => "slices",

@@ -4,6 +4,32 @@ use super::{NAME_SIZE_MAX, flag, name_is_valid, number, octal, options, printabl
 use crate::error::{Error, Result};
 use std::sync::Arc;
 
+/// What an object is used as. Objects of different kinds never have the same file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Kind {
+    Segment = 1,
+    Semaphore = 2,
+}
+
+impl Kind {
+    /// The word for it.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Kind::Segment => "segment",
+            Kind::Semaphore => "semaphore",
+        }
+    }
+
+    /// Its part of [`OBJECT_OPTIONS`].
+    fn options(self) -> &'static [(&'static str, &'static str, &'static str)] {
+        match self {
+            Kind::Segment => &OBJECT_OPTIONS[..5],
+            Kind::Semaphore => &OBJECT_OPTIONS[1..],
+        }
+    }
+}
+
 /// Which object is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Object {
@@ -18,6 +44,7 @@ pub enum Object {
 pub struct ObjectName {
     /// As it was written, for error texts.
     pub text: Arc<str>,
+    pub kind: Kind,
     pub object: Object,
     /// Whose it is; None: the effective user's.
     pub owner: Option<u32>,
@@ -29,15 +56,19 @@ pub struct ObjectName {
     pub read_only: bool,
     /// Whether it stays when nobody holds it, if it is made now.
     pub persists: bool,
+    /// Whether what this holder has acquired comes back when it goes.
+    pub undo: bool,
 }
 
-/// The options with their values and defaults; the manual's table is checked against it.
-pub const OBJECT_OPTIONS: [(&str, &str, &str); 5] = [
+/// The options with their values and defaults: the first is for segments alone, the last for
+/// semaphores. The manual's tables are checked against it.
+pub const OBJECT_OPTIONS: [(&str, &str, &str); 6] = [
+    ("access", "rw or ro", "rw"),
     ("mode", "an octal file mode, 0000 to 0777", "0600"),
     ("group", "a group's name or number", "the process' own"),
     ("owner", "a user's number", "the process' own user"),
-    ("access", "rw or ro", "rw"),
     ("persist", "0 or 1", "0"),
+    ("undo", "0 or 1", "1"),
 ];
 
 /// Most bytes of a native name: with what is put before it, it is a file's name too.
@@ -45,7 +76,7 @@ const NATIVE_SIZE_MAX: usize = 200;
 
 impl ObjectName {
     /// Reads a name.
-    pub fn parse(text: &str) -> Result<ObjectName> {
+    pub fn parse(kind: Kind, text: &str) -> Result<ObjectName> {
         if text.len() > super::ENDPOINT_SIZE_MAX {
             let most = super::ENDPOINT_SIZE_MAX;
             return Err(Error::invalid(format!(
@@ -53,11 +84,15 @@ impl ObjectName {
             )));
         }
         let shown: Arc<str> = text.replace(|c: char| c.is_control(), "?").into();
-        read(text, &shown).map_err(|error| error.during("name", &shown))
+        read(kind, text, &shown).map_err(|error| error.during("name", &shown))
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<()> {
-        let bad = || super::bad_value_of(&OBJECT_OPTIONS, key, value);
+        let options = self.kind.options();
+        let bad = || super::bad_value_of(options, key, value);
+        if !options.iter().any(|(name, ..)| *name == key) {
+            return Err(bad());
+        }
         match key {
             "mode" => self.mode = octal(value).ok_or_else(bad)?,
             "group" if !value.is_empty() => self.group = Some(value.to_owned()),
@@ -65,40 +100,51 @@ impl ObjectName {
             "access" if value == "ro" => self.read_only = true,
             "access" if value == "rw" => self.read_only = false,
             "persist" => self.persists = flag(value).ok_or_else(bad)?,
+            "undo" => self.undo = flag(value).ok_or_else(bad)?,
             _ => return Err(bad()),
         }
         Ok(())
     }
 }
 
-fn read(text: &str, shown: &Arc<str>) -> Result<ObjectName> {
+fn read(kind: Kind, text: &str, shown: &Arc<str>) -> Result<ObjectName> {
     let (address, rest) = match text.split_once('?') {
         Some((address, rest)) => (address, Some(rest)),
         None => (text, None),
     };
     let mut name = ObjectName {
         text: Arc::clone(shown),
-        object: read_object(address)?,
+        kind,
+        object: read_object(kind, address)?,
         owner: None,
         mode: 0o600,
         group: None,
         read_only: false,
         persists: false,
+        undo: true,
     };
     options(rest, |key, value| name.set(key, value))?;
     Ok(name)
 }
 
-fn read_object(address: &str) -> Result<Object> {
-    if let Some(native) = address.strip_prefix("native:") {
-        return read_native(&unescape(native)?);
+fn read_object(kind: Kind, address: &str) -> Result<Object> {
+    match address.strip_prefix("native:") {
+        Some(native) if kind == Kind::Segment => return read_native(&unescape(native)?),
+        Some(_) => return Err(Error::invalid("only segments can be another program's objects")),
+        None => {}
     }
     match String::from_utf8(unescape(address)?) {
         Ok(name) if name_is_valid(&name) => Ok(Object::Own(name)),
-        _ => Err(Error::invalid(format!(
-            "a name has 1 to {NAME_SIZE_MAX} of A-Z a-z 0-9 . _ - and does not start with a dot; \
-             native:/NAME is what another program has made"
-        ))),
+        _ => {
+            let native = match kind {
+                Kind::Segment => "; native:/NAME is what another program has made",
+                Kind::Semaphore => "",
+            };
+            Err(Error::invalid(format!(
+                "a name has 1 to {NAME_SIZE_MAX} of A-Z a-z 0-9 . _ - and does not start with a \
+                 dot{native}"
+            )))
+        }
     }
 }
 

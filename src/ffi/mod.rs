@@ -17,6 +17,8 @@ pub mod request;
 
 pub mod segment;
 
+pub mod semaphore;
+
 pub mod poller;
 
 use crate::error::{Error, Result};

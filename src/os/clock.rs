@@ -50,6 +50,15 @@ impl Deadline {
     }
 }
 
+/// The system's time since some moment in the past, the same for all processes, in milliseconds
+/// that go round.
+pub fn milliseconds() -> u32 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the structure is live during the call.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    (time.tv_sec as u32).wrapping_mul(1000).wrapping_add(time.tv_nsec as u32 / 1_000_000)
+}
+
 /// A count that grows steadily while the machine runs; see [`ticks_a_millisecond`].
 #[inline]
 pub fn ticks() -> u64 {

@@ -105,6 +105,12 @@ fn open_at(path: &CStr, flags: i32, mode: libc::mode_t) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// An open file description of its own of what is open, whatever its name is.
+pub fn reopen(fd: BorrowedFd<'_>, writable: bool) -> io::Result<Fd> {
+    let access = if writable { libc::O_RDWR } else { libc::O_RDONLY };
+    adopt(|| open_at(&own_path(fd), access | libc::O_NONBLOCK | libc::O_NOCTTY, 0))
+}
+
 /// What is open.
 pub fn facts(fd: BorrowedFd<'_>) -> io::Result<Facts> {
     // SAFETY: all zeros are valid, and the kernel overwrites them.

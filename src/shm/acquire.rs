@@ -16,7 +16,7 @@ pub enum Mode {
 }
 
 /// How long anybody sleeps before looking whether the owner lives.
-const SLICE: Duration = Duration::from_millis(50);
+pub(super) const SLICE: Duration = Duration::from_millis(50);
 /// How long one is passed by others before it gets its turn.
 const PATIENCE: Duration = Duration::from_millis(1);
 /// Looks before the first sleep.
@@ -27,11 +27,11 @@ const LATE_LOOKS_MAX: u32 = 8;
 /// What one call knows of its waiting.
 pub(super) struct Wait {
     looks: u32,
-    late_looks: u32,
+    pub(super) late_looks: u32,
     /// When the first sleep began, and when it last looked whether the owner lives.
-    since: Option<(Instant, Instant)>,
+    pub(super) since: Option<(Instant, Instant)>,
     /// Whether this call put its slot down as next.
-    asked: bool,
+    pub(super) asked: bool,
 }
 
 impl Wait {
@@ -41,7 +41,7 @@ impl Wait {
         Wait { looks, late_looks: LATE_LOOKS_MAX, since: None, asked: false }
     }
 
-    fn spin(&mut self) -> bool {
+    pub(super) fn spin(&mut self) -> bool {
         if self.looks == 0 {
             return false;
         }
@@ -51,12 +51,12 @@ impl Wait {
     }
 
     /// Models have no time: there one sleep is a long one.
-    fn starves(&self) -> bool {
+    pub(super) fn starves(&self) -> bool {
         self.since.is_some_and(|(began, _)| cfg!(loom) || began.elapsed() >= PATIENCE)
     }
 
     /// Sleeps while `counter` is as it was `seen`; whether it is time to look who lives.
-    fn sleep(&mut self, counter: &AtomicU32, seen: u32, deadline: Deadline) -> bool {
+    pub(super) fn sleep(&mut self, counter: &AtomicU32, seen: u32, deadline: Deadline) -> bool {
         if cfg!(loom) {
             self.since = Some((Instant::now(), Instant::now()));
             futex::wait(counter, seen, None);

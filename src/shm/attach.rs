@@ -5,9 +5,11 @@
 //! opens one takes a slot behind the gate, and looks there whether the name still is this
 //! object's. Whoever leaves does so behind the gate, and is the last if no byte is locked.
 
-use super::holder::{Data, File, Holder};
+use super::file::File;
+use super::holder::{Data, Holder};
+use super::ledger::{UNITS_SIZE, Word};
 use super::object::{CONTROL_SIZE, FORMAT, Header, MAGIC_WORD, PERSISTS};
-use crate::endpoint::object::{Object, ObjectName};
+use crate::endpoint::object::{Kind, Object, ObjectName};
 use crate::error::{Error, Result, Status};
 use crate::os::directory::group_id;
 use crate::os::fork::Fd;
@@ -27,7 +29,7 @@ const TRIES_MAX: u32 = 10_000;
 struct Place {
     file_name: Vec<u8>,
     owner: u32,
-    kind: u32,
+    kind: Kind,
 }
 
 /// What is made where there is nothing.
@@ -36,6 +38,8 @@ struct Plan<'a> {
     mode: u32,
     group: &'a Option<String>,
     persists: bool,
+    /// A semaphore's.
+    units: u32,
 }
 
 /// Another program's object, open.
@@ -47,29 +51,39 @@ struct Native {
 }
 
 /// Makes an object of `size` bytes.
-pub fn create(name: &ObjectName, kind: u32, size: usize) -> Result<Holder> {
+pub fn create(name: &ObjectName, size: usize) -> Result<Holder> {
     check_size(size)?;
-    make(&Place::of(name, kind)?, &plan(name, size), None, !name.read_only)
+    make(&Place::of(name)?, &plan(name, size), None, !name.read_only)
 }
 
 /// Opens an object that somebody holds, or that persists.
-pub fn open(name: &ObjectName, kind: u32) -> Result<Holder> {
+pub fn open(name: &ObjectName) -> Result<Holder> {
     match &name.object {
-        Object::Own(_) => hold(&Place::of(name, kind)?, None, !name.read_only),
-        Object::Native(native) => open_native(name, native, kind),
+        Object::Own(_) => hold(&Place::of(name)?, None, !name.read_only),
+        Object::Native(native) => open_native(name, native),
     }
 }
 
 /// Opens an object, or makes one.
-pub fn open_or_create(name: &ObjectName, kind: u32, size: usize) -> Result<Holder> {
+pub fn open_or_create(name: &ObjectName, size: usize) -> Result<Holder> {
     check_size(size)?;
-    either(&Place::of(name, kind)?, &plan(name, size), None, !name.read_only)
+    either(&Place::of(name)?, &plan(name, size), None, !name.read_only)
+}
+
+/// Opens a semaphore, or makes one with so many units.
+pub fn open_or_create_semaphore(name: &ObjectName, units: u32) -> Result<Holder> {
+    let plan = Plan { units, ..plan(name, UNITS_SIZE) };
+    let holder = either(&Place::of(name)?, &plan, None, true)?;
+    match holder.semaphore(name.undo) {
+        Some(_) => Ok(holder),
+        None => Err(Error::new(Status::Denied, "this user may only read the semaphore")),
+    }
 }
 
 /// Takes an object's name away. Those that hold it keep it.
 pub fn remove(name: &ObjectName) -> Result<()> {
     // Whatever it has become: this is how a spoilt one is got rid of.
-    let place = Place::of(name, 0)?;
+    let place = Place::of(name)?;
     again(|| {
         let file = place.file()?.ok_or_else(not_found)?;
         file.enter_gate()?;
@@ -82,7 +96,7 @@ pub fn remove(name: &ObjectName) -> Result<()> {
 }
 
 /// Opens another program's object, with a companion that has the lock.
-fn open_native(name: &ObjectName, native: &str, kind: u32) -> Result<Holder> {
+fn open_native(name: &ObjectName, native: &str) -> Result<Holder> {
     let writable = !name.read_only;
     let fd = match object::open(native.as_bytes(), writable) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(not_found()),
@@ -94,9 +108,9 @@ fn open_native(name: &ObjectName, native: &str, kind: u32) -> Result<Holder> {
         return Err(Error::protocol("it is no shared memory, or has no bytes"));
     }
     let native = Native { fd, size, mode: facts.mode, owner: facts.owner };
-    let place = Place::beside(name, &native, kind);
+    let place = Place::beside(name, &native);
     // Who may use the data may lock them, and nobody else.
-    let plan = Plan { size: 0, mode: native.mode & 0o666, group: &None, persists: false };
+    let plan = Plan { size: 0, mode: native.mode & 0o666, group: &None, persists: false, units: 0 };
     match place.owner == object::user() {
         true => either(&place, &plan, Some(&native), writable),
         false => hold(&place, Some(&native), writable),
@@ -104,24 +118,28 @@ fn open_native(name: &ObjectName, native: &str, kind: u32) -> Result<Holder> {
 }
 
 impl Place {
-    fn of(name: &ObjectName, kind: u32) -> Result<Place> {
+    fn of(name: &ObjectName) -> Result<Place> {
         let Object::Own(own) = &name.object else {
             let detail = "another program's object can only be opened; that makes and removes it";
             return Err(Error::invalid(detail));
         };
         let owner = name.owner.unwrap_or_else(object::user);
-        let file_name = format!("treenail.{owner}.{own}").into_bytes();
-        Ok(Place { file_name, owner, kind })
+        // No name has a tilde: a segment and a semaphore of one name are two files.
+        let file_name = match name.kind {
+            Kind::Segment => format!("treenail.{owner}.{own}"),
+            Kind::Semaphore => format!("treenail.{owner}.{own}~semaphore"),
+        };
+        Ok(Place { file_name: file_name.into_bytes(), owner, kind: name.kind })
     }
 
     /// Of a companion; no name of an object of ours begins with a tilde.
-    fn beside(name: &ObjectName, native: &Native, kind: u32) -> Place {
+    fn beside(name: &ObjectName, native: &Native) -> Place {
         let Object::Native(text) = &name.object else {
             unreachable!("only native objects have a companion");
         };
         let owner = name.owner.unwrap_or(native.owner);
         let file_name = format!("treenail.{owner}.~{text}").into_bytes();
-        Place { file_name, owner, kind }
+        Place { file_name, owner, kind: name.kind }
     }
 
     /// Opens the file; None if there is none.
@@ -175,7 +193,7 @@ impl Place {
 }
 
 fn plan(name: &ObjectName, size: usize) -> Plan<'_> {
-    Plan { size, mode: name.mode, group: &name.group, persists: name.persists }
+    Plan { size, mode: name.mode, group: &name.group, persists: name.persists, units: 0 }
 }
 
 fn check_size(size: usize) -> Result<()> {
@@ -208,7 +226,7 @@ fn again<T>(mut attempt: impl FnMut() -> Result<Option<T>>) -> Result<T> {
 }
 
 /// What can't change any more, read without mapping it: the file could be shorter than that.
-fn read_header(file: &File, kind: u32) -> Result<(usize, bool)> {
+fn read_header(file: &File, kind: Kind) -> Result<(usize, bool)> {
     let mut bytes = [0; 64];
     let count = object::read_start(file.fd.as_fd(), &mut bytes);
     if count.map_err(failed("reading the object"))? < bytes.len() {
@@ -224,11 +242,12 @@ fn read_header(file: &File, kind: u32) -> Result<(usize, bool)> {
         let detail = format!("the object is of format {format:#010x}, not {FORMAT:#010x}");
         return Err(Error::protocol(detail));
     }
-    if word(offset_of!(Header, kind)) != kind {
+    if word(offset_of!(Header, kind)) != kind as u32 {
         return Err(Error::protocol("the object is of another kind"));
     }
     let (size, offset) = (long(offset_of!(Header, size)), long(offset_of!(Header, data_offset)));
     let whole = size <= OBJECT_SIZE_MAX as u64
+        && (kind == Kind::Segment || size == UNITS_SIZE as u64)
         && offset == data_offset() as u64
         && file.facts.size == offset + size;
     if !whole {
@@ -256,7 +275,7 @@ fn hold(place: &Place, native: Option<&Native>, writable: bool) -> Result<Holder
     let (file, size) = place.find()?.ok_or_else(not_found)?;
     let writable = writable && (file.writable || native.is_some());
     // The gate opens by itself where this fails: the descriptor is closed.
-    let holder = Holder::new(file, data_offset(), data(size, native, writable))?;
+    let holder = Holder::new(place.kind, file, data_offset(), data(size, native, writable))?;
     holder.leave_gate();
     Ok(holder)
 }
@@ -279,8 +298,8 @@ fn make(place: &Place, plan: &Plan<'_>, native: Option<&Native>, writable: bool)
         let fd = object::make(whole, plan.mode, group).map_err(failed("reserving memory"))?;
         let facts = object::facts(fd.as_fd()).map_err(failed("reserving memory"))?;
         let file = File { fd, name: place.file_name.clone(), facts, writable: true };
-        let holder = Holder::new(file, offset, data(plan.size, native, writable))?;
-        initialise(holder.header(), place.kind, plan);
+        let holder = Holder::new(place.kind, file, offset, data(plan.size, native, writable))?;
+        initialise(&holder, place.kind, plan);
         match object::publish(holder.fd().as_fd(), &place.file_name) {
             Ok(()) => Ok(Some(holder)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
@@ -307,10 +326,14 @@ fn either(
 }
 
 /// Nobody else can see it yet: the name comes with all of it.
-fn initialise(header: &Header, kind: u32, plan: &Plan<'_>) {
+fn initialise(holder: &Holder, kind: Kind, plan: &Plan<'_>) {
+    if let Some(semaphore) = holder.semaphore(false) {
+        semaphore.units.word.store(Word::new(plan.units, 0, 0).0, Ordering::Relaxed);
+    }
+    let header = holder.header();
     header.magic.store(MAGIC_WORD, Ordering::Relaxed);
     header.format.store(FORMAT, Ordering::Relaxed);
-    header.kind.store(kind, Ordering::Relaxed);
+    header.kind.store(kind as u32, Ordering::Relaxed);
     header.size.store(plan.size as u64, Ordering::Relaxed);
     header.data_offset.store(data_offset() as u64, Ordering::Relaxed);
     let flags = if plan.persists { PERSISTS } else { 0 };

@@ -4,97 +4,31 @@
 //! kernel takes that back when the holder dies: that is how it is known who lives, across
 //! containers too, and without trusting what anybody says.
 
+use super::file::{File, HELD_BYTES, OBSERVER_BYTES, SLOT_BYTES, byte};
+use super::ledger::{LEDGERS_OFFSET, Ledger, Units};
 use super::lock::{Around, Lock};
 use super::object::{HOLDERS_MAX, Header, PERSISTS, SLOTS_OFFSET, Slot};
+use super::semaphore::Semaphore;
 use super::word::Id;
+use crate::endpoint::object::Kind;
 use crate::error::{Error, Result, Status};
 use crate::os::clock::ticks;
 use crate::os::fork::Fd;
 use crate::os::memory::{Mapping, Part};
-use crate::os::object::{self, Facts};
-use crate::os::range::{self, Bytes, Kind};
-use crate::sync::{AtomicU32, Ordering};
+use crate::os::object;
+use crate::os::range;
+use crate::sync::{AtomicU32, Mutex, Ordering, lock};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
-
-/// Waiting for the byte that guards who comes and goes; it is held for microseconds.
-const GATE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Slots that were used before, and are tried before a fresh one is taken.
 const PROBES_MAX: usize = 8;
 
-/// Locked by whoever comes or goes.
-const GATE: Bytes = Bytes(0, 1);
-/// One for each slot, locked by its holder.
-const SLOT_BYTES: Bytes = Bytes(1, HOLDERS_MAX as u64);
-/// One for each holder that may only read, which has no slot.
-const OBSERVER_BYTES: Bytes = Bytes(1 + HOLDERS_MAX as u64, HOLDERS_MAX as u64);
-/// All that holders lock.
-const HELD_BYTES: Bytes = Bytes(1, 2 * HOLDERS_MAX as u64);
-
-fn byte(bytes: Bytes, index: usize) -> Bytes {
-    Bytes(bytes.0 + index as u64, 1)
-}
-
-/// An open object, and its name.
-pub struct File {
-    pub fd: Fd,
-    pub name: Vec<u8>,
-    pub facts: Facts,
-    /// Whether this process may write it.
-    pub writable: bool,
-}
-
-impl File {
-    /// Keeps others from coming and going until [`File::leave_gate`]. Who may only read comes in
-    /// together with others that may only read.
-    pub fn enter_gate(&self) -> Result<()> {
-        let end = Instant::now() + GATE_TIME_MAX;
-        let kind = if self.writable { Kind::Exclusive } else { Kind::Shared };
-        let mut pause = Duration::from_micros(20);
-        loop {
-            match range::try_lock(self.fd.as_fd(), GATE, kind) {
-                Ok(true) => return Ok(()),
-                Err(error) => return Err(Error::system("locking the object", &error)),
-                Ok(false) if Instant::now() > end => {
-                    let detail = "another process keeps the object from being opened or left; \
-                                  find it with lsof";
-                    return Err(Error::new(Status::Io, detail));
-                }
-                Ok(false) => std::thread::sleep(pause),
-            }
-            pause = (pause * 2).min(Duration::from_millis(4));
-        }
-    }
-
-    pub fn leave_gate(&self) {
-        range::unlock(self.fd.as_fd(), GATE);
-    }
-
-    /// Whether the name still is this object's.
-    pub fn is_named(&self) -> bool {
-        object::facts_at(&self.name).is_ok_and(|facts| facts.is(&self.facts))
-    }
-
-    /// Whether others hold it.
-    pub fn is_held(&self) -> bool {
-        // Whoever can't tell leaves it alone.
-        range::is_locked(self.fd.as_fd(), HELD_BYTES).unwrap_or(true)
-    }
-
-    /// Takes the name away, if it still is this object's.
-    pub fn remove(&self) {
-        if self.is_named() {
-            let _ = object::remove(&self.name);
-        }
-    }
-}
-
 /// A hold on an object.
 pub struct Holder {
+    kind: Kind,
     file: File,
     control: Mapping,
     data: Mapping,
@@ -102,27 +36,41 @@ pub struct Holder {
     data_writable: bool,
     /// None: it may only be read.
     own: Option<Id>,
+    /// Held by the one thread of this handle that is behind the gate, or writes its ledger.
+    acts: Mutex<()>,
     over: AtomicBool,
 }
 
 impl Holder {
     /// Maps an object that was checked, and takes a slot. Called behind the gate, or before
     /// anybody else can know of the object.
-    pub fn new(file: File, data_offset: usize, data: Data<'_>) -> Result<Holder> {
+    pub fn new(kind: Kind, file: File, data_offset: usize, data: Data<'_>) -> Result<Holder> {
         let part = |file_offset: usize, len, writable| {
             [Part { file_offset: file_offset as u64, len, at: 0, writable }]
         };
         let failed = |error| Error::system("mapping the object", &error);
+        // Not by the descriptor that has the locks: a mapping keeps its open file description, and
+        // a forked child has the mapping.
+        let mapped = object::reopen(file.fd.as_fd(), file.writable).map_err(failed)?;
         let own = part(0, data_offset, file.writable);
-        let control = Mapping::new(file.fd.as_fd(), data_offset, &own).map_err(failed)?;
+        let control = Mapping::new(mapped.as_fd(), data_offset, &own).map_err(failed)?;
         let (fd, at, size, writable) = match data {
-            Data::Here { size, writable } => (file.fd.as_fd(), data_offset, size, writable),
+            Data::Here { size, writable } => (mapped.as_fd(), data_offset, size, writable),
             Data::There { fd, size, writable } => (fd, 0, size, writable),
         };
         let data = Mapping::new(fd, size, &part(at, size, writable)).map_err(failed)?;
-        let over = AtomicBool::new(false);
-        let data_writable = writable;
-        let mut holder = Holder { file, control, data, size, data_writable, own: None, over };
+        let (acts, over) = (Mutex::new(()), AtomicBool::new(false));
+        let mut holder = Holder {
+            kind,
+            file,
+            control,
+            data,
+            size,
+            data_writable: writable,
+            own: None,
+            acts,
+            over,
+        };
         holder.own = holder.take_slot()?;
         Ok(holder)
     }
@@ -145,11 +93,11 @@ impl Holder {
     fn take(&self, index: usize) -> std::io::Result<bool> {
         let fd = self.file.fd.as_fd();
         if self.file.writable {
-            return range::try_lock(fd, byte(SLOT_BYTES, index), Kind::Exclusive);
+            return range::try_lock(fd, byte(SLOT_BYTES, index), range::Kind::Exclusive);
         }
         // Two that come at once may share a byte.
         let observer = byte(OBSERVER_BYTES, index);
-        Ok(!range::is_locked(fd, observer)? && range::try_lock(fd, observer, Kind::Shared)?)
+        Ok(!range::is_locked(fd, observer)? && range::try_lock(fd, observer, range::Kind::Shared)?)
     }
 
     /// Clears away what the slot's last holder left, and begins its next generation. Whoever is
@@ -157,7 +105,12 @@ impl Holder {
     fn settle(&self, index: usize) -> Id {
         let (header, slot) = (self.header(), &self.slots()[index]);
         let generation = slot.generation.load(Ordering::SeqCst);
-        self.lock_of(Id::new(index, generation)).abandon();
+        let last = Id::new(index, generation);
+        self.lock_of(last).abandon();
+        if let Some(semaphore) = self.semaphore_of(last, false) {
+            semaphore.settle(index);
+            semaphore.forget(last);
+        }
         let id = Id::new(index, generation.wrapping_add(1));
         slot.readers.store(id.generation() << 16, Ordering::SeqCst);
         slot.generation.store(generation.wrapping_add(1), Ordering::SeqCst);
@@ -192,6 +145,37 @@ impl Holder {
     #[inline]
     fn lock_of(&self, own: Id) -> Lock<'_, Holder> {
         Lock { header: self.header(), slots: self.slots(), own, around: self }
+    }
+
+    /// The semaphore, if this is one and may be written. With `undo` this holder keeps account of
+    /// what it has.
+    #[inline]
+    pub fn semaphore(&self, undo: bool) -> Option<Semaphore<'_, Holder>> {
+        self.own.and_then(|own| self.semaphore_of(own, undo))
+    }
+
+    #[inline]
+    fn semaphore_of(&self, own: Id, undo: bool) -> Option<Semaphore<'_, Holder>> {
+        if self.kind != Kind::Semaphore {
+            return None;
+        }
+        // SAFETY: a semaphore's data are UNITS_SIZE bytes, as attach.rs has seen to; they live as
+        // long as `self` and begin page-aligned, and any bytes are valid atomics.
+        let (units, ledgers) = unsafe {
+            let base = self.data.base();
+            let first = base.add(LEDGERS_OFFSET).cast::<Ledger>();
+            let ledgers = std::slice::from_raw_parts(first.as_ptr(), HOLDERS_MAX);
+            (base.cast::<Units>().as_ref(), ledgers)
+        };
+        Some(Semaphore {
+            header: self.header(),
+            slots: self.slots(),
+            units,
+            ledgers,
+            own,
+            acts: undo.then_some(&self.acts),
+            around: self,
+        })
     }
 
     /// Where the data begin; valid while `self` lives.
@@ -269,6 +253,13 @@ impl Holder {
         }
         if let Some(lock) = self.lock() {
             lock.abandon();
+        }
+        let _acts = lock(&self.acts);
+        if let Some((semaphore, own)) = self.semaphore(false).zip(self.own) {
+            own.slot().map(|slot| semaphore.settle(slot));
+            semaphore.forget(own);
+        }
+        if self.own.is_some() {
             self.wake_all();
         }
         let gate = self.file.enter_gate();
@@ -282,6 +273,13 @@ impl Holder {
             self.file.leave_gate();
         }
         true
+    }
+
+    /// Whether a slot is this holder's, or of another that lives. Whoever can't tell takes it for
+    /// alive: nothing is worse than two owners.
+    fn is_taken(&self, slot: usize) -> bool {
+        let is_own = self.own.and_then(Id::slot) == Some(slot);
+        is_own || range::is_locked(self.file.fd.as_fd(), byte(SLOT_BYTES, slot)).unwrap_or(true)
     }
 
     fn wake_all(&self) {
@@ -317,13 +315,32 @@ impl Around for Holder {
         if generation & 0xffff != id.generation() {
             return false;
         }
-        // Whoever can't tell takes it for alive: nothing is worse than two owners.
-        let held = || range::is_locked(self.file.fd.as_fd(), byte(SLOT_BYTES, slot));
-        self.own == Some(id) || held().unwrap_or(true)
+        self.is_taken(slot)
     }
 
     fn is_over(&self) -> bool {
         self.is_detached()
+    }
+
+    fn bring_back(&self) -> bool {
+        let Some(semaphore) = self.semaphore(false) else {
+            return false;
+        };
+        let used = self.header().slots_used.load(Ordering::SeqCst) as usize;
+        let left = |&slot: &usize| semaphore.has_any(slot) && !self.is_taken(slot);
+        let mut dead = (0..used.min(HOLDERS_MAX)).filter(left).peekable();
+        if dead.peek().is_none() {
+            return false;
+        }
+        let _acts = lock(&self.acts);
+        // Somebody else who is behind the gate is settling a slot, or goes: look again later.
+        if self.is_detached() || !self.file.try_gate() {
+            return false;
+        }
+        // Nobody takes a slot meanwhile; one that was taken before has been settled.
+        let settled = dead.filter(|slot| !self.is_taken(*slot) && semaphore.settle(*slot)).count();
+        self.file.leave_gate();
+        settled > 0
     }
 
     fn tell(&self) {

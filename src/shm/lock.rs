@@ -37,6 +37,8 @@ pub trait Around {
     fn is_over(&self) -> bool;
     /// Tells those that have a descriptor.
     fn tell(&self);
+    /// Makes the dead give back the units that they had; whether there were any.
+    fn bring_back(&self) -> bool;
 }
 
 /// How the lock was got.

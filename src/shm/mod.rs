@@ -1,20 +1,25 @@
 //! Bytes that processes share. Of a channel: where each is (layout), how they get there (mapping),
 //! and how messages go through them (ring). Of a named object: where each is (object, word), how
-//! it comes and goes (attach), who holds it (holder), and its lock (lock, acquire).
+//! it comes and goes (attach), who holds it (holder), a segment's lock (lock, acquire), and a
+//! semaphore's units (ledger, semaphore).
 
 pub mod acquire;
 #[cfg(not(loom))]
 pub mod attach;
 mod end;
 #[cfg(not(loom))]
+pub mod file;
+#[cfg(not(loom))]
 pub mod holder;
 pub mod layout;
+pub mod ledger;
 pub mod lock;
 #[cfg(not(loom))]
 pub mod mapping;
 pub mod object;
 pub mod pins;
 pub mod ring;
+pub mod semaphore;
 pub mod waits;
 pub mod word;
 

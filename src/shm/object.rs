@@ -7,8 +7,6 @@ use crate::sync::{AtomicU32, AtomicU64};
 pub const MAGIC_WORD: u64 = u64::from_ne_bytes(*b"treenail");
 /// Handles that can hold one object at a time.
 pub const HOLDERS_MAX: usize = 1024;
-/// [`Header::kind`]: a segment.
-pub const SEGMENT: u32 = 1;
 /// [`Header::flags`]: it stays when nobody holds it.
 pub const PERSISTS: u32 = 1;
 
@@ -22,7 +20,7 @@ pub struct Header {
     pub magic: AtomicU64,
     /// [`FORMAT`].
     pub format: AtomicU32,
-    /// [`SEGMENT`].
+    /// What it is used as: [`Kind`](crate::endpoint::object::Kind).
     pub kind: AtomicU32,
     /// Bytes of data, as asked for.
     pub size: AtomicU64,
@@ -97,6 +95,7 @@ const _: () = {
 /// and over the byte order, so that programs built differently refuse each other's.
 #[cfg(not(loom))]
 pub const FORMAT: u32 = {
+    use super::ledger::{LEDGERS_OFFSET, Ledger, Units};
     use std::mem::offset_of;
     let facts = [
         1, // the version of what the fields mean
@@ -117,6 +116,12 @@ pub const FORMAT: u32 = {
         HOLDERS_MAX as u32,
         offset_of!(Slot, readers) as u32,
         offset_of!(Slot, turn) as u32,
+        LEDGERS_OFFSET as u32,
+        size_of::<Ledger>() as u32,
+        offset_of!(Units, next) as u32,
+        offset_of!(Units, looked) as u32,
+        offset_of!(Ledger, booked) as u32,
+        offset_of!(Ledger, seen) as u32,
         u32::from_ne_bytes([1, 2, 3, 4]),
     ];
     let mut hash = 0x811c_9dc5u32;
@@ -136,7 +141,7 @@ impl Header {
         Header {
             magic: AtomicU64::new(MAGIC_WORD),
             format: word(),
-            kind: AtomicU32::new(SEGMENT),
+            kind: AtomicU32::new(1),
             size: AtomicU64::new(0),
             data_offset: AtomicU64::new(0),
             flags: word(),

@@ -43,7 +43,13 @@ impl Id {
         self.0 >> SLOT_BITS
     }
 
-    fn read(bits: u64) -> Option<Id> {
+    /// As it stands in a word; never 0.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Whom a word means; None: nobody.
+    pub fn read(bits: u64) -> Option<Id> {
         let id = (bits & ID) as u32;
         (id != 0).then_some(Id(id))
     }

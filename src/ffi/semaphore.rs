@@ -1,0 +1,138 @@
+//! Semaphores.
+
+use super::status::{guard, guard_silent, tn_status};
+use super::{handle, text, there, timeout};
+use crate::error::Error;
+use crate::semaphore::Semaphore;
+use std::ffi::{c_char, c_int};
+use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd;
+
+/// tn_semaphore_open opens a semaphore, or makes one with `initial` units, and stores it in `*out`,
+/// which the caller frees with tn_semaphore_free. Of many that call it at once exactly one makes
+/// it; one that is there keeps its units, whatever `initial` says.
+///
+/// One whose holders have all died is made anew, unless it was made with persist=1. TN_TOO_LARGE:
+/// `initial` is over 2147483647. TN_NO_SPACE: /dev/shm is full, 1024 handles hold it already, or no
+/// descriptors are left. TN_DENIED: what has the name is another user's, or may only be read.
+/// TN_PROTOCOL: it is no semaphore; tn_semaphore_remove removes it. TN_INVALID: the name is wrong.
+///
+/// # Safety
+/// `name` is NULL or NUL-terminated; `out` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_semaphore_open(
+    name: *const c_char,
+    initial: u32,
+    out: Option<&mut MaybeUninit<*mut Semaphore>>,
+) -> tn_status {
+    guard(|| {
+        let out = there(out, "out")?;
+        // SAFETY: NULL or NUL-terminated, by this function's contract.
+        let semaphore = Semaphore::open(unsafe { text(name, "name") }?, initial)?;
+        out.write(Box::into_raw(Box::new(semaphore)));
+        Ok(())
+    })
+}
+
+/// tn_semaphore_acquire acquires `n` units, all at once or none. Who waits for many is not passed
+/// for ever by those that want few: after a while it is next, and others wait for it. Who tries
+/// with TN_NOWAIT is never next.
+///
+/// TN_AGAIN, TN_TIMED_OUT: there are not so many. TN_INVALID: `n` is 0. TN_TOO_LARGE: `n` is over
+/// 2147483647.
+///
+/// # Safety
+/// `semaphore` is NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_semaphore_acquire(
+    semaphore: Option<&Semaphore>,
+    n: u32,
+    timeout_ms: i32,
+) -> tn_status {
+    guard(|| handle(semaphore)?.acquire(n, timeout(timeout_ms)?))
+}
+
+/// tn_semaphore_release adds `n` units, and wakes whom they are enough for. They need not have been
+/// acquired by this handle: what it releases beyond that stays when it goes. TN_TOO_LARGE: there
+/// would be more than 2147483647; nothing was changed. TN_INVALID: `n` is 0.
+///
+/// # Safety
+/// `semaphore` is NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_semaphore_release(semaphore: Option<&Semaphore>, n: u32) -> tn_status {
+    guard(|| handle(semaphore)?.release(n))
+}
+
+/// tn_semaphore_value stores in `*out` how many units are free now, after what dead processes had
+/// has come back.
+///
+/// # Safety
+/// `semaphore` is NULL or valid; `out` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_semaphore_value(
+    semaphore: Option<&Semaphore>,
+    out: Option<&mut MaybeUninit<u32>>,
+) -> tn_status {
+    guard(|| {
+        let (semaphore, out) = (handle(semaphore)?, there(out, "out")?);
+        out.write(semaphore.value()?);
+        Ok(())
+    })
+}
+
+/// tn_semaphore_fd stores a descriptor in `*out` that is readable after a release or the end of a
+/// holder, and at first: wait for it, never read, write or close it. It is the same number until
+/// free.
+///
+/// When it is readable, call tn_semaphore_acquire with TN_NOWAIT. It stays readable until that
+/// returns TN_AGAIN. TN_NO_SPACE: no descriptors are left, or no inotify instances
+/// (fs.inotify.max_user_instances).
+///
+/// # Safety
+/// `semaphore` is NULL or valid; `out` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_semaphore_fd(
+    semaphore: Option<&Semaphore>,
+    out: Option<&mut MaybeUninit<c_int>>,
+) -> tn_status {
+    guard(|| {
+        let (semaphore, out) = (handle(semaphore)?, there(out, "out")?);
+        out.write(semaphore.fd()?.as_raw_fd());
+        Ok::<(), Error>(())
+    })
+}
+
+/// tn_semaphore_close ends the handle's hold on the semaphore: its calls are TN_CLOSED, whoever
+/// waits wakes with that, and what it has acquired and not released comes back, unless it was
+/// opened with undo=0. The last to go removes the semaphore. Closing twice, or NULL, is fine.
+///
+/// # Safety
+/// `semaphore` is NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_semaphore_close(semaphore: Option<&Semaphore>) {
+    guard_silent(|| {
+        if let Some(semaphore) = semaphore {
+            semaphore.close();
+        }
+    });
+}
+
+/// tn_semaphore_free closes the semaphore: its last use. NULL is fine.
+///
+/// # Safety
+/// `semaphore` is NULL, or came from tn_semaphore_open, and no thread uses it any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_semaphore_free(semaphore: Option<Box<Semaphore>>) {
+    guard_silent(|| drop(semaphore));
+}
+
+/// tn_semaphore_remove takes the name of a semaphore away, and of whatever else has its name. Those
+/// that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name.
+///
+/// # Safety
+/// `name` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_semaphore_remove(name: *const c_char) -> tn_status {
+    // SAFETY: NULL or NUL-terminated, by this function's contract.
+    guard(|| Semaphore::remove(unsafe { text(name, "name") }?))
+}

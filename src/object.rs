@@ -1,0 +1,127 @@
+//! What handles on named objects have in common: the name, the hold, the descriptor, and the end.
+
+mod ready;
+
+use self::ready::Ready;
+use crate::endpoint::object::{Kind, ObjectName};
+use crate::error::{Error, Result, Status};
+use crate::os::fork::generation;
+use crate::shm::attach;
+use crate::shm::holder::Holder;
+use crate::shm::lock::Gave;
+use std::fmt;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A handle on a named object.
+pub struct Object {
+    kind: Kind,
+    name: Arc<str>,
+    generation: u32,
+    pub holder: Holder,
+    pub ready: Ready,
+}
+
+impl Object {
+    /// Reads a name, and takes hold of that object by `hold`.
+    pub fn new(
+        kind: Kind,
+        verb: &'static str,
+        name: &str,
+        hold: impl FnOnce(&ObjectName) -> Result<Holder>,
+    ) -> Result<(Object, ObjectName)> {
+        let name = ObjectName::parse(kind, name)?;
+        let holder = hold(&name).map_err(|error| error.during(verb, &name.text))?;
+        let (generation, ready) = (generation(), Ready::new());
+        Ok((Object { kind, name: Arc::clone(&name.text), generation, holder, ready }, name))
+    }
+
+    /// Takes the name of an object away.
+    pub fn remove(kind: Kind, name: &str) -> Result<()> {
+        let name = ObjectName::parse(kind, name)?;
+        attach::remove(&name).map_err(|error| error.during("remove", &name.text))
+    }
+
+    /// Whether this process made the handle, and hasn't closed it.
+    #[inline]
+    pub fn is_alive(&self) -> bool {
+        self.is_own() && !self.holder.is_detached()
+    }
+
+    /// Whether this process made the handle.
+    #[inline]
+    pub fn is_own(&self) -> bool {
+        self.generation == generation()
+    }
+
+    pub fn alive(&self) -> Result<()> {
+        match self.is_own() {
+            false => Err(crate::channel::core::forked()),
+            true if self.holder.is_detached() => Err(self.closed()),
+            true => Ok(()),
+        }
+    }
+
+    /// A call that waits found it not to be had: what it may do once it has settled the
+    /// descriptor is to look again, by `again`.
+    pub fn look_again<T>(
+        &self,
+        gave: Gave,
+        timeout: Option<Duration>,
+        again: impl FnOnce() -> std::result::Result<T, Gave>,
+    ) -> std::result::Result<T, Gave> {
+        match gave {
+            Gave::Up if timeout == crate::NOW && self.ready.settle(&self.holder) => {
+                self.ready.mark_after(again())
+            }
+            gave => Err(gave),
+        }
+    }
+
+    /// A descriptor that becomes readable when there is something to look for.
+    pub fn fd(&self) -> Result<BorrowedFd<'_>> {
+        self.ready.fd(&self.holder)
+    }
+
+    pub fn close(&self) {
+        if self.is_own() && self.holder.detach() {
+            self.ready.mark();
+        }
+    }
+
+    /// Says what was tried on what.
+    #[cold]
+    pub fn said(&self, error: Error, verb: &'static str) -> Error {
+        error.during(verb, &self.name)
+    }
+
+    #[cold]
+    pub fn closed(&self) -> Error {
+        let noun = self.kind.noun();
+        Error::new(Status::Closed, format!("the {noun} was closed by this program"))
+    }
+
+    /// Why a call that waits gave up; `full` where there was no room.
+    #[cold]
+    pub fn refusal(&self, gave: Gave, timeout: Option<Duration>, full: &'static str) -> Error {
+        match gave {
+            Gave::Way => self.closed(),
+            Gave::Room => Error::new(Status::NoSpace, full),
+            Gave::Up if timeout == crate::NOW => crate::channel::core::again(),
+            Gave::Up => Error::new(Status::TimedOut, "it did not come about in time"),
+        }
+    }
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

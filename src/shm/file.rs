@@ -1,0 +1,84 @@
+//! An open object, its name, and the bytes of it that are locked.
+
+use super::object::HOLDERS_MAX;
+use crate::error::{Error, Result, Status};
+use crate::os::fork::Fd;
+use crate::os::object::{self, Facts};
+use crate::os::range::{self, Bytes, Kind};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+/// Waiting for the byte that guards who comes and goes; it is held for microseconds.
+const GATE_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Locked by whoever comes or goes.
+const GATE: Bytes = Bytes(0, 1);
+/// One for each slot, locked by its holder.
+pub const SLOT_BYTES: Bytes = Bytes(1, HOLDERS_MAX as u64);
+/// One for each holder that may only read, which has no slot.
+pub const OBSERVER_BYTES: Bytes = Bytes(1 + HOLDERS_MAX as u64, HOLDERS_MAX as u64);
+/// All that holders lock.
+pub const HELD_BYTES: Bytes = Bytes(1, 2 * HOLDERS_MAX as u64);
+
+pub fn byte(bytes: Bytes, index: usize) -> Bytes {
+    Bytes(bytes.0 + index as u64, 1)
+}
+
+/// An open object, and its name.
+pub struct File {
+    pub fd: Fd,
+    pub name: Vec<u8>,
+    pub facts: Facts,
+    /// Whether this process may write it.
+    pub writable: bool,
+}
+
+impl File {
+    /// Keeps others from coming and going until [`File::leave_gate`]. Who may only read comes in
+    /// together with others that may only read.
+    pub fn enter_gate(&self) -> Result<()> {
+        let end = Instant::now() + GATE_TIME_MAX;
+        let kind = if self.writable { Kind::Exclusive } else { Kind::Shared };
+        let mut pause = Duration::from_micros(20);
+        loop {
+            match range::try_lock(self.fd.as_fd(), GATE, kind) {
+                Ok(true) => return Ok(()),
+                Err(error) => return Err(Error::system("locking the object", &error)),
+                Ok(false) if Instant::now() > end => {
+                    let detail = "another process keeps the object from being opened or left; \
+                                  find it with lsof";
+                    return Err(Error::new(Status::Io, detail));
+                }
+                Ok(false) => std::thread::sleep(pause),
+            }
+            pause = (pause * 2).min(Duration::from_millis(4));
+        }
+    }
+
+    /// Enters the gate if nobody is behind it.
+    pub fn try_gate(&self) -> bool {
+        range::try_lock(self.fd.as_fd(), GATE, Kind::Exclusive).unwrap_or(false)
+    }
+
+    pub fn leave_gate(&self) {
+        range::unlock(self.fd.as_fd(), GATE);
+    }
+
+    /// Whether the name still is this object's.
+    pub fn is_named(&self) -> bool {
+        object::facts_at(&self.name).is_ok_and(|facts| facts.is(&self.facts))
+    }
+
+    /// Whether others hold it.
+    pub fn is_held(&self) -> bool {
+        // Whoever can't tell leaves it alone.
+        range::is_locked(self.fd.as_fd(), HELD_BYTES).unwrap_or(true)
+    }
+
+    /// Takes the name away, if it still is this object's.
+    pub fn remove(&self) {
+        if self.is_named() {
+            let _ = object::remove(&self.name);
+        }
+    }
+}

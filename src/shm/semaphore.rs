@@ -1,0 +1,310 @@
+//! A semaphore's units: any number at a time, and what a dead holder had comes back.
+//!
+//! | word | written by | read by |
+//! |---|---|---|
+//! | `word` | whoever acquires or releases | all |
+//! | `next` | who has waited for long; whoever finds that one dead | all |
+//! | `planned`, `booked` of a slot | its holder, under a lock in its process | who settles it |
+//! | `seen` of a slot | whoever replaces the word that shows its act | its holder; who settles it |
+//! | `awaited` | who sleeps; whoever releases | whoever releases |
+//! | `turns`, `turn` of a slot | whoever releases with `awaited` | sleepers |
+//!
+//! One compare-exchange acquires or releases; ledger.rs says how a death in the middle of it is
+//! told. Whoever waits announces that, looks once more, and sleeps in slices on a counter that it
+//! read before it looked, as for the lock. After a slice it looks for dead ones that have units.
+//!
+//! Anybody may pass a sleeper. Who has waited for long, or needs more units than there are, puts
+//! itself down as next: until it has them, nobody else acquires any.
+
+use super::acquire::{SLICE, Wait};
+use super::ledger::{Entry, Ledger, Seen, UNITS_MAX, Units, Word, act_after};
+use super::lock::{Around, Gave, wake};
+use super::object::{Header, Slot};
+use super::word::Id;
+use crate::os::clock::{Deadline, milliseconds};
+use crate::sync::{Mutex, Ordering, lock};
+use std::time::Duration;
+
+/// Tries to tell one whose act is about to be replaced. Each that fails but the last means that
+/// another has told it, or has replaced the word; only a word that anybody scribbles over takes
+/// more.
+const TELLINGS_MAX: u32 = 100;
+
+/// A semaphore, as one holder sees it.
+pub struct Semaphore<'a, A> {
+    pub header: &'a Header,
+    pub slots: &'a [Slot],
+    pub units: &'a Units,
+    pub ledgers: &'a [Ledger],
+    pub own: Id,
+    /// Keeps this handle's threads out of each other's way in its ledger; None: it keeps none.
+    pub acts: Option<&'a Mutex<()>>,
+    pub around: &'a A,
+}
+
+impl<A: Around> Semaphore<'_, A> {
+    /// Acquires `count` units, or none.
+    #[inline]
+    pub fn acquire(&self, count: u32, timeout: Option<Duration>) -> Result<(), Gave> {
+        if self.units.next.load(Ordering::SeqCst) == 0 && self.take(count) {
+            return Ok(());
+        }
+        self.acquire_slowly(count, timeout)
+    }
+
+    /// Adds `count` units; [`Gave::Room`] if they would be more than can be counted.
+    #[inline]
+    pub fn release(&self, count: u32) -> Result<(), Gave> {
+        let more = |free: u32| free.checked_add(count).filter(|free| *free <= UNITS_MAX);
+        let done = match self.acts {
+            None => self.replace(None, more),
+            Some(acts) => {
+                let _acts = lock(acts);
+                if self.around.is_over() {
+                    return Err(Gave::Way);
+                }
+                let held = self.own_held().saturating_sub(count);
+                self.act(self.own_slot(), held, more)
+            }
+        };
+        match done {
+            true => self.call(count),
+            false => return Err(Gave::Room),
+        }
+        Ok(())
+    }
+
+    /// How many units are free.
+    pub fn free(&self) -> u32 {
+        self.word().free()
+    }
+
+    /// Takes `count` units if they are there.
+    #[inline]
+    fn take(&self, count: u32) -> bool {
+        let less = |free: u32| free.checked_sub(count);
+        let Some(acts) = self.acts else {
+            return self.replace(None, less);
+        };
+        let _acts = lock(acts);
+        if self.around.is_over() || self.free() < count {
+            return false;
+        }
+        let held = self.own_held().saturating_add(count).min(UNITS_MAX);
+        self.act(self.own_slot(), held, less)
+    }
+
+    /// Changes the free units as the next act of a slot, which then has `held`; false if `to` says
+    /// that it can't be.
+    fn act(&self, slot: usize, held: u32, to: impl Fn(u32) -> Option<u32>) -> bool {
+        let ledger = &self.ledgers[slot];
+        let seen = Seen(ledger.seen.load(Ordering::SeqCst));
+        let booked = Entry::read(ledger.booked.load(Ordering::Relaxed));
+        let entry = Entry { act: act_after(booked.act, seen), held };
+        // SYNC planned: Release, behind what the last act booked, and before the word that shows
+        // this one; pairs with `settle`.
+        ledger.planned.store(entry.bits(), Ordering::Release);
+        let done = self.replace(Some((slot, entry.act)), to);
+        if done {
+            ledger.booked.store(entry.bits(), Ordering::Release);
+        }
+        done
+    }
+
+    fn replace(&self, by: Option<(usize, u32)>, to: impl Fn(u32) -> Option<u32>) -> bool {
+        let mut word = self.word();
+        loop {
+            let Some(free) = to(word.free()) else {
+                return false;
+            };
+            // What one has done before is booked.
+            if word.act() != 0 && by.is_none_or(|(slot, _)| slot != word.slot()) {
+                self.tell_of(word);
+            }
+            let (slot, act) = by.unwrap_or((0, 0));
+            let new = Word::new(free, slot, act).0;
+            // SYNC word: SeqCst, before the looks for those that wait; they announce themselves
+            // and then look at it.
+            let replaced =
+                self.units.word.compare_exchange(word.0, new, Ordering::SeqCst, Ordering::SeqCst);
+            match replaced {
+                Ok(_) => return true,
+                Err(now) => word = Word(now),
+            }
+        }
+    }
+
+    /// Tells a slot's ledger that its act was done, as the word is about to show it no more.
+    fn tell_of(&self, word: Word) {
+        let Some(ledger) = self.ledgers.get(word.slot()) else {
+            return;
+        };
+        for _ in 0..TELLINGS_MAX {
+            // Read before the word: if that still shows the act, it was the last, and whatever is
+            // told later finds another count here.
+            let seen = ledger.seen.load(Ordering::SeqCst);
+            if Seen(seen).act() == word.act() || self.word() != word {
+                return;
+            }
+            let told = Seen(seen).then(word.act()).0;
+            let order = Ordering::SeqCst;
+            if ledger.seen.compare_exchange(seen, told, order, order).is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// Makes a slot give back what it has: its holder is dead, or goes. Nobody else may act for
+    /// the slot meanwhile. Whoever is killed in here leaves a slot that can be settled again.
+    pub fn settle(&self, slot: usize) -> bool {
+        let ledger = &self.ledgers[slot];
+        let planned = Entry::read(ledger.planned.load(Ordering::SeqCst));
+        let booked = Entry::read(ledger.booked.load(Ordering::SeqCst));
+        // SYNC word, seen: in this order; whoever replaces the word tells first.
+        let word = self.word();
+        let is_shown = word.slot() == slot && word.act() == planned.act;
+        let is_done = is_shown || Seen(ledger.seen.load(Ordering::SeqCst)).act() == planned.act;
+        let was_begun = planned.act != 0 && planned.act != booked.act;
+        let last = if was_begun && is_done { planned } else { booked };
+        ledger.booked.store(last.bits(), Ordering::Release);
+        if last.held > 0 {
+            self.act(slot, 0, |free| Some(free.saturating_add(last.held).min(UNITS_MAX)));
+            self.call(last.held);
+        }
+        last.held > 0
+    }
+
+    /// Whether a slot may have anything to give back.
+    pub fn has_any(&self, slot: usize) -> bool {
+        let ledger = &self.ledgers[slot];
+        let planned = Entry::read(ledger.planned.load(Ordering::SeqCst));
+        let booked = Entry::read(ledger.booked.load(Ordering::SeqCst));
+        booked.held > 0 || planned.held > 0 && planned.act != booked.act
+    }
+
+    /// Strikes a holder off that was to be next: it goes, or is dead.
+    pub fn forget(&self, id: Id) {
+        let (next, order) = (&self.units.next, Ordering::SeqCst);
+        if next.compare_exchange(id.bits(), 0, order, order).is_ok() {
+            self.call(UNITS_MAX);
+        }
+    }
+
+    #[cold]
+    fn acquire_slowly(&self, count: u32, timeout: Option<Duration>) -> Result<(), Gave> {
+        let (deadline, mut wait) = (Deadline::after(timeout), Wait::new());
+        let own_turn = &self.slots[self.own_slot()].turn;
+        loop {
+            // Before the look, so that no change falls between it and the sleep.
+            let turns = self.header.turns.load(Ordering::SeqCst);
+            let turn = own_turn.load(Ordering::SeqCst);
+            if self.is_open(&wait) && self.take(count) {
+                self.step_aside(&wait);
+                return Ok(());
+            }
+            if self.around.is_over() {
+                self.step_aside(&wait);
+                return Err(Gave::Way);
+            }
+            if !matches!(deadline, Deadline::Now) && wait.spin() {
+                continue;
+            }
+            if deadline.passed() {
+                wait.late_looks = wait.late_looks.saturating_sub(1);
+                if wait.late_looks > 0 && (self.bury_next() | self.around.bring_back()) {
+                    continue;
+                }
+                self.step_aside(&wait);
+                return Err(Gave::Up);
+            }
+            if !wait.asked && (wait.starves() || self.free() > 0) && self.ask() {
+                // Look again: what was released before went to others.
+                wait.asked = true;
+                continue;
+            }
+            // SYNC awaited: SeqCst, before the look that follows.
+            if self.header.awaited.swap(1, Ordering::SeqCst) == 0 {
+                continue;
+            }
+            let due = match wait.asked {
+                true => wait.sleep(own_turn, turn, deadline),
+                false => wait.sleep(&self.header.turns, turns, deadline),
+            };
+            if due {
+                self.bury_next();
+                if self.is_first_to_look() {
+                    self.around.bring_back();
+                }
+            }
+        }
+    }
+
+    /// Whether this call may take units now.
+    fn is_open(&self, wait: &Wait) -> bool {
+        let next = self.units.next.load(Ordering::SeqCst);
+        next == 0 || wait.asked && next == self.own.bits()
+    }
+
+    /// Puts this holder down as next, where nobody is.
+    fn ask(&self) -> bool {
+        let order = Ordering::SeqCst;
+        self.units.next.compare_exchange(0, self.own.bits(), order, order).is_ok()
+    }
+
+    /// Ends a call's waiting. One that slept may have been woken in another's stead, and for more
+    /// than it took.
+    fn step_aside(&self, wait: &Wait) {
+        if wait.asked {
+            let (next, order) = (&self.units.next, Ordering::SeqCst);
+            let _ = next.compare_exchange(self.own.bits(), 0, order, order);
+        }
+        if wait.asked || wait.since.is_some() {
+            self.header.awaited.store(1, Ordering::SeqCst);
+            if self.free() > 0 {
+                self.call(self.free());
+            }
+        }
+    }
+
+    /// Strikes off who is next but dead; whether it was.
+    fn bury_next(&self) -> bool {
+        let next = Id::read(self.units.next.load(Ordering::SeqCst).into());
+        let dead = next.filter(|id| !self.around.lives(*id));
+        dead.inspect(|id| self.forget(*id)).is_some()
+    }
+
+    /// Of many that sleep, one looks for dead ones in each slice.
+    fn is_first_to_look(&self) -> bool {
+        let (looked, now) = (self.units.looked.load(Ordering::Relaxed), milliseconds());
+        let is_due = u128::from(now.wrapping_sub(looked)) >= SLICE.as_millis();
+        let order = Ordering::Relaxed;
+        is_due && self.units.looked.compare_exchange(looked, now, order, order).is_ok()
+    }
+
+    /// Wakes those that `count` units may be enough for, and tells those that have a descriptor.
+    fn call(&self, count: u32) {
+        let header = self.header;
+        let awaited = &header.awaited;
+        if awaited.load(Ordering::SeqCst) != 0 && awaited.swap(0, Ordering::SeqCst) != 0 {
+            let next = Id::read(self.units.next.load(Ordering::SeqCst).into());
+            match next.and_then(Id::slot).and_then(|slot| self.slots.get(slot)) {
+                Some(next) => wake(&next.turn, i32::MAX),
+                None => wake(&header.turns, i32::try_from(count).unwrap_or(i32::MAX)),
+            }
+        }
+        self.around.tell();
+    }
+
+    fn word(&self) -> Word {
+        Word(self.units.word.load(Ordering::SeqCst))
+    }
+
+    fn own_slot(&self) -> usize {
+        self.own.slot().expect("one's own slot is one")
+    }
+
+    fn own_held(&self) -> u32 {
+        let booked = &self.ledgers[self.own_slot()].booked;
+        Entry::read(booked.load(Ordering::Relaxed)).held
+    }
+}
