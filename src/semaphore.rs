@@ -5,7 +5,7 @@ use crate::error::{Error, Result, Status};
 use crate::object::Object;
 use crate::shm::attach;
 use crate::shm::holder::Holder;
-use crate::shm::ledger::UNITS_MAX;
+use crate::shm::ledger::{UNITS_MAX, Units as FreeUnits};
 use crate::shm::lock::{Around, Gave};
 use crate::shm::semaphore::Semaphore as Units;
 use std::fmt;
@@ -49,32 +49,61 @@ impl Semaphore {
     /// for long.
     #[inline]
     pub fn acquire(&self, count: u32, timeout: Option<Duration>) -> Result<()> {
-        self.acquire_units(count, timeout).map_err(|error| self.object.said(error, "acquire"))
+        match self.free_units() {
+            Some(units) if units.acquire_at_once(count) => Ok(()),
+            _ => self.acquire_otherwise(count, timeout),
+        }
     }
 
-    #[inline]
-    fn acquire_units(&self, count: u32, timeout: Option<Duration>) -> Result<()> {
-        let units = self.usable()?;
-        check_count(count)?;
-        let acquire = || units.acquire(count, timeout);
-        acquire()
-            .or_else(|gave| self.object.look_again(gave, timeout, acquire))
-            .map_err(|gave| self.refusal(gave, timeout))
+    #[inline(never)]
+    fn acquire_otherwise(&self, count: u32, timeout: Option<Duration>) -> Result<()> {
+        let acquired = self.usable(count).and_then(|units| {
+            let acquire = || units.acquire(count, timeout);
+            acquire()
+                .or_else(|gave| self.object.look_again(gave, timeout, acquire))
+                .map_err(|gave| self.refusal(gave, timeout))
+        });
+        acquired.map_err(|error| self.object.said(error, "acquire"))
     }
 
     /// Adds `count` units, whether this handle has acquired them or not.
     #[inline]
     pub fn release(&self, count: u32) -> Result<()> {
-        let released = self.usable().and_then(|units| {
-            check_count(count)?;
-            units.release(count).map_err(|gave| self.refusal(gave, crate::NOW))
-        });
+        match self.free_units() {
+            Some(units) if units.release_at_once(count) => {
+                if self.object.holder.is_awaited() {
+                    self.call(count);
+                }
+                Ok(())
+            }
+            _ => self.release_otherwise(count),
+        }
+    }
+
+    #[inline(never)]
+    fn release_otherwise(&self, count: u32) -> Result<()> {
+        let units = self.usable(count);
+        let released = units
+            .and_then(|units| units.release(count).map_err(|gave| self.refusal(gave, crate::NOW)));
         released.map_err(|error| self.object.said(error, "release"))
+    }
+
+    #[cold]
+    fn call(&self, count: u32) {
+        if let Some(units) = self.object.holder.semaphore(false) {
+            units.call(count);
+        }
+    }
+
+    /// The units, where no account is kept of who has them.
+    #[inline]
+    fn free_units(&self) -> Option<&FreeUnits> {
+        self.object.holder.units().filter(|_| !self.undo && self.object.is_alive())
     }
 
     /// How many units are free now, after what dead ones had has come back.
     pub fn value(&self) -> Result<u32> {
-        let units = self.usable().map_err(|error| self.object.said(error, "value"))?;
+        let units = self.usable(1).map_err(|error| self.object.said(error, "value"))?;
         self.object.holder.bring_back();
         Ok(units.free())
     }
@@ -82,7 +111,7 @@ impl Semaphore {
     /// A descriptor that is readable after a release or the end of a holder, until a call returns
     /// [`Status::Again`]. Never read or write it.
     pub fn fd(&self) -> Result<BorrowedFd<'_>> {
-        let fd = self.usable().and_then(|_| self.object.fd());
+        let fd = self.usable(1).and_then(|_| self.object.fd());
         fd.map_err(|error| self.object.said(error, "fd"))
     }
 
@@ -92,10 +121,10 @@ impl Semaphore {
         self.object.close();
     }
 
-    #[inline]
-    fn usable(&self) -> Result<Units<'_, Holder>> {
+    /// The semaphore, for a call that may use it with so many units.
+    fn usable(&self, count: u32) -> Result<Units<'_, Holder>> {
         match self.object.holder.semaphore(self.undo) {
-            Some(units) if self.object.is_alive() => Ok(units),
+            Some(units) if self.object.is_alive() => check_count(count).map(|()| units),
             _ => Err(self.why_not()),
         }
     }
@@ -115,7 +144,6 @@ impl Semaphore {
     }
 }
 
-#[inline]
 fn check_count(count: u32) -> Result<()> {
     match count {
         0 => Err(Error::invalid("the number of units is 0")),
@@ -123,7 +151,6 @@ fn check_count(count: u32) -> Result<()> {
     }
 }
 
-#[inline]
 fn check(count: u32) -> Result<()> {
     if count > UNITS_MAX { Err(over()) } else { Ok(()) }
 }

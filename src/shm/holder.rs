@@ -154,6 +154,22 @@ impl Holder {
         self.own.and_then(|own| self.semaphore_of(own, undo))
     }
 
+    /// The units alone, for whoever keeps no account of them.
+    #[inline]
+    pub fn units(&self) -> Option<&Units> {
+        let is_one = self.kind == Kind::Semaphore && self.own.is_some();
+        // SAFETY: as for the ledgers.
+        is_one.then(|| unsafe { self.data.base().cast().as_ref() })
+    }
+
+    /// Whether somebody waits for a change, in any way.
+    #[inline]
+    pub fn is_awaited(&self) -> bool {
+        let header = self.header();
+        // SYNC awaited, watched: SeqCst, behind the change; those that wait set them and then look.
+        (header.awaited.load(Ordering::SeqCst) | header.watched.load(Ordering::SeqCst)) != 0
+    }
+
     #[inline]
     fn semaphore_of(&self, own: Id, undo: bool) -> Option<Semaphore<'_, Holder>> {
         if self.kind != Kind::Semaphore {

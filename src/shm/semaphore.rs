@@ -42,6 +42,37 @@ pub struct Semaphore<'a, A> {
     pub around: &'a A,
 }
 
+impl Units {
+    /// Acquires `count` units for one that keeps no account, if nothing is in the way.
+    #[inline]
+    pub fn acquire_at_once(&self, count: u32) -> bool {
+        let less = |free: u32| free.checked_sub(count).filter(|_| count > 0);
+        self.next.load(Ordering::SeqCst) == 0 && self.change_at_once(less)
+    }
+
+    /// Adds `count` units for one that keeps no account, if nothing is in the way.
+    #[inline]
+    pub fn release_at_once(&self, count: u32) -> bool {
+        self.change_at_once(|free| more(free, count).filter(|_| count > 0))
+    }
+
+    /// No act is to be told of if the word shows none that is kept account of.
+    #[inline]
+    fn change_at_once(&self, to: impl FnOnce(u32) -> Option<u32>) -> bool {
+        let word = Word(self.word.load(Ordering::SeqCst));
+        let Some(free) = to(word.free()).filter(|_| word.act() == 0) else {
+            return false;
+        };
+        let order = Ordering::SeqCst;
+        self.word.compare_exchange(word.0, Word::new(free, 0, 0).0, order, order).is_ok()
+    }
+}
+
+#[inline]
+fn more(free: u32, count: u32) -> Option<u32> {
+    free.checked_add(count).filter(|free| *free <= UNITS_MAX)
+}
+
 impl<A: Around> Semaphore<'_, A> {
     /// Acquires `count` units, or none.
     #[inline]
@@ -55,7 +86,7 @@ impl<A: Around> Semaphore<'_, A> {
     /// Adds `count` units; [`Gave::Room`] if they would be more than can be counted.
     #[inline]
     pub fn release(&self, count: u32) -> Result<(), Gave> {
-        let more = |free: u32| free.checked_add(count).filter(|free| *free <= UNITS_MAX);
+        let more = |free| more(free, count);
         let done = match self.acts {
             None => self.replace(None, more),
             Some(acts) => {
@@ -282,7 +313,7 @@ impl<A: Around> Semaphore<'_, A> {
     }
 
     /// Wakes those that `count` units may be enough for, and tells those that have a descriptor.
-    fn call(&self, count: u32) {
+    pub fn call(&self, count: u32) {
         let header = self.header;
         let awaited = &header.awaited;
         if awaited.load(Ordering::SeqCst) != 0 && awaited.swap(0, Ordering::SeqCst) != 0 {
