@@ -166,7 +166,8 @@ impl Segment {
         match self.usable()?.unlock() {
             true => Ok(status),
             // Another thread has closed the handle meanwhile, and handed the lock on.
-            false => Err(self.0.closed()),
+            false if self.0.holder.is_detached() => Err(self.0.closed()),
+            false => Err(Error::invalid("the lock was given up while it was held for this call")),
         }
     }
 

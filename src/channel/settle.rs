@@ -24,8 +24,12 @@ impl Core {
             };
         }
         self.readiness.unmark();
-        self.waiting.drain(&open.link);
-        open.link.peer().look();
+        match self.waiting.drain(&open.link) {
+            // What made the fd readable was a wake-up. If the peer is gone as well, the fd stays
+            // readable, and the next call finds nothing else that it could be.
+            true => open.link.peer().look_sometimes(),
+            false => open.link.peer().look(),
+        }
         let sends = interest & WRITE != 0;
         if sends {
             self.want_room(open);

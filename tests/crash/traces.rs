@@ -3,7 +3,6 @@
 use crate::common::system::{descriptor_list, descriptors, names_in, shared_maps};
 use crate::common::{child, directory, pair, status};
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use treenail::{Poller, Status};
@@ -20,7 +19,6 @@ pub fn alone() -> MutexGuard<'static, ()> {
 pub struct Traces {
     descriptors: usize,
     maps: usize,
-    shm: BTreeSet<String>,
     names: BTreeSet<String>,
 }
 
@@ -39,12 +37,7 @@ impl Traces {
     }
 
     fn seen() -> Traces {
-        Traces {
-            descriptors: descriptors(),
-            maps: shared_maps(),
-            shm: names_in(Path::new("/dev/shm")),
-            names: names_in(directory()),
-        }
+        Traces { descriptors: descriptors(), maps: shared_maps(), names: names_in(directory()) }
     }
 
     /// Fails unless all becomes as it was. A thread that has just ended may still be closing
