@@ -73,7 +73,9 @@ impl Object {
     ) -> std::result::Result<T, Gave> {
         match gave {
             Gave::Up if timeout == crate::NOW && self.ready.settle(&self.holder) => {
-                self.ready.mark_after(again())
+                let found = again();
+                self.ready.after(found.is_ok(), self.holder.is_hindered());
+                found
             }
             gave => Err(gave),
         }

@@ -79,12 +79,14 @@ impl Ready {
         }
     }
 
-    /// The same if what was looked for after settling was there.
-    pub fn mark_after<T, E>(&self, found: std::result::Result<T, E>) -> std::result::Result<T, E> {
-        if found.is_ok() {
+    /// What was found after settling: what was looked for, so that there may be more, or dead ones
+    /// to look for again later.
+    pub fn after(&self, found: bool, later: bool) {
+        if found {
             self.mark();
+        } else if let Some(set) = self.0.get().filter(|_| later) {
+            let _ = set.look_later(&mut lock(&set.timer));
         }
-        found
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Holder {
     /// Held by the one thread of this handle that is behind the gate, or writes its ledger.
     acts: Mutex<()>,
     over: AtomicBool,
+    /// Whether dead ones have left units, and another was behind the gate.
+    hindered: AtomicBool,
 }
 
 impl Holder {
@@ -59,7 +61,8 @@ impl Holder {
             Data::There { fd, size, writable } => (fd, 0, size, writable),
         };
         let data = Mapping::new(fd, size, &part(at, size, writable)).map_err(failed)?;
-        let (acts, over) = (Mutex::new(()), AtomicBool::new(false));
+        let (acts, over, hindered) =
+            (Mutex::new(()), AtomicBool::new(false), AtomicBool::new(false));
         let mut holder = Holder {
             kind,
             file,
@@ -70,6 +73,7 @@ impl Holder {
             own: None,
             acts,
             over,
+            hindered,
         };
         holder.own = holder.take_slot()?;
         Ok(holder)
@@ -291,6 +295,12 @@ impl Holder {
         true
     }
 
+    /// Whether it is worth looking again in a moment: dead ones have left units, and the last
+    /// [`Around::bring_back`] found another behind the gate.
+    pub fn is_hindered(&self) -> bool {
+        self.hindered.load(Ordering::Relaxed)
+    }
+
     /// Whether a slot is this holder's, or of another that lives. Whoever can't tell takes it for
     /// alive: nothing is worse than two owners.
     fn is_taken(&self, slot: usize) -> bool {
@@ -349,8 +359,9 @@ impl Around for Holder {
             return false;
         }
         let _acts = lock(&self.acts);
-        // Somebody else who is behind the gate is settling a slot, or goes: look again later.
-        if self.is_detached() || !self.file.try_gate() {
+        let hindered = !self.is_detached() && !self.file.try_gate();
+        self.hindered.store(hindered, Ordering::Relaxed);
+        if hindered || self.is_detached() {
             return false;
         }
         // Nobody takes a slot meanwhile; one that was taken before has been settled.

@@ -115,7 +115,7 @@ impl<A: Around> Semaphore<'_, A> {
     fn take(&self, count: u32) -> bool {
         let less = |free: u32| free.checked_sub(count);
         let Some(acts) = self.acts else {
-            return self.replace(None, less);
+            return !self.around.is_over() && self.replace(None, less);
         };
         let _acts = lock(acts);
         if self.around.is_over() || self.free() < count {
