@@ -30,6 +30,10 @@ use std::time::Duration;
 /// more.
 const TELLINGS_MAX: u32 = 100;
 
+/// Exchanges of the word that fail before it is replaced whatever it is. Each means that another
+/// got on: so many in a row only happen where somebody scribbles, and has spoilt the count.
+const FAILURES_MAX: u32 = 1 << 16;
+
 /// A semaphore, as one holder sees it.
 pub struct Semaphore<'a, A> {
     pub header: &'a Header,
@@ -143,8 +147,10 @@ impl<A: Around> Semaphore<'_, A> {
     }
 
     fn replace(&self, by: Option<(usize, u32)>, to: impl Fn(u32) -> Option<u32>) -> bool {
+        let (shared, order) = (&self.units.word, Ordering::SeqCst);
+        let (slot, act) = by.unwrap_or((0, 0));
         let mut word = self.word();
-        loop {
+        for failures in 0..=FAILURES_MAX {
             let Some(free) = to(word.free()) else {
                 return false;
             };
@@ -152,17 +158,19 @@ impl<A: Around> Semaphore<'_, A> {
             if word.act() != 0 && by.is_none_or(|(slot, _)| slot != word.slot()) {
                 self.tell_of(word);
             }
-            let (slot, act) = by.unwrap_or((0, 0));
             let new = Word::new(free, slot, act).0;
+            if failures == FAILURES_MAX {
+                shared.store(new, order);
+                break;
+            }
             // SYNC word: SeqCst, before the looks for those that wait; they announce themselves
             // and then look at it.
-            let replaced =
-                self.units.word.compare_exchange(word.0, new, Ordering::SeqCst, Ordering::SeqCst);
-            match replaced {
-                Ok(_) => return true,
+            match shared.compare_exchange(word.0, new, order, order) {
+                Ok(_) => break,
                 Err(now) => word = Word(now),
             }
         }
+        true
     }
 
     /// Tells a slot's ledger that its act was done, as the word is about to show it no more.
