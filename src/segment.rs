@@ -80,37 +80,62 @@ impl Segment {
     /// Takes the lock, alone: [`Status::Ok`], or [`Status::OwnerDied`] if one died holding it.
     #[inline]
     pub fn lock(&self, timeout: Option<Duration>) -> Result<Status> {
-        self.acquire(Mode::Exclusive, timeout).map_err(|error| self.0.said(error, "lock"))
+        let at_once = || self.0.holder.lock().is_some_and(|lock| lock.lock_at_once());
+        match self.0.is_alive() && at_once() {
+            true if self.0.holder.is_detached() => self.closed_meanwhile(),
+            true => Ok(Status::Ok),
+            false => self.lock_otherwise(Mode::Exclusive, "lock", timeout),
+        }
+    }
+
+    /// A close has looked at the lock before this call took it.
+    #[cold]
+    fn closed_meanwhile(&self) -> Result<Status> {
+        if let Some(lock) = self.0.holder.lock() {
+            lock.unlock();
+        }
+        Err(self.0.said(self.0.closed(), "lock"))
     }
 
     /// Takes the lock together with others that do the same.
-    #[inline]
     pub fn lock_shared(&self, timeout: Option<Duration>) -> Result<Status> {
-        let held = self.acquire(Mode::Shared, timeout);
-        held.map_err(|error| self.0.said(error, "lock shared"))
+        self.lock_otherwise(Mode::Shared, "lock shared", timeout)
+    }
+
+    #[inline(never)]
+    fn lock_otherwise(
+        &self,
+        mode: Mode,
+        verb: &'static str,
+        timeout: Option<Duration>,
+    ) -> Result<Status> {
+        self.acquire(mode, timeout).map_err(|error| self.0.said(error, verb))
     }
 
     /// Gives the lock back. [`Status::Invalid`] if this handle doesn't have it.
     #[inline]
     pub fn unlock(&self) -> Result<()> {
-        match self.usable()?.unlock() {
+        let at_once = || self.0.holder.lock().is_some_and(|lock| lock.unlock_at_once());
+        match self.0.is_alive() && at_once() {
             true => Ok(()),
-            false => {
-                Err(self.0.said(Error::invalid("this handle does not hold the lock"), "unlock"))
-            }
+            false => self.unlock_otherwise(),
         }
     }
 
-    #[inline]
+    #[inline(never)]
+    fn unlock_otherwise(&self) -> Result<()> {
+        let unlocked = self.usable().and_then(|lock| match lock.unlock() {
+            true => Ok(()),
+            false => Err(Error::invalid("this handle does not hold the lock")),
+        });
+        unlocked.map_err(|error| self.0.said(error, "unlock"))
+    }
+
     fn acquire(&self, mode: Mode, timeout: Option<Duration>) -> Result<Status> {
         let lock = self.usable()?;
         let acquire = || lock.acquire(mode, timeout);
         match acquire().or_else(|gave| self.0.look_again(gave, timeout, acquire)) {
-            // A close has looked at the lock before it was taken.
-            Ok(_) if self.0.holder.is_detached() => {
-                lock.unlock();
-                Err(self.0.closed())
-            }
+            Ok(_) if self.0.holder.is_detached() => self.closed_meanwhile(),
             Ok(Held::Clean) => Ok(Status::Ok),
             Ok(Held::OwnerDied) => Ok(Status::OwnerDied),
             Err(gave) => Err(self.refusal(gave, timeout)),
@@ -252,7 +277,6 @@ impl Segment {
     }
 
     /// The lock, for a call that may use it.
-    #[inline]
     fn usable(&self) -> Result<Lock<'_, Holder>> {
         match self.0.holder.lock() {
             Some(lock) if self.0.is_alive() => Ok(lock),

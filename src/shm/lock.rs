@@ -75,32 +75,34 @@ pub struct Lock<'a, A> {
 }
 
 impl<A: Around> Lock<'_, A> {
-    /// Takes the lock, alone or with other readers.
+    /// Takes the lock alone, if it is free, nobody waits for it, and nobody died with it.
     #[inline]
-    pub fn acquire(&self, mode: Mode, timeout: Option<Duration>) -> Result<Held, Gave> {
-        let taken = Word::owned(self.own).0;
-        let free = &self.header.lock;
+    pub fn lock_at_once(&self) -> bool {
+        let (lock, taken) = (&self.header.lock, Word::owned(self.own).0);
         // SYNC lock: SeqCst, so that it comes before the looks for readers and for a close.
-        let alone = || free.compare_exchange(0, taken, Ordering::SeqCst, Ordering::Relaxed);
-        if mode == Mode::Exclusive && alone().is_ok() {
-            return Ok(Held::Clean);
-        }
-        if mode == Mode::Shared
-            && let Some(result) = self.join(&Wait::new())
-        {
-            return result;
-        }
-        self.acquire_slowly(mode, timeout)
+        lock.compare_exchange(0, taken, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+    }
+
+    /// Gives the lock back, if nobody waits for it.
+    #[inline]
+    pub fn unlock_at_once(&self) -> bool {
+        let (lock, taken) = (&self.header.lock, Word::owned(self.own).0);
+        // SYNC lock: Release at least, pairs with whoever takes it.
+        lock.compare_exchange(taken, 0, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+    }
+
+    /// Takes the lock, alone or with other readers.
+    pub fn acquire(&self, mode: Mode, timeout: Option<Duration>) -> Result<Held, Gave> {
+        let at_once = match mode {
+            Mode::Exclusive => self.lock_at_once().then_some(Ok(Held::Clean)),
+            Mode::Shared => self.join(&Wait::new()),
+        };
+        at_once.unwrap_or_else(|| self.acquire_slowly(mode, timeout))
     }
 
     /// Gives back what this holder has; false if that is nothing.
-    #[inline]
     pub fn unlock(&self) -> bool {
-        let taken = Word::owned(self.own).0;
-        // SYNC lock: Release, pairs with whoever takes it.
-        let freed =
-            self.header.lock.compare_exchange(taken, 0, Ordering::SeqCst, Ordering::Relaxed);
-        freed.is_ok() || self.unlock_slowly()
+        self.unlock_at_once() || self.unlock_slowly()
     }
 
     #[cold]
