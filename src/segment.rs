@@ -82,7 +82,7 @@ impl Segment {
     pub fn lock(&self, timeout: Option<Duration>) -> Result<Status> {
         let at_once = || self.0.holder.lock().is_some_and(|lock| lock.lock_at_once());
         match self.0.is_alive() && at_once() {
-            true if self.0.holder.is_detached() => self.closed_meanwhile(),
+            true if self.0.holder.is_detached() => self.closed_meanwhile(Held::Clean),
             true => Ok(Status::Ok),
             false => self.lock_otherwise(Mode::Exclusive, "lock", timeout),
         }
@@ -90,9 +90,12 @@ impl Segment {
 
     /// A close has looked at the lock before this call took it.
     #[cold]
-    fn closed_meanwhile(&self) -> Result<Status> {
-        if let Some(lock) = self.0.holder.lock() {
-            lock.unlock();
+    fn closed_meanwhile(&self, held: Held) -> Result<Status> {
+        match (self.0.holder.lock(), held) {
+            (Some(lock), Held::Clean) => drop(lock.unlock()),
+            // The next one is to hear of the death as well.
+            (Some(lock), Held::OwnerDied) => lock.abandon(),
+            (None, _) => {}
         }
         Err(self.0.said(self.0.closed(), "lock"))
     }
@@ -135,7 +138,7 @@ impl Segment {
         let lock = self.usable()?;
         let acquire = || lock.acquire(mode, timeout);
         match acquire().or_else(|gave| self.0.look_again(gave, timeout, acquire)) {
-            Ok(_) if self.0.holder.is_detached() => self.closed_meanwhile(),
+            Ok(held) if self.0.holder.is_detached() => self.closed_meanwhile(held),
             Ok(Held::Clean) => Ok(Status::Ok),
             Ok(Held::OwnerDied) => Ok(Status::OwnerDied),
             Err(gave) => Err(self.refusal(gave, timeout)),
