@@ -69,12 +69,12 @@ impl Segment {
     /// Where the data begin, page-aligned. The same until the segment is dropped, also when it was
     /// closed. In a forked child it still shows the parent's data, without a lock on them.
     pub fn data(&self) -> NonNull<u8> {
-        self.0.holder.data()
+        self.0.holder.memory().data()
     }
 
     /// Bytes of data.
     pub fn size(&self) -> usize {
-        self.0.holder.size()
+        self.0.holder.memory().size()
     }
 
     /// Takes the lock, alone: [`Status::Ok`], or [`Status::OwnerDied`] if one died holding it.
@@ -102,7 +102,13 @@ impl Segment {
 
     /// Takes the lock together with others that do the same.
     pub fn lock_shared(&self, timeout: Option<Duration>) -> Result<Status> {
-        self.lock_otherwise(Mode::Shared, "lock shared", timeout)
+        let at_once = || self.0.holder.lock().and_then(|lock| lock.read_at_once());
+        match self.0.is_alive().then(at_once).flatten() {
+            Some(Ok(held)) if self.0.holder.is_detached() => self.closed_meanwhile(held),
+            Some(Ok(Held::Clean)) => Ok(Status::Ok),
+            Some(Ok(Held::OwnerDied)) => Ok(Status::OwnerDied),
+            _ => self.lock_otherwise(Mode::Shared, "lock shared", timeout),
+        }
     }
 
     #[inline(never)]
@@ -135,6 +141,7 @@ impl Segment {
     }
 
     fn acquire(&self, mode: Mode, timeout: Option<Duration>) -> Result<Status> {
+        let _inside = self.0.holder.enter();
         let lock = self.usable()?;
         let acquire = || lock.acquire(mode, timeout);
         match acquire().or_else(|gave| self.0.look_again(gave, timeout, acquire)) {
@@ -148,7 +155,7 @@ impl Segment {
     /// Copies `bytes` into the data at `offset`, under the lock, and makes the change known.
     pub fn write(&self, offset: usize, bytes: &[u8], timeout: Option<Duration>) -> Result<Status> {
         self.copy(Mode::Exclusive, offset, bytes.len(), timeout, || {
-            self.0.holder.write(offset, bytes);
+            self.0.holder.memory().write(offset, bytes);
         })
         .map_err(|error| self.0.said(error, "write"))
     }
@@ -165,7 +172,7 @@ impl Segment {
         timeout: Option<Duration>,
     ) -> Result<Status> {
         let len = to.len();
-        self.copy(Mode::Shared, offset, len, timeout, || self.0.holder.read(offset, to))
+        self.copy(Mode::Shared, offset, len, timeout, || self.0.holder.memory().read(offset, to))
             .map_err(|error| self.0.said(error, "read"))
     }
 
@@ -178,7 +185,7 @@ impl Segment {
         copy: impl FnOnce(),
     ) -> Result<Status> {
         self.usable()?;
-        if mode == Mode::Exclusive && !self.0.holder.data_is_writable() {
+        if mode == Mode::Exclusive && !self.0.holder.memory().data_is_writable() {
             return Err(Error::new(Status::Denied, "the data are open for reading only"));
         }
         if offset.checked_add(len).is_none_or(|end| end > self.size()) {
@@ -229,6 +236,7 @@ impl Segment {
     }
 
     fn wait_by(&self, seen: u64, timeout: Option<Duration>) -> Result<u64> {
+        let _inside = self.0.holder.enter();
         let (header, deadline) = (self.0.holder.header(), Deadline::after(timeout));
         let can_tell = self.0.holder.lock().is_some();
         let mut settled = false;

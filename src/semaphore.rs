@@ -57,6 +57,7 @@ impl Semaphore {
 
     #[inline(never)]
     fn acquire_otherwise(&self, count: u32, timeout: Option<Duration>) -> Result<()> {
+        let _inside = self.object.holder.enter();
         let acquired = self.usable(count).and_then(|units| {
             let acquire = || units.acquire(count, timeout);
             acquire()

@@ -90,6 +90,18 @@ pub struct Part {
 }
 
 impl Mapping {
+    /// Maps `len` bytes of `fd`, shared.
+    pub fn of(
+        fd: BorrowedFd<'_>,
+        file_offset: u64,
+        len: usize,
+        writable: bool,
+    ) -> io::Result<Mapping> {
+        // SAFETY: at an address of the kernel's choice it touches nothing of ours.
+        let base = unsafe { map(std::ptr::null_mut(), len, writable, 0, fd, file_offset) };
+        Ok(Mapping { base: base?, len })
+    }
+
     /// Maps `parts` of `fd` into `len` bytes of fresh address space, shared.
     pub fn new(fd: BorrowedFd<'_>, len: usize, parts: &[Part]) -> io::Result<Mapping> {
         // SAFETY: a mapping at an address of the kernel's choice touches nothing of ours.
@@ -101,15 +113,10 @@ impl Mapping {
         for part in parts {
             assert!(part.at + part.len <= len);
             // SAFETY: the fixed address is within the range that was just reserved.
-            let address = unsafe {
+            unsafe {
                 let at = mapping.base.as_ptr().add(part.at).cast();
-                let write = if part.writable { libc::PROT_WRITE } else { 0 };
-                let protection = libc::PROT_READ | write;
-                let flags = libc::MAP_SHARED | libc::MAP_FIXED;
-                let offset = part.file_offset as libc::off_t;
-                libc::mmap(at, part.len, protection, flags, fd.as_raw_fd(), offset)
-            };
-            mapped(address)?;
+                map(at, part.len, part.writable, libc::MAP_FIXED, fd, part.file_offset)?;
+            }
         }
         Ok(mapping)
     }
@@ -118,6 +125,24 @@ impl Mapping {
     pub fn base(&self) -> NonNull<u8> {
         self.base
     }
+}
+
+/// Maps bytes of `fd`, shared.
+///
+/// # Safety
+/// With MAP_FIXED the range at `at` is the caller's.
+unsafe fn map(
+    at: *mut libc::c_void,
+    len: usize,
+    writable: bool,
+    flags: i32,
+    fd: BorrowedFd<'_>,
+    file_offset: u64,
+) -> io::Result<NonNull<u8>> {
+    let protection = libc::PROT_READ | if writable { libc::PROT_WRITE } else { 0 };
+    let (flags, offset) = (libc::MAP_SHARED | flags, file_offset as libc::off_t);
+    // SAFETY: by this function's contract.
+    mapped(unsafe { libc::mmap(at, len, protection, flags, fd.as_raw_fd(), offset) })
 }
 
 fn mapped(address: *mut libc::c_void) -> io::Result<NonNull<u8>> {

@@ -4,7 +4,7 @@ use super::fork::{Fd, adopt};
 use super::{check, check_count, restart};
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 const FOLDER: &str = "/dev/shm";
 
@@ -45,16 +45,20 @@ pub fn user() -> u32 {
 
 /// An object that has no name yet, of `size` zero bytes that are all there: using them never
 /// fails. It vanishes with its last descriptor.
-pub fn make(size: u64, mode: u32, group: Option<u32>) -> io::Result<Fd> {
+pub fn make(size: u64, mode: u32, group: Option<u32>) -> io::Result<(Fd, Facts)> {
     let folder = CString::new(FOLDER).expect("it has no NUL");
-    let fd = adopt(|| open_at(&folder, libc::O_TMPFILE | libc::O_RDWR, 0o600))?;
+    let fd = adopt(|| open_at(&folder, libc::O_TMPFILE | libc::O_RDWR, mode))?;
     let raw = fd.as_raw_fd();
     if let Some(group) = group {
         // SAFETY: takes no memory.
         check(unsafe { libc::fchown(raw, u32::MAX, group) })?;
     }
-    // SAFETY: takes no memory.
-    check(unsafe { libc::fchmod(raw, mode) })?;
+    let facts = facts(fd.as_fd())?;
+    // Whatever the umask has taken away.
+    if facts.mode != mode {
+        // SAFETY: takes no memory.
+        check(unsafe { libc::fchmod(raw, mode) })?;
+    }
     let no_space = || io::Error::from_raw_os_error(libc::ENOSPC);
     let len = libc::off_t::try_from(size).map_err(|_| no_space())?;
     // Over this limit the kernel would kill the process with SIGXFSZ.
@@ -67,7 +71,7 @@ pub fn make(size: u64, mode: u32, group: Option<u32>) -> io::Result<Fd> {
         Some(libc::EFBIG) => no_space(),
         _ => error,
     })?;
-    Ok(fd)
+    Ok((fd, Facts { size, mode, ..facts }))
 }
 
 fn file_size_limit() -> u64 {

@@ -6,8 +6,9 @@
 //! object's. Whoever leaves does so behind the gate, and is the last if no byte is locked.
 
 use super::file::File;
-use super::holder::{Data, Holder};
+use super::holder::Holder;
 use super::ledger::{UNITS_SIZE, Word};
+use super::memory::Data;
 use super::object::{CONTROL_SIZE, FORMAT, Header, MAGIC_WORD, PERSISTS};
 use crate::endpoint::object::{Kind, Object, ObjectName};
 use crate::error::{Error, Result, Status};
@@ -29,6 +30,8 @@ const TRIES_MAX: u32 = 10_000;
 struct Place {
     file_name: Vec<u8>,
     owner: u32,
+    /// Whether that is the effective user.
+    is_own: bool,
     kind: Kind,
 }
 
@@ -111,7 +114,7 @@ fn open_native(name: &ObjectName, native: &str) -> Result<Holder> {
     let place = Place::beside(name, &native);
     // Who may use the data may lock them, and nobody else.
     let plan = Plan { size: 0, mode: native.mode & 0o666, group: &None, persists: false, units: 0 };
-    match place.owner == object::user() {
+    match place.is_own {
         true => either(&place, &plan, Some(&native), writable),
         false => hold(&place, Some(&native), writable),
     }
@@ -123,13 +126,15 @@ impl Place {
             let detail = "another program's object can only be opened; that makes and removes it";
             return Err(Error::invalid(detail));
         };
-        let owner = name.owner.unwrap_or_else(object::user);
+        let user = object::user();
+        let owner = name.owner.unwrap_or(user);
         // No name has a tilde: a segment and a semaphore of one name are two files.
         let file_name = match name.kind {
             Kind::Segment => format!("treenail.{owner}.{own}"),
             Kind::Semaphore => format!("treenail.{owner}.{own}~semaphore"),
         };
-        Ok(Place { file_name: file_name.into_bytes(), owner, kind: name.kind })
+        let is_own = owner == user;
+        Ok(Place { file_name: file_name.into_bytes(), owner, is_own, kind: name.kind })
     }
 
     /// Of a companion; no name of an object of ours begins with a tilde.
@@ -139,7 +144,7 @@ impl Place {
         };
         let owner = name.owner.unwrap_or(native.owner);
         let file_name = format!("treenail.{owner}.~{text}").into_bytes();
-        Place { file_name, owner, kind: name.kind }
+        Place { file_name, owner, is_own: owner == object::user(), kind: name.kind }
     }
 
     /// Opens the file; None if there is none.
@@ -282,7 +287,7 @@ fn hold(place: &Place, native: Option<&Native>, writable: bool) -> Result<Holder
 
 /// Makes an object whole, holds it, and only then gives it its name.
 fn make(place: &Place, plan: &Plan<'_>, native: Option<&Native>, writable: bool) -> Result<Holder> {
-    if place.owner != object::user() {
+    if !place.is_own {
         return Err(Error::new(Status::Denied, "only its owner can make it"));
     }
     let group = plan.group.as_ref().map(|group| {
@@ -295,8 +300,8 @@ fn make(place: &Place, plan: &Plan<'_>, native: Option<&Native>, writable: bool)
         }
         let offset = data_offset();
         let whole = (offset + plan.size) as u64;
-        let fd = object::make(whole, plan.mode, group).map_err(failed("reserving memory"))?;
-        let facts = object::facts(fd.as_fd()).map_err(failed("reserving memory"))?;
+        let made = object::make(whole, plan.mode, group);
+        let (fd, facts) = made.map_err(failed("reserving memory"))?;
         let file = File { fd, name: place.file_name.clone(), facts, writable: true };
         let holder = Holder::new(place.kind, file, offset, data(plan.size, native, writable))?;
         initialise(&holder, place.kind, plan);

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// Waiting for the byte that guards who comes and goes; it is held for microseconds.
 const GATE_TIME_MAX: Duration = Duration::from_secs(5);
 
+/// Between two looks at the gate, at most.
+const GATE_PAUSE_MAX: Duration = Duration::from_micros(200);
+
 /// Locked by whoever comes or goes.
 const GATE: Bytes = Bytes(0, 1);
 /// One for each slot, locked by its holder.
@@ -18,7 +21,9 @@ pub const SLOT_BYTES: Bytes = Bytes(1, HOLDERS_MAX as u64);
 /// One for each holder that may only read, which has no slot.
 pub const OBSERVER_BYTES: Bytes = Bytes(1 + HOLDERS_MAX as u64, HOLDERS_MAX as u64);
 /// All that holders lock.
-pub const HELD_BYTES: Bytes = Bytes(1, 2 * HOLDERS_MAX as u64);
+const HELD_BYTES: Bytes = Bytes(1, 2 * HOLDERS_MAX as u64);
+/// These and the gate.
+const ALL_BYTES: Bytes = Bytes(0, 1 + 2 * HOLDERS_MAX as u64);
 
 pub fn byte(bytes: Bytes, index: usize) -> Bytes {
     Bytes(bytes.0 + index as u64, 1)
@@ -51,7 +56,8 @@ impl File {
                 }
                 Ok(false) => std::thread::sleep(pause),
             }
-            pause = (pause * 2).min(Duration::from_millis(4));
+            // Not longer, or whoever has waited for long would be passed by all that come.
+            pause = (pause * 2).min(GATE_PAUSE_MAX);
         }
     }
 
@@ -62,6 +68,11 @@ impl File {
 
     pub fn leave_gate(&self) {
         range::unlock(self.fd.as_fd(), GATE);
+    }
+
+    /// Gives back all that this descriptor has locked, the gate too.
+    pub fn let_go(&self) {
+        range::unlock(self.fd.as_fd(), ALL_BYTES);
     }
 
     /// Whether the name still is this object's.

@@ -4,23 +4,21 @@
 //! kernel takes that back when the holder dies: that is how it is known who lives, across
 //! containers too, and without trusting what anybody says.
 
-use super::file::{File, HELD_BYTES, OBSERVER_BYTES, SLOT_BYTES, byte};
+use super::file::{File, OBSERVER_BYTES, SLOT_BYTES, byte};
 use super::ledger::{LEDGERS_OFFSET, Ledger, Units};
 use super::lock::{Around, Lock};
-use super::object::{HOLDERS_MAX, Header, PERSISTS, SLOTS_OFFSET, Slot};
+use super::memory::{Data, Memory};
+use super::object::{HOLDERS_MAX, Header, PERSISTS};
 use super::semaphore::Semaphore;
 use super::word::Id;
 use crate::endpoint::object::Kind;
 use crate::error::{Error, Result, Status};
 use crate::os::clock::ticks;
 use crate::os::fork::Fd;
-use crate::os::memory::{Mapping, Part};
 use crate::os::object;
 use crate::os::range;
 use crate::sync::{AtomicU32, Mutex, Ordering, lock};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::ptr::NonNull;
+use std::os::fd::AsFd;
 use std::sync::atomic::AtomicBool;
 
 /// Slots that were used before, and are tried before a fresh one is taken.
@@ -30,15 +28,14 @@ const PROBES_MAX: usize = 8;
 pub struct Holder {
     kind: Kind,
     file: File,
-    control: Mapping,
-    data: Mapping,
-    size: usize,
-    data_writable: bool,
+    memory: Memory,
     /// None: it may only be read.
     own: Option<Id>,
     /// Held by the one thread of this handle that is behind the gate, or writes its ledger.
     acts: Mutex<()>,
     over: AtomicBool,
+    /// Calls that may be waiting.
+    inside: AtomicU32,
     /// Whether dead ones have left units, and another was behind the gate.
     hindered: AtomicBool,
 }
@@ -47,32 +44,17 @@ impl Holder {
     /// Maps an object that was checked, and takes a slot. Called behind the gate, or before
     /// anybody else can know of the object.
     pub fn new(kind: Kind, file: File, data_offset: usize, data: Data<'_>) -> Result<Holder> {
-        let part = |file_offset: usize, len, writable| {
-            [Part { file_offset: file_offset as u64, len, at: 0, writable }]
-        };
-        let failed = |error| Error::system("mapping the object", &error);
-        // Not by the descriptor that has the locks: a mapping keeps its open file description, and
-        // a forked child has the mapping.
-        let mapped = object::reopen(file.fd.as_fd(), file.writable).map_err(failed)?;
-        let own = part(0, data_offset, file.writable);
-        let control = Mapping::new(mapped.as_fd(), data_offset, &own).map_err(failed)?;
-        let (fd, at, size, writable) = match data {
-            Data::Here { size, writable } => (mapped.as_fd(), data_offset, size, writable),
-            Data::There { fd, size, writable } => (fd, 0, size, writable),
-        };
-        let data = Mapping::new(fd, size, &part(at, size, writable)).map_err(failed)?;
+        let memory = Memory::new(&file, data_offset, data)?;
         let (acts, over, hindered) =
             (Mutex::new(()), AtomicBool::new(false), AtomicBool::new(false));
         let mut holder = Holder {
             kind,
             file,
-            control,
-            data,
-            size,
-            data_writable: writable,
+            memory,
             own: None,
             acts,
             over,
+            inside: AtomicU32::new(0),
             hindered,
         };
         holder.own = holder.take_slot()?;
@@ -82,9 +64,11 @@ impl Holder {
     fn take_slot(&self) -> Result<Option<Id>> {
         let used = self.header().slots_used.load(Ordering::SeqCst) as usize;
         let used = used.min(HOLDERS_MAX);
-        // A few that were used before, then one that never was, and all only where those are gone.
+        // Where many were used, a few of these; then one that never was, and all only where those
+        // are gone.
         let some = ticks() as usize % used.max(1);
-        let first = (some..used).take(PROBES_MAX).chain(used..HOLDERS_MAX.min(used + 1));
+        let probes = if used < PROBES_MAX { 0 } else { PROBES_MAX };
+        let first = (some..used).take(probes).chain(used..HOLDERS_MAX.min(used + 1));
         for index in first.chain(0..HOLDERS_MAX) {
             if self.take(index).map_err(|error| Error::system("locking a slot", &error))? {
                 return Ok(self.file.writable.then(|| self.settle(index)));
@@ -107,7 +91,7 @@ impl Holder {
     /// Clears away what the slot's last holder left, and begins its next generation. Whoever is
     /// killed in here leaves a slot that the next one settles.
     fn settle(&self, index: usize) -> Id {
-        let (header, slot) = (self.header(), &self.slots()[index]);
+        let (header, slot) = (self.header(), &self.memory.slots()[index]);
         let generation = slot.generation.load(Ordering::SeqCst);
         let last = Id::new(index, generation);
         self.lock_of(last).abandon();
@@ -123,21 +107,16 @@ impl Holder {
         id
     }
 
-    /// What all holders share. Of one that may only be read, nothing may be changed.
+    /// Its bytes.
     #[inline]
-    pub fn header(&self) -> &Header {
-        // SAFETY: the mapping lives as long as `self`, begins page-aligned and has CONTROL_SIZE
-        // bytes at least; any bytes are valid atomics.
-        unsafe { self.control.base().cast().as_ref() }
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
+    /// What all holders share; of one that may only be read, nothing may be changed.
     #[inline]
-    fn slots(&self) -> &[Slot] {
-        // SAFETY: as for the header; SLOTS_OFFSET is a multiple of the slots' alignment.
-        unsafe {
-            let first = self.control.base().add(SLOTS_OFFSET).cast();
-            std::slice::from_raw_parts(first.as_ptr(), HOLDERS_MAX)
-        }
+    pub fn header(&self) -> &Header {
+        self.memory.header()
     }
 
     /// The lock; None where the object may only be read.
@@ -148,7 +127,7 @@ impl Holder {
 
     #[inline]
     fn lock_of(&self, own: Id) -> Lock<'_, Holder> {
-        Lock { header: self.header(), slots: self.slots(), own, around: self }
+        Lock { header: self.header(), slots: self.memory.slots(), own, around: self }
     }
 
     /// The semaphore, if this is one and may be written. With `undo` this holder keeps account of
@@ -163,7 +142,7 @@ impl Holder {
     pub fn units(&self) -> Option<&Units> {
         let is_one = self.kind == Kind::Semaphore && self.own.is_some();
         // SAFETY: as for the ledgers.
-        is_one.then(|| unsafe { self.data.base().cast().as_ref() })
+        is_one.then(|| unsafe { self.memory.data().cast().as_ref() })
     }
 
     /// Whether somebody waits for a change, in any way.
@@ -182,55 +161,20 @@ impl Holder {
         // SAFETY: a semaphore's data are UNITS_SIZE bytes, as attach.rs has seen to; they live as
         // long as `self` and begin page-aligned, and any bytes are valid atomics.
         let (units, ledgers) = unsafe {
-            let base = self.data.base();
+            let base = self.memory.data();
             let first = base.add(LEDGERS_OFFSET).cast::<Ledger>();
             let ledgers = std::slice::from_raw_parts(first.as_ptr(), HOLDERS_MAX);
             (base.cast::<Units>().as_ref(), ledgers)
         };
         Some(Semaphore {
             header: self.header(),
-            slots: self.slots(),
+            slots: self.memory.slots(),
             units,
             ledgers,
             own,
             acts: undo.then_some(&self.acts),
             around: self,
         })
-    }
-
-    /// Where the data begin; valid while `self` lives.
-    pub fn data(&self) -> NonNull<u8> {
-        self.data.base()
-    }
-
-    /// Bytes of data.
-    pub fn size(&self) -> usize {
-        self.size
-    }
-
-    pub fn data_is_writable(&self) -> bool {
-        self.data_writable
-    }
-
-    /// Copies `bytes` into the data at `offset`.
-    pub fn write(&self, offset: usize, bytes: &[u8]) {
-        assert!(self.data_writable && offset <= self.size && bytes.len() <= self.size - offset);
-        // SAFETY: within the mapping, as just checked. Others may write there as well: by pointer
-        // that spoils the bytes, and nothing else.
-        unsafe {
-            let to = self.data().as_ptr().add(offset);
-            std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
-        }
-    }
-
-    /// Copies the data at `offset` into `to`.
-    pub fn read(&self, offset: usize, to: &mut [MaybeUninit<u8>]) {
-        assert!(offset <= self.size && to.len() <= self.size - offset);
-        // SAFETY: as for `write`.
-        unsafe {
-            let from = self.data().as_ptr().add(offset);
-            std::ptr::copy_nonoverlapping(from, to.as_mut_ptr().cast(), to.len());
-        }
     }
 
     /// How many hold it now, this one among them.
@@ -265,6 +209,13 @@ impl Holder {
         self.over.load(Ordering::SeqCst)
     }
 
+    /// To be kept by a call as long as it may wait, so that [`Holder::detach`] wakes it.
+    pub fn enter(&self) -> Inside<'_> {
+        // SYNC inside: SeqCst, before the call looks whether this is over.
+        self.inside.fetch_add(1, Ordering::SeqCst);
+        Inside(self)
+    }
+
     /// Gives up lock and slot, wakes this handle's threads, and takes the object's name away if
     /// nobody else holds it. The memory stays. False if that was done before.
     pub fn detach(&self) -> bool {
@@ -279,19 +230,17 @@ impl Holder {
             own.slot().map(|slot| semaphore.settle(slot));
             semaphore.forget(own);
         }
-        if self.own.is_some() {
+        // SYNC inside: SeqCst, behind `over`; whoever comes in later finds that.
+        if self.own.is_some() && self.inside.load(Ordering::SeqCst) > 0 {
             self.wake_all();
         }
         let gate = self.file.enter_gate();
-        // Not left to the descriptor's end: a child that is being started may still have it.
-        range::unlock(self.file.fd.as_fd(), HELD_BYTES);
         let persists = self.header().flags.load(Ordering::Relaxed) & PERSISTS != 0;
-        if gate.is_ok() {
-            if self.file.writable && !persists && !self.file.is_held() {
-                self.file.remove();
-            }
-            self.file.leave_gate();
+        if gate.is_ok() && self.file.writable && !persists && !self.file.is_held() {
+            self.file.remove();
         }
+        // Not left to the descriptor's end: a child that is being started may still have it.
+        self.file.let_go();
         true
     }
 
@@ -310,11 +259,20 @@ impl Holder {
 
     fn wake_all(&self) {
         let header = self.header();
-        let own = self.own.and_then(Id::slot).map(|slot| &self.slots()[slot].turn);
+        let own = self.own.and_then(Id::slot).map(|slot| &self.memory.slots()[slot].turn);
         let counters = [&header.turns, &header.left, &header.changes];
         for counter in counters.into_iter().chain(own) {
             ring(counter);
         }
+    }
+}
+
+/// A call that may be waiting.
+pub struct Inside<'a>(&'a Holder);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.inside.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -324,20 +282,12 @@ pub fn ring(counter: &AtomicU32) {
     crate::os::futex::wake(counter, i32::MAX);
 }
 
-/// Where the data of an object are.
-pub enum Data<'a> {
-    /// Behind its slots.
-    Here { size: usize, writable: bool },
-    /// In an object that another program has made.
-    There { fd: BorrowedFd<'a>, size: usize, writable: bool },
-}
-
 impl Around for Holder {
     fn lives(&self, id: Id) -> bool {
         let Some(slot) = id.slot() else {
             return false;
         };
-        let generation = self.slots()[slot].generation.load(Ordering::SeqCst);
+        let generation = self.memory.slots()[slot].generation.load(Ordering::SeqCst);
         if generation & 0xffff != id.generation() {
             return false;
         }

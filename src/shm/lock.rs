@@ -83,6 +83,12 @@ impl<A: Around> Lock<'_, A> {
         lock.compare_exchange(0, taken, Ordering::SeqCst, Ordering::Relaxed).is_ok()
     }
 
+    /// Takes the lock together with other readers, if nobody has it alone or is next.
+    #[inline]
+    pub fn read_at_once(&self) -> Option<Result<Held, Gave>> {
+        self.join(&Wait::new())
+    }
+
     /// Gives the lock back, if nobody waits for it.
     #[inline]
     pub fn unlock_at_once(&self) -> bool {
@@ -95,7 +101,7 @@ impl<A: Around> Lock<'_, A> {
     pub fn acquire(&self, mode: Mode, timeout: Option<Duration>) -> Result<Held, Gave> {
         let at_once = match mode {
             Mode::Exclusive => self.lock_at_once().then_some(Ok(Held::Clean)),
-            Mode::Shared => self.join(&Wait::new()),
+            Mode::Shared => self.read_at_once(),
         };
         at_once.unwrap_or_else(|| self.acquire_slowly(mode, timeout))
     }

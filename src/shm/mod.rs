@@ -16,6 +16,8 @@ pub mod ledger;
 pub mod lock;
 #[cfg(not(loom))]
 pub mod mapping;
+#[cfg(not(loom))]
+pub mod memory;
 pub mod object;
 pub mod pins;
 pub mod ring;
