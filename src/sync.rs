@@ -8,7 +8,9 @@ pub use std::sync::{Mutex, MutexGuard};
 #[cfg(loom)]
 pub use crate::models::barrier::fence;
 #[cfg(loom)]
-pub use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+pub use crate::models::death::{AtomicU32, AtomicU64};
+#[cfg(loom)]
+pub use loom::sync::atomic::Ordering;
 #[cfg(loom)]
 pub use loom::sync::{Mutex, MutexGuard};
 

@@ -2,6 +2,7 @@
 //! a queue with a lock: who goes to sleep looks at the word under it, and who wakes takes it after
 //! changing the word.
 
+use super::death::step;
 use crate::sync::{AtomicU32, Mutex, Ordering, lock};
 use loom::thread::{Thread, current, park};
 use std::cell::{Cell, RefCell};
@@ -40,11 +41,40 @@ type Queue = Rc<Mutex<Vec<Rc<Sleeper>>>>;
 std::thread_local! {
     /// By the words' addresses. All of loom's threads are one of the system's.
     static QUEUES: RefCell<HashMap<usize, Queue>> = RefCell::default();
+    /// All that ever slept in this execution.
+    static SLEEPERS: RefCell<Vec<Rc<Sleeper>>> = RefCell::default();
+    /// Moments from which on each thread sees so many sleeps end by themselves.
+    static MOMENTS: Cell<usize> = const { Cell::new(0) };
 }
+
+loom::thread_local! {
+    /// How many sleeps of this thread ended by themselves.
+    static SLEPT: Cell<usize> = Cell::new(0);
+}
+
+/// How many slices of sleep end by themselves in each thread at each moment.
+const SLICES: usize = 2;
 
 /// Begins an execution, in its first thread.
 pub fn begin() {
     QUEUES.take();
+    SLEEPERS.take();
+    MOMENTS.set(0);
+}
+
+/// Time passes: the sleep of each thread ends by itself, and so does its next one.
+pub fn let_time_pass() {
+    MOMENTS.set(MOMENTS.get() + 1);
+    SLEEPERS.with_borrow(|sleepers| sleepers.iter().for_each(|sleeper| sleeper.wake()));
+}
+
+/// Whether time passes while the calling thread sleeps.
+fn is_over() -> bool {
+    SLEPT.with(|slept| {
+        let over = slept.get() < SLICES * MOMENTS.get();
+        slept.set(slept.get() + usize::from(over));
+        over
+    })
 }
 
 fn queue(word: &AtomicU32) -> Queue {
@@ -52,10 +82,11 @@ fn queue(word: &AtomicU32) -> Queue {
     QUEUES.with_borrow_mut(|queues| Rc::clone(queues.entry(address).or_default()))
 }
 
-/// Waits while `word` holds `expected`, until it is woken. Models have no time, so none that is
-/// limited.
+/// Waits while `word` holds `expected`, until it is woken. Models have no time until somebody has
+/// died, so none that is limited.
 pub fn wait(word: &AtomicU32, expected: u32, time: Option<Duration>) {
     assert!(time.is_none(), "a model waits for ever");
+    step();
     wait_for_any(&[(word, expected)]);
 }
 
@@ -63,20 +94,25 @@ pub fn wait(word: &AtomicU32, expected: u32, time: Option<Duration>) {
 pub fn wait_for_any(words: &[(&AtomicU32, u32)]) {
     let (parked, awake) = (Cell::new(false), Cell::new(false));
     let sleeper = Rc::new(Sleeper { thread: current(), parked, awake });
+    SLEEPERS.with_borrow_mut(|sleepers| sleepers.push(Rc::clone(&sleeper)));
     for &(word, expected) in words {
         let queue = queue(word);
         let mut queue = lock(&queue);
-        if word.load(Ordering::Relaxed) != expected {
+        if word.within_a_call().load(Ordering::Relaxed) != expected {
             sleeper.awake.set(true);
             break;
         }
         queue.push(Rc::clone(&sleeper));
+    }
+    if is_over() {
+        sleeper.awake.set(true);
     }
     sleeper.sleep();
 }
 
 /// Wakes up to `count` of those that wait for `word`.
 pub fn wake(word: &AtomicU32, count: i32) {
+    step();
     let queue = queue(word);
     let mut queue = lock(&queue);
     queue.retain(|sleeper| !sleeper.awake.get());

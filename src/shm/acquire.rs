@@ -2,7 +2,7 @@
 
 use super::lock::{Around, Gave, Held, Lock};
 use super::object::HOLDERS_MAX;
-use super::word::{DIED, HANDED, Id, READERS, WAITERS, Word};
+use super::word::{DIED, HANDED, Id, READERS, READS, WAITERS, Word};
 use crate::os::clock::{Deadline, processors_allowed};
 use crate::os::futex;
 use crate::sync::{AtomicU32, Ordering, spin_loop};
@@ -60,7 +60,7 @@ impl Wait {
         if cfg!(loom) {
             self.since = Some((Instant::now(), Instant::now()));
             futex::wait(counter, seen, None);
-            return false;
+            return true;
         }
         let (_, looked) = *self.since.get_or_insert_with(|| (Instant::now(), Instant::now()));
         let slice = deadline.left().map_or(SLICE, |left| left.min(SLICE));
@@ -101,7 +101,11 @@ impl<A: Around> Lock<'_, A> {
                 }
                 return Err(Gave::Way);
             }
-            if !matches!(deadline, Deadline::Now) && wait.spin() {
+            let waits = !matches!(deadline, Deadline::Now);
+            if waits && mode == Mode::Exclusive && self.is_let_by_a_reader() {
+                self.ask(mode, &mut wait);
+            }
+            if waits && wait.spin() {
                 continue;
             }
             if deadline.passed() {
@@ -111,7 +115,7 @@ impl<A: Around> Lock<'_, A> {
                 }
                 return Err(Gave::Up);
             }
-            let due = if wait.starves() && self.ask(&mut wait) {
+            let due = if (wait.asked || wait.starves()) && self.ask(mode, &mut wait) {
                 wait.sleep(&self.own_slot().turn, turn, deadline)
             } else if self.announce() {
                 wait.sleep(&self.header.turns, turns, deadline)
@@ -130,15 +134,6 @@ impl<A: Around> Lock<'_, A> {
         handed || word.owner().is_none()
     }
 
-    /// The word without this call's request. One that was granted is in it no more: then what is
-    /// there is another thread's.
-    fn without_request(&self, word: Word, wait: &Wait) -> Word {
-        match wait.asked && word.owner().is_none() && word.next() == Some(self.own) {
-            true => word.with_next(None),
-            false => word,
-        }
-    }
-
     /// Makes the word its own: what it was before.
     fn take(&self, wait: &Wait) -> Option<Word> {
         self.change(|word| {
@@ -147,7 +142,7 @@ impl<A: Around> Lock<'_, A> {
             }
             // The one that woke this one wakes no other: that falls to this one.
             let others = if wait.since.is_some() { WAITERS } else { 0 };
-            let new = self.without_request(word, wait).with_owner(Some(self.own)).with(others);
+            let new = word.with_owner(Some(self.own)).with(others);
             Some(if word.has(READERS) { new } else { new.without(DIED) })
         })
     }
@@ -222,7 +217,8 @@ impl<A: Around> Lock<'_, A> {
         found
     }
 
-    /// Becomes one of the readers.
+    /// Becomes one of the readers. To whom it was handed passes it on at once: readers don't need
+    /// the word, and no others come before whoever is next.
     pub(super) fn join(&self, wait: &Wait) -> Option<Result<Held, Gave>> {
         if !self.is_open(self.load(), wait) {
             return None;
@@ -231,34 +227,39 @@ impl<A: Around> Lock<'_, A> {
             return Some(Err(Gave::Room));
         }
         // SYNC lock: SeqCst, behind the count that an owner looks at.
-        let mut word = self.load();
-        while self.is_open(word, wait) {
-            let new = self.without_request(word, wait).with_owner(None).with(READERS);
-            match if new == word { Ok(()) } else { self.replace(word, new) } {
-                Ok(()) => {
-                    if wait.since.is_some() {
-                        // Others may read as well, and were not woken.
-                        self.call();
-                    }
-                    return Some(Ok(Held::after(word.has(DIED))));
-                }
-                Err(now) => word = now,
-            }
+        let open = |word: Word| self.is_open(word, wait).then(|| word.given_up().with(READERS));
+        let Some(old) = self.change(open) else {
+            self.leave();
+            return None;
+        };
+        match old.next().is_some() {
+            true => self.wake_next(old),
+            // Others may read as well, and were not woken.
+            false if wait.since.is_some() => self.call(),
+            false => {}
         }
-        self.leave();
-        None
+        Some(Ok(Held::after(old.has(DIED))))
     }
 
-    /// Puts this slot down as next, where nobody is; whether this call's request stands.
-    fn ask(&self, wait: &mut Wait) -> bool {
+    /// Whether the lock was handed to a reader that hasn't passed it on yet. A writer that comes
+    /// now shall be who gets it: nobody knows how many readers come before it wakes.
+    fn is_let_by_a_reader(&self) -> bool {
+        self.load().has(READS)
+    }
+
+    /// Puts this slot down as next, where nobody is; whether this call's request stands. No reader
+    /// does so while the lock is handed to one, which lets them all in.
+    fn ask(&self, mode: Mode, wait: &mut Wait) -> bool {
         let word = self.load();
         let granted = word.owner() == Some(self.own) && word.has(HANDED);
         if wait.asked && (granted || word.next() == Some(self.own)) {
             return true;
         }
+        let reads = mode == Mode::Shared;
         let asked = |word: Word| {
             let waits = word.owner().is_some() && word.next().is_none();
-            waits.then(|| word.with_next(Some(self.own)))
+            let joins = reads && word.has(READS);
+            (waits && !joins).then(|| word.with_next(self.own, reads))
         };
         wait.asked = self.change(asked).is_some();
         wait.asked
@@ -282,7 +283,7 @@ impl<A: Around> Lock<'_, A> {
         }
         let request = |word: Word| {
             let waits = word.next() == Some(self.own);
-            waits.then(|| word.with_next(None))
+            waits.then(|| word.without_next())
         };
         self.change(request);
         let word = self.load();

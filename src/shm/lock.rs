@@ -19,7 +19,8 @@
 //! whether the owner lives, and if not frees the word.
 //!
 //! Anybody may pass a sleeper, which keeps a busy lock fast. Who has waited for [`PATIENCE`] puts
-//! itself down as next, and whoever gives the lock up then hands it over.
+//! itself down as next, and whoever gives the lock up then hands it over: a reader to whom it was
+//! handed at once.
 
 pub use super::acquire::Mode;
 use super::acquire::Wait;
@@ -28,6 +29,9 @@ use super::word::{DIED, HANDED, Id, READERS, WAITERS, Word};
 use crate::os::futex;
 use crate::sync::{AtomicU32, Ordering};
 use std::time::Duration;
+
+/// Exchanges that fail in a row before a call goes on without.
+const FAILURES_MAX: u32 = 1 << 16;
 
 /// The system around a lock.
 pub trait Around {
@@ -135,26 +139,31 @@ impl<A: Around> Lock<'_, A> {
             own.readers.store(none, Ordering::SeqCst);
             self.reader_left();
         }
-        self.change(|word| (word.next() == Some(self.own)).then(|| word.with_next(None)));
+        self.change(|word| (word.next() == Some(self.own)).then(|| word.without_next()));
     }
 
     pub(super) fn load(&self) -> Word {
         Word(self.header.lock.load(Ordering::SeqCst))
     }
 
-    /// Changes the word, if `to` says how: what it was.
+    /// Changes the word, if `to` says how: what it was. None too where others change it all the
+    /// time: each failure means that one of them got on, so many only that somebody scribbles.
     pub(super) fn change(&self, to: impl Fn(Word) -> Option<Word>) -> Option<Word> {
         let mut word = self.load();
-        loop {
+        for _ in 0..FAILURES_MAX {
             let new = to(word)?;
             match self.replace(word, new) {
                 Ok(()) => return Some(word),
                 Err(now) => word = now,
             }
         }
+        None
     }
 
-    pub(super) fn replace(&self, old: Word, new: Word) -> Result<(), Word> {
+    fn replace(&self, old: Word, new: Word) -> Result<(), Word> {
+        if new == old {
+            return Ok(());
+        }
         let lock = &self.header.lock;
         let done = lock.compare_exchange(old.0, new.0, Ordering::SeqCst, Ordering::SeqCst);
         done.map(drop).map_err(Word)
@@ -164,16 +173,21 @@ impl<A: Around> Lock<'_, A> {
     pub(super) fn give_up(&self, died: bool) {
         let mark = if died { DIED } else { 0 };
         let given_up = |word: Word| {
-            let owned = word.owner() == Some(self.own);
-            owned.then(|| word.with(mark).given_up())
+            let given_up = word.with(mark).given_up();
+            let called = if given_up.owner().is_none() { WAITERS } else { 0 };
+            (word.owner() == Some(self.own)).then(|| given_up.without(called))
         };
-        let Some(old) = self.change(given_up) else {
-            return;
-        };
-        match old.next().and_then(Id::slot).map(|slot| &self.slots[slot]) {
-            Some(next) => wake(&next.turn, i32::MAX),
-            None if old.has(WAITERS) => self.call(),
-            None => {}
+        match self.change(given_up) {
+            Some(old) if old.next().is_some() => self.wake_next(old),
+            Some(old) if old.has(WAITERS) => self.call(),
+            _ => {}
+        }
+    }
+
+    /// Wakes the one to whom the lock was handed, who was next in the word before.
+    pub(super) fn wake_next(&self, old: Word) {
+        if let Some(slot) = old.next().and_then(Id::slot) {
+            wake(&self.slots[slot].turn, i32::MAX);
         }
     }
 
@@ -183,12 +197,12 @@ impl<A: Around> Lock<'_, A> {
         self.around.tell();
     }
 
-    /// Frees the word from an owner that is dead; whether it is free now. Who is next but dead is
-    /// struck off too.
+    /// Gives the word up in the place of an owner that is dead; whether it was, or there is none.
+    /// Who is next but dead is struck off too.
     pub(super) fn bury(&self) -> bool {
         let word = self.load();
         if let Some(next) = word.next().filter(|id| !self.around.lives(*id)) {
-            self.change(|now| (now.next() == Some(next)).then(|| now.with_next(None)));
+            self.change(|now| (now.next() == Some(next)).then(|| now.without_next()));
         }
         let Some(owner) = word.owner() else {
             return true;
@@ -197,10 +211,13 @@ impl<A: Around> Lock<'_, A> {
             return false;
         }
         // A dead one comes back only once all 16 bits of its slot's generation have gone round.
-        self.change(|now| {
+        let given_up = self.change(|now| {
             let mark = if now.is_held() { DIED } else { 0 };
-            (now.owner() == Some(owner)).then(|| now.with_owner(None).with(mark))
+            (now.owner() == Some(owner)).then(|| now.with(mark).given_up())
         });
+        if let Some(old) = given_up {
+            self.wake_next(old);
+        }
         true
     }
 
@@ -225,7 +242,7 @@ impl<A: Around> Lock<'_, A> {
     fn count(&self, to: impl Fn(u16) -> Option<u16>) -> bool {
         let readers = &self.own_slot().readers;
         let mut now = readers.load(Ordering::SeqCst);
-        loop {
+        for _ in 0..FAILURES_MAX {
             let own = now >> 16 == self.own.generation();
             let Some(count) = to(now as u16).filter(|_| own) else {
                 return false;
@@ -236,6 +253,7 @@ impl<A: Around> Lock<'_, A> {
                 Err(other) => now = other,
             }
         }
+        false
     }
 
     /// A reader is gone: an owner may wait for that, or somebody with a descriptor.

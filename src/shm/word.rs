@@ -7,7 +7,11 @@
 //! | 28 `READERS` | some slot may have readers; an owner beside it waits for them and has nothing |
 //! | 29 `WAITERS` | somebody may sleep, or have asked for a readable descriptor |
 //! | 30 `DIED` | an owner died, and nobody has had the lock alone since |
+//! | 31 `READS` | whom it was handed to only wants to read |
 //! | 32 to 58 | the [`Id`] that the lock must be handed to; 0: nobody has waited for long |
+//! | 59 | that one only wants to read |
+//!
+//! Where nobody owns it nobody is next either.
 
 use super::object::HOLDERS_MAX;
 
@@ -15,10 +19,12 @@ pub const HANDED: u64 = 1 << 27;
 pub const READERS: u64 = 1 << 28;
 pub const WAITERS: u64 = 1 << 29;
 pub const DIED: u64 = 1 << 30;
+pub const READS: u64 = 1 << 31;
 
 const SLOT_BITS: u32 = 11;
 const ID: u64 = (1 << 27) - 1;
 const NEXT_SHIFT: u32 = 32;
+const NEXT_READS: u64 = 1 << 59;
 
 const _: () = assert!(HOLDERS_MAX < 1 << SLOT_BITS);
 
@@ -91,19 +97,26 @@ impl Word {
     }
 
     pub fn with_owner(self, owner: Option<Id>) -> Word {
-        Word(self.0 & !(ID | HANDED) | owner.map_or(0, |id| u64::from(id.0)))
+        Word(self.0 & !(ID | HANDED | READS) | owner.map_or(0, |id| u64::from(id.0)))
     }
 
-    pub fn with_next(self, next: Option<Id>) -> Word {
-        let next = next.map_or(0, |id| u64::from(id.0));
-        Word(self.0 & !(ID << NEXT_SHIFT) | next << NEXT_SHIFT)
+    pub fn with_next(self, next: Id, reads: bool) -> Word {
+        let reads = if reads { NEXT_READS } else { 0 };
+        Word(self.without_next().0 | u64::from(next.0) << NEXT_SHIFT | reads)
     }
 
-    /// The word without an owner: the next one's if there is one that can be told, else nobody's.
+    pub fn without_next(self) -> Word {
+        self.without(ID << NEXT_SHIFT | NEXT_READS)
+    }
+
+    /// The word without its owner: the next one's if there is one that can be told, else nobody's.
     pub fn given_up(self) -> Word {
         match self.next().filter(|id| id.slot().is_some()) {
-            Some(next) => self.with_next(None).with_owner(Some(next)).with(HANDED),
-            None => self.with_next(None).with_owner(None).without(WAITERS),
+            Some(next) => {
+                let reads = if self.has(NEXT_READS) { READS } else { 0 };
+                self.without_next().with_owner(Some(next)).with(HANDED | reads)
+            }
+            None => self.without_next().with_owner(None),
         }
     }
 }

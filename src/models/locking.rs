@@ -1,0 +1,373 @@
+//! The lock of named objects: it excludes, it wakes whoever waits, and it survives whoever dies.
+//! A sleeper that nobody wakes is a deadlock here, as sleeps have no end until somebody dies.
+
+use super::kick::Readable;
+use super::{check_with, death, futex};
+use crate::shm::acquire::Mode::{self, Exclusive, Shared};
+use crate::shm::lock::{Around, Gave, Held, Lock};
+use crate::shm::object::{Header, Slot};
+use crate::shm::word::Id;
+use crate::sync::{AtomicU32, Ordering};
+use loom::cell;
+use loom::thread::{JoinHandle, spawn};
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+const FOREVER: Option<Duration> = None;
+const NOW: Option<Duration> = Some(Duration::ZERO);
+
+/// An object, and what its lock guards: the checker sees who touches that.
+struct Object {
+    header: Header,
+    slots: Vec<Slot>,
+    /// By slot: whether its byte is locked. None where nobody dies.
+    held: Option<Vec<AtomicU32>>,
+    /// What a descriptor of the object would be.
+    readable: Readable,
+    data: cell::Cell<Data>,
+    /// How many are reading, or were killed there.
+    reading: Cell<u32>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Data {
+    half_written: bool,
+    writes: u32,
+}
+
+/// One handle's hold on an object. Its clones are the same handle's.
+#[derive(Clone)]
+struct Holder {
+    object: Rc<Object>,
+    own: Id,
+    over: Rc<AtomicU32>,
+}
+
+/// An object and its holders.
+fn holders<const COUNT: usize>(mortal: bool) -> [Holder; COUNT] {
+    let slots = (0..COUNT).map(|_| {
+        let slot = Slot::model();
+        slot.generation.store(1, Ordering::SeqCst);
+        slot.readers.store(1 << 16, Ordering::SeqCst);
+        slot
+    });
+    let object = Rc::new(Object {
+        header: Header::model(COUNT),
+        slots: slots.collect(),
+        held: mortal.then(|| (0..COUNT).map(|_| AtomicU32::new(1)).collect()),
+        readable: Readable::new(false),
+        data: cell::Cell::new(Data::default()),
+        reading: Cell::new(0),
+    });
+    std::array::from_fn(|slot| Holder {
+        object: Rc::clone(&object),
+        own: Id::new(slot, 1),
+        over: Rc::new(AtomicU32::new(0)),
+    })
+}
+
+impl Around for Holder {
+    /// As a real holder's, which locks bytes of a file.
+    fn lives(&self, id: Id) -> bool {
+        let Some((held, slot)) = self.object.held.as_ref().zip(id.slot()) else {
+            return true;
+        };
+        let generation = self.object.slots[slot].generation.load(Ordering::SeqCst);
+        generation == id.generation() && (self.own == id || held[slot].load(Ordering::SeqCst) != 0)
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst) != 0
+    }
+
+    fn bring_back(&self) -> bool {
+        false
+    }
+
+    fn tell(&self) {
+        let watched = &self.object.header.watched;
+        if watched.load(Ordering::SeqCst) != 0 && watched.swap(0, Ordering::SeqCst) != 0 {
+            self.object.readable.signal();
+        }
+    }
+}
+
+impl Holder {
+    fn lock(&self) -> Lock<'_, Holder> {
+        let object = &*self.object;
+        Lock { header: &object.header, slots: &object.slots, own: self.own, around: self }
+    }
+
+    /// Takes the lock and uses the data: false if the handle was closed.
+    fn visit(&self, mode: Mode, timeout: Option<Duration>) -> Result<(), Gave> {
+        let held = self.lock().acquire(mode, timeout)?;
+        // As Segment::acquire: a close may have looked at the lock before it was taken.
+        if self.over.load(Ordering::SeqCst) != 0 {
+            self.lock().unlock();
+            return Err(Gave::Way);
+        }
+        match mode {
+            Exclusive => self.write(held),
+            Shared => self.read(),
+        }
+        self.lock().unlock();
+        Ok(())
+    }
+
+    fn write(&self, held: Held) {
+        let Object { data, reading, .. } = &*self.object;
+        let Data { half_written, writes } = data.get();
+        let died = half_written || reading.replace(0) > 0;
+        assert!(!died || held == Held::OwnerDied, "nobody said that one died");
+        data.set(Data { half_written: true, writes });
+        death::step();
+        data.set(Data { half_written: false, writes: writes + 1 });
+    }
+
+    fn read(&self) {
+        let Object { data, reading, .. } = &*self.object;
+        data.get();
+        reading.set(reading.get() + 1);
+        death::step();
+        reading.set(reading.get() - 1);
+    }
+
+    /// Takes the lock whenever its descriptor, as segment/ready.rs makes it, is readable.
+    fn poll(&self, mode: Mode) {
+        let Object { header, readable, .. } = &*self.object;
+        loop {
+            readable.drain();
+            header.watched.store(1, Ordering::SeqCst);
+            self.lock().watch();
+            match self.visit(mode, NOW) {
+                Err(Gave::Up) => Readable::poll(&[readable]),
+                result => return result.unwrap(),
+            }
+        }
+    }
+
+    /// Takes the lock and gives it back: as its handle may be closed, the data may be another's.
+    fn knock(&self, mode: Mode) {
+        match self.lock().acquire(mode, FOREVER) {
+            Ok(_) => drop(self.lock().unlock()),
+            Err(gave) => assert_eq!(gave, Gave::Way),
+        }
+    }
+
+    /// As the holder's detach.
+    fn close(&self) {
+        let Object { header, slots, .. } = &*self.object;
+        self.over.store(1, Ordering::SeqCst);
+        self.lock().abandon();
+        for counter in [&header.turns, &header.left, &slots[self.own.slot().unwrap()].turn] {
+            counter.fetch_add(1, Ordering::SeqCst);
+            futex::wake(counter, i32::MAX);
+        }
+    }
+
+    /// Is killed after so many steps of what it does; whether it was. If so somebody takes the
+    /// slot and visits.
+    fn dies(self, steps: usize, life: impl FnOnce(&Holder)) -> bool {
+        if death::dies_after(steps, || life(&self)).is_some() {
+            return false;
+        }
+        let Object { held, slots, .. } = &*self.object;
+        let slot = self.own.slot().unwrap();
+        let held = &held.as_ref().unwrap()[slot];
+        held.store(0, Ordering::SeqCst);
+        futex::let_time_pass();
+        held.store(1, Ordering::SeqCst);
+        self.lock().abandon();
+        slots[slot].readers.store(2 << 16, Ordering::SeqCst);
+        slots[slot].generation.store(2, Ordering::SeqCst);
+        futex::let_time_pass();
+        let successor = Holder { own: Id::new(slot, 2), ..self.clone() };
+        successor.visit(Exclusive, FOREVER).unwrap();
+        true
+    }
+
+    /// A thread that visits so often.
+    fn visitor(self, mode: Mode, visits: u32) -> JoinHandle<()> {
+        spawn(move || (0..visits).for_each(|_| self.visit(mode, FOREVER).unwrap()))
+    }
+}
+
+/// That nobody is in anybody's way any more, and how often the data were written.
+fn leftover(holder: &Holder) -> u32 {
+    holder.visit(Exclusive, NOW).unwrap();
+    holder.object.data.get().writes - 1
+}
+
+#[test]
+fn loom_lock_two_owners() {
+    check_with(1, || {
+        let [one, two] = holders(false);
+        let other = two.visitor(Exclusive, 2);
+        (0..2).for_each(|_| one.visit(Exclusive, FOREVER).unwrap());
+        other.join().unwrap();
+        assert_eq!(leftover(&one), 4);
+    });
+}
+
+#[test]
+fn loom_lock_three_owners() {
+    check_with(0, || {
+        let [one, two, three] = holders(false);
+        let others = [two, three].map(|holder| holder.visitor(Exclusive, 1));
+        one.visit(Exclusive, FOREVER).unwrap();
+        others.into_iter().for_each(|other| other.join().unwrap());
+        assert_eq!(leftover(&one), 3);
+    });
+}
+
+#[test]
+fn loom_lock_two_threads_of_one_handle() {
+    check_with(1, || {
+        let [one] = holders(false);
+        let other = one.clone().visitor(Exclusive, 2);
+        one.visit(Exclusive, FOREVER).unwrap();
+        other.join().unwrap();
+        assert_eq!(leftover(&one), 3);
+    });
+}
+
+#[test]
+fn loom_lock_a_reader_and_a_writer() {
+    check_with(1, || {
+        let [one, two] = holders(false);
+        let reader = two.visitor(Shared, 2);
+        (0..2).for_each(|_| one.visit(Exclusive, FOREVER).unwrap());
+        reader.join().unwrap();
+        assert_eq!(leftover(&one), 2);
+    });
+}
+
+#[test]
+fn loom_lock_two_readers_and_a_writer() {
+    check_with(0, || {
+        let [one, two, three] = holders(false);
+        let readers = [two, three].map(|holder| holder.visitor(Shared, 1));
+        one.visit(Exclusive, FOREVER).unwrap();
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
+        assert_eq!(leftover(&one), 1);
+    });
+}
+
+#[test]
+fn loom_lock_a_reader_and_two_writers() {
+    check_with(0, || {
+        let [one, two, three] = holders(false);
+        let others = [two.visitor(Shared, 1), three.visitor(Exclusive, 1)];
+        one.visit(Exclusive, FOREVER).unwrap();
+        others.into_iter().for_each(|other| other.join().unwrap());
+        assert_eq!(leftover(&one), 2);
+    });
+}
+
+#[test]
+fn loom_lock_a_descriptor_and_an_owner() {
+    check_with(1, || {
+        let [one, two] = holders(false);
+        let other = two.visitor(Exclusive, 2);
+        one.poll(Exclusive);
+        other.join().unwrap();
+        assert_eq!(leftover(&one), 3);
+    });
+}
+
+#[test]
+fn loom_lock_a_descriptor_and_a_reader() {
+    check_with(1, || {
+        let [one, two] = holders(false);
+        let other = two.visitor(Shared, 2);
+        one.poll(Exclusive);
+        other.join().unwrap();
+        assert_eq!(leftover(&one), 1);
+    });
+}
+
+#[test]
+fn loom_lock_a_readers_descriptor_and_an_owner() {
+    check_with(1, || {
+        let [one, two] = holders(false);
+        let other = two.visitor(Exclusive, 2);
+        one.poll(Shared);
+        other.join().unwrap();
+        assert_eq!(leftover(&one), 2);
+    });
+}
+
+#[test]
+fn loom_lock_closed_while_one_waits() {
+    for mode in [Exclusive, Shared] {
+        check_with(1, move || {
+            let [one, two] = holders(false);
+            let waits = one.clone();
+            let waiter = spawn(move || waits.knock(mode));
+            let closer = spawn(move || one.close());
+            two.visit(Exclusive, FOREVER).unwrap();
+            closer.join().unwrap();
+            waiter.join().unwrap();
+            assert_eq!(leftover(&two), 1);
+        });
+    }
+}
+
+fn writes(holder: &Holder) {
+    holder.visit(Exclusive, FOREVER).unwrap();
+}
+
+fn reads(holder: &Holder) {
+    holder.visit(Shared, FOREVER).unwrap();
+}
+
+/// Kills one at each of its steps once, among others that go on; through how many steps.
+fn kill_at_each_step(more: isize, life: fn(&Holder), others: &'static [fn(&Holder)]) -> usize {
+    let killed = Arc::new(AtomicBool::new(true));
+    let mut steps = 0;
+    while killed.swap(false, Ordering::Relaxed) {
+        let killed = Arc::clone(&killed);
+        check_with(more, move || {
+            let [last, victim, one, two] = holders(true);
+            let others = others.iter().zip([one, two]);
+            let others = others.map(|(visit, holder)| spawn(move || visit(&holder)));
+            let others: Vec<_> = others.collect();
+            if victim.dies(steps, life) {
+                killed.store(true, Ordering::Relaxed);
+            }
+            others.into_iter().for_each(|other| other.join().unwrap());
+            leftover(&last);
+        });
+        steps += 1;
+    }
+
+    steps
+}
+
+#[test]
+fn loom_lock_owner_dies_beside_an_owner() {
+    kill_at_each_step(0, writes, &[writes]);
+}
+
+#[test]
+fn loom_lock_owner_dies_beside_a_reader() {
+    kill_at_each_step(0, writes, &[reads]);
+}
+
+#[test]
+fn loom_lock_reader_dies_beside_an_owner() {
+    kill_at_each_step(0, reads, &[writes]);
+}
+
+#[test]
+fn loom_lock_reader_dies_beside_a_reader() {
+    kill_at_each_step(0, reads, &[reads]);
+}
+
+#[test]
+fn loom_lock_owner_dies_beside_two_owners() {
+    kill_at_each_step(-1, writes, &[writes, writes]);
+}
