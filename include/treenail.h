@@ -824,8 +824,7 @@ tn_status tn_segment_wait(const struct tn_segment *segment,
 //
 // When it is readable, try what is waited for with TN_NOWAIT: tn_segment_wait, tn_segment_lock or
 // both. It stays readable until one of these returns TN_AGAIN. TN_NO_SPACE: no descriptors are
-// left, or no inotify instances (fs.inotify.max_user_instances). The kernel takes its time to end
-// a watch: freeing a handle whose descriptor was asked for takes 10 ms, on a busy machine more.
+// left, or no inotify instances (fs.inotify.max_user_instances).
 //
 // # Safety
 // `segment` is NULL or valid; `out` is NULL or writable.
@@ -907,8 +906,7 @@ tn_status tn_semaphore_value(const struct tn_semaphore *semaphore, uint32_t *out
 //
 // When it is readable, call tn_semaphore_acquire with TN_NOWAIT. It stays readable until that
 // returns TN_AGAIN. TN_NO_SPACE: no descriptors are left, or no inotify instances
-// (fs.inotify.max_user_instances). The kernel takes its time to end a watch: freeing a handle
-// whose descriptor was asked for takes 10 ms, on a busy machine more.
+// (fs.inotify.max_user_instances).
 //
 // # Safety
 // `semaphore` is NULL or valid; `out` is NULL or writable.

@@ -229,8 +229,7 @@ pub unsafe extern "C" fn tn_segment_wait(
 ///
 /// When it is readable, try what is waited for with TN_NOWAIT: tn_segment_wait, tn_segment_lock or
 /// both. It stays readable until one of these returns TN_AGAIN. TN_NO_SPACE: no descriptors are
-/// left, or no inotify instances (fs.inotify.max_user_instances). The kernel takes its time to end
-/// a watch: freeing a handle whose descriptor was asked for takes 10 ms, on a busy machine more.
+/// left, or no inotify instances (fs.inotify.max_user_instances).
 ///
 /// # Safety
 /// `segment` is NULL or valid; `out` is NULL or writable.

@@ -86,8 +86,7 @@ pub unsafe extern "C" fn tn_semaphore_value(
 ///
 /// When it is readable, call tn_semaphore_acquire with TN_NOWAIT. It stays readable until that
 /// returns TN_AGAIN. TN_NO_SPACE: no descriptors are left, or no inotify instances
-/// (fs.inotify.max_user_instances). The kernel takes its time to end a watch: freeing a handle
-/// whose descriptor was asked for takes 10 ms, on a busy machine more.
+/// (fs.inotify.max_user_instances).
 ///
 /// # Safety
 /// `semaphore` is NULL or valid; `out` is NULL or writable.

@@ -8,7 +8,7 @@
 use crate::error::{Error, Result};
 use crate::os::event::{Epoll, READABLE, always_ready, clear, set_timer, timerfd};
 use crate::os::fork::Fd;
-use crate::os::watch::{drain, watch};
+use crate::os::watch::{Watch, drain};
 use crate::shm::holder::Holder;
 use crate::sync::{Mutex, Ordering, lock};
 use once_cell::sync::OnceCell;
@@ -23,7 +23,7 @@ pub struct Ready(OnceCell<Set>);
 
 struct Set {
     epoll: Epoll,
-    watch: Fd,
+    watch: Watch,
     always: std::sync::Arc<Fd>,
     timer: Mutex<Option<Fd>>,
 }
@@ -38,7 +38,7 @@ impl Ready {
         let made = self.0.get_or_try_init(|| {
             let set = Set {
                 epoll: Epoll::new()?,
-                watch: watch(holder.fd().as_fd())?,
+                watch: Watch::new(holder.fd().as_fd())?,
                 always: always_ready()?,
                 timer: Mutex::new(None),
             };

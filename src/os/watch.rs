@@ -1,11 +1,12 @@
 //! Being told by the kernel of what others do to an object, and of their deaths: inotify. Nothing
 //! of it is visible to them, and it ends with this process.
 
-use super::fork::{Fd, adopt};
+use super::fork::{Fd, adopt, enter};
 use super::object::own_path;
 use super::{check, check_count, restart};
+use crate::sync::{Mutex, lock};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// What a watch has been told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,18 +15,69 @@ pub struct Told {
     pub closed: bool,
 }
 
-/// A descriptor that is readable once somebody touches `object`, or closes what could write it.
-pub fn watch(object: BorrowedFd<'_>) -> io::Result<Fd> {
-    let fd = adopt(|| {
+/// A descriptor that is readable once somebody touches an object, or closes what could write it.
+pub struct Watch {
+    /// None: it is being dropped.
+    inotify: Option<Fd>,
+    number: i32,
+}
+
+/// Descriptors that watch nothing. They are kept, as closing one may take the kernel seconds on a
+/// busy machine: it waits until it has heard of all processors.
+static IDLE: Mutex<Vec<Fd>> = Mutex::new(Vec::new());
+/// How many of them are kept.
+const IDLE_MAX: usize = 16;
+
+impl Watch {
+    /// Watches `object`.
+    pub fn new(object: BorrowedFd<'_>) -> io::Result<Watch> {
+        let inotify = idle().map_or_else(make, Ok)?;
+        let (path, events) = (own_path(object), libc::IN_ATTRIB | libc::IN_CLOSE_WRITE);
+        let fd = inotify.as_raw_fd();
+        // SAFETY: the path ends with a NUL.
+        let number = check(unsafe { libc::inotify_add_watch(fd, path.as_ptr(), events) })?;
+        Ok(Watch { inotify: Some(inotify), number })
+    }
+}
+
+impl AsFd for Watch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inotify.as_ref().expect("it has one until it is dropped").as_fd()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let Some(inotify) = self.inotify.take().filter(Fd::is_of_this_process) else {
+            return;
+        };
+        // SAFETY: takes no memory.
+        unsafe { libc::inotify_rm_watch(inotify.as_raw_fd(), self.number) };
+        drain(inotify.as_fd());
+        // No fork while the list is locked: the child would find it so for ever.
+        let _gate = enter();
+        let mut idle = lock(&IDLE);
+        if idle.len() < IDLE_MAX {
+            idle.push(inotify);
+        }
+    }
+}
+
+/// One that was made before, if there is any. Those of the parent are of no use.
+fn idle() -> Option<Fd> {
+    let _gate = enter();
+    let mut idle = lock(&IDLE);
+    idle.retain(Fd::is_of_this_process);
+    idle.pop()
+}
+
+fn make() -> io::Result<Fd> {
+    adopt(|| {
         // SAFETY: takes no memory.
         let fd = check(unsafe { libc::inotify_init1(libc::IN_NONBLOCK | libc::IN_CLOEXEC) })?;
         // SAFETY: the call just made it, and nobody else has it.
         Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-    })?;
-    let (path, events) = (own_path(object), libc::IN_ATTRIB | libc::IN_CLOSE_WRITE);
-    // SAFETY: the path ends with a NUL.
-    check(unsafe { libc::inotify_add_watch(fd.as_raw_fd(), path.as_ptr(), events) })?;
-    Ok(fd)
+    })
 }
 
 /// Makes a watch unreadable, and tells why it was readable.
