@@ -1,6 +1,9 @@
 //! The bytes on the wire, checked against a live connection by a peer without the library: what
-//! the library says is compared with golden bytes, and golden bytes are what it is told.
+//! the library says is compared with golden bytes, and golden bytes are what it is told. And the
+//! bytes of named objects in shared memory, likewise.
 
+#[path = "golden/objects.rs"]
+mod objects;
 #[path = "golden/plain.rs"]
 mod plain;
 #[path = "golden/violations.rs"]

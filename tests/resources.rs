@@ -15,6 +15,8 @@ mod forks;
 mod leaks;
 #[path = "resources/names.rs"]
 mod names;
+#[path = "resources/objects.rs"]
+mod objects;
 #[path = "resources/replies.rs"]
 mod replies;
 #[path = "resources/users.rs"]

@@ -2,13 +2,30 @@
 
 mod common;
 
+#[path = "abi/toolchain.rs"]
+mod toolchain;
+#[path = "common/workers.rs"]
+mod workers;
+
 #[path = "segments/changes.rs"]
 mod changes;
 #[path = "segments/deaths.rs"]
 mod deaths;
+#[path = "segments/foreign.rs"]
+mod foreign;
+#[path = "segments/kills.rs"]
+mod kills;
 #[path = "segments/lock.rs"]
 mod lock;
 #[path = "segments/names.rs"]
 mod names;
+#[path = "segments/owners.rs"]
+mod owners;
+#[path = "segments/scribbles.rs"]
+mod scribbles;
+#[path = "segments/space.rs"]
+mod space;
 #[path = "segments/steps.rs"]
 mod steps;
+#[path = "segments/users.rs"]
+mod users;

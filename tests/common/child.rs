@@ -1,5 +1,6 @@
 //! Tests that need a process of their own: the test program runs itself again, for one test.
 
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -19,10 +20,15 @@ pub fn role() -> Option<String> {
 /// Whether this process runs nothing but the test `name`. Else it runs that in a process of its
 /// own, which must succeed.
 pub fn alone(name: &str) -> bool {
+    alone_for(name, Duration::from_secs(120))
+}
+
+/// The same for a test that may take this long.
+pub fn alone_for(name: &str, limit: Duration) -> bool {
     if is_child() {
         return true;
     }
-    let status = finish(start(name, "alone", &[]), Duration::from_secs(120));
+    let status = finish(start(name, "alone", &[]), limit);
     assert!(status, "{name} fails in a process of its own");
     false
 }
@@ -45,14 +51,32 @@ pub fn start(name: &str, role: &str, settings: &[(&str, &str)]) -> Child {
     command.spawn().expect("the test program can run itself")
 }
 
-fn die_with_parent(command: &mut Command) {
-    let die = || {
-        // SAFETY: only sets a property of the calling process.
-        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+/// Lets the program die with the thread that starts it, so that no test leaves an orphan.
+pub fn die_with_parent(command: &mut Command) {
+    let parent = own_pid();
+    let die = move || {
+        die_with(parent);
         Ok(())
     };
-    // SAFETY: one system call, which may be made between fork and exec.
+    // SAFETY: system calls alone, which may be made between fork and exec.
     unsafe { command.pre_exec(die) };
+}
+
+fn own_pid() -> libc::pid_t {
+    // SAFETY: takes no memory.
+    unsafe { libc::getpid() }
+}
+
+/// Lets this process die with its parent. It must be said again after the user has changed.
+fn die_with(parent: libc::pid_t) {
+    // SAFETY: sets and asks properties of the calling process, or ends it.
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        // A parent outside of this process' namespace is 0.
+        if ![parent, 0].contains(&libc::getppid()) {
+            libc::_exit(1);
+        }
+    }
 }
 
 /// Waits for a child to end; whether it succeeded. One that hangs is killed.
@@ -83,11 +107,13 @@ pub fn kill(mut child: Child) {
     let _ = child.wait();
 }
 
-/// Forks, and runs `act` in the child, which ends with its result.
+/// Forks, and runs `act` in the child, which ends with its result, or with the calling thread.
 pub fn fork(act: impl FnOnce() -> i32) -> libc::pid_t {
+    let parent = own_pid();
     // SAFETY: the callers run alone in a process in which no other thread holds a lock.
     match unsafe { libc::fork() } {
         0 => {
+            die_with(parent);
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(act));
             // SAFETY: ends the child at once, without the parent's exit handlers.
             unsafe { libc::_exit(result.unwrap_or(101)) }
@@ -99,6 +125,41 @@ pub fn fork(act: impl FnOnce() -> i32) -> libc::pid_t {
     }
 }
 
+/// What keeps grandchildren alive until the process that made it is gone, or drops it.
+pub struct Lifeline([OwnedFd; 2]);
+
+impl Default for Lifeline {
+    fn default() -> Lifeline {
+        Lifeline::new()
+    }
+}
+
+impl Lifeline {
+    /// A pipe: whoever reads it gets its end once nobody can write any more.
+    pub fn new() -> Lifeline {
+        let mut ends = [0; 2];
+        // SAFETY: two live numbers.
+        assert_eq!(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) }, 0);
+        // SAFETY: the call just made them.
+        Lifeline(ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) }))
+    }
+
+    /// Forks off a child that outlives the calling process: it does `first`, and then nothing.
+    pub fn fork_on(&self, first: impl FnOnce()) {
+        // SAFETY: as for `fork`.
+        if unsafe { libc::fork() } == 0 {
+            first();
+            let mut byte = 0u8;
+            // SAFETY: closes what is this process' own, and reads into a live byte.
+            unsafe {
+                libc::close(self.0[1].as_raw_fd());
+                libc::read(self.0[0].as_raw_fd(), (&raw mut byte).cast(), 1);
+                libc::_exit(0)
+            }
+        }
+    }
+}
+
 /// Waits for a forked child: its exit code.
 pub fn reap(pid: libc::pid_t) -> i32 {
     let mut status = 0;
@@ -106,4 +167,17 @@ pub fn reap(pid: libc::pid_t) -> i32 {
     assert_eq!(unsafe { libc::waitpid(pid, &mut status, 0) }, pid);
     assert!(libc::WIFEXITED(status), "the child was killed by {}", libc::WTERMSIG(status));
     libc::WEXITSTATUS(status)
+}
+
+/// Runs `act` in a forked child that is another user, in one group; it must not panic.
+pub fn as_user(uid: u32, gid: u32, act: impl FnOnce()) {
+    let parent = own_pid();
+    let child = fork(|| {
+        super::system::become_one_of(uid, gid);
+        // The kernel forgets this when a process changes its user.
+        die_with(parent);
+        act();
+        0
+    });
+    assert_eq!(reap(child), 0, "it failed as user {uid} in group {gid}");
 }

@@ -6,8 +6,10 @@
 
 pub mod child;
 pub mod event;
+pub mod namespaces;
 pub mod page;
 pub mod system;
+pub mod trace;
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -219,11 +221,22 @@ pub fn bounded<T: Send + 'static>(limit: Duration, act: impl FnOnce() -> T + Sen
     result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
+/// Says what this machine or user doesn't allow to be tested; the test program doesn't swallow it.
+pub fn not_checked(what: &str, why: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "NOT CHECKED: {what}: {why}");
+}
+
 /// Looks again and again until `found`, for at most ten seconds.
-pub fn until(what: &str, mut found: impl FnMut() -> bool) {
+pub fn until(what: &str, found: impl FnMut() -> bool) {
+    until_within(Duration::from_secs(10), what, found);
+}
+
+/// The same, for at most `limit`.
+pub fn until_within(limit: Duration, what: &str, mut found: impl FnMut() -> bool) {
     let began = Instant::now();
     while !found() {
-        assert!(began.elapsed() < Duration::from_secs(10), "never: {what}");
+        assert!(began.elapsed() < limit, "never: {what}");
         std::thread::yield_now();
     }
 }

@@ -6,6 +6,11 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+/// Whether all this was built with AddressSanitizer, and so takes several times as long.
+pub fn is_sanitized() -> bool {
+    std::env::var_os("TREENAIL_SANITIZED").is_some()
+}
+
 /// How many descriptors this process has open.
 pub fn descriptors() -> usize {
     // The one that reads the directory doesn't count.
@@ -25,7 +30,7 @@ pub fn descriptor_list() -> Vec<String> {
 /// How many pieces of shared memory are mapped here.
 pub fn shared_maps() -> usize {
     let maps = fs::read_to_string("/proc/self/maps").expect("/proc");
-    maps.lines().filter(|line| line.contains("memfd:")).count()
+    maps.lines().filter(|line| line.contains("memfd:") || line.contains("/dev/shm/")).count()
 }
 
 /// The names in a directory; none if there is none.
@@ -86,12 +91,22 @@ pub fn own_uid() -> u32 {
 
 /// Becomes another user, for good.
 pub fn become_user(uid: u32) {
+    become_one_of(uid, uid);
+}
+
+/// Becomes another user in another group, for good.
+pub fn become_one_of(uid: u32, gid: u32) {
     // SAFETY: none of these take memory that isn't there.
     unsafe {
         assert_eq!(libc::setgroups(0, std::ptr::null()), 0);
-        assert_eq!(libc::setgid(uid), 0);
+        assert_eq!(libc::setgid(gid), 0);
         assert_eq!(libc::setuid(uid), 0);
     }
+}
+
+/// Gives a file to a user.
+pub fn set_owner(path: &Path, uid: u32) {
+    std::os::unix::fs::chown(path, Some(uid), None).expect("root may");
 }
 
 /// A directory with exactly these rights.

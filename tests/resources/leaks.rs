@@ -43,11 +43,13 @@ const WARM_UP: u64 = 200;
 /// What caches may grow by: far less than a byte a round would be.
 const SLACK: usize = 1000;
 
-fn count() -> u64 {
+/// How many of each.
+pub fn count() -> u64 {
     setting("TREENAIL_LEAKS", 2000)
 }
 
-fn leaves_nothing(what: &str, mut round: impl FnMut()) {
+/// Fails if many rounds leave descriptors, mappings or memory.
+pub fn leaves_nothing(what: &str, mut round: impl FnMut()) {
     (0..WARM_UP).for_each(|_| round());
     let held = || (descriptors(), shared_maps(), heap_in_use());
     let before = held();

@@ -1,141 +1,22 @@
-//! Processes that are killed, at random moments and in large numbers, and what they leave.
+//! Objects whose holders died, and many processes that come at once.
 
 use super::lock::counter;
 use crate::common::child::{self, fork, kill, reap, start};
 use crate::common::page::Page;
-use crate::common::system::{descriptors, names_in};
-use crate::common::{Random, SOON, name, setting, status, until};
+use crate::common::system::{descriptors, is_sanitized, names_in};
+use crate::common::{Random, SOON, name, status, until};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use treenail::{NOW, Segment, Status};
-
-const TEST: &str = "deaths::a_worker";
-const WORDS: usize = 64;
 
 fn left() -> usize {
     let ours = format!("treenail.{}.", crate::common::system::own_uid());
     let own = std::process::id().to_string();
     let names = names_in(Path::new("/dev/shm"));
     names.iter().filter(|name| name.starts_with(&ours) && name.contains(&own)).count()
-}
-
-fn sum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(7, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)))
-}
-
-/// Words that begin with their checksum.
-fn words(number: u64) -> [u8; WORDS * 8] {
-    let mut bytes = [0; WORDS * 8];
-    let mut random = Random::new(number);
-    bytes[8..].chunks_mut(8).for_each(|word| word.copy_from_slice(&random.next().to_ne_bytes()));
-    let sum = sum(&bytes[8..]);
-    bytes[..8].copy_from_slice(&sum.to_ne_bytes());
-    bytes
-}
-
-fn is_right(bytes: &[u8]) -> bool {
-    sum(&bytes[8..]).to_ne_bytes() == bytes[..8]
-}
-
-/// Rewrites the data under the lock, word by word, so that a kill leaves them half-written.
-fn rewrite(segment: &Segment, random: &mut Random) {
-    for (index, word) in words(random.next()).chunks(8).enumerate() {
-        // SAFETY: within the data, which live as long as the segment; the lock is held.
-        unsafe {
-            let to = segment.data().as_ptr().add(index * 8);
-            std::ptr::copy_nonoverlapping(word.as_ptr(), to, 8);
-        }
-        std::hint::spin_loop();
-    }
-}
-
-fn contents(segment: &Segment) -> Vec<u8> {
-    // SAFETY: the data live as long as the segment; the lock is held.
-    unsafe { std::slice::from_raw_parts(segment.data().as_ptr(), WORDS * 8) }.to_vec()
-}
-
-/// Reads, writes and rewrites, until it is killed.
-#[test]
-fn a_worker() {
-    if child::role().as_deref() != Some("worker") {
-        return;
-    }
-    let get = |name| std::env::var(name).expect("the parent says");
-    let segment = Segment::open(&get("NAME")).expect("the parent holds it");
-    let page = Page::open(Path::new(&get("PAGE")));
-    let mut random = Random::new(std::process::id().into());
-    loop {
-        match random.below(4) {
-            0 => {
-                let mut bytes = [0; WORDS * 8];
-                let held = segment.read(0, &mut bytes, SOON).expect("free soon");
-                if held == Status::Ok && !is_right(&bytes) {
-                    page.set(1, 1);
-                }
-            }
-            1 => drop(segment.write(0, &words(random.next()), SOON).expect("free soon")),
-            2 => {
-                let held = segment.lock_shared(SOON).expect("free soon");
-                if held == Status::Ok && !is_right(&contents(&segment)) {
-                    page.set(1, 1);
-                }
-                segment.unlock().expect("held");
-            }
-            _ => {
-                let held = segment.lock(SOON).expect("free soon");
-                if held == Status::Ok && !is_right(&contents(&segment)) {
-                    page.set(1, 1);
-                }
-                rewrite(&segment, &mut random);
-                segment.unlock().expect("held");
-            }
-        }
-        page.set(2, page.get(2) + 1);
-    }
-}
-
-#[test]
-fn whatever_is_killed_the_data_are_right_when_the_lock_says_so() {
-    let kills = setting("TREENAIL_KILLS", 60);
-    let mut random = Random::printed("segment kills");
-    let name = name();
-    let segment = Segment::create(&name, WORDS * 8).expect("the name is free");
-    segment.write(0, &words(1), NOW).expect("free");
-    let path = std::env::temp_dir().join(format!("treenail-page-{name}"));
-    let page = Page::open(&path);
-    let worker = || {
-        start(TEST, "worker", &[("NAME", &name), ("PAGE", path.to_str().expect("a plain path"))])
-    };
-    let mut workers: Vec<_> = (0..4).map(|_| worker()).collect();
-    let mut died = 0;
-    for _ in 0..kills {
-        let done = page.get(2);
-        until("they work", || page.get(2) > done + 10);
-        let until_then = Duration::from_micros(random.below(3000));
-        let began = Instant::now();
-        while began.elapsed() < until_then {
-            std::thread::yield_now();
-        }
-        kill(workers.swap_remove(random.below(4) as usize));
-        workers.push(worker());
-        let held = segment.lock(SOON).expect("free soon");
-        match held {
-            Status::OwnerDied => {
-                died += 1;
-                rewrite(&segment, &mut random);
-            }
-            _ => assert!(is_right(&contents(&segment)), "a wrong sum, and nobody died"),
-        }
-        segment.unlock().expect("held");
-        assert_eq!(page.get(1), 0, "a worker saw a wrong sum, and nobody had died");
-    }
-    println!("{died} of {kills} deaths were seen here, the rest by others or by nobody");
-    workers.into_iter().for_each(kill);
-    assert_eq!(segment.attached(), 1);
-    drop(segment);
-    let _ = std::fs::remove_file(path);
-    assert!(!super::names::path(&name).exists());
 }
 
 #[test]
@@ -183,11 +64,12 @@ fn of_hundreds_that_race_exactly_one_makes_it_and_nobody_sees_a_half() {
     let path = std::env::temp_dir().join(format!("treenail-page-{}", name()));
     let page = Page::open(&path);
     let before = descriptors();
+    // Each takes its time where all is sanitized.
+    let count: usize = if is_sanitized() { 50 } else { 300 };
     for round in 0..3 {
         page.clear();
-
         let name = name();
-        let children: Vec<_> = (0..300usize)
+        let children: Vec<_> = (0..count)
             .map(|number| {
                 fork(|| {
                     while page.get(0) == 0 {
@@ -219,13 +101,13 @@ fn of_hundreds_that_race_exactly_one_makes_it_and_nobody_sees_a_half() {
             })
             .collect();
         page.set(0, 1);
-        until("all have tried", || (1..=300).all(|number| page.get(number) != 0));
+        until("all have tried", || (1..=count).all(|number| page.get(number) != 0));
         let segment = Segment::open(&name).expect("it is held");
         until("all have counted", || {
-            counter(&segment).load(std::sync::atomic::Ordering::SeqCst) == 300
+            counter(&segment).load(std::sync::atomic::Ordering::SeqCst) == count as u64
         });
-        assert_eq!((1..=300).filter(|number| page.get(*number) == 2).count(), 1);
-        assert_eq!(segment.attached(), 301);
+        assert_eq!((1..=count).filter(|number| page.get(*number) == 2).count(), 1);
+        assert_eq!(segment.attached() as usize, count + 1);
         page.set(0, 2);
         for pid in children {
             if round == 2 {
@@ -239,8 +121,83 @@ fn of_hundreds_that_race_exactly_one_makes_it_and_nobody_sees_a_half() {
         assert_eq!(segment.lock(NOW).expect("free"), Status::Ok);
         segment.unlock().expect("held");
     }
-    let _ = std::fs::remove_file(path);
+    let _ = fs::remove_file(path);
     assert_eq!((left(), descriptors()), (0, before));
+}
+
+/// Which object a segment is.
+fn inode(segment: &Segment) -> u64 {
+    let (maps, data) = (fs::read_to_string("/proc/self/maps"), segment.data().addr().get());
+    let number = |text| usize::from_str_radix(text, 16).expect("an address");
+    let maps = maps.expect("/proc");
+    let has_data = |line: &&str| {
+        let (start, rest) = line.split_once('-').expect("a range");
+        let end = rest.split(' ').next().expect("split gives one");
+        (number(start)..number(end)).contains(&data)
+    };
+    // Range, rights, offset, device, inode.
+    let line = maps.lines().find(has_data).expect("it is mapped");
+    line.split_whitespace().nth(4).and_then(|text| text.parse().ok()).expect("a number")
+}
+
+/// Comes by one of the three ways, leaves again, and sees to it that all is whole meanwhile.
+fn come_and_go(name: &str, way: u64) -> bool {
+    const SIZE: usize = 20_000;
+    let result = match way {
+        0 => Segment::create(name, SIZE),
+        1 => Segment::open(name),
+        _ => Segment::open_or_create(name, SIZE),
+    };
+    let segment = match result {
+        Ok(segment) => segment,
+        Err(error) => {
+            let possible = [Some(Status::Exists), Some(Status::NotFound), None];
+            assert_eq!(Some(error.status()), possible[way as usize], "{error}");
+            return false;
+        }
+    };
+    assert_eq!(segment.size(), SIZE);
+    // Whoever holds it holds what has the name: there are never two.
+    let named = fs::metadata(super::names::path(name)).expect("it is held, so it has its name");
+    assert_eq!(named.ino(), inode(&segment));
+    assert_eq!(segment.lock(SOON).expect("free soon"), Status::Ok);
+    // Both ends are moved on together by all that come while it is there.
+    let last = SIZE / 8 - 1;
+    // SAFETY: within the data, which live as long as the segment; the lock is held.
+    let ends = [0, last].map(|at| unsafe { segment.data().cast::<u64>().add(at) });
+    // SAFETY: as above.
+    unsafe {
+        let [first, last] = ends.map(|end| end.read_volatile());
+        assert_eq!(first, last);
+        ends.into_iter().for_each(|end| end.write_volatile(first + 1));
+    }
+    segment.unlock().expect("held");
+    true
+}
+
+#[test]
+fn names_that_come_and_go_all_the_time_show_no_half() {
+    if !child::alone("deaths::names_that_come_and_go_all_the_time_show_no_half") {
+        return;
+    }
+    let name = name();
+    let children: Vec<_> = (0..8)
+        .map(|number| {
+            fork(|| {
+                let mut random = Random::new(number + 1);
+                let began = Instant::now();
+                let mut came = 0;
+                while began.elapsed() < Duration::from_secs(1) {
+                    came += i32::from(come_and_go(&name, random.below(3)));
+                }
+                i32::from(came < 20)
+            })
+        })
+        .collect();
+    for pid in children {
+        assert_eq!(reap(pid), 0);
+    }
+    assert!(!super::names::path(&name).exists());
 }
 
 #[test]

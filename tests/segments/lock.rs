@@ -272,6 +272,7 @@ fn a_writer_gets_in_among_looping_readers() {
         passed
     });
     println!("releases that passed by: {passed:?}");
-    // Not each time: this process may lose the processor before it is in the call.
-    assert!(passed[25] <= 100, "{passed:?}");
+    // Not quite each time: this process may lose the processor before it is in the call, and who
+    // comes once it is there waits for it.
+    assert!(passed[46] <= 100, "{passed:?}");
 }

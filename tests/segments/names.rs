@@ -249,19 +249,3 @@ fn another_program_s_object_is_opened_as_it_is_and_can_be_locked() {
     assert_eq!(status(Segment::open(&native)), Status::Protocol, "no bytes");
     fs::remove_file(&file).expect("it is there");
 }
-
-#[test]
-fn the_header_is_the_same_as_ever() {
-    let name = name();
-    let _segment = Segment::create(&name, 12345).expect("the name is free");
-    let bytes = fs::read(path(&name)).expect("readable");
-    let mut golden = b"treenail".to_vec();
-    golden.extend(0x0000_0000_u32.wrapping_add(FORMAT).to_ne_bytes());
-    golden.extend(1u32.to_ne_bytes());
-    golden.extend(12345u64.to_ne_bytes());
-    golden.extend(36864u64.to_ne_bytes());
-    golden.extend(0u32.to_ne_bytes());
-    golden.extend(1u32.to_ne_bytes());
-    assert_eq!(bytes[..golden.len()], golden);
-    assert_eq!(bytes.len(), 36864 + 12345);
-}

@@ -1,0 +1,167 @@
+//! No room: what doesn't fit is refused when it is made, and what was made can be used.
+
+use super::names::path;
+use crate::common::child::{alone, fork, reap};
+use crate::common::namespaces::own_shm;
+use crate::common::system::{descriptors, names_in, own_uid};
+use crate::common::{name, status};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use treenail::{NOW, Segment, Semaphore, Status};
+
+const PART: usize = 200_000;
+/// Room for a few parts.
+const SHM: &std::ffi::CStr = c"size=1m,mode=1777";
+
+fn shm() -> usize {
+    names_in(Path::new("/dev/shm")).len()
+}
+
+/// Writes every byte by pointer, where a page that isn't there would be SIGBUS.
+fn write_all(segment: &Segment, byte: u8) {
+    // SAFETY: the data are as large as that, and live as long as the segment.
+    unsafe { segment.data().as_ptr().write_bytes(byte, segment.size()) };
+    let mut bytes = vec![!byte; segment.size()];
+    segment.read(0, &mut bytes, NOW).expect("free");
+    assert!(bytes.iter().all(|found| *found == byte));
+}
+
+/// Each way to make one says that there is no space, and leaves nothing.
+fn assert_refused(size: usize) {
+    let before = (names_in(Path::new("/dev/shm")), descriptors());
+    for make in [Segment::create, Segment::open_or_create] {
+        let name = name();
+        let error = make(&name, size).expect_err("there is no room for it");
+        assert_eq!(error.status(), Status::NoSpace, "{error}");
+        assert!(error.to_string().contains(&name), "{error}");
+        assert_eq!(status(Segment::open(&name)), Status::NotFound);
+    }
+    assert_eq!(before, (names_in(Path::new("/dev/shm")), descriptors()));
+}
+
+#[test]
+fn a_limit_of_file_sizes_is_no_space_and_no_signal() {
+    if !alone("space::a_limit_of_file_sizes_is_no_space_and_no_signal") {
+        return;
+    }
+    let child = fork(|| {
+        let limit = libc::rlimit { rlim_cur: 2 * PART as u64, rlim_max: 2 * PART as u64 };
+        // SAFETY: the structure is live during the call.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) }, 0);
+        for size in [2 * PART, 100 * PART, 1 << 40] {
+            assert_refused(size);
+        }
+        let name = name();
+        write_all(&Segment::create(&name, PART).expect("it fits"), 1);
+        assert!(!path(&name).exists());
+        0
+    });
+    assert_eq!(reap(child), 0);
+}
+
+/// Writes a file until not a page is left.
+fn fill_up() {
+    let mut file = File::create("/dev/shm/filler").expect("the folder is ours");
+    let full = loop {
+        if let Err(error) = file.write_all(&[1; 4096]) {
+            break error;
+        }
+    };
+    assert_eq!(full.raw_os_error(), Some(libc::ENOSPC));
+}
+
+#[test]
+fn a_full_folder_is_no_space_when_one_is_made_and_never_a_signal() {
+    if !alone("space::a_full_folder_is_no_space_when_one_is_made_and_never_a_signal") {
+        return;
+    }
+    let child = fork(|| {
+        if !own_shm("a full /dev/shm", SHM) {
+            return 0;
+        }
+        let mut made = Vec::new();
+        let refusal = loop {
+            match Segment::create(&name(), PART) {
+                Ok(segment) => made.push(segment),
+                Err(error) => break error.status(),
+            }
+        };
+        assert_eq!(refusal, Status::NoSpace);
+        assert!((3..6).contains(&made.len()), "{} fit", made.len());
+        assert_eq!(shm(), made.len());
+        for size in [PART, 1 << 30, 1 << 40] {
+            assert_refused(size);
+        }
+        drop(made.pop());
+        made.push(Segment::create(&name(), PART).expect("there is room again"));
+        fill_up();
+        for segment in &made {
+            write_all(segment, 2);
+        }
+        assert_refused(1);
+        assert_eq!(status(Semaphore::open(&name(), 1)), Status::NoSpace);
+        assert_used_as_ever();
+        assert_eq!(shm(), made.len() + 1, "and the filler");
+        drop(made);
+        assert_eq!(shm(), 1, "only the filler");
+        0
+    });
+    assert_eq!(reap(child), 0);
+}
+
+/// Whatever is done with one that was made needs no room; its first holder made it in time.
+fn assert_used_as_ever() {
+    fs::remove_file("/dev/shm/filler").expect("it is there");
+    let name = name();
+    let first = Segment::create(&name, 5000).expect("it fits");
+    fill_up();
+    let others: Vec<_> = (0..50).map(|_| Segment::open(&name).expect("nothing is made")).collect();
+    for other in &others {
+        other.fd().expect("descriptors are no files there");
+        other.write(0, &[3; 5000], NOW).expect("free");
+        other.lock_shared(NOW).expect("free");
+        other.unlock().expect("held");
+        other.notify().expect("open");
+    }
+    assert_eq!((first.version(), first.attached()), (100, 51));
+    write_all(&first, 4);
+}
+
+#[test]
+fn no_file_left_is_no_space_either() {
+    if !alone("space::no_file_left_is_no_space_either") {
+        return;
+    }
+    let child = fork(|| {
+        if !own_shm("no inode in /dev/shm", c"nr_inodes=4,mode=1777") {
+            return 0;
+        }
+        let made: Vec<_> = std::iter::from_fn(|| Segment::create(&name(), 8).ok()).collect();
+        assert!((1..4).contains(&made.len()), "{} fit", made.len());
+        assert_refused(8);
+        0
+    });
+    assert_eq!(reap(child), 0);
+}
+
+#[test]
+fn another_program_s_object_has_a_lock_only_if_there_is_room_for_one() {
+    if !alone("space::another_program_s_object_has_a_lock_only_if_there_is_room_for_one") {
+        return;
+    }
+    let child = fork(|| {
+        if !own_shm("a companion in a full /dev/shm", SHM) {
+            return 0;
+        }
+        fs::write("/dev/shm/foreign", [5; 100]).expect("there is room");
+        fill_up();
+        assert_eq!(status(Segment::open("native:/foreign")), Status::NoSpace);
+        assert_eq!(shm(), 2);
+        fs::remove_file("/dev/shm/filler").expect("it is there");
+        write_all(&Segment::open("native:/foreign").expect("there is room"), 6);
+        assert_eq!(names_in(Path::new("/dev/shm")), ["foreign".to_owned()].into(), "{}", own_uid());
+        0
+    });
+    assert_eq!(reap(child), 0);
+}

@@ -1,0 +1,215 @@
+//! Other users: names are a user's own, and rights are the object's.
+
+use super::lock::{add, counter};
+use super::names::path;
+use crate::common::child::{alone, as_user, fork, pause, reap};
+use crate::common::page::Page;
+use crate::common::system::{become_user, is_root, set_owner};
+use crate::common::{SOON, at_once, name, not_before, not_checked, status, until, with};
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use treenail::{NOW, Segment, Status};
+
+const OTHER: u32 = 65534;
+const GROUP: u32 = 54321;
+
+/// Whether the test goes on: alone, and as root, who can become anybody.
+fn as_root(test: &str) -> bool {
+    if !is_root() {
+        not_checked(test, "only root can become another user");
+        return false;
+    }
+    alone(test)
+}
+
+#[test]
+fn names_are_a_user_s_own() {
+    if !as_root("users::names_are_a_user_s_own") {
+        return;
+    }
+    let name = name();
+    let ours = Segment::create(&name, 8).expect("the name is free");
+    ours.write(0, b"ours", NOW).expect("free");
+    let theirs = path(&name).with_file_name(format!("treenail.{OTHER}.{name}"));
+    as_user(OTHER, OTHER, || {
+        assert_eq!(status(Segment::open(&name)), Status::NotFound);
+        let segment = Segment::create(&name, 16).expect("it is free for this user");
+        let mut bytes = [1; 4];
+        segment.read(0, &mut bytes, NOW).expect("free");
+        assert_eq!((bytes, segment.attached()), ([0; 4], 1));
+        let found = fs::metadata(&theirs).expect("it is this user's");
+        assert_eq!(found.uid(), OTHER);
+    });
+    assert!(!theirs.exists());
+    assert_eq!(ours.attached(), 1);
+}
+
+#[test]
+fn an_object_under_our_name_that_is_not_ours_is_denied() {
+    if !as_root("users::an_object_under_our_name_that_is_not_ours_is_denied") {
+        return;
+    }
+    let name = name();
+    drop(Segment::create(&format!("{name}?persist=1&mode=666"), 8).expect("the name is free"));
+    let whole = fs::read(path(&name)).expect("readable");
+    set_owner(&path(&name), OTHER);
+    for bytes in [whole, b"nothing of ours".to_vec()] {
+        // Not by a call that would make it: the kernel protects others' files from that.
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.write(true).truncate(true).open(path(&name)).expect("root may");
+        file.write_all(&bytes).expect("there is room");
+        for result in
+            [Segment::open(&name), Segment::create(&name, 8), Segment::open_or_create(&name, 8)]
+        {
+            let error = result.expect_err("it is another's");
+            assert_eq!(error.status(), Status::Denied);
+            assert!(error.to_string().contains(&OTHER.to_string()), "{error}");
+        }
+        assert_eq!(status(Segment::remove(&name)), Status::Denied);
+    }
+    fs::remove_file(path(&name)).expect("root may");
+}
+
+#[test]
+fn the_mode_says_who_may_use_it() {
+    if !as_root("users::the_mode_says_who_may_use_it") {
+        return;
+    }
+    // The mode, the user's group, and what opening comes to.
+    let cases = [
+        ("", OTHER, Status::Denied),
+        ("mode=0600", GROUP, Status::Denied),
+        ("mode=0660", GROUP, Status::Denied),
+        ("mode=0660&group=54321", OTHER, Status::Denied),
+        ("mode=0660&group=54321", GROUP, Status::Ok),
+        ("mode=0666", OTHER, Status::Ok),
+    ];
+    for (options, group, expected) in cases {
+        let name = name();
+        let ours = Segment::create(&with(&name, options), 8).expect("the name is free");
+        as_user(OTHER, group, || {
+            let reached = format!("{name}?owner=0");
+            assert_eq!(status(Segment::open(&reached)), expected, "{options}");
+            assert_eq!(status(Segment::create(&reached, 8)), Status::Denied, "{options}");
+            assert_eq!(status(Segment::remove(&reached)), Status::Denied, "{options}");
+            if let Ok(segment) = Segment::open_or_create(&reached, 8) {
+                for _ in 0..100 {
+                    segment.lock(SOON).expect("free soon");
+                    add(&segment);
+                    segment.unlock().expect("held");
+                }
+                segment.lock(NOW).expect("free");
+                // Ends as a death: the lock is held.
+                std::mem::forget(segment);
+            }
+        });
+        let count = counter(&ours).load(Ordering::SeqCst);
+        match expected {
+            Status::Ok => assert_eq!((count, ours.lock(SOON).ok()), (100, Some(Status::OwnerDied))),
+            _ => assert_eq!((count, ours.lock(NOW).ok()), (0, Some(Status::Ok))),
+        }
+        assert_eq!(ours.attached(), 1);
+    }
+}
+
+#[test]
+fn only_its_owner_makes_a_segment() {
+    if !as_root("users::only_its_owner_makes_a_segment") {
+        return;
+    }
+    let name = name();
+    for owner in [format!("{name}?owner={OTHER}"), format!("{name}?owner=12345")] {
+        assert_eq!(status(Segment::create(&owner, 8)), Status::Denied, "{owner}");
+        assert_eq!(status(Segment::open_or_create(&owner, 8)), Status::Denied, "{owner}");
+        assert_eq!(status(Segment::open(&owner)), Status::NotFound, "{owner}");
+    }
+    let own = Segment::create(&format!("{name}?owner=0"), 8).expect("root is user 0");
+    assert_eq!(Segment::open(&name).expect("the same").attached(), 2);
+    drop(own);
+}
+
+#[test]
+fn with_permission_to_read_there_are_data_version_and_wait() {
+    if !as_root("users::with_permission_to_read_there_are_data_version_and_wait") {
+        return;
+    }
+    let name = name();
+    let ours = Segment::create(&format!("{name}?mode=0644"), 8).expect("the name is free");
+    ours.write(0, b"readable", NOW).expect("free");
+    let page = std::env::temp_dir().join(format!("treenail-page-{name}"));
+    let said = Page::open(&page);
+    let reader = fork(|| {
+        become_user(OTHER);
+        let segment = Segment::open(&format!("{name}?owner=0")).expect("it may be read");
+        let refused = [
+            status(segment.lock(NOW)),
+            status(segment.lock_shared(SOON)),
+            status(segment.unlock()),
+            status(segment.write(0, b"x", NOW)),
+            status(segment.read(0, &mut [0; 8], NOW)),
+            status(segment.notify()),
+            status(segment.fd()),
+        ];
+        assert_eq!(refused, [Status::Denied; 7]);
+        // SAFETY: the data are as large as that, and live as long as the segment.
+        let bytes = unsafe { std::slice::from_raw_parts(segment.data().as_ptr(), 8) };
+        assert_eq!((bytes, segment.version(), segment.size()), (&b"readable"[..], 1, 8));
+        assert_eq!(status(segment.wait(1, NOW)), Status::Again);
+        let short = Duration::from_millis(20);
+        assert_eq!(status(not_before(short, || segment.wait(1, Some(short)))), Status::TimedOut);
+        said.set(0, 1);
+        assert_eq!(segment.wait(1, SOON).expect("a change"), 2);
+        assert_eq!(segment.attached(), 2);
+        at_once(|| segment.close());
+        assert_eq!(status(segment.wait(2, SOON)), Status::Closed);
+        0
+    });
+    until("it waits", || {
+        pause();
+        said.get(0) == 1
+    });
+    assert_eq!(ours.attached(), 2, "a reader counts");
+    ours.notify().expect("open");
+    assert_eq!(reap(reader), 0);
+    assert_eq!(ours.attached(), 1);
+    assert_eq!(ours.lock(NOW).expect("free"), Status::Ok);
+    assert!(path(&name).exists(), "a reader takes no name away");
+    let _ = fs::remove_file(page);
+}
+
+#[test]
+fn whoever_may_only_read_keeps_it_alive_and_can_not_keep_it_from_others() {
+    if !as_root("users::whoever_may_only_read_keeps_it_alive_and_can_not_keep_it_from_others") {
+        return;
+    }
+    let name = name();
+    let ours = Segment::create(&format!("{name}?mode=0644"), 8).expect("the name is free");
+    ours.write(0, b"stays", NOW).expect("free");
+    let page = std::env::temp_dir().join(format!("treenail-page-{name}"));
+    let said = Page::open(&page);
+    let reader = fork(|| {
+        become_user(OTHER);
+        let _segment = Segment::open(&format!("{name}?owner=0")).expect("it may be read");
+        said.set(0, 1);
+        until("it may go", || {
+            pause();
+            said.get(0) == 2
+        });
+        0
+    });
+    until("it reads", || said.get(0) == 1);
+    drop(ours);
+    assert_eq!(status(Segment::create(&name, 8)), Status::Exists, "somebody holds it");
+    let again = Segment::open(&name).expect("somebody holds it");
+    let mut bytes = [0; 5];
+    again.read(0, &mut bytes, NOW).expect("free");
+    assert_eq!(&bytes, b"stays");
+    said.set(0, 2);
+    assert_eq!(reap(reader), 0);
+    drop(again);
+    assert!(!path(&name).exists());
+    let _ = fs::remove_file(page);
+}

@@ -1,0 +1,274 @@
+//! What a death does: what the dead one had comes back, also to those that sleep, and nothing is
+//! left behind.
+
+use super::names::path;
+use super::units::value;
+use crate::common::child::{self, Lifeline, alone, fork, kill, pause, reap, start};
+use crate::common::page::Page;
+use crate::common::system::{descriptors, is_sanitized, names_in};
+use crate::common::{SOON, name, status, until, with};
+use std::path::Path;
+use std::process::Child;
+use std::time::{Duration, Instant};
+use treenail::{NOW, Semaphore, Status};
+
+const TEST: &str = "deaths::a_holder";
+/// How long a survivor may wait for a dead one's units, on a machine with nothing else to do.
+const NOTICE_MAX: Duration = Duration::from_millis(100);
+const ROUNDS: usize = 9;
+
+/// Acquires so many units and keeps them until it is killed.
+#[test]
+fn a_holder() {
+    if child::role().as_deref() != Some("holder") {
+        return;
+    }
+    let get = |name| std::env::var(name).expect("the parent says");
+    let semaphore = Semaphore::open(&get("NAME"), 0).expect("the parent holds it");
+    semaphore.acquire(get("COUNT").parse().expect("a number"), SOON).expect("they are there");
+    Page::open(Path::new(&get("PAGE"))).set(0, 1);
+    loop {
+        pause();
+    }
+}
+
+/// A process that has so many units.
+pub fn holder(name: &str, count: u32) -> Child {
+    let page_path = std::env::temp_dir().join(format!("treenail-page-{}", crate::common::name()));
+    let page = Page::open(&page_path);
+    let text = page_path.to_str().expect("a plain path");
+    let settings = [("NAME", name), ("COUNT", &count.to_string()), ("PAGE", text)];
+    let child = start(TEST, "holder", &settings);
+    until("it has its units", || page.get(0) == 1);
+    let _ = std::fs::remove_file(page_path);
+    child
+}
+
+#[test]
+fn what_a_dead_one_had_comes_back() {
+    let name = name();
+    let semaphore = Semaphore::open(&name, 5).expect("the name is free");
+    for count in [1, 5] {
+        let victim = holder(&name, count);
+        assert_eq!(value(&semaphore), 5 - count);
+        kill(victim);
+        assert_eq!(value(&semaphore), 5, "at once");
+    }
+    let victims = [holder(&name, 2), holder(&name, 3)];
+    assert_eq!(status(semaphore.acquire(1, NOW)), Status::Again);
+    victims.into_iter().for_each(kill);
+    semaphore.acquire(5, NOW).expect("both are dead");
+}
+
+#[test]
+fn without_undo_it_does_not() {
+    let name = name();
+    let semaphore = Semaphore::open(&name, 5).expect("the name is free");
+    kill(holder(&format!("{name}?undo=0"), 2));
+    assert_eq!(value(&semaphore), 3);
+    assert_eq!(status(semaphore.acquire(4, NOW)), Status::Again);
+    semaphore.release(2).expect("somebody else may");
+    assert_eq!(value(&semaphore), 5);
+}
+
+#[test]
+fn whoever_sleeps_has_a_dead_one_s_units_soon() {
+    for options in ["", "undo=0"] {
+        let name = name();
+        let semaphore = Semaphore::open(&with(&name, options), 2).expect("the name is free");
+        let mut times: Vec<_> = (0..ROUNDS)
+            .map(|_| {
+                let victim = holder(&name, 2);
+                let killed = std::thread::scope(|scope| {
+                    let sleepers = [(); 2].map(|()| scope.spawn(|| semaphore.acquire(1, SOON)));
+                    // Long enough to be asleep.
+                    (0..5).for_each(|_| pause());
+                    let killed = Instant::now();
+                    kill(victim);
+                    for sleeper in sleepers {
+                        sleeper.join().expect("no panic").expect("they come back");
+                    }
+                    killed
+                });
+                semaphore.release(2).expect("there is room");
+                killed.elapsed()
+            })
+            .collect();
+        times.sort();
+        println!("two sleepers had their units after {times:?}");
+        assert!(times[ROUNDS / 3] <= NOTICE_MAX, "{times:?}");
+    }
+}
+
+#[test]
+fn one_that_was_next_may_die() {
+    if !alone("deaths::one_that_was_next_may_die") {
+        return;
+    }
+    let name = name();
+    let semaphore = Semaphore::open(&name, 1).expect("the name is free");
+    for _ in 0..5 {
+        // It waits for what there will never be, and is next.
+        let victim = fork(|| {
+            let own = Semaphore::open(&name, 0).expect("the parent holds it");
+            own.acquire(100, SOON).map_or(1, |()| 0)
+        });
+        let began = Instant::now();
+        while semaphore.acquire(1, NOW).is_ok() {
+            semaphore.release(1).expect("there is room");
+            assert!(began.elapsed() < Duration::from_secs(10), "it is never next");
+        }
+        // SAFETY: it is our child.
+        unsafe { libc::kill(victim, libc::SIGKILL) };
+        semaphore.acquire(1, SOON).expect("a dead one is not next");
+        semaphore.release(1).expect("there is room");
+        // SAFETY: it is our child; the status isn't asked for.
+        unsafe { libc::waitpid(victim, std::ptr::null_mut(), 0) };
+    }
+}
+
+#[test]
+fn of_hundreds_that_race_one_makes_it_with_its_units() {
+    if !alone("deaths::of_hundreds_that_race_one_makes_it_with_its_units") {
+        return;
+    }
+    // Each takes its time where all is sanitized.
+    let openers: usize = if is_sanitized() { 50 } else { 300 };
+    let page_path = std::env::temp_dir().join(format!("treenail-page-{}", name()));
+    let page = Page::open(&page_path);
+    let before = descriptors();
+    for killed in [false, true] {
+        page.clear();
+        let name = name();
+        let children: Vec<_> = (0..openers)
+            .map(|number| {
+                fork(|| {
+                    while page.get(0) == 0 {
+                        std::thread::yield_now();
+                    }
+                    // Each would make it with units of its own; one does.
+                    let units = 1000 + number as u32;
+                    let semaphore = Semaphore::open(&name, units).expect("made or found");
+                    semaphore.acquire(1, NOW).expect("there are more units than openers");
+                    page.set(1 + number, 1);
+                    while page.get(0) == 1 {
+                        pause();
+                    }
+                    if killed {
+                        // SAFETY: takes no memory.
+                        unsafe { libc::raise(libc::SIGKILL) };
+                    }
+                    0
+                })
+            })
+            .collect();
+        page.set(0, 1);
+        until("all have one", || (1..=openers).all(|number| page.get(number) == 1));
+        let semaphore = Semaphore::open(&name, 5).expect("it is held");
+        let found = value(&semaphore) as usize + openers;
+        assert!((1000..1000 + openers).contains(&found), "{found} is nobody's initial value");
+        page.set(0, 2);
+        for pid in children {
+            match killed {
+                // SAFETY: it is our child; the status isn't asked for.
+                true => drop(unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) }),
+                false => assert_eq!(reap(pid), 0),
+            }
+        }
+        assert_eq!(value(&semaphore) as usize, found, "killed: {killed}");
+        drop(semaphore);
+        assert!(!path(&name).exists());
+    }
+    let _ = std::fs::remove_file(page_path);
+    assert_eq!(descriptors(), before);
+}
+
+#[test]
+fn a_forked_child_has_nothing_and_gives_nothing_back() {
+    if !alone("deaths::a_forked_child_has_nothing_and_gives_nothing_back") {
+        return;
+    }
+    let name = name();
+    let semaphore = Semaphore::open(&name, 4).expect("the name is free");
+    let second = Semaphore::open(&name, 4).expect("it is there");
+    semaphore.acquire(3, NOW).expect("there are four");
+    let child = fork(|| {
+        let refused = [
+            status(semaphore.acquire(1, NOW)),
+            status(semaphore.release(1)),
+            status(semaphore.value()),
+            status(semaphore.fd()),
+        ];
+        assert_eq!(refused, [Status::Invalid; 4]);
+        semaphore.close();
+        // SAFETY: the child ends without dropping the parent's.
+        drop(unsafe { std::ptr::read(&semaphore) });
+        let own = Semaphore::open(&name, 9).expect("it is there");
+        assert_eq!(value(&own), 1);
+        own.acquire(1, NOW).expect("there is one");
+        0
+    });
+    assert_eq!(reap(child), 0);
+    assert_eq!(value(&second), 1, "its own one came back");
+}
+
+#[test]
+fn a_dead_one_s_child_that_lives_on_keeps_no_units() {
+    if !alone("deaths::a_dead_one_s_child_that_lives_on_keeps_no_units") {
+        return;
+    }
+    let name = name();
+    let semaphore = Semaphore::open(&name, 2).expect("the name is free");
+    let lives = Lifeline::new();
+    let page_path = std::env::temp_dir().join(format!("treenail-page-{name}"));
+    let page = Page::open(&page_path);
+    let victim = fork(|| {
+        let own = Semaphore::open(&name, 9).expect("it is there");
+        own.acquire(2, NOW).expect("there are two");
+        lives.fork_on(|| page.set(0, 1));
+        loop {
+            pause();
+        }
+    });
+    until("the child lives", || page.get(0) == 1);
+    assert_eq!(value(&semaphore), 0);
+    // SAFETY: it is our child; the status isn't asked for.
+    unsafe {
+        libc::kill(victim, libc::SIGKILL);
+        libc::waitpid(victim, std::ptr::null_mut(), 0);
+    }
+    assert_eq!(value(&semaphore), 2);
+    let _ = std::fs::remove_file(page_path);
+}
+
+#[test]
+fn one_whose_holders_are_all_dead_is_made_anew() {
+    let name = name();
+    let semaphore = Semaphore::open(&name, 3).expect("the name is free");
+    let victim = holder(&name, 2);
+    drop(semaphore);
+    assert!(path(&name).exists());
+    assert_eq!(value(&Semaphore::open(&name, 7).expect("it lives")), 1, "it is held");
+    kill(victim);
+    assert_eq!(value(&Semaphore::open(&name, 7).expect("made anew")), 7);
+    assert!(!path(&name).exists());
+    let left = names_in(Path::new("/dev/shm"));
+    assert!(!left.iter().any(|left| left.contains(&name)), "{left:?}");
+}
+
+#[test]
+fn handles_over_the_limit_are_refused() {
+    if !alone("deaths::handles_over_the_limit_are_refused") {
+        return;
+    }
+    crate::common::system::limit_descriptors(4096);
+    let name = name();
+    let open = || Semaphore::open(&name, 2000);
+    let mut all: Vec<_> = (0..1024).map(|_| open().expect("there is a slot")).collect();
+    assert_eq!(status(open()), Status::NoSpace);
+    all.iter().for_each(|one| one.acquire(1, NOW).expect("there are two thousand"));
+    assert_eq!(value(&all[0]), 2000 - 1024);
+    all.truncate(1);
+    assert_eq!(value(&all[0]), 1999);
+    open().expect("there is a slot again");
+}
