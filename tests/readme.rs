@@ -55,11 +55,16 @@ fn both(section: &Document, beginning: &str) -> [String; 2] {
 fn scripts(name: &'static str, heading: &str, project: &Project) -> Speaker {
     let (section, place) = (section(heading), project.place());
     section.write_programs(place);
+    python_as_installed(place);
+    let [listener, client] = both(&section, "env/bin/python3 ");
+    Speaker { name, listener, client, place: place.to_owned() }
+}
+
+/// The interpreter of the virtual environment that README.md makes.
+fn python_as_installed(place: &Path) {
     let bin = place.join("env/bin");
     fs::create_dir_all(&bin).expect("the place is writable");
     let _ = symlink(place.join("bin/python3"), bin.join("python3"));
-    let [listener, client] = both(&section, "env/bin/python3 ");
-    Speaker { name, listener, client, place: place.to_owned() }
 }
 
 /// The programs that have no library: the line for the client is that for the listener, too.
@@ -147,6 +152,31 @@ fn both_programs_run_by_the_commands_of_the_readme() {
         lines.sort_unstable();
         assert_eq!(lines, [format!("{name} is here"), format!("hello from {name}")]);
     }
+}
+
+#[test]
+fn programs_in_c_and_python_count_in_one_segment() {
+    let (c, section, project) = (section("C"), section("Shared memory"), Project::new());
+    let place = project.place();
+    // Named objects are in one place for all of a user's programs.
+    let own = format!("visits-{}", std::process::id());
+    for name in ["visit.c", "visit.py"] {
+        let program = section.program(name).replace("visits?", &format!("{own}?"));
+        fs::write(place.join(name), program).expect("the place is writable");
+    }
+    python_as_installed(place);
+    for line in [&c.commands("ln ")[0], &section.commands("cc ")[0]] {
+        succeed(&mut project.shell(place, line));
+    }
+    let output = succeed(&mut project.shell(place, &section.commands("./visit")[0]));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(said, "visit 1, from C\nvisit 2, from Python\nvisit 3, from C\n");
+    let remove = section.commands("env/bin/python3 -c")[0].replace("visits", &own);
+    succeed(&mut project.shell(place, &remove));
+    let objects = fs::read_dir("/dev/shm").expect("it is there");
+    let names = objects.map(|entry| entry.expect("it can be read").file_name());
+    let left: Vec<_> = names.filter(|name| name.to_string_lossy().contains(&own)).collect();
+    assert!(left.is_empty(), "{left:?} is left");
 }
 
 #[test]
