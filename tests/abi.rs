@@ -46,6 +46,7 @@ programs! {
     many_of_everything: "leaks.c",
     plain_sockets: "raw.c",
     segments: "segment.c",
+    semaphores: "semaphore.c",
     a_program_in_cxx: "program.cpp",
     types_seen_from_cxx: "signatures.cpp",
 }

@@ -4,7 +4,7 @@ use super::lock::counter;
 use crate::common::child::{self, fork, kill, reap, start};
 use crate::common::page::Page;
 use crate::common::system::{descriptors, is_sanitized, names_in};
-use crate::common::{Random, SOON, name, status, until};
+use crate::common::{Random, SOON, name, status, until, until_within};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -52,6 +52,8 @@ fn a_maker() {
     }
 }
 
+/// For what hundreds of processes do at once.
+const MINUTE: Duration = Duration::from_secs(60);
 /// One that is forked a hundredfold at a time, so it takes turns with nobody.
 static FORKS: Mutex<()> = Mutex::new(());
 
@@ -65,7 +67,7 @@ fn of_hundreds_that_race_exactly_one_makes_it_and_nobody_sees_a_half() {
     let page = Page::open(&path);
     let before = descriptors();
     // Each takes its time where all is sanitized.
-    let count: usize = if is_sanitized() { 50 } else { 300 };
+    let count: usize = if is_sanitized() { 50 } else { 200 };
     for round in 0..3 {
         page.clear();
         let name = name();
@@ -101,9 +103,9 @@ fn of_hundreds_that_race_exactly_one_makes_it_and_nobody_sees_a_half() {
             })
             .collect();
         page.set(0, 1);
-        until("all have tried", || (1..=count).all(|number| page.get(number) != 0));
+        until_within(MINUTE, "all have tried", || (1..=count).all(|number| page.get(number) != 0));
         let segment = Segment::open(&name).expect("it is held");
-        until("all have counted", || {
+        until_within(MINUTE, "all have counted", || {
             counter(&segment).load(std::sync::atomic::Ordering::SeqCst) == count as u64
         });
         assert_eq!((1..=count).filter(|number| page.get(*number) == 2).count(), 1);
@@ -128,7 +130,7 @@ fn of_hundreds_that_race_exactly_one_makes_it_and_nobody_sees_a_half() {
 /// Which object a segment is.
 fn inode(segment: &Segment) -> u64 {
     let (maps, data) = (fs::read_to_string("/proc/self/maps"), segment.data().addr().get());
-    let number = |text| usize::from_str_radix(text, 16).expect("an address");
+    let number = |text: &str| usize::from_str_radix(text, 16).expect("an address");
     let maps = maps.expect("/proc");
     let has_data = |line: &&str| {
         let (start, rest) = line.split_once('-').expect("a range");

@@ -6,7 +6,7 @@ use super::units::value;
 use crate::common::child::{self, Lifeline, alone, fork, kill, pause, reap, start};
 use crate::common::page::Page;
 use crate::common::system::{descriptors, is_sanitized, names_in};
-use crate::common::{SOON, name, status, until, with};
+use crate::common::{SOON, name, status, until, until_within, with};
 use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -16,6 +16,8 @@ const TEST: &str = "deaths::a_holder";
 /// How long a survivor may wait for a dead one's units, on a machine with nothing else to do.
 const NOTICE_MAX: Duration = Duration::from_millis(100);
 const ROUNDS: usize = 9;
+/// For what hundreds of processes do at once.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Acquires so many units and keeps them until it is killed.
 #[test]
@@ -133,7 +135,7 @@ fn of_hundreds_that_race_one_makes_it_with_its_units() {
         return;
     }
     // Each takes its time where all is sanitized.
-    let openers: usize = if is_sanitized() { 50 } else { 300 };
+    let openers: usize = if is_sanitized() { 50 } else { 200 };
     let page_path = std::env::temp_dir().join(format!("treenail-page-{}", name()));
     let page = Page::open(&page_path);
     let before = descriptors();
@@ -163,7 +165,7 @@ fn of_hundreds_that_race_one_makes_it_with_its_units() {
             })
             .collect();
         page.set(0, 1);
-        until("all have one", || (1..=openers).all(|number| page.get(number) == 1));
+        until_within(MINUTE, "all have one", || (1..=openers).all(|number| page.get(number) == 1));
         let semaphore = Semaphore::open(&name, 5).expect("it is held");
         let found = value(&semaphore) as usize + openers;
         assert!((1000..1000 + openers).contains(&found), "{found} is nobody's initial value");
