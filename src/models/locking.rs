@@ -168,25 +168,30 @@ impl Holder {
         }
     }
 
-    /// Is killed after so many steps of what it does; whether it was. If so somebody takes the
-    /// slot and visits.
-    fn dies(self, steps: usize, life: impl FnOnce(&Holder)) -> bool {
-        if death::dies_after(steps, || life(&self)).is_some() {
-            return false;
+    /// Is killed after so many steps of what it does; whether it was.
+    fn dies(&self, steps: usize, life: impl FnOnce(&Holder)) -> bool {
+        let killed = death::dies_after(steps, || life(self)).is_none();
+        if killed {
+            self.held().store(0, Ordering::SeqCst);
+            futex::let_time_pass();
         }
-        let Object { held, slots, .. } = &*self.object;
-        let slot = self.own.slot().unwrap();
-        let held = &held.as_ref().unwrap()[slot];
-        held.store(0, Ordering::SeqCst);
-        futex::let_time_pass();
-        held.store(1, Ordering::SeqCst);
+        killed
+    }
+
+    fn held(&self) -> &AtomicU32 {
+        &self.object.held.as_ref().unwrap()[self.own.slot().unwrap()]
+    }
+
+    /// Takes the slot of this one, which is dead, and visits.
+    fn succeed(&self) {
+        let (slot, slots) = (self.own.slot().unwrap(), &self.object.slots);
+        self.held().store(1, Ordering::SeqCst);
         self.lock().abandon();
         slots[slot].readers.store(2 << 16, Ordering::SeqCst);
         slots[slot].generation.store(2, Ordering::SeqCst);
         futex::let_time_pass();
         let successor = Holder { own: Id::new(slot, 2), ..self.clone() };
         successor.visit(Exclusive, FOREVER).unwrap();
-        true
     }
 
     /// A thread that visits so often.
@@ -308,9 +313,27 @@ fn loom_lock_closed_while_one_waits() {
             let waits = one.clone();
             let waiter = spawn(move || waits.knock(mode));
             let closer = spawn(move || one.close());
-            two.visit(Exclusive, FOREVER).unwrap();
+            (0..2).for_each(|_| two.visit(Exclusive, FOREVER).unwrap());
             closer.join().unwrap();
             waiter.join().unwrap();
+            assert_eq!(leftover(&two), 2);
+        });
+    }
+}
+
+#[test]
+fn loom_lock_closed_while_held() {
+    for mode in [Exclusive, Shared] {
+        check_with(1, move || {
+            let [one, two] = holders(false);
+            one.lock().acquire(mode, FOREVER).unwrap();
+            match mode {
+                Exclusive => one.object.data.set(Data { half_written: true, writes: 0 }),
+                Shared => one.object.reading.set(1),
+            }
+            let other = two.clone().visitor(Exclusive, 1);
+            one.close();
+            other.join().unwrap();
             assert_eq!(leftover(&two), 1);
         });
     }
@@ -324,27 +347,30 @@ fn reads(holder: &Holder) {
     holder.visit(Shared, FOREVER).unwrap();
 }
 
-/// Kills one at each of its steps once, among others that go on; through how many steps.
-fn kill_at_each_step(more: isize, life: fn(&Holder), others: &'static [fn(&Holder)]) -> usize {
-    let killed = Arc::new(AtomicBool::new(true));
-    let mut steps = 0;
-    while killed.swap(false, Ordering::Relaxed) {
-        let killed = Arc::clone(&killed);
-        check_with(more, move || {
-            let [last, victim, one, two] = holders(true);
-            let others = others.iter().zip([one, two]);
-            let others = others.map(|(visit, holder)| spawn(move || visit(&holder)));
-            let others: Vec<_> = others.collect();
-            if victim.dies(steps, life) {
-                killed.store(true, Ordering::Relaxed);
-            }
-            others.into_iter().for_each(|other| other.join().unwrap());
-            leftover(&last);
-        });
-        steps += 1;
+/// Kills one at each of its steps once, among others that go on.
+fn kill_at_each_step(more: isize, life: fn(&Holder), others: &'static [fn(&Holder)]) {
+    for succeeds in [false, true] {
+        let killed = Arc::new(AtomicBool::new(true));
+        let mut steps = 0;
+        while killed.swap(false, Ordering::Relaxed) {
+            let killed = Arc::clone(&killed);
+            check_with(more, move || {
+                let [last, victim, one, two] = holders(true);
+                let others = others.iter().zip([one, two]);
+                let others = others.map(|(visit, holder)| spawn(move || visit(&holder)));
+                let others: Vec<_> = others.collect();
+                if victim.dies(steps, life) {
+                    killed.store(true, Ordering::Relaxed);
+                    if succeeds {
+                        victim.succeed();
+                    }
+                }
+                others.into_iter().for_each(|other| other.join().unwrap());
+                leftover(&last);
+            });
+            steps += 1;
+        }
     }
-
-    steps
 }
 
 #[test]

@@ -22,6 +22,9 @@
 //! itself down as next, and whoever gives the lock up then hands it over: a reader to whom it was
 //! handed at once.
 
+#[cfg(all(test, not(loom)))]
+mod tests;
+
 pub use super::acquire::Mode;
 use super::acquire::Wait;
 use super::object::{Header, Slot};
