@@ -15,6 +15,7 @@
 using namespace std::chrono_literals;
 using treenail::Channel;
 using treenail::Listener;
+using treenail::Segment;
 
 namespace {
 
@@ -33,10 +34,26 @@ void greet(const std::string& endpoint) {
     require(reply && reply->text() == "bare", "request");
 }
 
+void share(const std::string& name) {
+    const auto segment = Segment::try_create(name, sizeof(int));
+    require(bool(segment), "create");
+    const auto held = segment->try_guard(10s);
+    require(held && !held->owner_died() && !segment->try_lock(), "lock");
+    int* number = segment->try_as<int>();
+    require(number != nullptr && segment->try_as<int>(1) == nullptr, "as");
+    *number = 7;
+    require(ok(segment->try_notify()) && *segment->try_wait(0, 10s) == 1, "notify");
+    const auto semaphore = treenail::Semaphore::try_open(name, 2);
+    require(semaphore && semaphore->try_permit(2, 10s), "acquire");
+    require(*semaphore->try_value() == 2, "value");
+}
+
 }  // namespace
 
 int main(int, char** argv) {
-    const auto endpoint = std::string(argv[1]) + ":bare-" + std::to_string(getpid());
+    const auto name = "bare-" + std::to_string(getpid());
+    share(name);
+    const auto endpoint = std::string(argv[1]) + ':' + name;
     const auto listener = Listener::try_open(endpoint);
     require(bool(listener), "listen");
     std::thread greeting(greet, endpoint);

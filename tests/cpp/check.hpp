@@ -8,8 +8,11 @@
 #include <treenail.hpp>
 
 #include <poll.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -125,6 +128,34 @@ inline std::string endpoint(std::string_view options = "") {
     static unsigned count;
     auto text = scheme + ":cpp-" + std::to_string(getpid()) + '-' + std::to_string(count++);
     return options.empty() ? text : text.append("?").append(options);
+}
+
+// The name of a segment or semaphore that nobody else uses.
+inline std::string object() {
+    static unsigned count;
+    return scheme + "-cpp-" + std::to_string(getpid()) + '-' + std::to_string(count++);
+}
+
+// Two handles on one segment, as two processes have them.
+struct Both {
+    explicit Both(std::size_t size = 100, const std::string& name = object())
+        : here(treenail::Segment::create(name, size)), there(treenail::Segment::open(name)) {}
+
+    treenail::Segment here, there;
+};
+
+// Whether a wait for `briefly` gave false, and not before its time.
+template <class Wait>
+bool in_vain(Wait wait) {
+    const auto end = std::chrono::steady_clock::now() + briefly;
+    return !wait() && std::chrono::steady_clock::now() >= end;
+}
+
+// A child that dies with this process; 0 in the child.
+inline pid_t fork_child() {
+    const auto child = fork();
+    CHECK(child >= 0 && (child > 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) == 0));
+    return child;
 }
 
 inline bool readable(int fd, std::chrono::milliseconds timeout = 0ms) {

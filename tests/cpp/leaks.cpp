@@ -1,5 +1,5 @@
-// Channels, views, loans, messages, requests and errors, many of each: afterwards no descriptor, no
-// mapping and no memory is left. TREENAIL_LEAKS says how many.
+// Channels, views, loans, messages, requests, errors, segments, locks and semaphores, many of each:
+// afterwards no descriptor, no mapping, no object and no memory is left. TREENAIL_LEAKS says how many.
 //
 // Under AddressSanitizer the heap can't be measured; there LeakSanitizer looks for what is left.
 #include "check.hpp"
@@ -12,11 +12,14 @@
 #include <iostream>
 #include <utility>
 
+using treenail::Segment;
+using treenail::Semaphore;
+
 namespace {
 
 // What the process holds of the system.
 struct Holdings {
-    std::size_t descriptors = 0, mappings = 0, heap_bytes = 0;
+    std::size_t descriptors = 0, mappings = 0, objects = 0, heap_bytes = 0;
 };
 
 Holdings count() {
@@ -27,7 +30,12 @@ Holdings count() {
     }
     std::ifstream maps("/proc/self/maps");
     for (std::string line; std::getline(maps, line);) {
-        held.mappings += line.find("memfd:") != std::string::npos;
+        held.mappings += line.find("memfd:") != std::string::npos ||
+                         line.find("/dev/shm/") != std::string::npos;
+    }
+    for (const auto& entry : std::filesystem::directory_iterator("/dev/shm")) {
+        const auto mine = "-cpp-" + std::to_string(getpid()) + '-';
+        held.objects += entry.path().filename().string().find(mine) != std::string::npos;
     }
 #if !defined(__SANITIZE_ADDRESS__)
     held.heap_bytes = mallinfo2().uordblks + mallinfo2().hblkhd;
@@ -59,11 +67,13 @@ void repeat(const char* what, std::size_t times, Work work) {
     std::cout << times << ' ' << what << " over " << check::scheme << " in " << seconds.count()
               << " s, heap " << before.heap_bytes << " -> " << after.heap_bytes << '\n';
     if (after.descriptors != before.descriptors || after.mappings != before.mappings ||
+        after.objects != before.objects ||
         after.heap_bytes > before.heap_bytes + heap_slack) {
         check::fail(__FILE__, __LINE__,
                     std::string(what) + " leave " +
                         std::to_string(after.descriptors - before.descriptors) + " descriptors, " +
-                        std::to_string(after.mappings - before.mappings) + " mappings");
+                        std::to_string(after.mappings - before.mappings) + " mappings, " +
+                        std::to_string(after.objects - before.objects) + " objects");
     }
 }
 
@@ -150,10 +160,58 @@ void requests_leave_nothing() {
     });
 }
 
+void segments_leave_nothing() {
+    const auto name = check::object();
+    repeat("segments", wanted() / 4, [&] {
+        const auto first = Segment::create(name, 10000), second = Segment::open(name);
+        CHECK(first.attached() == 2);
+        auto held = first.guard();
+        const auto moved = std::move(held);
+        CHECK(second.try_guard(now) == Status::again);
+        (void)Segment::try_create(name, 1);
+        (void)Segment::try_open(name + "-of-nobody");
+    });
+}
+
+void locks_and_snapshots_leave_nothing() {
+    const auto segment = Segment::create(check::object(), 10000);
+    const std::string text(1000, 's');
+    repeat("locks and snapshots", wanted(), [&] {
+        { const auto held = segment.shared_guard(soon); }
+        char copy[1000];
+        segment.write(100, text, soon);
+        segment.read(100, copy, soon);
+        CHECK(text.compare(0, text.npos, copy, sizeof copy) == 0);
+        CHECK(segment.try_wait(segment.version(), now) == Status::again);
+    });
+}
+
+void semaphores_leave_nothing() {
+    const auto name = check::object();
+    repeat("semaphores", wanted() / 4, [&] {
+        const auto first = Semaphore::open(name, 3), second = Semaphore::open(name, 0);
+        second.acquire(2, soon);
+        const auto permit = first.permit();
+        CHECK(second.try_permit(1, now) == Status::again);
+    });
+}
+
+// Few, as the kernel takes milliseconds to end what is behind one.
+void descriptors_leave_nothing() {
+    const auto name = check::object();
+    repeat("descriptors", wanted() / 100, [&] {
+        const auto segment = Segment::open_or_create(name, 1);
+        const auto semaphore = Semaphore::open(name, 1);
+        CHECK(segment.fd() != semaphore.fd());
+    });
+}
+
 constexpr check::Case cases[] = {
     CASE(channels_leave_nothing),       CASE(listeners_leave_nothing),
     CASE(attempts_leave_nothing),       CASE(messages_leave_nothing),
     CASE(large_messages_leave_nothing), CASE(requests_leave_nothing),
+    CASE(segments_leave_nothing),       CASE(locks_and_snapshots_leave_nothing),
+    CASE(semaphores_leave_nothing),     CASE(descriptors_leave_nothing),
 };
 
 }  // namespace

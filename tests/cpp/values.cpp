@@ -65,12 +65,20 @@ constexpr bool is_moved_only =
     std::is_nothrow_move_assignable_v<T> && std::is_nothrow_destructible_v<T> &&
     !std::is_copy_constructible_v<T> && !std::is_copy_assignable_v<T>;
 static_assert(is_moved_only<Listener> && is_moved_only<Channel> && is_moved_only<Poller> &&
-              is_moved_only<View> && is_moved_only<Loan>);
+              is_moved_only<View> && is_moved_only<Loan> && is_moved_only<treenail::Segment> &&
+              is_moved_only<treenail::Guard> && is_moved_only<treenail::Semaphore> &&
+              is_moved_only<treenail::Permit>);
 static_assert(std::is_nothrow_move_constructible_v<Result<View>> &&
               !std::is_copy_constructible_v<Result<View>> && std::is_copy_constructible_v<Message>);
 static_assert(std::is_base_of_v<std::runtime_error, treenail::Error>);
 
 const Channel no_channel;
+const treenail::Segment no_segment;
+static_assert(noexcept(no_segment.try_guard(now)) && noexcept(no_segment.unlock()) &&
+              !noexcept(no_segment.guard()) && !noexcept(no_segment.try_lock()));
+const treenail::Semaphore no_semaphore;
+static_assert(noexcept(no_semaphore.try_permit(1, now)) && !noexcept(no_semaphore.permit()) &&
+              !noexcept(no_semaphore.try_acquire()));
 static_assert(noexcept(no_channel.try_send("", now)) && noexcept(no_channel.try_recv_view(now)) &&
               noexcept(Channel::try_connect("", now)) && !noexcept(no_channel.send("")));
 

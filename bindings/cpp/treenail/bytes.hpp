@@ -11,6 +11,9 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#if __cplusplus >= 202002L
+#include <span>
+#endif
 
 namespace treenail {
 
@@ -153,5 +156,11 @@ private:
 };
 
 }  // namespace treenail
+
+#if __cplusplus >= 202002L
+/// So that a std::span can be made of a Span that a call returns.
+template <class T>
+inline constexpr bool std::ranges::enable_borrowed_range<treenail::Span<T>> = true;
+#endif
 
 #endif

@@ -26,7 +26,7 @@ public:
 
     /// Connects to a listener. With retry=1 it keeps trying where nobody listens yet, else that is
     /// Status::not_found.
-    static Channel connect(std::string_view endpoint, Timeout timeout = forever) {
+    static Channel connect(std::string_view endpoint, Timeout timeout = no_timeout) {
         return try_connect(endpoint, timeout).value();
     }
     static Result<Channel> try_connect(std::string_view endpoint, Timeout timeout) noexcept {
@@ -48,7 +48,7 @@ public:
     }
 
     /// For exactly two programs: listens, takes the first that connects, stops listening.
-    static Channel create(std::string_view endpoint, Timeout timeout = forever) {
+    static Channel create(std::string_view endpoint, Timeout timeout = no_timeout) {
         return try_create(endpoint, timeout).value();
     }
     static Result<Channel> try_create(std::string_view endpoint, Timeout timeout) noexcept {
@@ -71,7 +71,7 @@ public:
     // ---- sending ----
 
     /// One message, whole or not at all; an empty one is a message too.
-    void send(Bytes data, Timeout timeout = forever) const {
+    void send(Bytes data, Timeout timeout = no_timeout) const {
         detail::check(try_send(data, timeout));
     }
     Status try_send(Bytes data, Timeout timeout) const noexcept {
@@ -80,7 +80,7 @@ public:
     }
 
     /// The same with a tag.
-    void send(Tag tag, Bytes data, Timeout timeout = forever) const {
+    void send(Tag tag, Bytes data, Timeout timeout = no_timeout) const {
         detail::check(try_send(tag, data, timeout));
     }
     Status try_send(Tag tag, Bytes data, Timeout timeout) const noexcept {
@@ -89,7 +89,7 @@ public:
     }
 
     /// One message that is put together from parts: sendv(1, {head, body}).
-    void sendv(Tag tag, Span<const Bytes> parts, Timeout timeout = forever) const {
+    void sendv(Tag tag, Span<const Bytes> parts, Timeout timeout = no_timeout) const {
         detail::check(try_sendv(tag, parts, timeout));
     }
     Status try_sendv(Tag tag, Span<const Bytes> parts, Timeout timeout) const noexcept {
@@ -99,7 +99,7 @@ public:
 
     /// Many messages with one wake-up; gives how many were taken, which are fewer than all only
     /// where the time ran out or the channel ended. It fails only where none was.
-    std::size_t send_many(Span<const Bytes> messages, Timeout timeout = forever) const {
+    std::size_t send_many(Span<const Bytes> messages, Timeout timeout = no_timeout) const {
         return try_send_many(messages, timeout).value();
     }
     Result<std::size_t> try_send_many(Span<const Bytes> messages, Timeout timeout) const noexcept {
@@ -110,7 +110,7 @@ public:
     }
 
     /// Room to write a message of up to `size` bytes in place.
-    Loan loan(std::size_t size, Timeout timeout = forever) const {
+    Loan loan(std::size_t size, Timeout timeout = no_timeout) const {
         Loan loan;
         detail::check(lend(loan, size, timeout));
         return loan;
@@ -120,7 +120,7 @@ public:
     }
 
     /// Waits until all that was taken is out of this process.
-    void flush(Timeout timeout = forever) const { detail::check(try_flush(timeout)); }
+    void flush(Timeout timeout = no_timeout) const { detail::check(try_flush(timeout)); }
     Status try_flush(Timeout timeout) const noexcept {
         return detail::status(tn_channel_flush(native_handle(), timeout.to_c()));
     }
@@ -130,7 +130,7 @@ public:
     /// One message, copied to a buffer; gives its length. A request that is received so can't be
     /// answered. Status::too_large: the message stays, and the value of try_recv is the size it
     /// needs.
-    std::size_t recv(Buffer buffer, Timeout timeout = forever) const {
+    std::size_t recv(Buffer buffer, Timeout timeout = no_timeout) const {
         return try_recv(buffer, timeout).value();
     }
     Result<std::size_t> try_recv(Buffer buffer, Timeout timeout) const noexcept {
@@ -142,7 +142,7 @@ public:
 
     /// One message as a string, or another container of bytes: recv<std::vector<std::byte>>().
     template <class Container = std::string>
-    Container recv(Timeout timeout = forever) const {
+    Container recv(Timeout timeout = no_timeout) const {
         Container container;
         recv_to(container, timeout);
         return container;
@@ -150,7 +150,7 @@ public:
 
     /// One message in place of what a container holds, whose memory is used again.
     template <class Container>
-    void recv_to(Container& container, Timeout timeout = forever) const {
+    void recv_to(Container& container, Timeout timeout = no_timeout) const {
         using Byte = typename Container::value_type;
         static_assert(sizeof(Byte) == 1 && detail::is_plain<Byte>, "a container of bytes");
         const View view = recv_view(timeout);
@@ -160,7 +160,7 @@ public:
 
     /// One message, copied to a buffer, with its tag, id and flags. Status::too_large: the message
     /// stays, and the size of try_recv_message's value is the size it needs.
-    Message recv_message(Buffer buffer, Timeout timeout = forever) const {
+    Message recv_message(Buffer buffer, Timeout timeout = no_timeout) const {
         Message message;
         detail::check(receive(message, buffer, timeout));
         return message;
@@ -171,7 +171,7 @@ public:
     }
 
     /// One message in place, without a copy where the transport can.
-    View recv_view(Timeout timeout = forever) const {
+    View recv_view(Timeout timeout = no_timeout) const {
         View view;
         detail::check(lend(view, timeout));
         return view;
@@ -185,7 +185,7 @@ public:
     /// Tags, ids and flags are left out. Status::too_large: not even the first fits, and the size
     /// of messages[0] is the size it needs (15 more where the buffer isn't 16-byte aligned).
     Span<const Bytes> recv_many(Buffer buffer, Span<Bytes> messages,
-                                Timeout timeout = forever) const {
+                                Timeout timeout = no_timeout) const {
         return try_recv_many(buffer, messages, timeout).value();
     }
     Result<Span<const Bytes>> try_recv_many(Buffer buffer, Span<Bytes> messages,
@@ -202,7 +202,7 @@ public:
 
     /// Sends a request and waits for the reply. Other messages that come meanwhile wait for a
     /// receiving call. Any number of threads may ask at once.
-    View request(Tag tag, Bytes data, Timeout timeout = forever) const {
+    View request(Tag tag, Bytes data, Timeout timeout = no_timeout) const {
         View reply;
         detail::check(ask(reply, tag, data, timeout));
         return reply;
@@ -213,7 +213,7 @@ public:
 
     /// The first half of a request, for event loops and for waiting in pieces: sends it and gives
     /// its id. The reply is for request_end alone.
-    std::uint32_t request_begin(Tag tag, Bytes data, Timeout timeout = forever) const {
+    std::uint32_t request_begin(Tag tag, Bytes data, Timeout timeout = no_timeout) const {
         return try_request_begin(tag, data, timeout).value();
     }
     Result<std::uint32_t> try_request_begin(Tag tag, Bytes data, Timeout timeout) const noexcept {
@@ -225,7 +225,7 @@ public:
 
     /// The second half: waits for the reply, and ends the request. Status::again, timed_out: it may
     /// be waited for again.
-    View request_end(std::uint32_t id, Timeout timeout = forever) const {
+    View request_end(std::uint32_t id, Timeout timeout = no_timeout) const {
         View reply;
         detail::check(fetch(reply, id, timeout));
         return reply;
@@ -242,7 +242,7 @@ public:
 
     /// Sends a request and gives its id; the reply is received like a message, with is_reply() and
     /// that id.
-    std::uint32_t request_start(Tag tag, Bytes data, Timeout timeout = forever) const {
+    std::uint32_t request_start(Tag tag, Bytes data, Timeout timeout = no_timeout) const {
         return try_request_start(tag, data, timeout).value();
     }
     Result<std::uint32_t> try_request_start(Tag tag, Bytes data, Timeout timeout) const noexcept {
@@ -254,7 +254,7 @@ public:
 
     /// Answers a message that is_request(); the view of it may have been released, and any thread
     /// may answer.
-    void reply(const Message& request, Bytes data, Timeout timeout = forever) const {
+    void reply(const Message& request, Bytes data, Timeout timeout = no_timeout) const {
         detail::check(try_reply(request, data, timeout));
     }
     Status try_reply(const Message& request, Bytes data, Timeout timeout) const noexcept {

@@ -30,7 +30,7 @@ public:
 
     /// The next connection, its handshake done. The channel is the caller's, and may outlive the
     /// listener.
-    Channel accept(Timeout timeout = forever) const { return try_accept(timeout).value(); }
+    Channel accept(Timeout timeout = no_timeout) const { return try_accept(timeout).value(); }
     Result<Channel> try_accept(Timeout timeout) const noexcept {
         tn_channel* made = nullptr;
         const auto status = tn_listener_accept(native_handle(), timeout.to_c(), &made);

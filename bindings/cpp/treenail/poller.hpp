@@ -63,7 +63,7 @@ public:
 
     /// Waits until something is ready and writes the keys to `keys`, whose front part is the
     /// result; none: wake was called.
-    Span<const std::uint64_t> wait(Span<std::uint64_t> keys, Timeout timeout = forever) const {
+    Span<const std::uint64_t> wait(Span<std::uint64_t> keys, Timeout timeout = no_timeout) const {
         return try_wait(keys, timeout).value();
     }
     Result<Span<const std::uint64_t>> try_wait(Span<std::uint64_t> keys,

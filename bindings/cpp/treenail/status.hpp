@@ -15,7 +15,7 @@ namespace treenail {
 enum class [[nodiscard]] Status : std::int32_t {
     /// All went well.
     ok = TN_OK,
-    /// The lock is yours, and its last owner died holding it.
+    /// The lock is yours, and its last owner died holding it: check the data.
     owner_died = TN_OWNER_DIED,
     /// The call would have to wait, and was not to; nothing happened.
     again = TN_AGAIN,
@@ -25,7 +25,7 @@ enum class [[nodiscard]] Status : std::int32_t {
     closed = TN_CLOSED,
     /// The peer died: an end without a close; all that had arrived was handed out.
     peer_lost = TN_PEER_LOST,
-    /// Nobody listens there.
+    /// Nobody listens there, or no object has that name.
     not_found = TN_NOT_FOUND,
     /// The name is in use by somebody alive.
     exists = TN_EXISTS,
@@ -35,7 +35,7 @@ enum class [[nodiscard]] Status : std::int32_t {
     invalid = TN_INVALID,
     /// The message is over a limit, or over the buffer; then it stays.
     too_large = TN_TOO_LARGE,
-    /// No memory, no descriptors, no room in the inbox, or views hold most of the ring.
+    /// No memory, no descriptors, /dev/shm or an inbox is full, or views hold most of the ring.
     no_space = TN_NO_SPACE,
     /// What came isn't this format, or another version of it.
     protocol = TN_PROTOCOL,
@@ -82,11 +82,11 @@ namespace detail {
 
 constexpr Status status(tn_status status) noexcept { return static_cast<Status>(status); }
 
-[[noreturn, gnu::cold, gnu::noinline]] inline void fail(Status status) {
+[[noreturn, gnu::cold, gnu::noinline]] inline void fail(Status status, const char* text) {
 #if defined(__cpp_exceptions)
-    throw Error(status);
+    throw Error(status, text);
 #else
-    (void)status;
+    (void)status, (void)text;
     std::terminate();
 #endif
 }
@@ -94,8 +94,17 @@ constexpr Status status(tn_status status) noexcept { return static_cast<Status>(
 /// Throws what just failed in this thread.
 inline void check(Status status) {
     if (!ok(status)) {
-        fail(status);
+        fail(status, last_error());
     }
+}
+
+/// For forms that return bool, as the standard library has them: false is a wait in vain.
+inline bool done(Status status) {
+    if (status == Status::again || status == Status::timed_out) {
+        return false;
+    }
+    check(status);
+    return true;
 }
 
 }  // namespace detail

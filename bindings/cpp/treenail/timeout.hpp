@@ -48,7 +48,14 @@ private:
 inline constexpr Timeout now = Timeout::from_c(TN_NOWAIT);
 
 /// Waits for ever.
-inline constexpr Timeout forever = Timeout::from_c(TN_FOREVER);
+inline constexpr Timeout no_timeout = Timeout::from_c(TN_FOREVER);
+
+// Qt has a macro of this name, unless QT_NO_KEYWORDS is defined.
+#pragma push_macro("forever")
+#undef forever
+/// The same; where Qt's macro of this name is in the way, say no_timeout.
+inline constexpr Timeout forever = no_timeout;
+#pragma pop_macro("forever")
 
 }  // namespace treenail
 
