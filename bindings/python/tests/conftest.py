@@ -1,8 +1,11 @@
 """What the tests share: a place for sockets, and channels whose two ends are both here."""
 
 import contextlib
+import gc
+import itertools
 import os
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -103,6 +106,37 @@ def pair(endpoint):
     ours, theirs = joined(endpoint)
     with ours, theirs:
         yield ours, theirs
+
+
+NUMBERS = itertools.count()
+
+
+def objects(name):
+    """What there is in /dev/shm of this name."""
+    return [file for file in os.listdir("/dev/shm") if name in file]
+
+
+@pytest.fixture
+def name():
+    """A name for a segment or a semaphore, of which nothing may be left."""
+    name = f"python-{os.getpid()}-{next(NUMBERS)}"
+    yield name
+    gc.collect()
+    assert objects(name) == []
+
+
+@contextlib.contextmanager
+def program(text, *arguments, **options):
+    """Another Python that runs this; it is killed at the end, unless it has ended."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", "import sys, treenail\n" + text, *map(str, arguments)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options,
+    )  # fmt: skip
+    with child:
+        try:
+            yield child
+        finally:
+            child.kill()
 
 
 def started(target, *arguments):

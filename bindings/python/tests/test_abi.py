@@ -23,7 +23,7 @@ NUMBERS = {
     "size_t": ctypes.c_size_t,
     "tn_status": ctypes.c_int32,
 }
-HANDLES = ["tn_channel", "tn_listener", "tn_poller"]
+HANDLES = ["tn_channel", "tn_listener", "tn_poller", "tn_segment", "tn_semaphore"]
 STRUCTURES = ["tn_peer", "tn_stats", "tn_slice", "tn_loan", "tn_message"]
 
 

@@ -125,6 +125,56 @@ def test_requests(endpoint):
     check(uses(ours, theirs)["request"], min(COUNT, 20000))
 
 
+def test_segments(name):
+    with treenail.Segment.create(name, 100):
+
+        def use(number):
+            segment = treenail.Segment.open(name)
+            with segment.lock(timeout=1):
+                segment.buf[0] = 1
+            if number % 3 == 0:
+                segment.fileno()
+            if number % 2:
+                segment.close()
+
+        check(use, COUNT // 10)
+
+
+def test_calls_of_a_segment(name):
+    with treenail.Segment.create(name, 10000) as segment:
+        semaphore = treenail.Semaphore(name, 3)
+
+        def use(number):
+            with segment.lock(), semaphore:
+                segment.buf[:4] = b"abcd"
+            with segment.lock_shared(timeout=1):
+                part = segment.buf[number % 100 :]
+            segment.write(bytes(part))
+            assert segment.read(9, 5) == bytes(9)
+            segment.wait(number)
+            with pytest.raises(treenail.Again):
+                segment.wait(segment.version, 0)
+            semaphore.acquire(2, timeout=1)
+            semaphore.release(2)
+
+        check(use, COUNT)
+
+
+def test_semaphores(name):
+    kept = treenail.Semaphore(name, 1)
+
+    def use(number):
+        semaphore = treenail.Semaphore(name)
+        semaphore.acquire(timeout=0)
+        if number % 3 == 0:
+            semaphore.fileno()
+        if number % 2:
+            semaphore.close()
+
+    check(use, COUNT // 10)
+    assert kept.value == 1
+
+
 def test_asyncio(endpoint):
     async def exchange(listener):
         connecting = asyncio.ensure_future(aio.connect(endpoint))

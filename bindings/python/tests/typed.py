@@ -6,6 +6,7 @@ from typing import List, Optional
 
 import treenail
 from treenail import aio
+from treenail.shared_memory import SharedMemory
 
 
 def use_channel(channel: treenail.Channel) -> None:
@@ -70,7 +71,46 @@ def main() -> Optional[str]:
     return None
 
 
+def use_named() -> None:
+    with treenail.Segment.open_or_create("typed", 100) as segment:
+        with segment.lock() as lock:
+            died: bool = lock.owner_died
+            segment.buf[:5] = b"hello"
+        with segment.lock_shared(timeout=1.5) as held:
+            print(held.owner_died and died)
+        snapshot: treenail.Snapshot = segment.read(5, timeout=0)
+        data: bytes = snapshot
+        written: treenail.Held = segment.write(data, offset=5, timeout=1)
+        segment.read_into(bytearray(5), 1)
+        segment.notify()
+        version: int = segment.wait(segment.version, 1)
+        print(snapshot.owner_died, written, version, segment.attached, segment.size, segment.name)
+        segment.unlink()
+    treenail.Segment.remove("typed")
+    memory: SharedMemory = SharedMemory(create=True, size=5, track=False)
+    semaphore = treenail.Semaphore("typed", initial=3)
+    with semaphore as got:
+        took: bool = got and semaphore.acquire(2, timeout=1)
+    semaphore.release(2)
+    print(memory.buf, took, semaphore.value, semaphore.name, semaphore.fileno())
+    treenail.Semaphore.remove("typed")
+
+
+async def use_named_in_asyncio(segment: aio.Segment, semaphore: aio.Semaphore) -> None:
+    async with segment.lock() as lock, segment.lock_shared():
+        print(lock.owner_died, segment.buf[0])
+    snapshot: treenail.Snapshot = await segment.read(5)
+    await segment.write(snapshot, 5)
+    version: int = await segment.wait(segment.version)
+    async with semaphore as got:
+        took: bool = await semaphore.acquire(2)
+    semaphore.release(2)
+    print(got, took, version)
+
+
 async def use_asyncio() -> None:
+    async with aio.Segment(treenail.Segment("typed")) as segment:
+        await use_named_in_asyncio(segment, aio.Semaphore(treenail.Semaphore("typed")))
     async with aio.Listener("shm:typed") as listener:
         async for accepted in listener:
             await accepted.send(b"hello", tag=1)
@@ -96,4 +136,5 @@ async def use_asyncio() -> None:
 
 if __name__ == "__main__":
     main()
+    use_named()
     asyncio.run(use_asyncio())

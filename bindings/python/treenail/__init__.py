@@ -1,4 +1,5 @@
-"""treenail: channels of whole messages between programs on one machine.
+"""treenail: channels of whole messages between programs on one machine, and shared memory with a
+lock that survives its owner.
 
     import treenail
 
@@ -9,6 +10,11 @@
     with treenail.connect("shm:hello?retry=1", timeout=5) as channel:
         channel.send(b"Python")
         print(channel.recv().decode())
+
+    with treenail.Segment.open_or_create("frames", 4096) as segment:
+        with segment.lock() as lock:
+            segment.buf[:5] = b"hello"
+        segment.notify()
 
 Timeouts are in seconds; None waits for ever, and 0 never waits. Failures are exceptions, one for
 each status, which derive from Error and from the built-in ones one would expect. Every object may
@@ -26,6 +32,8 @@ from ._errors import PeerLost, Protocol, TimedOut, TooLarge, Unsupported
 from ._lent import Loan, Message, View
 from ._listener import Listener
 from ._poller import Poller
+from ._segment import Held, Lock, Segment, Snapshot
+from ._semaphore import Semaphore
 
 __version__ = _version()
 
@@ -36,11 +44,13 @@ __all__ = [
     "Denied",
     "Error",
     "Exists",
+    "Held",
     "Internal",
     "Invalid",
     "Io",
     "Listener",
     "Loan",
+    "Lock",
     "MESSAGE_REPLY",
     "MESSAGE_REQUEST",
     "Message",
@@ -50,6 +60,9 @@ __all__ = [
     "PeerLost",
     "Poller",
     "Protocol",
+    "Segment",
+    "Semaphore",
+    "Snapshot",
     "Stats",
     "TRANSPORT_LOCAL",
     "TRANSPORT_SHM",

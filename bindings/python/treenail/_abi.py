@@ -130,6 +130,32 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         [_handle, c_uint32, _data, c_size_t, _timeout, POINTER(c_uint32)],
     ),
     "tn_channel_reply": (_status, [_handle, _message, _data, c_size_t, _timeout]),
+    "tn_segment_create": (_status, [c_char_p, c_size_t, _out_handle]),
+    "tn_segment_open": (_status, [c_char_p, _out_handle]),
+    "tn_segment_open_or_create": (_status, [c_char_p, c_size_t, _out_handle]),
+    "tn_segment_data": (c_void_p, [_handle]),
+    "tn_segment_size": (c_size_t, [_handle]),
+    "tn_segment_lock": (_status, [_handle, _timeout]),
+    "tn_segment_lock_shared": (_status, [_handle, _timeout]),
+    "tn_segment_unlock": (_status, [_handle]),
+    "tn_segment_write": (_status, [_handle, c_size_t, _data, c_size_t, _timeout]),
+    "tn_segment_read": (_status, [_handle, c_size_t, _data, c_size_t, _timeout]),
+    "tn_segment_notify": (_status, [_handle]),
+    "tn_segment_version": (c_uint64, [_handle]),
+    "tn_segment_wait": (_status, [_handle, c_uint64, _timeout, POINTER(c_uint64)]),
+    "tn_segment_fd": (_status, [_handle, _out_int]),
+    "tn_segment_attached": (c_uint32, [_handle]),
+    "tn_segment_close": (None, [_handle]),
+    "tn_segment_free": (None, [_handle]),
+    "tn_segment_remove": (_status, [c_char_p]),
+    "tn_semaphore_open": (_status, [c_char_p, c_uint32, _out_handle]),
+    "tn_semaphore_acquire": (_status, [_handle, c_uint32, _timeout]),
+    "tn_semaphore_release": (_status, [_handle, c_uint32]),
+    "tn_semaphore_value": (_status, [_handle, POINTER(c_uint32)]),
+    "tn_semaphore_fd": (_status, [_handle, _out_int]),
+    "tn_semaphore_close": (None, [_handle]),
+    "tn_semaphore_free": (None, [_handle]),
+    "tn_semaphore_remove": (_status, [c_char_p]),
     "tn_poller_new": (_status, [_out_handle]),
     "tn_poller_add_channel": (_status, [_handle, _handle, c_uint64]),
     "tn_poller_add_listener": (_status, [_handle, _handle, c_uint64]),
@@ -203,6 +229,21 @@ class ChannelHandle(Handle):
 class ListenerHandle(Handle):
     __slots__ = ()
     free = library.tn_listener_free
+
+
+class NamedHandle(Handle):
+    __slots__ = ()
+    close: Callable[..., None]
+
+
+class SegmentHandle(NamedHandle):
+    __slots__ = ()
+    free, close = library.tn_segment_free, library.tn_segment_close
+
+
+class SemaphoreHandle(NamedHandle):
+    __slots__ = ()
+    free, close = library.tn_semaphore_free, library.tn_semaphore_close
 
 
 class PollerHandle(Handle):

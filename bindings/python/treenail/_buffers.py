@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from array import array
 from ctypes import POINTER, Structure, addressof, byref, c_char_p, c_int, c_size_t, c_ssize_t
-from ctypes import c_void_p, create_string_buffer, memmove, py_object, pythonapi
+from ctypes import c_ubyte, c_void_p, create_string_buffer, memmove, py_object, pythonapi
 from itertools import accumulate, chain
 from struct import iter_unpack
+from sys import getrefcount
 
 from ._abi import hot, tn_message
 
@@ -29,7 +30,7 @@ UNTAKEN = 2**64 - 1  # a length that the library overwrites when it hands out a 
 _ALL_BYTES = {bytes}
 COPY_BYTES_MAX = 8192  # up to here a copy takes less time than asking for an address
 _recv_many = hot("tn_channel_recv_many")
-_READ, _WRITE, _SIMPLE = 0x100, 0x200, 0
+_SIMPLE = 0
 
 
 class _Buffer(Structure):
@@ -54,8 +55,6 @@ _get_buffer = pythonapi.PyObject_GetBuffer
 _get_buffer.argtypes, _get_buffer.restype = [py_object, POINTER(_Buffer), c_int], c_int
 _release_buffer = pythonapi.PyBuffer_Release
 _release_buffer.argtypes, _release_buffer.restype = [POINTER(_Buffer)], None
-_from_memory = pythonapi.PyMemoryView_FromMemory
-_from_memory.argtypes, _from_memory.restype = [c_void_p, c_ssize_t, c_int], py_object
 
 
 def readable(data: Any) -> Bytes:
@@ -98,14 +97,42 @@ def writable(buffer: Any) -> memoryview:
     return view.cast("B") if view.nbytes else memoryview(bytearray())
 
 
-def lend(address: int, length: int, writable: bool) -> tuple[memoryview, memoryview]:
-    """A memoryview of this memory, and what it is based on, whose release fails with BufferError
-    while that memoryview, a slice of it or anything else that was made of it is there."""
-    base: memoryview = _from_memory(address, length, _WRITE if writable else _READ)
-    between = PickleBuffer(base)
-    view = memoryview(between)
-    between.release()
-    return view, base
+# One type for each power of two, as making one takes long. Of what is too much nobody hears.
+_SPANS: list[Any] = [c_ubyte * (1 << bits) for bits in range(48)]
+
+
+def lend(address: int, length: int, writable: bool) -> tuple[memoryview, Any]:
+    """A memoryview of this memory, and what it is based on: that lives as long as the memoryview, a
+    slice of it or anything else that was made of it."""
+    base = _SPANS[length.bit_length()].from_address(address)
+    return reborrowed(base, length, writable), base
+
+
+def reborrowed(base: Any, length: int, writable: bool) -> memoryview:
+    """Another memoryview of the same base. No other memoryview may be between the two: up to 3.12
+    Python crashes when it collects both as garbage."""
+    view = PickleBuffer(base).raw()[:length]
+    return view if writable else view.toreadonly()
+
+
+def _references(owner: Any) -> int:
+    return getrefcount(owner._base)
+
+
+class _Owner:
+    __slots__ = ("_base",)
+
+    _base: Any
+
+
+_alone = _Owner()
+_alone._base = object()
+_ALONE = _references(_alone)
+
+
+def is_alone(owner: Any) -> bool:
+    """Whether nobody but `owner` uses its base."""
+    return _references(owner) <= _ALONE
 
 
 def new_slot() -> Slot:

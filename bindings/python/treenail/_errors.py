@@ -142,6 +142,6 @@ def check(status: int) -> None:
         raise error_of(status)
 
 
-def closed(what: str) -> NoReturn:
-    """Refuses a call on what this program has closed."""
+def closed(what: str, *_: object) -> NoReturn:
+    """Refuses a call, with whatever arguments, on what this program has closed."""
     raise Closed(f"{what}: this program has closed it")

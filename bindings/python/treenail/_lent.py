@@ -60,6 +60,11 @@ class Message:
         return f"Message({self.data!r}, tag={self.tag}, id={self.id}, flags={self.flags})"
 
 
+def when_gone(base: object, call: Callable[..., None], *arguments: object) -> None:
+    """Has it called when nobody uses the memory any more; at the exit somebody may still do so."""
+    setattr(finalize(base, call, *arguments), "atexit", False)
+
+
 class _Lent:
     """Memory that the library lends until it is given back.
 
@@ -72,7 +77,7 @@ class _Lent:
     _handle: Handle  # NOTHING when there is nothing to give back
     _lent: Any
     _data: Optional[memoryview]
-    _base: Optional[memoryview]
+    _base: Any
 
     _writable = False
 
@@ -126,9 +131,10 @@ class _Lent:
     def _withdraw(self) -> None:
         """Makes the memoryview useless; BufferError while something else was made of it."""
         try:
-            for memory in (self._data, self._base):
-                if memory is not None:
-                    memory.release()
+            if self._data is not None:
+                self._data.release()
+            if self._base is not None and not _buffers.is_alone(self):
+                raise BufferError
         except BufferError:
             raise BufferError(
                 f"the bytes of this {type(self).__name__} are still in use, by a slice or an array "
@@ -142,18 +148,14 @@ class _Lent:
     def __del__(self) -> None:
         if not getattr(self, "_handle", NOTHING).value:  # it wasn't even made
             return
-        self._data, base = None, self._base
-        try:
-            if base is not None:
-                base.release()
-        except BufferError:
+        self._data = None
+        if self._base is None or _buffers.is_alone(self):
+            self._give_back()
+        else:
             # Somebody uses it without us: another gives it back when the last of that is gone.
             heir = object.__new__(type(self))
             heir._handle, heir._lent, heir._data, heir._base = self._handle, self._lent, None, None
-            last = finalize(base, heir._give_back)
-            setattr(last, "atexit", False)  # at the exit somebody may still use it
-        else:
-            self._give_back()
+            when_gone(self._base, heir._give_back)
 
 
 class View(_Lent):
@@ -232,7 +234,7 @@ class View(_Lent):
         return self
 
     def __exit__(self, kind: Optional[type[BaseException]], *_: object) -> None:
-        _leave(self.release, kind)
+        leave(self.release, kind)
 
 
 class Loan(_Lent):
@@ -295,12 +297,12 @@ class Loan(_Lent):
 
     def __exit__(self, kind: Optional[type[BaseException]], *_: object) -> None:
         if kind is not None:
-            _leave(self.discard, kind)
+            leave(self.discard, kind)
         elif not self.released:
             self.commit()
 
 
-def _leave(end: Callable[[], None], kind: Optional[type[BaseException]]) -> None:
+def leave(end: Callable[[], None], kind: object) -> None:
     """Ends a `with`; where another exception is on its way, that is the one to see."""
     try:
         end()

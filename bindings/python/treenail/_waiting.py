@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # is at its fastest, as it spins; here signals are handled at once, and nothing wakes up in vain.
 PATIENCE_MS = 20
 _LONGEST_MS = 2**31 - 1
+_PIECE_MS = 50  # so often the library itself looks up from such a wait
 
 
 def drive(
@@ -28,24 +29,36 @@ def drive(
 
     `timeout` is in seconds; None waits for ever, 0 never waits.
     """
-    if timeout is None:
-        deadline = None
-        status = attempt(PATIENCE_MS)
-    else:
-        if not timeout >= 0:
-            raise ValueError(f"a timeout is None or at least 0 seconds, not {timeout}")
-        deadline = monotonic() + timeout
-        first = min(timeout * 1000, PATIENCE_MS)
-        status = attempt(ceil(first))
-        if first < PATIENCE_MS:
-            return status
-    if status != TN_TIMED_OUT:
+    deadline, first = deadline_of(timeout), first_ms(timeout)
+    status = attempt(first)
+    if status != TN_TIMED_OUT or first < PATIENCE_MS or not _left(deadline):
         return status
     if get_ident() == main_thread().ident:
         return _drive_by_descriptor(attempt, fileno(), deadline)
     while status == TN_TIMED_OUT and _left(deadline):
         status = attempt(-1 if deadline is None else _left(deadline))
     return status
+
+
+def drive_in_pieces(attempt: Callable[[int], int], timeout: Optional[float]) -> int:
+    """The same for what one stands in line for: in the main thread the line is left from time to
+    time, to handle signals. No descriptor is needed."""
+    deadline, first = deadline_of(timeout), first_ms(timeout)
+    status = attempt(first)
+    while status == TN_TIMED_OUT and _left(deadline):
+        left = -1 if deadline is None else _left(deadline)
+        in_main_thread = get_ident() == main_thread().ident
+        status = attempt(_PIECE_MS if in_main_thread and not 0 < left < _PIECE_MS else left)
+    return status
+
+
+def first_ms(timeout: Optional[float]) -> int:
+    """How long the first attempt waits."""
+    if timeout is None:
+        return PATIENCE_MS
+    if not timeout >= 0:
+        raise ValueError(f"a timeout is None or at least 0 seconds, not {timeout}")
+    return ceil(min(timeout * 1000, PATIENCE_MS))
 
 
 def deadline_of(timeout: Optional[float]) -> Optional[float]:

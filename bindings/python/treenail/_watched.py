@@ -146,11 +146,17 @@ class Watched(Generic[_Owner]):
         return result
 
     async def _wait(
-        self, waiters: Waiters, new_waiter: Optional[Callable[[], Waiter]] = None
+        self,
+        waiters: Waiters,
+        new_waiter: Optional[Callable[[], Waiter]] = None,
+        first: bool = False,
     ) -> None:
         """Waits for the descriptor, after a call that was refused with Again."""
         waiter = (new_waiter or self._new_waiter)()
+        behind = list(waiters) if first else ()
         waiters[waiter] = None
+        for other in behind:
+            waiters[other] = waiters.pop(other)
         self._turns = 0
         if self._skips:
             self._skips -= 1

@@ -1,4 +1,4 @@
-"""treenail for asyncio: the same channels, awaited.
+"""treenail for asyncio: the same channels, segments and semaphores, awaited.
 
     from treenail import aio
 
@@ -20,9 +20,10 @@ from typing import Any, AsyncIterator, Callable, Deque, Dict, Iterable, List, Op
 import treenail
 from treenail import Again, Closed, Loan, Message, NoSpace, Peer, Stats, View
 
+from ._aio_named import Lock, Segment, Semaphore
 from ._watched import Waiter, Waiters, Watched
 
-__all__ = ["Channel", "Listener", "connect", "create"]
+__all__ = ["Channel", "Listener", "Lock", "Segment", "Semaphore", "connect", "create"]
 
 _Result = TypeVar("_Result")
 

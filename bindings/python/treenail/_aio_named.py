@@ -1,0 +1,183 @@
+"""Segments and semaphores in asyncio."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Optional, TypeVar
+
+import treenail
+from treenail import Again, Held, Snapshot
+
+from ._named import Named
+from ._watched import _TURNS_MAX, Watched
+
+_Owner = TypeVar("_Owner", bound=Named)
+_Result = TypeVar("_Result")
+
+
+class _Line(Watched[_Owner]):
+    """What the tasks of a loop get one after the other."""
+
+    def __init__(self, owner: _Owner) -> None:
+        super().__init__(owner, "")
+
+    @property
+    def name(self) -> str:
+        """The name it was opened with, by which others can open it."""
+        return self._owner.name
+
+    async def _in_line(self, call: Callable[[], _Result]) -> _Result:
+        """Calls until it isn't refused with Again. Who is refused stays the first in line."""
+        self._turns += 1
+        if self._turns > _TURNS_MAX:
+            await self._give_turn()
+        if self._writers:
+            await self._wait(self._writers)
+        while True:
+            try:
+                result = call()
+            except Again:
+                self._was_refused()
+                await self._wait(self._writers, first=True)
+            else:
+                self._wake(self._writers)
+                return result
+
+    def _was_refused(self) -> None:
+        """A refusal makes the descriptor unreadable, whatever else it was readable for."""
+
+    def _on_readable(self) -> bool:
+        """Wakes who can go on; False: there is nobody."""
+        return self._wake(self._writers, now=True)
+
+
+class Lock:
+    """A segment's lock, for `async with`, which takes it and gives it back. It gives a Held."""
+
+    def __init__(self, segment: Segment, lock: treenail.Lock) -> None:
+        self._segment, self._lock = segment, lock
+
+    async def __aenter__(self) -> Held:
+        return await self._segment._in_line(self._lock.__enter__)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.__exit__(None, None, None)
+
+
+class Segment(_Line[treenail.Segment]):
+    """A segment whose lock and changes are awaited. See treenail.Segment for what the calls do.
+
+        async with aio.Segment(treenail.Segment.open("frames")) as segment:
+            async with segment.lock() as lock:
+                segment.buf[:5] = b"hello"
+            segment.notify()
+
+    `async with` closes it at the end.
+    """
+
+    def __init__(self, segment: treenail.Segment) -> None:
+        """Takes over a segment, which is waited for through this object alone from here on."""
+        super().__init__(segment)
+        self._lock = Lock(self, segment.lock(timeout=0))
+        self._lock_shared = Lock(self, segment.lock_shared(timeout=0))
+        self._seen = 0  # by those that wait for a change
+
+    @property
+    def size(self) -> int:
+        """The bytes of data."""
+        return self._owner.size
+
+    @property
+    def buf(self) -> memoryview:
+        """The data."""
+        return self._owner.buf
+
+    @property
+    def version(self) -> int:
+        """How many changes were made known."""
+        return self._owner.version
+
+    @property
+    def attached(self) -> int:
+        """How many hold it now."""
+        return self._owner.attached
+
+    def notify(self) -> None:
+        """Makes a change known."""
+        self._owner.notify()
+
+    def lock(self) -> Lock:
+        """The lock, to be taken by `async with`, alone: `async with segment.lock() as lock`. It
+        excludes the other tasks of this object too."""
+        return self._lock
+
+    def lock_shared(self) -> Lock:
+        """The same, together with others that take it so."""
+        return self._lock_shared
+
+    async def write(self, data: Any, offset: int = 0) -> Held:
+        """Copies bytes to the data at `offset`, under the lock, and makes the change known."""
+        return await self._in_line(lambda: self._owner.write(data, offset, 0))
+
+    async def read(self, length: Optional[int] = None, offset: int = 0) -> Snapshot:
+        """Copies `length` bytes of the data at `offset`, under the shared lock."""
+        return await self._in_line(lambda: self._owner.read(length, offset, 0))
+
+    async def read_into(self, buffer: Any, offset: int = 0) -> Held:
+        """As read, but into a buffer."""
+        return await self._in_line(lambda: self._owner.read_into(buffer, offset, 0))
+
+    async def wait(self, seen: int) -> int:
+        """Waits until the version is another than `seen`, and returns it."""
+        return await self._when_there(lambda: self._changed(seen))
+
+    def _changed(self, seen: int) -> Optional[int]:
+        try:
+            return self._owner.wait(seen, 0)
+        except Again:
+            self._seen = seen
+            self._wake(self._writers)  # who looks anew; see _was_refused
+            return None
+
+    def _was_refused(self) -> None:
+        # By now it is known without another refusal whether there was a change.
+        if self._readers and self._owner.version != self._seen:
+            self._wake(self._readers)
+
+    def _on_readable(self) -> bool:
+        """Wakes who can go on; False: there is nobody."""
+        first = self._wake(self._writers)
+        return self._wake(self._readers, now=True) or first
+
+
+class Semaphore(_Line[treenail.Semaphore]):
+    """A semaphore whose units are awaited: `async with semaphore` acquires one and releases it. See
+    treenail.Semaphore for what the calls do.
+
+        slots = aio.Semaphore(treenail.Semaphore("slots", 4))
+        async with slots:
+            ...  # at most four at a time are here
+    """
+
+    def __init__(self, semaphore: treenail.Semaphore) -> None:
+        """Takes over a semaphore, which is waited for through this object alone from here on."""
+        super().__init__(semaphore)
+
+    async def acquire(self, n: int = 1) -> bool:
+        """Acquires `n` units, all at once: True, always. Tasks get theirs in the order in which
+        they came."""
+        return await self._in_line(lambda: self._owner.acquire(n, 0))
+
+    def release(self, n: int = 1) -> None:
+        """Gives back `n` units, or makes them."""
+        self._owner.release(n)
+
+    @property
+    def value(self) -> int:
+        """How many units are free now."""
+        return self._owner.value
+
+    async def __aenter__(self) -> bool:  # type: ignore[override]
+        return await self.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._owner.release()

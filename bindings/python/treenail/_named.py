@@ -1,0 +1,53 @@
+"""What segments and semaphores have in common: a name, by which others open them."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from weakref import WeakValueDictionary
+
+from ._owner import Owner
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._abi import NamedHandle
+
+_open: WeakValueDictionary[int, NamedHandle] = WeakValueDictionary()
+
+
+@atexit.register
+def _end_all() -> None:
+    """The last to go takes the object with it: so we go, even if somebody still refers to it."""
+    for handle in list(_open.values()):
+        handle.close(handle)
+
+
+def encoded(name: str) -> bytes:
+    """A name for the library, to which it would end at a NUL."""
+    text = os.fsencode(name)
+    if 0 in text:
+        raise ValueError("a name has no NUL in it")
+    return text
+
+
+class Named(Owner):
+    """Owns a handle to an object that has a name."""
+
+    __slots__ = ("_name",)
+
+    _name: str
+    _handle: NamedHandle
+
+    @property
+    def name(self) -> str:
+        """The name it was opened with, by which others can open it."""
+        return self._name
+
+    def _end_at_exit(self) -> None:
+        _open[id(self._handle)] = self._handle
+
+    def __reduce__(self) -> Any:
+        """In another process it is opened by its name."""
+        return type(self), (self._name,)

@@ -1,0 +1,298 @@
+"""Segments: named shared memory with a lock that survives its owner."""
+
+from __future__ import annotations
+
+import os
+from ctypes import byref, c_uint64
+from functools import partial
+
+from ._abi import TN_DENIED, TN_NOWAIT, TN_OK, TN_OWNER_DIED, SegmentHandle, hot, library
+from ._buffers import is_alone, lend, place_of, readable, reborrowed, writable
+from ._errors import NotFound, check, closed
+from ._lent import leave, when_gone
+from ._named import Named, encoded
+from ._taking import giver, taker
+from ._waiting import drive_in_pieces
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Optional, TypeVar
+
+    from ._abi import Handle
+
+    Self = TypeVar("Self", bound="Segment")
+
+_SIZE_MAX = 2**64 - 1
+_lock, _lock_shared = hot("tn_segment_lock"), hot("tn_segment_lock_shared")
+_unlock = giver("tn_segment_unlock", SegmentHandle)
+
+
+def _size_of(number: int) -> int:
+    """A size or an offset for the library; ctypes would cut off what is too much."""
+    return number if 0 <= number <= _SIZE_MAX else _SIZE_MAX
+
+
+def _let_go(_: Handle) -> None:
+    """Nothing needs to be done: that it was kept for this call is all."""
+
+
+class Held:
+    """The lock, while it is held."""
+
+    __slots__ = ("owner_died",)
+
+    owner_died: bool
+    """Whether somebody died with the lock, and nobody has had it alone since: the data may be
+    half-written."""
+
+    def __init__(self, owner_died: bool) -> None:
+        self.owner_died = owner_died
+
+    def __repr__(self) -> str:
+        return f"Held(owner_died={self.owner_died})"
+
+
+_HELD = {TN_OK: Held(False), TN_OWNER_DIED: Held(True)}
+
+
+class Lock:
+    """A segment's lock, for `with`, which takes it and gives it back: any number of times, and in
+    any number of threads.
+
+    It gives a Held. Again, TimedOut: others have the lock. Closed: the segment was closed.
+    """
+
+    __slots__ = ("__enter__", "__exit__")
+
+    if TYPE_CHECKING:
+
+        def __enter__(self) -> Held: ...
+
+        def __exit__(self, *_: object) -> None: ...
+
+    def __init__(
+        self, function: Callable[..., int], handle: Handle, timeout: Optional[float]
+    ) -> None:
+        give_back = partial(_unlock, handle)
+        take = taker(function, handle, results=_HELD, give_back=give_back, timeout=timeout)
+        setattr(self, "__enter__", take)
+        setattr(self, "__exit__", give_back)
+
+
+_ENDED = Lock.__new__(Lock)
+for _name in Lock.__slots__:
+    setattr(_ENDED, _name, partial(closed, "Segment"))
+
+
+class Snapshot(bytes):
+    """Bytes that were read under the lock."""
+
+    owner_died: bool = False
+    """As of a Held: they may be half-written."""
+
+
+class Segment(Named):
+    """A named piece of shared memory, and its lock.
+
+        with treenail.Segment.open_or_create("frames", 4096) as segment:
+            with segment.lock() as lock:
+                if lock.owner_died:
+                    ...  # the data may be half-written: put them right
+                segment.buf[:5] = b"hello"
+            segment.notify()
+
+    It goes with the last one that has it open, in whatever program. Every thread may use it at any
+    time. With `with` it is closed at the end. It has the members of
+    multiprocessing.shared_memory.SharedMemory too.
+    """
+
+    _size: int
+
+    __slots__ = ("_size", "_buf", "_base", "_lock", "_lock_shared")
+
+    _fd = library.tn_segment_fd
+    _close = library.tn_segment_close
+
+    def __init__(
+        self, name: Optional[str] = None, create: bool = False, size: int = 0, *, track: bool = True
+    ) -> None:
+        """Opens a segment, or with `create` makes one of `size` zero bytes, of a name of its own if
+        none is given. With track=False one that is made stays until somebody calls unlink()."""
+        if not create:
+            if name is None:
+                raise ValueError("a segment that is not made here needs a name")
+            self._hold(library.tn_segment_open, name, name)
+            return
+        if name is None:
+            name = f"tn_{os.urandom(8).hex()}"
+        option = "" if track else "&persist=1" if "?" in name else "?persist=1"
+        self._hold(library.tn_segment_create, name, name + option, size)
+
+    @classmethod
+    def create(cls: type[Self], name: str, size: int) -> Self:
+        """Makes a segment of `size` zero bytes. Exists: somebody alive holds one of that name."""
+        return cls(name, True, size)
+
+    @classmethod
+    def open(cls: type[Self], name: str) -> Self:
+        """Opens a segment. NotFound: nobody alive holds one of that name."""
+        return cls(name)
+
+    @classmethod
+    def open_or_create(cls: type[Self], name: str, size: int) -> Self:
+        """Opens a segment, or makes one of `size` zero bytes. Of many that call it at once exactly
+        one makes it. One that is there keeps its size."""
+        segment = cls.__new__(cls)
+        segment._hold(library.tn_segment_open_or_create, name, name, size)
+        return segment
+
+    @staticmethod
+    def remove(name: str) -> None:
+        """Takes the name of a segment away; those that hold it keep it. NotFound: nothing has
+        it."""
+        check(library.tn_segment_remove(encoded(name)))
+
+    def _hold(self, function: Callable[..., int], name: str, full: str, *size: int) -> None:
+        self._name, self._handle = name, SegmentHandle()
+        handle = self._handle
+        check(function(encoded(full), *map(_size_of, size), byref(handle)))
+        self._end_at_exit()
+        self._size = library.tn_segment_size(handle)
+        # A write that is refused either way says whether the data may be written at all.
+        refusal = library.tn_segment_write(handle, self._size + 1, None, 0, TN_NOWAIT)
+        address, is_writable = library.tn_segment_data(handle), refusal != TN_DENIED
+        self._buf, self._base = lend(address, self._size, is_writable)
+        when_gone(self._base, _let_go, handle)
+        self._lock = Lock(_lock, handle, None)
+        self._lock_shared = Lock(_lock_shared, handle, None)
+
+    @property
+    def size(self) -> int:
+        """The bytes of data."""
+        return self._size
+
+    @property
+    def buf(self) -> memoryview:
+        """The data: read-only if it was opened so. numpy.frombuffer makes an array of it."""
+        if self.closed:
+            closed("Segment")
+        return self._buf
+
+    def lock(self, timeout: Optional[float] = None) -> Lock:
+        """The lock, to be taken by `with`, alone: `with segment.lock() as lock`.
+
+        Waits there for `timeout` seconds; None waits for ever, 0 never waits. It belongs to this
+        object: it excludes other threads that use the same, and locking twice waits. Where a
+        `with` doesn't fit, contextlib.ExitStack does.
+        """
+        if timeout is None:
+            return self._lock
+        return self._timed(_lock, timeout)
+
+    def lock_shared(self, timeout: Optional[float] = None) -> Lock:
+        """The same, together with others that take it so: nobody has it alone meanwhile."""
+        if timeout is None:
+            return self._lock_shared
+        return self._timed(_lock_shared, timeout)
+
+    def _timed(self, function: Callable[..., int], timeout: float) -> Lock:
+        return _ENDED if self.closed else Lock(function, self._handle, timeout)
+
+    def write(self, data: Any, offset: int = 0, timeout: Optional[float] = None) -> Held:
+        """Copies bytes, or any object with the buffer protocol, to the data at `offset`, under the
+        lock, and makes the change known. Waits for the lock as lock() does."""
+        handle, write, source = self._handle, library.tn_segment_write, readable(data)
+        start, (place, length) = _size_of(offset), place_of(source)
+        return self._held(lambda ms: write(handle, start, place, length, ms), timeout)
+
+    def read(
+        self, length: Optional[int] = None, offset: int = 0, timeout: Optional[float] = None
+    ) -> Snapshot:
+        """Copies `length` bytes of the data at `offset`, under the shared lock; None: all there
+        are from there on. What was written in one call is there whole."""
+        if length is None:
+            length = max(0, self._size - offset)
+        buffer = bytearray(length)
+        held = self.read_into(buffer, offset, timeout)
+        snapshot = Snapshot(buffer)
+        snapshot.owner_died = held.owner_died
+        return snapshot
+
+    def read_into(self, buffer: Any, offset: int = 0, timeout: Optional[float] = None) -> Held:
+        """As read, but into a buffer, such as a bytearray or an array: as many bytes as it has."""
+        handle, read, target = self._handle, library.tn_segment_read, writable(buffer)
+        start, (place, length) = _size_of(offset), place_of(target)
+        return self._held(lambda ms: read(handle, start, place, length, ms), timeout)
+
+    def _held(self, attempt: Callable[[int], int], timeout: Optional[float]) -> Held:
+        status = drive_in_pieces(attempt, timeout)
+        if status < 0:
+            self._fail(status)
+        return _HELD[status]
+
+    def notify(self) -> None:
+        """Makes a change known: the version moves on by one, and whoever waits for that wakes."""
+        status = library.tn_segment_notify(self._handle)
+        if status < 0:
+            self._fail(status)
+
+    @property
+    def version(self) -> int:
+        """How many changes were made known."""
+        if self.closed:
+            closed("Segment")
+        version: int = library.tn_segment_version(self._handle)
+        return version
+
+    def wait(self, seen: int, timeout: Optional[float] = None) -> int:
+        """Waits until the version is another than `seen`, and returns it. Keep it for the next
+        call, and no change is missed. Again, TimedOut: it still is `seen`."""
+        handle, wait, version = self._handle, library.tn_segment_wait, c_uint64()
+        out = byref(version)
+        status = drive_in_pieces(lambda ms: wait(handle, seen, ms, out), timeout)
+        if status < 0:
+            self._fail(status)
+        return version.value
+
+    @property
+    def attached(self) -> int:
+        """How many hold it now, this one among them; dead ones don't count."""
+        attached: int = library.tn_segment_attached(self._handle)
+        return attached
+
+    def close(self) -> None:
+        """Ends the hold: every call raises Closed at once, in all threads. The last one to go takes
+        the segment with it. Twice is fine.
+
+        Raises BufferError, and leaves it open, while a slice or an array made of `buf` is there.
+        """
+        if self.closed:
+            return
+        is_readonly = self._buf.readonly
+        try:
+            self._buf.release()
+            if not is_alone(self):
+                raise BufferError
+        except BufferError:
+            self._buf = reborrowed(self._base, self._size, not is_readonly)
+            raise BufferError(
+                f"the bytes of Segment {self._name!r} are still in use, by a slice or an array "
+                "made of them: delete that first, or make a copy"
+            ) from None
+        self._base, self._lock, self._lock_shared = None, _ENDED, _ENDED
+        super().close()
+
+    def unlink(self) -> None:
+        """Takes the name away: those that hold the segment keep it. After close() too, and then it
+        is fine if the segment has gone with its last holder."""
+        try:
+            self.remove(self._name)
+        except NotFound:
+            if not self.closed:
+                raise
+
+    def __exit__(self, *raised: object) -> None:
+        leave(self.close, raised[0])
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._name!r}, size={self._size})"

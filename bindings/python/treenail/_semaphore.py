@@ -1,0 +1,112 @@
+"""Semaphores: named, counting, and no death takes a unit away."""
+
+from __future__ import annotations
+
+from ctypes import byref, c_uint32
+from functools import partial
+
+from ._abi import NOTHING, TN_OK, SemaphoreHandle, hot, library
+from ._errors import check, closed
+from ._named import Named, encoded
+from ._taking import giver, taker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional
+
+_UNITS_MAX = 2**31 - 1
+_ONE = c_uint32(1)
+_acquire = hot("tn_semaphore_acquire")
+_release = giver("tn_semaphore_release", SemaphoreHandle, c_uint32)
+
+
+def _units(count: int) -> c_uint32:
+    """A count for the library; ctypes would cut off what is too much."""
+    if count < 0:
+        raise ValueError(f"{count} is no number of units")
+    return c_uint32(min(count, _UNITS_MAX + 1))
+
+
+class Semaphore(Named):
+    """A named semaphore: so many units, for all programs that open it together.
+
+        slots = treenail.Semaphore("slots", 4)
+        with slots:
+            ...  # at most four at a time are here
+
+    What a process had acquired comes back when it dies, and also when it closes the semaphore. It
+    goes with the last one that has it open. Every thread may use it at any time.
+    """
+
+    __slots__ = ("_initial", "__enter__", "__exit__")
+
+    _fd = library.tn_semaphore_fd
+    _close = library.tn_semaphore_close
+
+    if TYPE_CHECKING:
+
+        def __enter__(self) -> bool:  # type: ignore[override]
+            ...
+
+    def __init__(self, name: str, initial: int = 1) -> None:
+        """Opens a semaphore, or makes one of `initial` units; one that is there keeps its own."""
+        self._name, self._initial, self._handle = name, initial, SemaphoreHandle()
+        handle = self._handle
+        check(library.tn_semaphore_open(encoded(name), _units(initial), byref(handle)))
+        self._end_at_exit()
+        setattr(self, "__enter__", self._taker(_ONE, None))
+        setattr(self, "__exit__", partial(_release, handle, _ONE))
+
+    @staticmethod
+    def remove(name: str) -> None:
+        """Takes the name of a semaphore away. Those that hold it keep it. NotFound: nothing has
+        it."""
+        check(library.tn_semaphore_remove(encoded(name)))
+
+    def _taker(self, count: c_uint32, timeout: Optional[float]) -> Any:
+        handle = self._handle
+        if handle is NOTHING:
+            closed("Semaphore")
+        give_back, results = partial(_release, handle, count), {TN_OK: True}
+        return taker(
+            _acquire, handle, count, results=results, give_back=give_back, timeout=timeout
+        )
+
+    def acquire(self, n: int = 1, timeout: Optional[float] = None) -> bool:
+        """Acquires `n` units, all at once: True, always.
+
+        Waits for `timeout` seconds; None waits for ever, 0 never waits. Again, TimedOut: there are
+        not so many. Who waits for many is not passed for ever by those that want few.
+        """
+        if n == 1 and timeout is None:
+            return self.__enter__()
+        took: bool = self._taker(_units(n), timeout)()
+        return took
+
+    def release(self, n: int = 1) -> None:
+        """Gives back `n` units; or makes them, where they were not acquired through this object."""
+        status = library.tn_semaphore_release(self._handle, _units(n))
+        if status < 0:
+            self._fail(status)
+
+    @property
+    def value(self) -> int:
+        """How many units are free now."""
+        value = c_uint32()
+        status = library.tn_semaphore_value(self._handle, byref(value))
+        if status < 0:
+            self._fail(status)
+        return value.value
+
+    def close(self) -> None:
+        """Ends the hold: every call raises Closed at once, in all threads, and what was acquired
+        and not released comes back. The last one to go takes the semaphore with it."""
+        super().close()
+        setattr(self, "__enter__", partial(closed, "Semaphore"))
+        setattr(self, "__exit__", partial(closed, "Semaphore"))
+
+    def __reduce__(self) -> Any:
+        return type(self), (self._name, self._initial)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._name!r})"
