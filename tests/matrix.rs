@@ -1,5 +1,5 @@
 //! Every language with every other: two processes, one a peer program of each language, do the
-//! same over each transport.
+//! same over each transport. What they do with segments and semaphores is in matrix/sharing.rs.
 //!
 //! A peer is called with `listen` or `connect`, an endpoint, and what to do:
 //!
@@ -19,27 +19,24 @@ mod common;
 
 #[path = "matrix/peer.rs"]
 mod peer;
+#[path = "matrix/sharer.rs"]
+mod sharer;
+#[path = "matrix/sharing.rs"]
+mod sharing;
+#[path = "matrix/sides.rs"]
+mod sides;
 #[path = "abi/toolchain.rs"]
 mod toolchain;
 
 use common::Random;
 use common::child;
 use common::system::names_in;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, Output, Stdio};
-use std::sync::Mutex;
-use std::thread;
-use toolchain::{Directory, build, python, root};
+use sides::{Language, ended_well, languages, run_all, told};
+use toolchain::Directory;
 
 /// Small rings, so that long messages go round many times; and no falling back to the socket.
 const ENDPOINTS: [&str; 2] =
     ["shm:matrix?ring=64KiB&retry=1&shm=required", "local:matrix?ring=64KiB&retry=1"];
-/// A side that takes longer hangs; the kernel ends it.
-const SECONDS_MAX: u32 = 60;
-/// How many pairs run at a time.
-const PAIRS: usize = 2;
-/// The test that is the peer in Rust.
-const PEER: &str = "the_peer_in_rust";
 
 /// What the two sides of a pair do.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,48 +52,6 @@ const SCENARIOS: [Scenario; 5] = [
     Scenario { listener: "survive", connector: "die" },
     Scenario { listener: "die", connector: "survive" },
 ];
-
-/// A language's peer: its name, and the command before the arguments; None is this program.
-type Language = (&'static str, Option<Vec<String>>);
-
-fn languages() -> Vec<Language> {
-    let source = |name: &str| root().join("tests/matrix").join(name);
-    let program = |name: &str| vec![build(&source(name)).display().to_string()];
-    let mut python = python("python3");
-    python.push(source("peer.py").display().to_string());
-    vec![
-        ("C", Some(program("peer.c"))),
-        ("C++", Some(program("peer.cpp"))),
-        ("Python", Some(python)),
-        ("Rust", None),
-    ]
-}
-
-/// One side of a pair, about to run.
-fn side((_, program): &Language, arguments: &[&str], directory: &Directory) -> Command {
-    let mut command = match program {
-        Some(words) => {
-            let mut command = Command::new(&words[0]);
-            command.args(&words[1..]).args(arguments);
-            command
-        }
-        None => child::command(PEER, &arguments.join(" ")),
-    };
-    command.env("TREENAIL_DIR", &directory.0).env("RUST_BACKTRACE", "0");
-    command.env("PYTHONPATH", root().join("bindings/python"));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let limit = || {
-        // SAFETY: sets a timer, which outlives exec, and a property of the calling process.
-        unsafe {
-            libc::alarm(SECONDS_MAX);
-            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        }
-        Ok(())
-    };
-    // SAFETY: two system calls, which may be made between fork and exec.
-    unsafe { command.pre_exec(limit) };
-    command
-}
 
 /// Two sides that meet.
 struct Pair<'a> {
@@ -129,10 +84,8 @@ impl Pair<'_> {
     /// Runs both sides; if anything is wrong, all that they wrote.
     fn run(&self) -> Result<(), String> {
         let directory = Directory::new();
-        let start = |language, role, task| {
-            let mut command = side(language, &[role, self.endpoint, task, &self.count], &directory);
-            let side = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-            thread::spawn(|| side.wait_with_output().expect("it is our child"))
+        let start = |language: &Language, role, task| {
+            language.start(&[role, self.endpoint, task, &self.count], &directory)
         };
         let listener = start(self.listener, "listen", self.scenario.listener);
         let connector = start(self.connector, "connect", self.scenario.connector);
@@ -145,8 +98,8 @@ impl Pair<'_> {
         if ended_well && (left.is_empty() || self.scenario.listener == "die") {
             return Ok(());
         }
-        let head = format!("{} listens, {} connects", self.listener.0, self.connector.0);
-        let sides = [("listener", listener), ("connector", connector)].map(told).concat();
+        let head = format!("{} listens, {} connects", self.listener.name, self.connector.name);
+        let sides = told([("listener", listener), ("connector", connector)]);
         Err(format!(
             "{head}, {}, {:?}, {}, left {left:?}\n{sides}",
             self.endpoint, self.scenario, self.count
@@ -154,41 +107,13 @@ impl Pair<'_> {
     }
 }
 
-fn ended_well(output: &Output, task: &str) -> bool {
-    match task {
-        "die" => output.status.signal() == Some(libc::SIGKILL),
-        _ => output.status.success(),
-    }
-}
-
-/// All that one side wrote, and how it ended.
-fn told((name, output): (&str, Output)) -> String {
-    let [said, complained] =
-        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
-    format!("---- {name}: {}\n{said}{complained}", output.status)
-}
-
 #[test]
 fn every_language_meets_every_other() {
-    let languages = languages();
+    let languages = languages("peer", "the_peer_in_rust");
     let pairs = pairs(&languages);
-    let (waiting, results) = (Mutex::new(pairs.iter()), Mutex::new(Vec::new()));
-    let next = || waiting.lock().expect("no panic").next();
-    thread::scope(|scope| {
-        for _ in 0..PAIRS {
-            scope.spawn(|| {
-                while let Some(pair) = next() {
-                    let result = pair.run();
-                    results.lock().expect("no panic").push(result);
-                }
-            });
-        }
-    });
-    let results = results.into_inner().expect("no panic");
-    let failures: Vec<String> = results.iter().filter_map(|it| it.clone().err()).collect();
-    assert!(failures.is_empty(), "{} pairs failed:\n{}", failures.len(), failures.join("\n"));
     // Four languages twice, two transports, four scenarios, one of them with two victims.
-    assert_eq!(results.len(), 4 * 4 * 2 * (4 + 1), "all have run");
+    assert_eq!(pairs.len(), 4 * 4 * 2 * (4 + 1));
+    run_all(&pairs, Pair::run);
 }
 
 /// Is the peer in Rust, when it is called by the test above.

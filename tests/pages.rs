@@ -37,6 +37,8 @@ pages! {
     asyncio: "asyncio.md", path_of("python3");
     numpy: "numpy.md", python_with_numpy();
     peer_death: "peer-death.md", path_of("python3");
+    python_shared_memory: "python-shared-memory.md", path_of("python3");
+    shared_memory: "shared-memory.md", path_of("python3");
 }
 
 /// The interpreter of a virtual environment that has numpy, which is made if need be.

@@ -1,6 +1,8 @@
 //! Lets the examples of every language talk with those of every other.
 
+mod counter;
 mod files;
+mod picture;
 
 use crate::languages::{
     self, ASYNCIO, C, CPP, Language, PYTHON, RUST, TOKIO, WIRE_NODE, WIRE_PYTHON,
@@ -11,6 +13,7 @@ use crate::shell;
 const ECHO: &[Language] = &[C, CPP, PYTHON, ASYNCIO, RUST, TOKIO, WIRE_PYTHON, WIRE_NODE];
 const CHAT: &[Language] = &[C, CPP, PYTHON, ASYNCIO, RUST, WIRE_PYTHON, WIRE_NODE];
 const FILES: &[Language] = &[C, CPP, PYTHON, ASYNCIO, RUST];
+const SEGMENTS: &[Language] = &[C, CPP, PYTHON, RUST];
 
 const ENDPOINTS: [&str; 2] = ["shm:example", "local:example"];
 
@@ -30,7 +33,10 @@ pub fn run() -> Result<(), String> {
             exchange.run(server, endpoint)?;
         }
     }
-    Ok(())
+    for show in SEGMENTS {
+        counter::run(show, SEGMENTS, &scratch.0)?;
+    }
+    picture::Pictures::prepare(&scratch.0)?.run(SEGMENTS)
 }
 
 /// One server, and clients of all languages at once.
