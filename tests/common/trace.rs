@@ -5,19 +5,34 @@ use super::child::fork;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// After this long without a step the victim sleeps.
+/// After this long without a step one looks whether the victim sleeps.
 const ASLEEP: Duration = Duration::from_millis(3);
 
 /// How long stepping through every instruction may take.
 pub const STEPPING_MAX: Duration = Duration::from_secs(600);
 
-/// After how many of so many instructions to kill: where many kills are asked for after each one,
-/// if they are no more than lock and unlock take, else after some of them. The distance between
-/// two is told too.
-pub fn points(all: usize) -> (usize, impl Iterator<Item = usize>) {
+/// This many in a row that were through before they were killed: there is nothing more to come.
+const THROUGH: u32 = 3;
+
+/// Has one killed after so many of `all` steps: where many kills are asked for after each step, if
+/// they are no more than lock and unlock take, else after some of them. `kill` says whether it was
+/// not yet through. How many there were, and the distance between two.
+pub fn kill_at_each(all: usize, mut kill: impl FnMut(usize) -> bool) -> (usize, usize) {
     let each = super::setting("TREENAIL_KILLS", 0) >= 500;
     let stride = (all / if each { 1200 } else { 15 }).max(1);
-    (stride, (1..).step_by(stride))
+    // A victim that is woken at another moment takes another way, which may be a shorter one.
+    let (mut kills, mut through) = (0, 0);
+    for count in (1..).step_by(stride) {
+        match kill(count) {
+            true => through = 0,
+            false => through += 1,
+        }
+        kills += 1;
+        if through == THROUGH {
+            break;
+        }
+    }
+    (kills, stride)
 }
 
 /// A traced child, stopped behind `before`; `stepped` comes next. It doesn't end by itself.
@@ -49,13 +64,20 @@ impl Victim {
                 assert!(libc::WIFSTOPPED(status), "the victim ended by itself: {status:#x}");
                 return libc::WSTOPSIG(status);
             }
-            if began.elapsed() > ASLEEP && !called {
+            if began.elapsed() > ASLEEP && !called && self.sleeps() {
                 called = true;
                 asleep();
             }
             assert!(began.elapsed() < NEVER_MIND, "the victim hangs");
             thread::yield_now();
         }
+    }
+
+    /// Whether it waits in the kernel, and isn't just out of a processor.
+    fn sleeps(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0));
+        // The state follows the name, which is in brackets.
+        stat.is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" S")))
     }
 
     /// Lets the child make so many steps; false if it is through before. `asleep` is called in

@@ -3,7 +3,7 @@
 
 use crate::common::child::{alone_for, pause};
 use crate::common::system::allow_one_processor;
-use crate::common::trace::{STEPPING_MAX, Victim, points};
+use crate::common::trace::{STEPPING_MAX, Victim, kill_at_each};
 use crate::common::{SOON, name, until};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -162,11 +162,9 @@ fn a_kill_after_any_instruction_blocks_nobody() {
         let name = name();
         let segment = Segment::create(&name, 8).expect("the name is free");
         let steps = one(&name, scene, &segment, |victim, asleep| victim.count(asleep));
-        let (stride, points) = points(steps);
-        let is_within = |count: &usize| {
-            one(&name, scene, &segment, |victim, asleep| victim.steps(*count, asleep))
-        };
-        let count = points.take_while(is_within).count();
+        let (count, stride) = kill_at_each(steps, |count| {
+            one(&name, scene, &segment, |victim, asleep| victim.steps(count, asleep))
+        });
         eprintln!("{}: {count} kills, one after every {stride} of {steps} steps", scene.what);
         all += count;
     }

@@ -4,7 +4,7 @@
 use super::units::value;
 use crate::common::child::{alone_for, fork};
 use crate::common::system::allow_one_processor;
-use crate::common::trace::{STEPPING_MAX, Victim, points};
+use crate::common::trace::{STEPPING_MAX, Victim, kill_at_each};
 use crate::common::{SOON, name, with};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -174,9 +174,8 @@ fn a_kill_after_any_instruction_loses_no_unit() {
     let mut all = 0;
     for scene in &SCENES {
         let steps = one(scene, |victim, asleep| victim.count(asleep));
-        let (stride, points) = points(steps);
-        let is_within = |count: &usize| one(scene, |victim, asleep| victim.steps(*count, asleep));
-        let count = points.take_while(is_within).count();
+        let (count, stride) =
+            kill_at_each(steps, |count| one(scene, |victim, asleep| victim.steps(count, asleep)));
         eprintln!("{}: {count} kills, one after every {stride} of {steps} steps", scene.what);
         all += count;
     }

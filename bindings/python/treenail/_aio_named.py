@@ -77,8 +77,7 @@ class Segment(_Line[treenail.Segment]):
     def __init__(self, segment: treenail.Segment) -> None:
         """Takes over a segment, which is waited for through this object alone from here on."""
         super().__init__(segment)
-        self._lock = Lock(self, segment.lock(timeout=0))
-        self._lock_shared = Lock(self, segment.lock_shared(timeout=0))
+        self._lock, self._lock_shared = segment.lock(timeout=0), segment.lock_shared(timeout=0)
         self._seen = 0  # by those that wait for a change
 
     @property
@@ -108,11 +107,11 @@ class Segment(_Line[treenail.Segment]):
     def lock(self) -> Lock:
         """The lock, to be taken by `async with`, alone: `async with segment.lock() as lock`. It
         excludes the other tasks of this object too."""
-        return self._lock
+        return Lock(self, self._lock)
 
     def lock_shared(self) -> Lock:
         """The same, together with others that take it so."""
-        return self._lock_shared
+        return Lock(self, self._lock_shared)
 
     async def write(self, data: Any, offset: int = 0) -> Held:
         """Copies bytes to the data at `offset`, under the lock, and makes the change known."""
