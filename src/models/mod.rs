@@ -5,7 +5,7 @@
 //! rules of the language. A thread that is never woken is a deadlock, which it reports.
 //!
 //! The code under test is the product's own: the ring, its wait words, the turn and its door, the
-//! waiting of threads, and the lock of named objects. What they stand on, the operating system and
+//! waiting of threads, and the lock and the units of named objects. What they stand on, the operating system and
 //! the mapping, is replaced by the stand-ins here. A model in which somebody is killed is checked
 //! once for each step that may be the last. What is *not* modelled: loads that overtake later
 //! stores, which loom never tries, and what is above
@@ -25,6 +25,8 @@ mod records;
 mod side;
 #[cfg(test)]
 mod turns;
+#[cfg(test)]
+mod units;
 #[cfg(test)]
 mod waking;
 
