@@ -5,7 +5,7 @@
 //! opens one takes a slot behind the gate, and looks there whether the name still is this
 //! object's. Whoever leaves does so behind the gate, and is the last if no byte is locked.
 
-use super::file::File;
+use super::file::{File, GATE_TIME_MAX};
 use super::holder::Holder;
 use super::ledger::{UNITS_SIZE, Word};
 use super::memory::Data;
@@ -89,7 +89,7 @@ pub fn remove(name: &ObjectName) -> Result<()> {
     let place = Place::of(name)?;
     again(|| {
         let file = place.file()?.ok_or_else(not_found)?;
-        file.enter_gate()?;
+        file.enter_gate(GATE_TIME_MAX)?;
         let named = file.is_named();
         let removed = if named { object::remove(&file.name) } else { Ok(()) };
         file.leave_gate();
@@ -183,7 +183,7 @@ impl Place {
             let Some(file) = self.file()? else {
                 return Ok(Some(None));
             };
-            file.enter_gate()?;
+            file.enter_gate(GATE_TIME_MAX)?;
             if !file.is_named() {
                 return Ok(None);
             }

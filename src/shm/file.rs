@@ -9,7 +9,11 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 /// Waiting for the byte that guards who comes and goes; it is held for microseconds.
-const GATE_TIME_MAX: Duration = Duration::from_secs(5);
+pub const GATE_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// The same for who leaves, as whoever may write an object may lock its bytes for ever, but shall
+/// hold up nobody's end. The name then stays for the next one that comes or goes to take away.
+pub const GATE_TIME_MAX_LEAVING: Duration = Duration::from_millis(500);
 
 /// Between two looks at the gate, at most.
 const GATE_PAUSE_MAX: Duration = Duration::from_micros(200);
@@ -41,8 +45,8 @@ pub struct File {
 impl File {
     /// Keeps others from coming and going until [`File::leave_gate`]. Who may only read comes in
     /// together with others that may only read.
-    pub fn enter_gate(&self) -> Result<()> {
-        let end = Instant::now() + GATE_TIME_MAX;
+    pub fn enter_gate(&self, patience: Duration) -> Result<()> {
+        let end = Instant::now() + patience;
         let kind = if self.writable { Kind::Exclusive } else { Kind::Shared };
         let mut pause = Duration::from_micros(20);
         loop {

@@ -4,7 +4,7 @@
 //! kernel takes that back when the holder dies: that is how it is known who lives, across
 //! containers too, and without trusting what anybody says.
 
-use super::file::{File, OBSERVER_BYTES, SLOT_BYTES, byte};
+use super::file::{File, GATE_TIME_MAX_LEAVING, OBSERVER_BYTES, SLOT_BYTES, byte};
 use super::ledger::{LEDGERS_OFFSET, Ledger, Units};
 use super::lock::{Around, Lock};
 use super::memory::{Data, Memory};
@@ -234,7 +234,7 @@ impl Holder {
         if self.own.is_some() && self.inside.load(Ordering::SeqCst) > 0 {
             self.wake_all();
         }
-        let gate = self.file.enter_gate();
+        let gate = self.file.enter_gate(GATE_TIME_MAX_LEAVING);
         let persists = self.header().flags.load(Ordering::Relaxed) & PERSISTS != 0;
         if gate.is_ok() && self.file.writable && !persists && !self.file.is_held() {
             self.file.remove();
