@@ -181,6 +181,7 @@ fn links_lead_somewhere() {
         let folder = Path::new(&document).parent().expect("a file lies in a folder");
         // Code has the same signs, as in a C++ lambda.
         let prose: String = text.split("```").step_by(2).collect();
+        let prose: String = prose.split('`').step_by(2).collect();
         for link in links(&prose).filter(|link| !link.contains("://")) {
             let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
             let target = match path {

@@ -117,6 +117,21 @@ BENCH_INLINE void bench_drain(const bench_way way, size_t size, bench_result *re
     bench_percentiles(result, chunk);
 }
 
+/* Does once what far has no part in, again and again. */
+static BENCH_UNUSED void bench_repeat(void (*once)(uint64_t number), uint64_t ns,
+                                      bench_result *result)
+{
+    uint64_t number = 0, before, now = bench_now();
+    const uint64_t end = now + ns;
+    do {
+        before = now;
+        once(number++);
+        now = bench_now();
+        bench_sample(now - before);
+    } while (now < end);
+    bench_median(result, 1);
+}
+
 /* Makes the four slice functions of a way: NAME_ping, NAME_echo, NAME_flood and NAME_drain. */
 #define BENCH_SLICES(NAME, WAY, SIZE)                                                          \
     static BENCH_UNUSED void NAME##_ping(uint64_t ns, bench_result *out)                       \

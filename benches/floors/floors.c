@@ -4,6 +4,7 @@
  *
  * See benches/common/harness.h for how a contestant is run. */
 #include "ring.h"
+#include "segments.h"
 
 #include <sys/eventfd.h>
 #include <sys/un.h>
@@ -304,6 +305,10 @@ static const bench_contestant floors[] = {
     {.name = "connect", .prepare = connect_prepare, .far_open = connect_far_open,
      .near_slice = connect_near_slice, .far_slice = connect_far_slice,
      .near_close = connect_near_close},
+    {.name = "futex-ping", .prepare = wake_prepare, .near_slice = wake_ping,
+     .far_slice = wake_echo},
+    {.name = "shm-once", .near_slice = memory_once_slice},
+    {.name = "shm-twice", .near_slice = memory_twice_slice},
     {.name = "kill", .prepare = kill_floor_prepare, .far_open = connect_far_open,
      .near_slice = kill_near_slice, .far_slice = kill_far_slice, .near_close = connect_near_close},
 };

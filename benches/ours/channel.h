@@ -3,22 +3,10 @@
 #define OURS_CHANNEL_H
 
 #include "../common/in_place.h"
-
-#include <treenail.h>
-
-#define OURS_WAIT_MS 10000 /* for what should take microseconds: fail rather than hang */
-
-#define OURS_OK(call) \
-    do { if (__builtin_expect((call) != TN_OK, 0)) ours_die(#call); } while (0)
+#include "check.h"
 
 static tn_listener *ours_listener;
 static tn_channel *ours_channel;
-
-static void __attribute__((noreturn)) ours_die(const char *call)
-{
-    fprintf(stderr, "bench: %s: %s\n", call, tn_last_error());
-    _exit(1);
-}
 
 /* SCHEME:NAME?OPTIONS out of SCHEME?OPTIONS, the third argument. */
 static const char *ours_endpoint(void)

@@ -7,6 +7,7 @@
 
 #include "batches.h"
 #include "lifetimes.h"
+#include "segments.h"
 #include "threads.h"
 
 /* ---- one message a call, copied in and copied out ---- */
@@ -83,6 +84,10 @@ static const bench_contestant ours[] = {
     {.name = "memory", .prepare = memory_prepare, .near_open = ours_listen,
      .near_slice = memory_near_slice, .far_slice = memory_far_slice,
      .near_close = ours_near_close},
+    {.name = "segment-ping", .near_open = segment_create, .far_open = segment_open,
+     .near_slice = segment_ping, .far_slice = segment_echo, .near_close = segment_free,
+     .far_close = segment_free},
+    {.name = "segment-once", .near_slice = segment_once_slice},
 };
 
 int main(int argc, char **argv)

@@ -45,9 +45,9 @@ BENCH_SLICES(copy, copy_way, bench_size)
 
 static const bench_contestant ways[] = {
     {"ping", nullptr, near_open, far_open, near_opened, copy_ping, copy_echo, close_all, close_all,
-     false},
+     false, nullptr},
     {"flood", nullptr, near_open, far_open, near_opened, copy_drain, copy_flood, close_all,
-     close_all, false},
+     close_all, false, nullptr},
 };
 
 int main(int argc, char **argv)

@@ -59,8 +59,10 @@ BENCH_SLICES(near, near_way, bench_size)
 BENCH_SLICES(far, far_way, bench_size)
 
 static const bench_contestant ways[] = {
-    {"ping", nullptr, near_open, far_open, nullptr, near_ping, far_echo, near_close, nullptr, false},
-    {"flood", nullptr, near_open, far_open, nullptr, near_drain, far_flood, near_close, nullptr, false},
+    {"ping", nullptr, near_open, far_open, nullptr, near_ping, far_echo, near_close, nullptr, false,
+     nullptr},
+    {"flood", nullptr, near_open, far_open, nullptr, near_drain, far_flood, near_close, nullptr, false,
+     nullptr},
 };
 
 int main(int argc, char **argv)

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 
+import fate
 from messages import Messages
 from slices import WAYS
 
@@ -80,12 +81,17 @@ def near_main(side, run, messages, control, far):
 
 
 def main(contestant="", way="", size="64", options=""):
-    if way not in WAYS:
-        sys.exit(f"usage: bench.py CONTESTANT WAY [BYTES [OPTIONS]]; WAY is of {', '.join(WAYS)}")
+    if way not in (*WAYS, "fate"):
+        ways = ", ".join([*WAYS, "fate"])
+        sys.exit(f"usage: bench.py CONTESTANT WAY [BYTES [OPTIONS]]; WAY is of {ways}")
+    name = f"treenail-bench-{os.getpid()}"  # that no other run uses
+    make = importlib.import_module(contestant).Side
+    if way == "fate":
+        fate.run(lambda: make(name, int(size), options))
+        return
     near_run, far_run = WAYS[way]
     messages = Messages(int(size))
-    name = f"treenail-bench-{os.getpid()}"  # that no other run uses
-    side = importlib.import_module(contestant).Side(name, int(size), options)
+    side = make(name, int(size), options)
     mine, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     far = os.fork()
     if far == 0:

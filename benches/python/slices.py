@@ -5,6 +5,7 @@ from time import perf_counter_ns as clock
 
 SAMPLE_MIN = 64  # small messages that are timed together
 FRESH_MIN = 3  # interpreters a slice
+LOCK_GROUP = 256  # how often a lock is taken between two looks at the clock
 MANY_MAX = 1024  # messages that recv_many gives at most, by default
 MANY_MIN = 4 * MANY_MAX  # messages a slice, so that they come in several batches
 
@@ -200,6 +201,23 @@ def fresh(side, messages, ns):
     return len(samples), sum(samples), *percentiles(samples)
 
 
+# ---- locks ----
+
+
+def alone(side, messages, ns):
+    """Near takes it and gives it back; the median group counts, which no interruption moves."""
+    hold, groups = side.hold, []
+    now = clock()
+    end = now + ns
+    while now < end:
+        before = now
+        hold(LOCK_GROUP)
+        now = clock()
+        groups.append(now - before)
+    p50, p99 = percentiles(groups)
+    return LOCK_GROUP, p50, p50 // LOCK_GROUP, p99 // LOCK_GROUP
+
+
 def nothing(side, messages, ns):
     pass
 
@@ -212,4 +230,5 @@ WAYS = {
     "flood-view": (drain_view, flood),
     "ping-async": (ping_async, echo_async),
     "import": (fresh, nothing),
+    "alone": (alone, nothing),
 }

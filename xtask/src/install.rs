@@ -1,5 +1,6 @@
 //! Installs the tools that a command needs and the machine lacks, and says what it does.
 
+use std::path::Path;
 use std::sync::OnceLock;
 
 use crate::{sanitize, shell};
@@ -17,6 +18,14 @@ pub enum Tool {
     PythonVenv,
     Cmake,
     PkgConfig,
+    Boost,
+    Ninja,
+    Qt6,
+    Qt5,
+    /// A display without a screen.
+    Xvfb,
+    /// A keyboard and a mouse for it.
+    Xdotool,
     Node,
     CargoFuzz,
     /// A toolchain that can rebuild std, which ThreadSanitizer needs.
@@ -39,6 +48,12 @@ impl Tool {
             Tool::PythonVenv => shell::succeeds("python3 -c 'import ensurepip, venv'"),
             Tool::Cmake => shell::succeeds("cmake --version"),
             Tool::PkgConfig => shell::succeeds("pkg-config --version"),
+            Tool::Boost => Path::new("/usr/include/boost/interprocess").exists(),
+            Tool::Ninja => shell::succeeds("ninja --version"),
+            Tool::Qt6 => shell::succeeds("ls /usr/lib/*/cmake/Qt6Network/Qt6NetworkConfig.cmake"),
+            Tool::Qt5 => shell::succeeds("ls /usr/lib/*/cmake/Qt5Network/Qt5NetworkConfig.cmake"),
+            Tool::Xvfb => shell::succeeds("command -v Xvfb && command -v xauth"),
+            Tool::Xdotool => shell::succeeds("command -v xdotool"),
             Tool::Node => shell::succeeds("node --version"),
             Tool::CargoFuzz => shell::succeeds("cargo fuzz --version"),
             Tool::StdSource => sanitize::std_builder().is_some(),
@@ -56,6 +71,12 @@ impl Tool {
             Tool::PythonVenv => apt("python3-venv"),
             Tool::Cmake => apt("cmake make"),
             Tool::PkgConfig => apt("pkg-config"),
+            Tool::Boost => apt("libboost-dev"),
+            Tool::Ninja => apt("ninja-build"),
+            Tool::Qt6 => apt("qt6-base-dev"),
+            Tool::Qt5 => apt("qtbase5-dev"),
+            Tool::Xvfb => apt("xvfb xauth fonts-dejavu-core"),
+            Tool::Xdotool => apt("xdotool"),
             Tool::Node => apt("nodejs"),
             Tool::CargoFuzz => shell::run("cargo install cargo-fuzz --locked"),
             Tool::StdSource => sanitize::install_std_source(),

@@ -11,7 +11,9 @@ mod languages;
 mod mutants;
 mod process;
 mod python;
+mod qt;
 mod sanitize;
+mod screenshots;
 mod shell;
 mod steps;
 mod test;
@@ -28,10 +30,12 @@ usage: cargo xtask COMMAND
   bench [...]             measures against the floors and the peers
   mutants [NAME ...]      breaks the library on purpose: a test must notice each time
   header                  writes include/treenail.h anew
+  screenshots             takes the pictures of the Qt examples for docs/ anew
 
 the parts of `test` that are commands of their own:
   examples                builds the examples and lets all languages talk with all
   python                  the Python package's tests, with the oldest and the newest Python
+  qt [TEST ...]           the tests of the Qt classes, or those so named, with each Qt
   fuzz [--seconds N] [--seed N] [TARGET ...]
   asan, tsan [ARGUMENT ...]   the tests under AddressSanitizer, ThreadSanitizer";
 
@@ -62,6 +66,8 @@ fn run(command: &str, args: &[String]) -> Result<(), String> {
         "mutants" => mutants::run(args),
         "examples" => examples::run(),
         "python" => python::check(),
+        "qt" => qt::check(args),
+        "screenshots" => screenshots::take(),
         "fuzz" => fuzz::run(args),
         "asan" => sanitize::address(args),
         "tsan" => sanitize::thread(args),

@@ -9,6 +9,8 @@ use crate::shell;
 const OLDEST: (u32, u32) = (3, 9);
 /// What the tests need besides the package.
 const TEST_PACKAGES: &str = "pytest mypy numpy";
+/// What they need with the newest Python. With Python 3.11 later ones abort at their end.
+const TEST_PACKAGES_NEWEST: &str = "PySide6_Essentials==6.8.3";
 const PACKAGE: &str = "bindings/python";
 
 /// A Python of this machine.
@@ -20,7 +22,8 @@ struct Python {
 
 /// pytest with both, mypy with the newest.
 pub fn check() -> Result<(), String> {
-    install::ensure(&[Tool::C, Tool::Python, Tool::PythonVenv])?;
+    // Qt's own package brings the libraries of the system that PySide6 needs.
+    install::ensure(&[Tool::C, Tool::Python, Tool::PythonVenv, Tool::Qt6])?;
     shell::run("cargo build --release --lib")?;
     let found = all();
     let (Some(oldest), Some(newest)) = (found.first(), found.last()) else {
@@ -32,13 +35,13 @@ pub fn check() -> Result<(), String> {
     let mut chosen = vec![oldest, newest];
     chosen.dedup();
     for python in &chosen {
-        let bin = venv(python, TEST_PACKAGES)?;
-        shell::run(&format!("{bin}/python -m pytest -q -p no:cacheprovider {PACKAGE}/tests"))?;
+        let python = test_environment(python, *python == newest)?;
+        shell::run(&format!("{python} -m pytest -q -p no:cacheprovider {PACKAGE}/tests"))?;
     }
-    let bin = venv(newest, TEST_PACKAGES)?;
+    let python = test_environment(newest, true)?;
     // Its settings say which files: the package, and a program that uses it.
     shell::run(&format!(
-        "cd {PACKAGE} && ../../{bin}/python -m mypy --strict --cache-dir=../../target/mypy"
+        "cd {PACKAGE} && ../../{python} -m mypy --strict --cache-dir=../../target/mypy"
     ))?;
     println!(
         "{} passed with {}",
@@ -55,19 +58,26 @@ pub fn newest() -> Result<String, String> {
     Ok(newest.program)
 }
 
-/// The folder of the programs of a virtual environment with these packages, made once.
-fn venv(python: &Python, packages: &str) -> Result<String, String> {
+fn test_environment(python: &Python, is_newest: bool) -> Result<String, String> {
     let folder = format!("target/{}", name(python).replace(' ', "-").to_lowercase());
-    let bin = format!("{folder}/bin");
-    let installed = format!("{folder}/installed");
-    let known = std::fs::read_to_string(shell::root().join(&installed)).unwrap_or_default();
-    if known != packages {
-        shell::run(&format!("{} -m venv --clear {folder}", python.program))?;
-        shell::run(&format!("{bin}/python -m pip install -q {packages}"))?;
-        std::fs::write(shell::root().join(&installed), packages)
-            .map_err(|error| format!("{installed}: {error}"))?;
+    let more = if is_newest { TEST_PACKAGES_NEWEST } else { "" };
+    environment(&python.program, &folder, format!("{TEST_PACKAGES} {more}").trim_end())
+}
+
+/// The interpreter of a virtual environment with these packages: made once, and again when the
+/// packages or the Python have changed.
+pub fn environment(program: &str, folder: &str, packages: &str) -> Result<String, String> {
+    let python = format!("{folder}/bin/python");
+    let stamp = shell::root().join(folder).join("made-of");
+    let version = shell::capture(&format!("{program} -c 'import sys; print(sys.version)'"))?;
+    let made_of = format!("{version}\n{packages}\n");
+    if std::fs::read_to_string(&stamp).unwrap_or_default() != made_of {
+        shell::run(&format!("{program} -m venv --clear '{folder}'"))?;
+        let quietly = "--quiet --disable-pip-version-check";
+        shell::run(&format!("'{python}' -m pip install {quietly} {packages}"))?;
+        std::fs::write(&stamp, made_of).map_err(|e| format!("{}: {e}", stamp.display()))?;
     }
-    Ok(bin)
+    Ok(python)
 }
 
 fn name(python: &Python) -> String {

@@ -1,8 +1,8 @@
 //! What `cargo xtask test` and `cargo xtask verify` run: to add a check is to add a line.
 
 use crate::install::Tool::{
-    self, C, CargoFuzz, Cmake, Cpp, Crypto, Make, Node, Patch, PkgConfig, Python, PythonVenv,
-    StdSource,
+    self, Boost, C, CargoFuzz, Cmake, Cpp, Crypto, Make, Ninja, Node, Patch, PkgConfig, Python,
+    PythonVenv, Qt5, Qt6, StdSource, Xvfb,
 };
 
 /// One check, by a command that can be pasted into a terminal at the root of the project.
@@ -35,27 +35,30 @@ pub const TEST: &[Step] = &[
     step("docs", "the documentation builds, and its links lead somewhere",
         "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps", &[C], 5),
     step("tests", "unit, integration and documentation tests",
-        "cargo test --workspace", &[C, Cpp, Python, PythonVenv], 10),
+        "cargo test --workspace", &[C, Cpp, Boost, Python, PythonVenv], 15),
     step("abi", "the release library as C and C++ programs see it",
         "cargo build --release && cargo test --release --test abi", &[C, Cpp], 8),
-    step("leaks", "a hundred thousand channels and messages in C, C++ and Rust leave nothing",
+    step("leaks", "a hundred thousand channels, messages, segments and semaphores leave nothing",
         "TREENAIL_LEAKS=100000 cargo test --release --test abi --test cpp --test resources -- \
          leave_nothing many_of", &[C, Cpp], 10),
     step("package", "the CMake package and pkg-config, from an install prefix",
         "cargo test --release --test cpp_package -- --ignored", &[C, Cpp, Cmake, PkgConfig], 8),
     step("python", "the Python package: pytest and mypy, the oldest and the newest Python",
-        "cargo xtask python", &[C, Python, PythonVenv], 10),
+        "cargo xtask python", &[C, Python, PythonVenv, Qt6], 10),
+    step("qt", "the Qt classes with Qt 6 and Qt 5, beside Qt's own",
+        "cargo xtask qt", &[C, Cpp, Cmake, Ninja, Qt6, Qt5, Xvfb], 40),
     step("examples", "every language's examples with every other's",
         "cargo xtask examples", &[C, Cpp, Make, Crypto, Python, Node], 5),
     step("demo", "a file and messages between all languages, checked by hash",
         "cargo xtask demo", &[C, Cpp, Make, Crypto, Python, Node], 5),
     step("kills", "500 processes killed at random moments",
-        "TREENAIL_KILLS=500 cargo test --release --test crash -- --nocapture", &[C], 8),
+        "TREENAIL_KILLS=500 cargo test --release --test crash --test segments --test semaphores -- \
+         --nocapture kill stale forked", &[C, Cpp, Python], 20),
     step("loom", "bounded model check of ring and wake-up",
         "RUSTFLAGS='--cfg loom' LOOM_MAX_PREEMPTIONS=2 CARGO_TARGET_DIR=target/loom \
          cargo test --release --lib loom_ -- --skip two_receivers_and_the_fd", &[C], 10),
     step("asan", "the tests under AddressSanitizer",
-        "cargo xtask asan", &[C, Cpp, Python, PythonVenv], 15),
+        "cargo xtask asan", &[C, Cpp, Boost, Python, PythonVenv], 20),
     step("tsan", "the tests under ThreadSanitizer",
         "cargo xtask tsan", &[C, StdSource], 10),
     step("fuzz", "30 s of each fuzz target",
@@ -68,19 +71,20 @@ pub const VERIFY: &[Step] = &[
     step("mutants", "each deliberate fault is noticed",
         "cargo xtask mutants", &[C, Cpp, Patch], 60),
     step("kills", "2000 processes killed at random moments",
-        "TREENAIL_KILLS=2000 TREENAIL_SEED={seed} cargo test --release --test crash -- --nocapture",
-        &[C], 30),
+        "TREENAIL_KILLS=2000 TREENAIL_SEED={seed} cargo test --release --test crash --test segments \
+         --test semaphores -- --nocapture kill stale forked", &[C, Cpp, Python], 60),
     step("tests", "all tests of the release build",
-        "TREENAIL_SEED={seed} cargo test --release", &[C, Cpp, Python, PythonVenv, Cmake, PkgConfig], 30),
+        "TREENAIL_SEED={seed} cargo test --release",
+        &[C, Cpp, Boost, Python, PythonVenv, Cmake, PkgConfig], 30),
     step("python", "the Python package's tests, and a hundred thousand of everything",
-        "TREENAIL_LEAKS=100000 cargo xtask python", &[C, Python, PythonVenv], 30),
-    step("leaks", "a million channels and messages in C, C++ and Rust leave nothing",
+        "TREENAIL_LEAKS=100000 cargo xtask python", &[C, Python, PythonVenv, Qt6], 30),
+    step("leaks", "a million channels, messages, segments and semaphores leave nothing",
         "TREENAIL_LEAKS=1000000 cargo test --release --test abi --test cpp --test resources -- \
          leave_nothing many_of", &[C, Cpp], 60),
     step("fuzz", "10 minutes of each fuzz target",
         "cargo xtask fuzz --seconds 600 --seed {seed}", &[Cpp, CargoFuzz], 60),
     step("asan", "the tests under AddressSanitizer",
-        "TREENAIL_SEED={seed} cargo xtask asan", &[C, Cpp, Python, PythonVenv], 30),
+        "TREENAIL_SEED={seed} cargo xtask asan", &[C, Cpp, Boost, Python, PythonVenv], 30),
     step("tsan", "the tests under ThreadSanitizer",
         "TREENAIL_SEED={seed} cargo xtask tsan", &[C, StdSource], 30),
     step("loom", "model check with more preemptions each round, up to 5",

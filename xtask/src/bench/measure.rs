@@ -20,7 +20,7 @@ impl Effort {
     pub const QUICK: Effort = Effort { rounds: 5, slice_us: 15_000, attempts: 1 };
 }
 
-/// The slices of one attempt: for each contestant (ours first), one a round.
+/// The slices of one attempt: for each contestant (ours first), one a round; none if it isn't here.
 struct Attempt {
     slices: Vec<Vec<Slice>>,
     moved: f64,
@@ -47,19 +47,24 @@ pub fn row(row: &Row, programs: &Programs, effort: &Effort) -> Result<Vec<Line>,
 /// one, so that nobody always runs after the same neighbour.
 fn measure(row: &Row, programs: &Programs, effort: &Effort) -> Result<Attempt, String> {
     let mut running = contestants(row)
-        .map(|contestant| Running::start(contestant, programs.command(contestant.program)))
+        .map(|contestant| {
+            let program = programs.command(contestant.program);
+            program.map(|program| Running::start(contestant, program)).transpose()
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let count = running.len();
     let mut slices = vec![Vec::new(); count];
     if !row.once {
-        for contestant in &mut running {
+        for contestant in running.iter_mut().flatten() {
             contestant.slice(effort.slice_us)?;
         }
     }
     for round in 0..if row.once { 1 } else { effort.rounds } {
         for turn in 0..count {
             let which = (round + turn) % count;
-            slices[which].push(running[which].slice(effort.slice_us)?);
+            if let Some(contestant) = &mut running[which] {
+                slices[which].push(contestant.slice(effort.slice_us)?);
+            }
         }
     }
     let moved = slices.get(1).map_or(1.0, |floor| moved(floor));
@@ -99,7 +104,7 @@ fn lines(row: &Row, attempt: &Attempt, attempts: usize) -> Vec<Line> {
         let line = Line {
             contestant: rival.contestant.label.into(),
             is_ours: false,
-            ratio: Some(ratio(ours, slices, rival.target)),
+            ratio: (!slices.is_empty()).then(|| ratio(ours, slices, rival.target)),
             target: rival.target,
             ..blank.clone()
         };
@@ -110,6 +115,9 @@ fn lines(row: &Row, attempt: &Attempt, attempts: usize) -> Vec<Line> {
 
 /// Fills in the medians over the rounds; where p99 itself is judged, the worst round's counts.
 fn with_slices(line: Line, slices: &[Slice], worst: bool) -> Line {
+    if slices.is_empty() {
+        return line;
+    }
     let median = |value: fn(&Slice) -> f64| Spread::of(slices.iter().map(value)).median;
     let highest = slices.iter().map(|slice| slice.p99).fold(0.0, f64::max);
     Line {
@@ -132,6 +140,7 @@ fn ratio(ours: &[Slice], theirs: &[Slice], target: Option<Target>) -> Spread {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::rows;
 
     fn slices(times: &[f64]) -> Vec<Slice> {
         times.iter().map(|&per_operation| Slice { per_operation, p50: 0.0, p99: 0.0 }).collect()
@@ -144,6 +153,17 @@ mod tests {
         assert_eq!(time.median, 2.0);
         let rate = ratio(&ours, &theirs, Some(Target::RateAtLeast(2.0)));
         assert_eq!(rate.median, 0.5);
+    }
+
+    #[test]
+    fn whoever_is_not_here_has_a_line_without_numbers() {
+        let row = rows::all().find(|row| row.rivals.len() > 1).unwrap();
+        let mut ran = vec![Vec::new(); row.rivals.len() + 1];
+        ran[0] = slices(&[2.0]);
+        ran[1] = slices(&[1.0]);
+        let lines = lines(row, &Attempt { slices: ran, moved: 1.0 }, 1);
+        assert_eq!((lines[1].per_operation, lines[1].ratio.is_some()), (1.0, true));
+        assert_eq!((lines[2].per_operation, lines[2].ratio), (0.0, None));
     }
 
     #[test]

@@ -4,22 +4,26 @@
 //! machine are four times as far apart on one day as on another. So all contestants of a row run in
 //! turn, in short slices, and only ratios within one round count. From the top down:
 //!
-//! - `rows`, `bindings`: what is compared with what, and what must be reached
+//! - `rows`, `segments`, `bindings`, `qt`: what is compared with what, and what must be reached
 //! - `prepare`, `python`: install, build, and note the versions
 //! - `measure`: the rounds, and the median and spread of their ratios
 //! - `contestant`: one pair of processes that runs a slice when told to
+//! - `killed`: what becomes of locks whose owners are killed
 //! - `record`: the results as CSV, the only source of
 //! - `page` and `plot`: docs/performance.md and docs/performance.svg
 
 mod bindings;
 mod contestant;
+mod killed;
 mod measure;
 mod page;
 mod plot;
 mod prepare;
 mod python;
+mod qt;
 mod record;
 mod rows;
+mod segments;
 
 use std::fs;
 use std::path::Path;
@@ -27,14 +31,14 @@ use std::path::Path;
 use measure::Effort;
 use prepare::Programs;
 use record::{Line, Record};
-use rows::Row;
+use rows::{Program, Row};
 
 use crate::shell;
 
 const USAGE: &str = "usage: cargo xtask bench [--write] [--quick] [ROW]...
   --write   replace docs/performance.csv, .md and .svg by what is measured now (all rows)
   --quick   few and short rounds: to see that it works, not to judge by
-  ROW       only rows whose name contains this";
+  ROW       only rows whose name contains this; the last one kills the owners of locks";
 
 struct Options {
     write: bool,
@@ -46,11 +50,12 @@ struct Options {
 pub fn run(args: &[String]) -> Result<(), String> {
     let options = parse(args)?;
     let rows: Vec<&Row> = rows::all().filter(|row| options.wants(row.name)).collect();
-    if rows.is_empty() {
+    let owners_die = options.wants(killed::NAME);
+    if rows.is_empty() && !owners_die {
         return Err(format!("no such row; there are {}", names()));
     }
     let root = shell::root();
-    let programs = Programs::prepare(&root, &rows)?;
+    let programs = Programs::prepare(&root, &wanted(&rows, owners_die))?;
     let effort = if options.quick { Effort::QUICK } else { Effort::FULL };
     let mut record = Record::new(programs.facts());
     let mut broken = Vec::new();
@@ -67,6 +72,19 @@ pub fn run(args: &[String]) -> Result<(), String> {
             }
         }
     }
+    if owners_die {
+        println!("\n{}: a lock whose owner is killed", killed::NAME);
+        match killed::fates(&programs) {
+            Ok(fates) => {
+                print!("{}", page::fates_on_terminal(&fates));
+                record.fates = fates;
+            }
+            Err(reason) => {
+                println!("  broken: {reason}");
+                broken.push(killed::NAME);
+            }
+        }
+    }
     println!("\n{}", summary(&record.lines));
     if !broken.is_empty() {
         return Err(format!("broken rows: {}", broken.join(", ")));
@@ -75,6 +93,19 @@ pub fn run(args: &[String]) -> Result<(), String> {
         write(&root, &record)?;
     }
     Ok(())
+}
+
+/// The programs of these rows, each once.
+fn wanted(rows: &[&Row], owners_die: bool) -> Vec<Program> {
+    let rivals = rows.iter().flat_map(|row| row.rivals).map(|rival| &rival.contestant);
+    let killed = segments::KILLED.iter().filter(|_| owners_die);
+    let mut wanted = Vec::new();
+    for contestant in rows.iter().map(|row| &row.ours).chain(rivals).chain(killed) {
+        if !wanted.contains(&contestant.program) {
+            wanted.push(contestant.program);
+        }
+    }
+    wanted
 }
 
 impl Options {
@@ -100,7 +131,7 @@ fn parse(args: &[String]) -> Result<Options, String> {
 }
 
 fn names() -> String {
-    let names: Vec<_> = rows::all().map(|row| row.name).collect();
+    let names: Vec<_> = rows::all().map(|row| row.name).chain([killed::NAME]).collect();
     names.join(", ")
 }
 

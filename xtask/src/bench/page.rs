@@ -1,7 +1,7 @@
 //! The results for people: as a table on the terminal, and as docs/performance.md.
 
 use super::measure::MOVED_MAX;
-use super::record::{Line, Record};
+use super::record::{Fate, Line, Outcome, Record};
 use super::rows::Target;
 
 const HEADS: [&str; 8] =
@@ -9,18 +9,27 @@ const HEADS: [&str; 8] =
 
 /// The lines of one row, for the terminal.
 pub fn terminal(lines: &[Line]) -> String {
-    let mut rows = vec![HEADS.map(String::from)];
-    rows.extend(lines.iter().filter_map(|line| cells(lines, line)));
-    let widths: [usize; 8] =
+    let mut text = aligned(HEADS, lines.iter().filter_map(|line| cells(lines, line)));
+    if let Some(warning) = warning(lines) {
+        text += &format!("  {warning}\n");
+    }
+    text
+}
+
+/// What becomes of locks, for the terminal.
+pub fn fates_on_terminal(fates: &[Fate]) -> String {
+    aligned(FATE_HEADS, fates.iter().map(fate_cells))
+}
+
+fn aligned<const N: usize>(heads: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let rows: Vec<_> = std::iter::once(heads.map(String::from)).chain(rows).collect();
+    let widths: [usize; N] =
         std::array::from_fn(|i| rows.iter().map(|r| r[i].chars().count()).max().unwrap_or(0));
     let mut text = String::new();
     for row in rows {
         let padded: Vec<_> =
             row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         text += &format!("  {}\n", padded.join("  ").trim_end());
-    }
-    if let Some(warning) = warning(lines) {
-        text += &format!("  {warning}\n");
     }
     text
 }
@@ -67,7 +76,9 @@ fn is_memory(line: &Line) -> bool {
 }
 
 fn amount(line: &Line) -> String {
-    if is_memory(line) {
+    if line.per_operation == 0.0 {
+        "not here".into()
+    } else if is_memory(line) {
         format!("{:.1} KiB", line.per_operation / 1024.0)
     } else {
         time(line.per_operation)
@@ -103,6 +114,22 @@ fn target(target: Target) -> String {
     }
 }
 
+const FATE_HEADS: [&str; 3] = ["lock", "who waits for it", "who comes for it later"];
+
+fn fate_cells(fate: &Fate) -> [String; 3] {
+    [fate.contestant.clone(), outcome(fate.waits), outcome(fate.comes)]
+}
+
+fn outcome(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Told(ns) => format!("has it after {}, and is told", time(ns)),
+        Outcome::Untold(ns) => format!("has it after {}, and isn't told", time(ns)),
+        Outcome::Hangs => "hangs".into(),
+        Outcome::Fails => "fails".into(),
+        Outcome::NotHere => "not here".into(),
+    }
+}
+
 /// docs/performance.md
 pub fn markdown(record: &Record) -> String {
     let mut page = String::from(INTRODUCTION);
@@ -114,15 +141,22 @@ pub fn markdown(record: &Record) -> String {
     page += &verdict(&record.lines);
     for row in record.lines.chunk_by(|a, b| a.row == b.row) {
         page += &format!("\n### {}\n\n`{}`\n\n", row[0].what, row[0].row);
-        page += &format!("| {} |\n|{}\n", HEADS.join(" | "), "---|".repeat(8));
-        for cells in row.iter().filter_map(|line| cells(row, line)) {
-            page += &format!("| {} |\n", cells.join(" | "));
-        }
+        page += &table(HEADS, row.iter().filter_map(|line| cells(row, line)));
         if let Some(warning) = warning(row) {
             page += &format!("\nNote: {warning}.\n");
         }
     }
+    page += FATES;
+    page += &table(FATE_HEADS, record.fates.iter().map(fate_cells));
     page
+}
+
+fn table<const N: usize>(heads: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let mut table = format!("| {} |\n|{}\n", heads.join(" | "), "---|".repeat(N));
+    for cells in rows {
+        table += &format!("| {} |\n", cells.join(" | "));
+    }
+    table
 }
 
 fn verdict(lines: &[Line]) -> String {
@@ -137,8 +171,9 @@ const INTRODUCTION: &str = "\
 # Performance
 
 treenail, through its C ABI, beside the floors (what the machine does with plain memory and plain
-system calls) and beside its peers, measured in one run. At the end its C++ header beside that C ABI,
-and its Python package beside what Python programs use otherwise.
+system calls) and beside its peers, measured in one run: channels first, then segments and semaphores.
+At the end its C++ header beside that C ABI, and its Python package beside what Python programs use
+otherwise; and what becomes of each lock whose owner is killed.
 
 ![Our speed relative to floors and peers](performance.svg)
 
@@ -163,10 +198,24 @@ and its Python package beside what Python programs use otherwise.
   default), 1 MiB for messages of 64 KiB, 8 MiB for messages of 1 MiB; where messages are made in place,
   rings hold 63 of them, whatever their size. iceoryx2 reads in place always, as its users do. All else
   is default.
+- A lock guards a counter, which must be right in the end. Uncontended it is taken by one process alone,
+  and the median group of 256 times counts; contended, each of two processes takes it as often as it
+  gets it, and the median millisecond of how far the counter gets counts. Of segments that are made,
+  opened and freed by one process it is the median one. Interruptions don't move these.
 - In Python every contestant runs in the same interpreter, and is written the fastest way that its users
   write. Messages are made beforehand, and compared as a whole; of views only the marks are.
 
 Again, on your machine: `cargo xtask bench` (it installs the peers that are missing).
+";
+
+const FATES: &str = "
+## A lock whose owner is killed
+
+A process takes the lock and is killed with SIGKILL. Another one waits for the lock by then, or comes
+for it after the death. It *hangs* if it hasn't the lock after 2 s; the time is from the kill until it
+has the lock, for who comes later with its start. *Told* is who learns by it that an owner died, so that
+what the lock guards may be half-written.
+
 ";
 
 #[cfg(test)]
@@ -197,5 +246,21 @@ mod tests {
         assert!(text.contains("150 ns  1.23 µs  ring"), "{text}");
         assert!(text.contains("1.25   1.00 to 2.00  time ≤ 1.2 ×  NO"), "{text}");
         assert!(text.contains("moved by 1.50"), "{text}");
+    }
+
+    #[test]
+    fn a_contestant_that_is_not_here_is_shown_as_such() {
+        let absent = Line { per_operation: 0.0, ratio: None, ..line(false, None) };
+        let text = terminal(&[line(true, None), absent]);
+        assert!(text.contains("ring     not here"), "{text}");
+    }
+
+    #[test]
+    fn the_page_says_what_becomes_of_each_lock() {
+        let mut record = Record::new(Vec::new());
+        let (waits, comes) = (Outcome::Told(2e6), Outcome::Hangs);
+        record.fates.push(Fate { contestant: "lock".into(), waits, comes });
+        let page = markdown(&record);
+        assert!(page.contains("| lock | has it after 2.00 ms, and is told | hangs |"), "{page}");
     }
 }

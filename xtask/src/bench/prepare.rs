@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::python;
-use super::rows::{Program, Row};
+use super::rows::Program;
 use crate::{install, shell};
 
 /// Where the built programs are.
@@ -14,6 +14,8 @@ pub struct Programs {
     folder: PathBuf,
     /// The library that all of ours use.
     library: PathBuf,
+    /// The newest Qt that is installed, as pkg-config calls it.
+    qt: Option<&'static str>,
 }
 
 /// What has to be there for a program, and the Debian package that brings it.
@@ -28,37 +30,37 @@ const ZEROMQ: Need = Need { path: "/usr/include/zmq.h", package: "libzmq3-dev" }
 const NNG: Need = Need { path: "/usr/include/nng/nng.h", package: "libnng-dev" };
 const BOOST: Need =
     Need { path: "/usr/include/boost/interprocess/ipc/message_queue.hpp", package: "libboost-dev" };
+const CMAKE: Need = Need { path: "/usr/bin/cmake", package: "cmake" };
+const NINJA: Need = Need { path: "/usr/bin/ninja", package: "ninja-build" };
+const QT: Need = Need { path: "/usr/lib/*/cmake/Qt6Network", package: "qt6-base-dev" };
+const PKG_CONFIG: Need = Need { path: "/usr/bin/pkg-config", package: "pkg-config" };
 /// iceoryx2 reads the system's headers through libclang when it is built.
 const CLANG: Need = Need { path: "/usr/lib/llvm-*/lib/libclang.so", package: "libclang-dev" };
 
 impl Programs {
     /// Makes ready what the rows need, and says what it does.
-    pub fn prepare(root: &Path, rows: &[&Row]) -> Result<Programs, String> {
+    pub fn prepare(root: &Path, wanted: &[Program]) -> Result<Programs, String> {
         let folder = target(root).join("bench");
         fs::create_dir_all(&folder).map_err(|e| format!("create {}: {e}", folder.display()))?;
-        let mut wanted = Vec::new();
-        for row in rows {
-            let rivals = row.rivals.iter().map(|rival| rival.contestant.program);
-            for program in rivals.chain([row.ours.program]) {
-                if !wanted.contains(&program) {
-                    wanted.push(program);
-                }
-            }
-        }
-        install(&wanted)?;
+        install(wanted)?;
         let library = copy_library(root, &folder)?;
-        let programs = Programs { root: root.into(), folder, library };
+        let programs = Programs { root: root.into(), folder, library, qt: qt() };
         for program in wanted {
-            programs.build(program)?;
+            programs.build(*program)?;
         }
         Ok(programs)
     }
 
-    /// What runs a program's contestants, without their arguments.
-    pub fn command(&self, program: Program) -> Command {
+    /// What runs a program's contestants, without their arguments; None if it isn't here.
+    pub fn command(&self, program: Program) -> Option<Command> {
         match program {
-            Program::Python => python::command(&self.root, &self.environment(), &self.library),
-            _ => Command::new(self.path(program)),
+            Program::QtSockets => Some(Command::new(self.qt_folder().join("sockets"))),
+            Program::QtMessages => Some(Command::new(self.qt_folder().join("messages"))),
+            Program::Python => {
+                Some(python::command(&self.root, &self.environment(), &self.library))
+            }
+            Program::QtLocks if self.qt.is_none() => None,
+            _ => Some(Command::new(self.path(program))),
         }
     }
 
@@ -67,6 +69,10 @@ impl Programs {
         let debian = |name: &str| first_line(&format!("dpkg-query -W -f '${{Version}}' {name}"));
         let environment = self.environment();
         let python = |what: &str| first_line(&python::version(&environment, what));
+        let qt = match self.qt {
+            Some(qt) => first_line(&format!("pkg-config --modversion {qt}")),
+            None => "not here".into(),
+        };
         let cores = std::thread::available_parallelism().map_or(0, |count| count.get());
         [
             ("processor", processor()),
@@ -79,6 +85,8 @@ impl Programs {
             ("ZeroMQ", debian("libzmq3-dev")),
             ("NNG", debian("libnng-dev")),
             ("Boost", debian("libboost-dev")),
+            ("raw_sync", locked_version(&self.root, "raw_sync")),
+            ("Qt", qt),
             ("Python", python("python")),
             ("pyzmq", python("pyzmq")),
             ("iceoryx2's wheel", python("iceoryx2")),
@@ -96,46 +104,49 @@ impl Programs {
     }
 
     fn build(&self, program: Program) -> Result<(), String> {
-        let benches = self.root.join("benches");
+        let bindings = format!("'-I{}'", self.root.join("bindings/cpp").display());
         match program {
-            Program::Floors => self.compile(program, &benches.join("floors/floors.c"), &[]),
-            Program::Zeromq => self.compile(program, &benches.join("peers/zeromq.c"), &["-lzmq"]),
-            Program::Nng => self.compile(program, &benches.join("peers/nng.c"), &["-lnng"]),
-            Program::Boost => self.compile(
-                program,
-                &benches.join("peers/boost.cpp"),
-                &["-std=c++17", "-lrt", "-lpthread"],
-            ),
-            Program::Iceoryx2 => self.build_iceoryx2(&benches),
-            Program::Ours => self.compile_ours(program, &benches.join("ours/ours.c"), &[]),
+            Program::Floors => self.compile(program, "floors/floors.c", &[]),
+            Program::Locks => self.compile(program, "floors/locks.c", &["-lpthread"]),
+            Program::Ours => self.compile_ours(program, "ours/ours.c", &[]),
+            Program::OursLocks => self.compile_ours(program, "ours/locks.c", &[]),
             Program::OursCpp => {
-                let include = format!("'-I{}'", self.root.join("bindings/cpp").display());
-                let options = ["-std=c++17", &include];
-                self.compile_ours(program, &benches.join("ours/ours.cpp"), &options)
+                self.compile_ours(program, "ours/ours.cpp", &["-std=c++17", &bindings])
             }
+            Program::QtSockets | Program::QtMessages => self.build_with_cmake(),
             Program::Python => python::prepare(&self.root, &self.environment()),
+            Program::Iceoryx2 => self.build_rust(program, "iceoryx2"),
+            Program::Zeromq => self.compile(program, "peers/zeromq.c", &["-lzmq"]),
+            Program::Nng => self.compile(program, "peers/nng.c", &["-lnng"]),
+            Program::Boost => {
+                self.compile(program, "peers/boost.cpp", &["-std=c++17", "-lrt", "-lpthread"])
+            }
+            Program::BoostLocks => {
+                self.compile(program, "peers/boost_locks.cpp", &["-std=c++17", "-lpthread"])
+            }
+            Program::RawSync => self.build_rust(program, "raw_sync"),
+            Program::QtLocks => self.qt.map_or(Ok(()), |qt| {
+                let flags = format!("-fPIC $(pkg-config --cflags --libs {qt})");
+                self.compile(program, "peers/qt_locks.cpp", &["-std=c++17", &flags])
+            }),
         }
     }
 
-    fn build_iceoryx2(&self, benches: &Path) -> Result<(), String> {
-        let manifest = benches.join("peers/Cargo.toml");
+    /// A peer that is a crate, behind a C program.
+    fn build_rust(&self, program: Program, name: &str) -> Result<(), String> {
+        let manifest = self.root.join(format!("benches/peers/{name}/Cargo.toml"));
         let built = self.folder.join("peers");
         shell::run(&format!(
             "cargo build --quiet --release --locked --manifest-path '{}' --target-dir '{}'",
             manifest.display(),
             built.display()
         ))?;
-        let library = format!("'{}/release/libbench_iceoryx2.a'", built.display());
-        let source = benches.join("peers/iceoryx2.c");
-        self.compile(Program::Iceoryx2, &source, &[&library, "-lpthread -ldl -lm"])
+        let library = format!("'{}/release/libbench_{name}.a'", built.display());
+        let options = [&library, "-lpthread -ldl -lm"];
+        self.compile(program, &format!("peers/{name}/{name}.c"), &options)
     }
 
-    fn compile_ours(
-        &self,
-        program: Program,
-        source: &Path,
-        options: &[&str],
-    ) -> Result<(), String> {
+    fn compile_ours(&self, program: Program, source: &str, options: &[&str]) -> Result<(), String> {
         let include = format!("'-I{}'", self.root.join("include").display());
         let library = format!("'{}'", self.library.display());
         let rpath = format!("'-Wl,-rpath,{}'", self.folder.display());
@@ -143,13 +154,26 @@ impl Programs {
         self.compile(program, source, &[options, &own].concat())
     }
 
-    fn compile(&self, program: Program, source: &Path, options: &[&str]) -> Result<(), String> {
-        let is_cpp = source.extension().is_some_and(|end| end == "cpp");
+    fn qt_folder(&self) -> PathBuf {
+        self.folder.join("qt")
+    }
+
+    /// The contestants over the Qt classes, with a copy of the library of their own.
+    fn build_with_cmake(&self) -> Result<(), String> {
+        let build = self.qt_folder().display().to_string();
+        let cargo = format!("-DTREENAIL_CARGO_TARGET_DIR='{}'", target(&self.root).display());
+        let options = format!("-DCMAKE_BUILD_TYPE=Release {cargo}");
+        crate::qt::configure("benches/qt", &build, 6, &options)?;
+        shell::run(&format!("cmake --build '{build}'"))
+    }
+
+    /// Compiles a file of benches/.
+    fn compile(&self, program: Program, source: &str, options: &[&str]) -> Result<(), String> {
         shell::run(&format!(
             "{} -O2 -Wall -Wextra -Werror -o '{}' '{}' {}",
-            if is_cpp { "g++" } else { "gcc" },
+            if source.ends_with(".cpp") { "g++" } else { "gcc" },
             self.path(program).display(),
-            source.display(),
+            self.root.join("benches").join(source).display(),
             options.join(" ")
         ))
     }
@@ -174,6 +198,10 @@ fn target(root: &Path) -> PathBuf {
     }
 }
 
+fn qt() -> Option<&'static str> {
+    ["Qt6Core", "Qt5Core"].into_iter().find(|qt| shell::succeeds(&format!("pkg-config {qt}")))
+}
+
 fn soname(library: &Path) -> Result<String, String> {
     let dynamic = shell::capture(&format!("readelf -d '{}'", library.display()))?;
     let name = dynamic.lines().find(|line| line.contains("(SONAME)"));
@@ -185,12 +213,18 @@ fn install(programs: &[Program]) -> Result<(), String> {
     let mut needs = vec![COMPILER];
     for program in programs {
         match program {
-            Program::Floors | Program::Ours | Program::Python => (),
+            Program::Floors | Program::Locks | Program::Ours | Program::OursLocks => (),
+            Program::Python | Program::RawSync => (),
             Program::OursCpp => needs.push(COMPILER_CPP),
+            // Qt itself is too much to be installed for a look at its locks.
+            Program::QtLocks => needs.extend([COMPILER_CPP, PKG_CONFIG]),
             Program::Zeromq => needs.push(ZEROMQ),
             Program::Nng => needs.push(NNG),
-            Program::Boost => needs.extend([COMPILER_CPP, BOOST]),
+            Program::Boost | Program::BoostLocks => needs.extend([COMPILER_CPP, BOOST]),
             Program::Iceoryx2 => needs.push(CLANG),
+            Program::QtSockets | Program::QtMessages => {
+                needs.extend([COMPILER_CPP, CMAKE, NINJA, QT])
+            }
         }
     }
     let missing: Vec<_> =

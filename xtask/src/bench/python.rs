@@ -1,25 +1,16 @@
 //! The interpreter of the Python contestants, in an environment of its own with their packages.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::shell;
-
-/// Makes the environment, unless it is there and of the newest Python.
+/// Makes the environment, of the newest Python.
 pub fn prepare(root: &Path, folder: &Path) -> Result<(), String> {
-    let newest = crate::python::newest()?;
-    let python = interpreter(folder);
-    let version = "-c 'import sys; print(sys.version)' 2>/dev/null";
-    let there = shell::capture(&format!("'{}' {version}", python.display()));
-    if there.ok() != Some(shell::capture(&format!("{newest} {version}"))?) {
-        shell::run(&format!("{newest} -m venv --clear '{}'", folder.display()))?;
-    }
     let list = root.join("benches/python/requirements.txt");
-    shell::run(&format!(
-        "'{}' -m pip install --quiet --disable-pip-version-check --requirement '{}'",
-        python.display(),
-        list.display()
-    ))
+    let list = fs::read_to_string(&list).map_err(|e| format!("{}: {e}", list.display()))?;
+    let packages = list.lines().collect::<Vec<_>>().join(" ");
+    let newest = crate::python::newest()?;
+    crate::python::environment(&newest, &folder.display().to_string(), &packages).map(drop)
 }
 
 /// Runs contestants, with this tree's package and the given library.

@@ -27,6 +27,7 @@ pub struct Line {
     pub contestant: String,
     pub is_ours: bool,
     /// Nanoseconds an operation (bytes a channel, in the rows about memory): the median round's.
+    /// 0 if the contestant isn't here.
     pub per_operation: f64,
     pub p50: f64,
     pub p99: f64,
@@ -55,11 +56,58 @@ impl Line {
     }
 }
 
-/// A whole run: what it ran on, and its lines.
+/// What becomes of a lock whose owner is killed, for the one who waits then, and for the one who
+/// comes later.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fate {
+    pub contestant: String,
+    pub waits: Outcome,
+    pub comes: Outcome,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Outcome {
+    /// It has the lock after so many nanoseconds, and knows what happened.
+    Told(f64),
+    /// It has the lock after so many nanoseconds.
+    Untold(f64),
+    Hangs,
+    Fails,
+    NotHere,
+}
+
+impl Outcome {
+    /// Out of what a contestant says, and of what the CSV holds.
+    pub fn from_text(text: &str) -> Option<Outcome> {
+        let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let ns = || rest.parse().ok();
+        Some(match word {
+            "told" => Outcome::Told(ns()?),
+            "untold" => Outcome::Untold(ns()?),
+            "hangs" => Outcome::Hangs,
+            "fails" => Outcome::Fails,
+            "absent" => Outcome::NotHere,
+            _ => return None,
+        })
+    }
+
+    fn to_text(self) -> String {
+        match self {
+            Outcome::Told(ns) => format!("told {ns:.0}"),
+            Outcome::Untold(ns) => format!("untold {ns:.0}"),
+            Outcome::Hangs => "hangs".into(),
+            Outcome::Fails => "fails".into(),
+            Outcome::NotHere => "absent".into(),
+        }
+    }
+}
+
+/// A whole run: what it ran on, its lines, and what becomes of locks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     pub facts: Vec<(String, String)>,
     pub lines: Vec<Line>,
+    pub fates: Vec<Fate>,
 }
 
 const HEAD: &str = "kind,row,what,contestant,per_operation,p50,p99,ratio,ratio_p10,ratio_p90,\
@@ -68,10 +116,11 @@ const COLUMNS: usize = 13;
 
 impl Record {
     pub fn new(facts: Vec<(String, String)>) -> Record {
-        Record { facts, lines: Vec::new() }
+        Record { facts, lines: Vec::new(), fates: Vec::new() }
     }
 
-    /// First the facts (their names under `row`, their values under `what`), then the lines.
+    /// First the facts (their names under `row`, their values under `what`), then the lines, then
+    /// the fates (who waits under `row`, who comes under `what`).
     pub fn to_csv(&self) -> String {
         let mut csv = format!("{HEAD}\n");
         for (name, value) in &self.facts {
@@ -79,6 +128,10 @@ impl Record {
         }
         for line in &self.lines {
             csv += &line_to_csv(line);
+        }
+        for fate in &self.fates {
+            let (waits, comes) = (fate.waits.to_text(), fate.comes.to_text());
+            csv += &format!("fate,{waits},{comes},{}{}\n", quote(&fate.contestant), ",".repeat(9));
         }
         csv
     }
@@ -95,14 +148,22 @@ impl Record {
             if cells.len() != COLUMNS {
                 return Err(bad());
             }
-            if cells[0] == "fact" {
-                record.facts.push((cells[1].clone(), cells[2].clone()));
-            } else {
-                record.lines.push(line_from_csv(&cells).ok_or_else(bad)?);
+            match cells[0].as_str() {
+                "fact" => record.facts.push((cells[1].clone(), cells[2].clone())),
+                "fate" => record.fates.push(fate_from_csv(&cells).ok_or_else(bad)?),
+                _ => record.lines.push(line_from_csv(&cells).ok_or_else(bad)?),
             }
         }
         Ok(record)
     }
+}
+
+fn fate_from_csv(cells: &[String]) -> Option<Fate> {
+    Some(Fate {
+        contestant: cells[3].clone(),
+        waits: Outcome::from_text(&cells[1])?,
+        comes: Outcome::from_text(&cells[2])?,
+    })
 }
 
 fn line_to_csv(line: &Line) -> String {
@@ -225,6 +286,13 @@ mod tests {
         record.lines.push(Line { is_ours: true, ratio: None, ..line(Target::KibAtMost(64.0)) });
         record.lines.push(Line { target: None, ..line(Target::RateAtLeast(0.9)) });
         record.lines.push(line(Target::MsAtMost(30.0)));
+        for (waits, comes) in [
+            (Outcome::Told(1234.0), Outcome::Untold(5.0)),
+            (Outcome::Hangs, Outcome::Fails),
+            (Outcome::NotHere, Outcome::NotHere),
+        ] {
+            record.fates.push(Fate { contestant: "lock, \"good\"".into(), waits, comes });
+        }
         assert_eq!(Record::from_csv(&record.to_csv()), Ok(record));
     }
 

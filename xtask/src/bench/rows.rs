@@ -1,18 +1,26 @@
 //! What is compared with what, and what must be reached.
 
-use super::bindings;
+use super::{bindings, qt, segments};
 
 /// A program that can run contestants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
     Floors,
+    Locks,
     Ours,
+    OursLocks,
     OursCpp,
     Python,
     Iceoryx2,
     Zeromq,
     Nng,
     Boost,
+    BoostLocks,
+    RawSync,
+    /// Only where Qt is.
+    QtLocks,
+    QtSockets,
+    QtMessages,
 }
 
 /// One pair of processes: a program and its arguments.
@@ -122,10 +130,10 @@ const CONSTANT: Target = TimeAtMost(1.3);
 
 /// All rows, in the order of the page.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(bindings::ROWS)
+    ROWS.iter().chain(segments::ROWS).chain(bindings::ROWS).chain(qt::ROWS)
 }
 
-/// The rows of the C ABI.
+/// The rows of channels through the C ABI.
 const ROWS: &[Row] = &[
     row(
         "shm-round-trip-spin",

@@ -1,6 +1,6 @@
 /* iceoryx2, publish-subscribe: polling, or waiting with its own events. The calls into it are in
  * iceoryx2.rs; messages are read in place, as its users read them. */
-#include "../common/in_place.h"
+#include "../../common/in_place.h"
 
 typedef struct iox_side iox_side;
 iox_side *iox_open(const char *name, size_t size, size_t slots, bool near, bool waiting);

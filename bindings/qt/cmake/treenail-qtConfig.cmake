@@ -1,0 +1,11 @@
+include(CMakeFindDependencyMacro)
+find_dependency(treenail)
+
+include("${CMAKE_CURRENT_LIST_DIR}/treenail-qtFindQt.cmake")
+set(targets "${CMAKE_CURRENT_LIST_DIR}/treenail-qt${TREENAIL_QT_MAJOR}Targets.cmake")
+if(EXISTS "${targets}")
+  include("${targets}")
+else()
+  set(treenail-qt_FOUND FALSE)
+  set(treenail-qt_NOT_FOUND_MESSAGE "treenail-qt isn't installed for Qt ${TREENAIL_QT_MAJOR}")
+endif()

@@ -1,0 +1,57 @@
+#include "anchor.hpp"
+
+namespace treenail::qt::detail {
+
+namespace {
+
+/// Lets go of a child without ChildRemoved: events are for the parent's own thread.
+struct Silent : QObject {
+    static void orphan(QObject* child, QObject* parent) {
+        (parent->*(&Silent::d_ptr))->receiveChildEvents = 0;
+        child->setParent(nullptr);
+    }
+};
+
+}  // namespace
+
+void Anchor::leave() {
+    bool now;
+    {
+        const std::lock_guard living(life_);
+        Silent::orphan(this, owner_);
+        owner_ = nullptr;
+        const auto* home = thread();
+        now = turns_ == 0 && (is_here() || home == nullptr || home->isFinished());
+    }
+    if (now) {
+        delete this;
+    } else {
+        deleteLater();
+    }
+}
+
+void Anchor::watch(int fd, std::shared_ptr<const void> handle) {
+    unwatch();
+    handle_ = std::move(handle);
+    watcher_ = std::make_unique<detail::Watcher<Anchor, &Anchor::activated>>(fd, this, this);
+}
+
+void Anchor::unwatch() {
+    watcher_.reset();
+    handle_.reset();
+}
+
+void Anchor::pause(bool paused) {
+    if (watcher_ != nullptr) {
+        watcher_->setEnabled(!paused);
+    }
+}
+
+void Anchor::activated() {
+    in_turn([this] { ready(); });
+    if (owner() == nullptr) {
+        unwatch();  // as this object ends only later, and the descriptor stays readable
+    }
+}
+
+}  // namespace treenail::qt::detail

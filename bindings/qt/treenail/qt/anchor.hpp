@@ -1,0 +1,87 @@
+/// Private: what takes the events of a handle's descriptor for an object, in that object's thread.
+#ifndef TREENAIL_QT_ANCHOR_HPP
+#define TREENAIL_QT_ANCHOR_HPP
+
+#include "watcher.hpp"
+
+#include <QObject>
+#include <QThread>
+
+#include <memory>
+#include <mutex>
+#include <utility>
+
+namespace treenail::qt::detail {
+
+/// A child of the object that it serves, its owner, so that it moves to another thread with it.
+/// Where the owner is destroyed by a thread that isn't its own, a notifier, timer or event that is
+/// on its way must find something alive: so all of these are the anchor's, which ends in the
+/// owner's thread, and the owner itself never gets any.
+class Anchor : public QObject {
+public:
+    explicit Anchor(QObject* owner) : QObject(owner), owner_(owner) {}
+
+    /// The last words of the owner's destructor, from any thread; nothing reaches the owner after
+    /// it. Waits until a call for the owner in another thread is over. Ends the anchor, now or
+    /// later, in its own thread.
+    void leave();
+
+    /// Calls in the owner's thread, if the owner still lives then: at once if this is that thread.
+    template <class Call>
+    void run(Call call) {
+        if (is_here()) {
+            in_turn(call);
+        } else {
+            post(std::move(call));
+        }
+    }
+    /// The same, but always from the event loop.
+    template <class Call>
+    void post(Call call) {
+        QMetaObject::invokeMethod(
+            this, [this, call = std::move(call)]() mutable { in_turn(call); },
+            Qt::QueuedConnection);
+    }
+
+    /// Whether this is the thread of owner and anchor; a slot may have moved them.
+    bool is_here() const { return QThread::currentThread() == thread(); }
+
+protected:
+    /// The descriptor is readable. Called in the owner's thread while the owner lives; what it
+    /// calls may end the owner, see owner().
+    virtual void ready() = 0;
+
+    /// Null once the owner is gone.
+    QObject* owner() const { return owner_; }
+
+    /// Waits for a descriptor, which `handle` keeps open; in the owner's thread only.
+    void watch(int fd, std::shared_ptr<const void> handle);
+    void unwatch();
+    /// Leaves the descriptor alone for a while; in the owner's thread only.
+    void pause(bool paused);
+
+    /// Calls while the owner can't end but by the call itself.
+    template <class Call>
+    void in_turn(Call&& call) {
+        const std::lock_guard living(life_);
+        ++turns_;
+        if (owner_ != nullptr) {
+            call();
+        }
+        --turns_;
+    }
+
+private:
+    void activated();
+
+    /// Held in every turn: an owner that ends in another thread waits for it.
+    std::recursive_mutex life_;
+    QObject* owner_;
+    int turns_ = 0;
+    std::shared_ptr<const void> handle_;
+    std::unique_ptr<QSocketNotifier> watcher_;
+};
+
+}  // namespace treenail::qt::detail
+
+#endif

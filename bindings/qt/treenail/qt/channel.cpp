@@ -1,0 +1,182 @@
+#include "channel.hpp"
+
+#include "pump.hpp"
+
+namespace treenail::qt {
+
+using detail::Asked;
+using detail::Link;
+using detail::Pump;
+
+namespace {
+
+/// How long the end of an object may spend on what waits, where there is room for it.
+constexpr int last_milliseconds = 2;
+
+QDeadlineTimer deadline(int timeout_ms) {
+    return timeout_ms < 0 ? QDeadlineTimer(QDeadlineTimer::Forever) : QDeadlineTimer(timeout_ms);
+}
+
+}  // namespace
+
+Channel::Channel(QObject* parent)
+    : QObject(parent), link_(std::make_shared<Link>()), pump_(new Pump(this, link_)) {
+    detail::register_types();
+}
+
+Channel::Channel(treenail::Channel channel, QObject* parent) : Channel(parent) {
+    const auto peer = channel.try_peer();
+    const auto address = peer->address();
+    link_->open(peer == Status::again ? Connecting : Connected,
+                QString::fromUtf8(address.data(), static_cast<int>(address.size())),
+                std::make_shared<treenail::Channel>(std::move(channel)));
+    pump_->run([pump = pump_] { pump->start(); });
+}
+
+Channel::~Channel() {
+    pump_->leave();
+    const auto handle = link_->handle();
+    if (handle != nullptr && link_->state() == Connected) {
+        link_->drain(QDeadlineTimer(last_milliseconds));
+        (void)handle->try_flush(now);
+    }
+    const detail::Failure why{Status::closed, QStringLiteral("the channel was destroyed")};
+    for (auto& asked : link_->end(why)) {
+        asked.done = nullptr;
+        asked.settle({why.status, {}, why.text});
+    }
+    if (handle != nullptr) {
+        handle->close();
+    }
+}
+
+// ---- connecting ----
+
+bool Channel::connectTo(const QString& endpoint) {
+    if (!link_->is_free(endpoint)) {
+        return false;
+    }
+    auto channel = treenail::Channel::try_connect_start(endpoint.toStdString());
+    if (!channel) {
+        const auto why = detail::failure(channel.status());
+        link_->fail(why);
+        pump_->post([pump = pump_, why] { pump->fail(why); });
+        return false;
+    }
+    if (!link_->open(Connecting, endpoint,
+                     std::make_shared<treenail::Channel>(*std::move(channel)))) {
+        return false;
+    }
+    pump_->run([pump = pump_] { pump->start(); });
+    return true;
+}
+
+void Channel::close() {
+    const auto handle = link_->handle();
+    if (handle == nullptr) {
+        return;
+    }
+    if (link_->shut() && !pump_->is_here() && ok(handle->try_flush(now))) {
+        handle->close();  // the peer needn't wait for this object's thread
+    }
+    pump_->run([pump = pump_, handle] { pump->close(handle); });
+}
+
+void Channel::abort() {
+    const auto handle = link_->handle();
+    if (handle == nullptr) {
+        return;
+    }
+    link_->shut();
+    handle->close();
+    pump_->run([pump = pump_, handle] { pump->abort(handle); });
+}
+
+Channel::State Channel::state() const { return link_->state(); }
+QString Channel::endpoint() const { return link_->endpoint(); }
+
+// ---- sending ----
+
+bool Channel::send(quint32 tag, const QByteArray& data) {
+    return link_->send({tag, data, 0, std::nullopt});
+}
+
+qint64 Channel::bytesToWrite() const {
+    return link_->waiting_bytes() + static_cast<qint64>(stats().pending_bytes);
+}
+
+qint64 Channel::maxBytesToWrite() const { return link_->limit(); }
+void Channel::setMaxBytesToWrite(qint64 bytes) { link_->set_limit(bytes); }
+
+// ---- asking ----
+
+QFuture<QByteArray> Channel::request(quint32 tag, const QByteArray& data, int timeoutMs) {
+    QFutureInterface<QByteArray> promise;
+    promise.reportStarted();
+    const auto future = promise.future();
+    const auto until = deadline(timeoutMs);
+    const auto number = link_->ask(tag, data, Asked{promise, nullptr, until});
+    if (number == 0) {
+        const auto why = link_->error();
+        Asked{promise, nullptr, until}.settle({why.status, {}, why.text});
+        return future;
+    }
+    pump_->run([pump = pump_, number, future, until] {
+        pump->watch_future(number, future);
+        pump->watch_deadline(until);
+    });
+    return future;
+}
+
+quint64 Channel::request(quint32 tag, const QByteArray& data,
+                         std::function<void(const Reply&)> done, int timeoutMs) {
+    const auto until = deadline(timeoutMs);
+    const auto number = link_->ask(tag, data, Asked{std::nullopt, std::move(done), until});
+    if (number != 0 && !until.isForever()) {
+        pump_->run([pump = pump_, until] { pump->watch_deadline(until); });
+    }
+    return number;
+}
+
+void Channel::cancelRequest(quint64 request) {
+    if (auto asked = link_->cancel(request); asked && asked->promise) {
+        asked->promise->reportCanceled();
+        asked->promise->reportFinished();
+    }
+}
+
+// ---- asking about it ----
+
+Status Channel::error() const { return link_->error().status; }
+QString Channel::errorString() const { return link_->error().text; }
+
+Peer Channel::peer() const {
+    const auto handle = link_->handle();
+    return handle != nullptr ? *handle->try_peer() : Peer();
+}
+
+Stats Channel::stats() const {
+    const auto handle = link_->handle();
+    return handle != nullptr ? *handle->try_stats() : Stats{};
+}
+
+QVariantMap Channel::statistics() const {
+    const auto now = stats();
+    const auto number = [](std::uint64_t count) { return QVariant::fromValue<quint64>(count); };
+    return {
+        {QStringLiteral("messages_sent"), number(now.messages_sent)},
+        {QStringLiteral("messages_received"), number(now.messages_received)},
+        {QStringLiteral("bytes_sent"), number(now.bytes_sent)},
+        {QStringLiteral("bytes_received"), number(now.bytes_received)},
+        {QStringLiteral("send_waits"), number(now.send_waits)},
+        {QStringLiteral("recv_waits"), number(now.recv_waits)},
+        {QStringLiteral("wakeups_sent"), number(now.wakeups_sent)},
+        {QStringLiteral("pending_bytes"), number(now.pending_bytes)},
+        {QStringLiteral("ring_bytes"), number(now.ring_bytes)},
+        {QStringLiteral("ring_used"), number(now.ring_used)},
+        {QStringLiteral("ring_used_max"), number(now.ring_used_max)},
+        {QStringLiteral("late_replies"), number(now.late_replies)},
+    };
+}
+
+}  // namespace treenail::qt

@@ -1,0 +1,241 @@
+/// ChannelBackend: the calls that wait, and the ways in which a connection ends.
+
+#include <treenail/qt/channel_backend.hpp>
+
+#include <chrono>
+
+namespace treenail::qt::detail {
+
+namespace {
+
+Timeout rest(const QDeadlineTimer& deadline) {
+    return deadline.isForever() ? treenail::no_timeout
+                                : Timeout(std::chrono::milliseconds(deadline.remainingTime()));
+}
+
+/// Nothing yet, and no failure.
+bool is_pending(Status status) { return status == Status::again || status == Status::timed_out; }
+
+}  // namespace
+
+// ---- waiting ----
+
+bool ChannelBackend::waitForConnected(int msecs) {
+    const auto deadline = deadlineIn(msecs);
+    while (!established_ && channel_) {
+        goOn();
+        if (!established_ && !waitFor({}, deadline)) {
+            break;
+        }
+    }
+    return state_ == LocalSocket::ConnectedState;
+}
+
+bool ChannelBackend::waitForReadyRead(int msecs) {
+    const InUse in_use(this);
+    const auto deadline = deadlineIn(msecs);
+    for (;;) {
+        flush();
+        if (!in_use || state_ != LocalSocket::ConnectedState || room() == 0) {
+            return false;
+        }
+        // The channel waits best by itself, where nothing else can get on meanwhile.
+        const bool is_alone = established_ && gathered_.empty();
+        const auto before = available();
+        const auto status = receive(is_alone ? rest(deadline) : treenail::now);
+        if (ok(status)) {
+            if (gotSome(before)) {
+                return static_cast<bool>(in_use);
+            }
+        } else if (!is_pending(status)) {
+            lost(status);
+            return false;
+        } else if (deadline.hasExpired()) {
+            return timedOut();
+        } else if (!is_alone) {
+            waitFor({static_cast<int>(descriptor())}, deadline);
+        }
+    }
+}
+
+bool ChannelBackend::waitForBytesWritten(int msecs) {
+    const InUse in_use(this);
+    const auto deadline = deadlineIn(msecs);
+    while (bytesToWrite() != 0) {
+        if (flush() || !in_use) {
+            return true;
+        }
+        if (room() == 0) {
+            // The descriptor would tell of nothing but what is not to be read.
+            if (!sendGathered(rest(deadline)) && deadline.hasExpired()) {
+                return timedOut();
+            }
+            continue;
+        }
+        const auto before = available();
+        const auto status = receive(treenail::now);
+        if (ok(status)) {
+            gotSome(before);
+        } else if (!is_pending(status)) {
+            lost(status);
+            return false;
+        } else if (deadline.hasExpired()) {
+            return timedOut();
+        } else {
+            waitFor({static_cast<int>(descriptor())}, deadline);
+        }
+        if (!in_use || !channel_) {
+            return false;
+        }
+    }
+    return false;
+}
+
+bool ChannelBackend::waitForDisconnected(int msecs) {
+    const InUse in_use(this);
+    const auto deadline = deadlineIn(msecs);
+    for (;;) {
+        flush();
+        if (!in_use || state_ == LocalSocket::UnconnectedState) {
+            return true;
+        }
+        if (room() == 0) {
+            return timedOut();
+        }
+        const auto before = available();
+        const auto status = receive(treenail::now);
+        if (ok(status)) {
+            gotSome(before);
+        } else if (!is_pending(status)) {
+            lost(status);
+        } else if (deadline.hasExpired()) {
+            return timedOut();
+        } else {
+            waitFor({static_cast<int>(descriptor())}, deadline);
+        }
+        if (!in_use) {
+            return true;
+        }
+    }
+}
+
+bool ChannelBackend::timedOut() {
+    fail(LocalSocket::SocketTimeoutError, LocalSocket::tr("%1: Socket operation timed out"));
+    return false;
+}
+
+// ---- ending ----
+
+void ChannelBackend::setState(LocalSocket::LocalSocketState state) {
+    state_ = state;
+    if (state == LocalSocket::UnconnectedState) {
+        socket_.d->forgetNames();
+    }
+    Q_EMIT socket_.stateChanged(state);
+}
+
+void ChannelBackend::fail(LocalSocket::LocalSocketError error, const QString& text) {
+    error_ = error;
+    socket_.setErrorString(text.contains(QLatin1String("%1")) ? text.arg(QLatin1String("QLocalSocket"))
+                                                              : text);
+    Q_EMIT socket_.errorOccurred(error);
+}
+
+/// The other side's end, or that of the handshake.
+void ChannelBackend::lost(Status status) {
+    const InUse in_use(this);
+    const bool was_wanted = state_ == LocalSocket::ClosingState && gathered_.empty();
+    const auto why = QString::fromUtf8(treenail::last_error());
+    if (was_wanted) {
+    } else if (status == Status::closed || status == Status::peer_lost) {
+        fail(LocalSocket::PeerClosedError, LocalSocket::tr("%1: Remote closed"));
+    } else if (status == Status::denied) {
+        fail(LocalSocket::SocketAccessError, why);
+    } else if (status == Status::no_space) {
+        fail(LocalSocket::SocketResourceError, why);
+    } else {
+        fail(LocalSocket::ConnectionError, why);
+    }
+    if (in_use && state_ == LocalSocket::ConnectedState) {
+        setState(LocalSocket::ClosingState);
+    }
+    if (in_use && state_ == LocalSocket::ClosingState) {
+        finish();
+    }
+}
+
+void ChannelBackend::drop() {
+    done();
+    delete std::exchange(watcher_, nullptr);
+    if (timer_ != 0) {
+        killTimer(std::exchange(timer_, 0));
+    }
+    keepHeld();
+    takeHeld(held_.size());
+    gathered_.clear();
+    unreported_ = 0;
+    channel_ = treenail::Channel();
+    state_ = LocalSocket::UnconnectedState;
+}
+
+void ChannelBackend::finish() {
+    const InUse in_use(this);
+    drop();
+    setState(LocalSocket::UnconnectedState);
+    if (in_use) {
+        Q_EMIT socket_.readChannelFinished();
+    }
+    if (in_use) {
+        Q_EMIT socket_.disconnected();
+    }
+}
+
+void ChannelBackend::disconnectFromServer() {
+    if (state_ == LocalSocket::UnconnectedState) {
+        return;
+    }
+    const InUse in_use(this);
+    if (state_ != LocalSocket::ClosingState) {
+        setState(LocalSocket::ClosingState);
+    }
+    if (!in_use || state_ != LocalSocket::ClosingState) {
+        return;
+    }
+    if (isAllOut()) {
+        finish();
+    } else {
+        callBack();
+    }
+}
+
+/// Qt 5 says of its device inside too that it closes.
+void ChannelBackend::closeInner() {
+    const bool was_open = std::exchange(is_inner_open_, false);
+    if (was_open && QT_VERSION < QT_VERSION_CHECK(6, 0, 0)) {
+        Q_EMIT socket_.aboutToClose();
+    }
+}
+
+void ChannelBackend::close() {
+    const InUse in_use(this);
+    received_.clear();
+    takeHeld(held_.size());
+    disconnectFromServer();
+    if (in_use) {
+        closeInner();
+    }
+}
+
+void ChannelBackend::abort() {
+    const InUse in_use(this);
+    received_.clear();
+    takeHeld(held_.size());
+    if (state_ != LocalSocket::UnconnectedState) {
+        closeInner();
+    }
+    if (in_use && state_ != LocalSocket::UnconnectedState) {
+        finish();
+    }
+}
+
+}  // namespace treenail::qt::detail

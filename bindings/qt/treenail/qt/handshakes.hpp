@@ -1,0 +1,47 @@
+/// Private to the binding: handshakes, which go on in the calls of both sides alone. Where objects
+/// of one thread meet, a call of one that waits has to let the others get on.
+#ifndef TREENAIL_QT_HANDSHAKES_HPP
+#define TREENAIL_QT_HANDSHAKES_HPP
+
+#include <QDeadlineTimer>
+#include <QObject>
+
+#include <initializer_list>
+
+namespace treenail::qt::detail {
+
+/// An object with handshakes under way; the owner's thread is that of its calls.
+class Handshaking {
+public:
+    explicit Handshaking(QObject* owner);
+    virtual ~Handshaking();
+    Handshaking(const Handshaking&) = delete;
+    Handshaking& operator=(const Handshaking&) = delete;
+
+    /// Is readable when goOn() may get on; -1 for now if there is none.
+    virtual int handshakeFd() = 0;
+    /// Goes on without waiting, and without a signal: whoever waits is in the middle of a call.
+    virtual void goOn() = 0;
+
+protected:
+    /// There are no handshakes any more.
+    void done();
+
+private:
+    friend bool waitFor(std::initializer_list<int> fds, QDeadlineTimer deadline);
+
+    QObject* owner_;
+};
+
+/// Waits until one of the descriptors is readable, or one of this thread's handshakes has got on;
+/// false when the time is over. Those below zero are left out.
+bool waitFor(std::initializer_list<int> fds, QDeadlineTimer deadline);
+
+/// A deadline as Qt's waiting functions take it: -1 is never.
+inline QDeadlineTimer deadlineIn(int msecs) {
+    return msecs < 0 ? QDeadlineTimer(QDeadlineTimer::Forever) : QDeadlineTimer(msecs);
+}
+
+}  // namespace treenail::qt::detail
+
+#endif

@@ -1,0 +1,301 @@
+#include "link.hpp"
+
+namespace treenail::qt::detail {
+
+namespace {
+
+using Locked = std::lock_guard<std::mutex>;
+
+/// Whether a send failed for what was sent, rather than as the connection has ended.
+bool is_refusal(Status status) {
+    return status == Status::too_large || status == Status::unsupported ||
+           status == Status::invalid || status == Status::no_space;
+}
+
+}  // namespace
+
+Failure failure(Status status) { return {status, QString::fromUtf8(last_error())}; }
+
+void register_types() {
+    static const bool done = [] {
+        qRegisterMetaType<treenail::Status>("treenail::Status");
+        qRegisterMetaType<Request>("treenail::qt::Request");
+        qRegisterMetaType<Channel::State>("treenail::qt::Channel::State");
+        return true;
+    }();
+    (void)done;
+}
+
+void Asked::settle(const Reply& reply) {
+    if (done) {
+        done(reply);
+    }
+    if (promise) {
+        if (reply) {
+            promise->reportResult(reply.data);
+        } else {
+            promise->reportException(RequestError(reply.status, reply.text));
+        }
+        promise->reportFinished();
+    }
+}
+
+// ---- a connection's life ----
+
+bool Link::expect_none(const QString& endpoint) {
+    if (handle_ != nullptr) {
+        failure_ = {Status::invalid,
+                    QStringLiteral("connecting to %1: there is a connection already; end it first")
+                        .arg(endpoint)};
+    }
+    return handle_ == nullptr;
+}
+
+bool Link::is_free(const QString& endpoint) {
+    const Locked locked(mutex_);
+    return expect_none(endpoint);
+}
+
+bool Link::open(Channel::State state, const QString& endpoint, Handle handle) {
+    const Locked locked(mutex_);
+    if (!expect_none(endpoint)) {
+        return false;
+    }
+    handle_ = std::move(handle);
+    state_ = state;
+    endpoint_ = endpoint;
+    failure_ = {};
+    return true;
+}
+
+void Link::greeted() {
+    const Locked locked(mutex_);
+    if (state_ == Channel::Connecting) {
+        state_ = Channel::Connected;
+    }
+}
+
+bool Link::shut() {
+    const Locked locked(mutex_);
+    if (handle_ != nullptr) {
+        state_ = Channel::Closing;
+    }
+    return waiting_.empty();
+}
+
+std::vector<Asked> Link::end(const Failure& why) {
+    std::vector<Asked> open;
+    std::deque<Outgoing> dropped;  // this and the handle die when the lock is given back
+    Handle ended;
+    const Locked locked(mutex_);
+    for (auto& entry : asked_) {
+        open.push_back(std::move(entry.second));
+    }
+    asked_.clear();
+    numbers_.clear();
+    dropped.swap(waiting_);
+    waiting_bytes_ = 0;
+    ended.swap(handle_);
+    state_ = Channel::Unconnected;
+    failure_ = why;
+    return open;
+}
+
+Handle Link::handle() const {
+    const Locked locked(mutex_);
+    return handle_;
+}
+
+Channel::State Link::state() const {
+    const Locked locked(mutex_);
+    return state_;
+}
+
+QString Link::endpoint() const {
+    const Locked locked(mutex_);
+    return endpoint_;
+}
+
+Failure Link::error() const {
+    const Locked locked(mutex_);
+    return failure_;
+}
+
+void Link::fail(Failure why) {
+    const Locked locked(mutex_);
+    failure_ = std::move(why);
+}
+
+// ---- sending ----
+
+bool Link::send(Outgoing item) {
+    const Locked locked(mutex_);
+    return put(std::move(item));
+}
+
+bool Link::reply(Outgoing item, const Handle& asked) {
+    const Locked locked(mutex_);
+    if (asked == nullptr || asked != handle_) {
+        failure_ = {Status::closed, QStringLiteral("replying: the request's connection has ended")};
+        return false;
+    }
+    return put(std::move(item));
+}
+
+quint64 Link::ask(quint32 tag, const QByteArray& data, Asked asked) {
+    const Locked locked(mutex_);
+    const auto number = ++last_number_;
+    asked_.emplace(number, std::move(asked));
+    if (!put({tag, data, number, std::nullopt})) {
+        asked_.erase(number);
+        return 0;
+    }
+    return number;
+}
+
+bool Link::put(Outgoing&& item) {
+    if (state_ == Channel::Unconnected || state_ == Channel::Closing) {
+        failure_ = {Status::closed, QStringLiteral("sending: the channel is not connected")};
+        return false;
+    }
+    // While it connects only the pump calls the handle, so that no progress escapes it.
+    if (state_ == Channel::Connected && waiting_.empty()) {
+        const auto status = transmit(item);
+        if (status != Status::again) {
+            if (!ok(status)) {
+                failure_ = failure(status);
+            }
+            return ok(status);
+        }
+    }
+    const auto bytes = waiting_bytes_ + static_cast<qint64>(item.data.size());
+    const auto count = static_cast<qint64>(waiting_.size()) + 1;
+    if (bytes + count * Channel::CostPerMessage > limit_) {
+        failure_ = {Status::no_space,
+                    QStringLiteral("sending %1 bytes: %2 bytes in %3 messages wait already, and "
+                                   "maxBytesToWrite is %4; wait for bytesWritten()")
+                        .arg(item.data.size())
+                        .arg(waiting_bytes_)
+                        .arg(waiting_.size())
+                        .arg(limit_)};
+        return false;
+    }
+    waiting_bytes_ = bytes;
+    waiting_.push_back(std::move(item));
+    return true;
+}
+
+Status Link::transmit(const Outgoing& item) {
+    const Bytes bytes(item.data.constData(), static_cast<std::size_t>(item.data.size()));
+    if (item.request) {
+        return handle_->try_reply(*item.request, bytes, now);
+    }
+    if (item.number == 0) {
+        return handle_->try_send(item.tag, bytes, now);
+    }
+    const auto asked = asked_.find(item.number);
+    if (asked == asked_.end()) {
+        return Status::ok;  // nobody waits for the answer any more
+    }
+    const auto id = handle_->try_request_start(item.tag, bytes, now);
+    if (id) {
+        asked->second.id = *id;
+        numbers_[*id] = item.number;
+    }
+    return id.status();
+}
+
+Link::Progress Link::drain(QDeadlineTimer deadline) {
+    Progress progress;
+    for (bool first = true;; first = false) {
+        const Locked locked(mutex_);  // given back after each, for who sends meanwhile
+        if (waiting_.empty()) {
+            return progress;
+        }
+        if (!first && deadline.hasExpired()) {
+            progress.sent = Sent::more;
+            return progress;
+        }
+        const auto& item = waiting_.front();
+        const auto status = transmit(item);
+        if (!ok(status) && !is_refusal(status)) {
+            progress.sent = Sent::no_room;
+            return progress;
+        }
+        if (!ok(status)) {
+            failure_ = failure(status);
+            progress.dropped.push_back({failure_, take(item.number)});
+        }
+        const auto size = static_cast<qint64>(item.data.size());
+        waiting_bytes_ -= size;
+        progress.bytes += size;
+        waiting_.pop_front();
+    }
+}
+
+qint64 Link::waiting_bytes() const {
+    const Locked locked(mutex_);
+    return waiting_bytes_;
+}
+
+qint64 Link::limit() const {
+    const Locked locked(mutex_);
+    return limit_;
+}
+
+void Link::set_limit(qint64 bytes) {
+    const Locked locked(mutex_);
+    limit_ = bytes;
+}
+
+// ---- open requests ----
+
+std::optional<Asked> Link::take(quint64 number) {
+    const auto found = asked_.find(number);
+    if (found == asked_.end()) {
+        return std::nullopt;
+    }
+    auto asked = std::move(found->second);
+    numbers_.erase(asked.id);
+    asked_.erase(found);
+    return asked;
+}
+
+std::optional<Asked> Link::replied(quint32 id) {
+    const Locked locked(mutex_);
+    const auto found = numbers_.find(id);
+    return found == numbers_.end() ? std::nullopt : take(found->second);
+}
+
+std::optional<Asked> Link::cancel(quint64 number) {
+    const Locked locked(mutex_);
+    auto asked = take(number);
+    if (asked && asked->id != 0) {
+        (void)handle_->try_request_cancel(asked->id);
+    }
+    return asked;
+}
+
+std::vector<Asked> Link::overdue(QDeadlineTimer& next) {
+    next = QDeadlineTimer(QDeadlineTimer::Forever);
+    std::vector<quint64> numbers;
+    {
+        const Locked locked(mutex_);
+        for (const auto& [number, asked] : asked_) {
+            if (asked.deadline.hasExpired()) {
+                numbers.push_back(number);
+            } else {
+                next = std::min(next, asked.deadline);
+            }
+        }
+    }
+    std::vector<Asked> over;
+    for (const auto number : numbers) {
+        if (auto asked = cancel(number)) {
+            over.push_back(std::move(*asked));
+        }
+    }
+    return over;
+}
+
+}  // namespace treenail::qt::detail

@@ -1,0 +1,58 @@
+/// Private: what a Listener shares between threads, and its side that the event loop drives.
+#ifndef TREENAIL_QT_PORCH_HPP
+#define TREENAIL_QT_PORCH_HPP
+
+#include "anchor.hpp"
+#include "link.hpp"
+#include "listener.hpp"
+
+#include <QBasicTimer>
+
+#include <deque>
+#include <mutex>
+
+namespace treenail::qt::detail {
+
+using ListenerHandle = std::shared_ptr<treenail::Listener>;
+
+/// Where channels wait between the handshake and the program.
+class Porch final : public Anchor {
+public:
+    explicit Porch(Listener* listener) : Anchor(listener) {}
+
+    // ---- from any thread ----
+
+    bool open(const QString& endpoint);
+    void close();
+    ListenerHandle handle() const;
+    Failure error() const;
+
+    bool is_empty() const;
+    treenail::Channel take();
+    int room() const;
+    void set_room(int count);
+
+protected:
+    void ready() override;
+    void timerEvent(QTimerEvent* event) override;
+
+private:
+    bool try_open(const QString& endpoint);
+    bool is_full() const;
+    /// Watches the listener that there is, if there is one, and room for what it brings.
+    void resume();
+    void fail(const Failure& why);
+
+    mutable std::mutex mutex_;
+    ListenerHandle handle_;
+    std::deque<treenail::Channel> pending_;
+    int room_ = 30;
+    Failure failure_;
+
+    ListenerHandle watched_;  // of the event loop alone
+    QBasicTimer again_;
+};
+
+}  // namespace treenail::qt::detail
+
+#endif

@@ -1,0 +1,208 @@
+#include "pump.hpp"
+
+#include <QFutureWatcher>
+#include <QTimerEvent>
+
+namespace treenail::qt::detail {
+
+namespace {
+
+/// What is done in one turn of the event loop. The descriptor stays readable where that was not
+/// all, so the loop comes back when everything else had its turn.
+constexpr int messages_a_turn = 256;
+constexpr int milliseconds_a_turn = 2;
+
+const Failure& closed_here() {
+    static const Failure why{Status::closed, QStringLiteral("this program has closed the channel")};
+    return why;
+}
+
+}  // namespace
+
+void Pump::start() {
+    auto handle = link_->handle();
+    if (handle == nullptr || handle == handle_) {
+        return;
+    }
+    handle_ = std::move(handle);
+    greeted_ = link_->state() == Channel::Connected;
+    const auto fd = handle_->try_fd();
+    if (!fd) {
+        end(failure(fd.status()));
+        return;
+    }
+    watch(*fd, handle_);
+    if (!greeted_) {
+        tell(&Channel::stateChanged, Channel::Connecting);
+    }
+}
+
+void Pump::ready() {
+    if (handle_ == nullptr) {
+        return;
+    }
+    const auto handle = handle_;
+    const QDeadlineTimer turn(milliseconds_a_turn);
+    if ((greeted_ || greet()) && serves(handle) && drain(turn) && serves(handle)) {
+        receive(handle, turn);
+    }
+}
+
+bool Pump::greet() {
+    const auto status = handle_->try_flush(now);
+    if (status == Status::again) {
+        return false;
+    }
+    if (!ok(status)) {
+        end(failure(status));
+        return false;
+    }
+    greeted_ = true;
+    link_->greeted();
+    tell(&Channel::stateChanged, link_->state());
+    tell(&Channel::connected);
+    return true;
+}
+
+/// False if the connection has ended by it.
+bool Pump::drain(QDeadlineTimer turn) {
+    auto progress = link_->drain(turn);
+    if (progress.sent == Link::Sent::more) {
+        post([this] { ready(); });
+    }
+    const auto handle = handle_;
+    if (progress.bytes > 0) {
+        tell(&Channel::bytesWritten, progress.bytes);
+    }
+    for (auto& dropped : progress.dropped) {
+        if (dropped.asked) {
+            settle(*dropped.asked, {dropped.why.status, {}, dropped.why.text});
+        }
+        tell(&Channel::errorOccurred, dropped.why.status, dropped.why.text);
+    }
+    if (serves(handle) && progress.sent == Link::Sent::all && link_->state() == Channel::Closing &&
+        handle->try_flush(now) != Status::again) {
+        end(closed_here());
+        return false;
+    }
+    return true;
+}
+
+void Pump::receive(const Handle& handle, QDeadlineTimer turn) {
+    for (int taken = 0; taken < messages_a_turn; ++taken) {
+        auto view = handle->try_recv_view(now);
+        if (!view) {
+            if (view != Status::again) {
+                end(failure(view.status()));
+            }
+            return;
+        }
+        deliver(handle, *std::move(view));
+        if (!serves(handle) || turn.hasExpired()) {
+            return;
+        }
+    }
+}
+
+void Pump::deliver(const Handle& handle, View&& view) {
+    const QByteArray data(reinterpret_cast<const char*>(view.data()),
+                          static_cast<decltype(data.size())>(view.size()));
+    view.release();  // the peer may go on, whatever the slots do
+    if (view.is_reply()) {
+        if (auto asked = link_->replied(view.id())) {
+            settle(*asked, {Status::ok, data, {}});
+        }
+    } else if (view.is_request()) {
+        tell(&Channel::requestReceived, Request(link_, handle, view, data));
+    } else {
+        tell(&Channel::messageReceived, data, view.tag());
+    }
+}
+
+void Pump::close(const Handle& handle) {
+    if (handle_ != handle) {
+        return;
+    }
+    if (!greeted_ && link_->waiting_bytes() == 0) {
+        end(closed_here());
+        return;
+    }
+    if (!greeted_ || drain(QDeadlineTimer(milliseconds_a_turn))) {
+        tell(&Channel::stateChanged, Channel::Closing);
+    }
+}
+
+void Pump::abort(const Handle& handle) {
+    if (handle_ == handle) {
+        end(closed_here());
+    }
+}
+
+void Pump::fail(const Failure& why) { tell(&Channel::errorOccurred, why.status, why.text); }
+
+void Pump::end(const Failure& why) {
+    auto open = link_->end(why);
+    unwatch();
+    timer_.stop();
+    alarm_ = QDeadlineTimer(QDeadlineTimer::Forever);
+    if (auto handle = std::exchange(handle_, nullptr)) {
+        handle->close();
+    }
+    const bool was_connected = std::exchange(greeted_, false);
+    for (auto& asked : open) {
+        settle(asked, {why.status, {}, why.text});
+    }
+    tell(&Channel::stateChanged, Channel::Unconnected);
+    if (why.status != Status::closed) {
+        tell(&Channel::errorOccurred, why.status, why.text);
+    }
+    if (was_connected) {
+        tell(&Channel::disconnected);
+    }
+}
+
+// ---- requests ----
+
+void Pump::settle(Asked& asked, const Reply& reply) {
+    if (owner() == nullptr) {
+        asked.done = nullptr;  // which is no more wanted; promises are kept
+    }
+    asked.settle(reply);
+}
+
+void Pump::watch_future(quint64 number, const QFuture<QByteArray>& future) {
+    auto* watcher = new QFutureWatcher<QByteArray>(this);
+    connect(watcher, &QFutureWatcher<QByteArray>::canceled, this, [this, number] {
+        if (auto asked = link_->cancel(number)) {
+            asked->promise->reportFinished();
+        }
+    });
+    connect(watcher, &QFutureWatcher<QByteArray>::finished, watcher, &QObject::deleteLater);
+    watcher->setFuture(future);
+}
+
+void Pump::watch_deadline(QDeadlineTimer deadline) {
+    if (deadline < alarm_) {
+        alarm_ = deadline;
+        timer_.start(static_cast<int>(std::max<qint64>(deadline.remainingTime(), 0)), this);
+    }
+}
+
+void Pump::timerEvent(QTimerEvent* event) {
+    if (event->timerId() != timer_.timerId()) {
+        return;
+    }
+    timer_.stop();
+    alarm_ = QDeadlineTimer(QDeadlineTimer::Forever);
+    in_turn([this] {
+        QDeadlineTimer next;
+        auto over = link_->overdue(next);
+        watch_deadline(next);
+        for (auto& asked : over) {
+            settle(asked, {Status::timed_out, {},
+                           QStringLiteral("a request: no reply came within its time")});
+        }
+    });
+}
+
+}  // namespace treenail::qt::detail

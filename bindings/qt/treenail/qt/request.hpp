@@ -1,0 +1,90 @@
+/// Requests: one that was received and waits for its reply, and what came of one that was sent.
+#ifndef TREENAIL_QT_REQUEST_HPP
+#define TREENAIL_QT_REQUEST_HPP
+
+#include <treenail/channel.hpp>
+
+#include <QByteArray>
+#include <QException>
+#include <QMetaType>
+#include <QString>
+
+#include <memory>
+#include <utility>
+
+namespace treenail::qt {
+
+namespace detail {
+class Link;
+class Pump;
+}
+
+/// A request from the peer. It can be copied, kept, and answered later from any thread, even
+/// when its Channel is gone (then in vain).
+class Request {
+    Q_GADGET
+    Q_PROPERTY(QByteArray data READ data)
+    Q_PROPERTY(quint32 tag READ tag)
+
+public:
+    /// None: reply() is false.
+    Request() = default;
+
+    QByteArray data() const { return data_; }
+    quint32 tag() const { return request_.tag(); }
+
+    /// Sends the answer, as Channel::send does. False also if the connection that the request came
+    /// through has ended. Who asked takes the first of several.
+    Q_INVOKABLE bool reply(const QByteArray& data) const;
+
+private:
+    friend class detail::Pump;
+    Request(std::weak_ptr<detail::Link> link, std::weak_ptr<treenail::Channel> connection,
+            const Message& request, QByteArray data)
+        : link_(std::move(link)),
+          connection_(std::move(connection)),
+          request_(request),
+          data_(std::move(data)) {}
+
+    std::weak_ptr<detail::Link> link_;
+    std::weak_ptr<treenail::Channel> connection_;
+    Message request_;
+    QByteArray data_;
+};
+
+/// What came of a request.
+struct Reply {
+    /// Status::ok: `data` is the reply. Else there is none: Status::timed_out, or how the
+    /// connection ended.
+    Status status = Status::ok;
+    QByteArray data;
+    /// What went wrong, and what to do.
+    QString text;
+
+    explicit operator bool() const { return ok(status); }
+};
+
+/// What the QFuture of a request holds where no reply came; result() throws it, and with Qt 6
+/// onFailed() gets it.
+class RequestError : public QException {
+public:
+    RequestError(Status status, const QString& text) : status_(status), text_(text.toUtf8()) {}
+
+    Status status() const { return status_; }
+    QString text() const { return QString::fromUtf8(text_); }
+    const char* what() const noexcept override { return text_.constData(); }
+
+    void raise() const override { throw *this; }
+    RequestError* clone() const override { return new RequestError(*this); }
+
+private:
+    Status status_;
+    QByteArray text_;
+};
+
+}  // namespace treenail::qt
+
+Q_DECLARE_METATYPE(treenail::Status)
+Q_DECLARE_METATYPE(treenail::qt::Request)
+
+#endif

@@ -1,0 +1,38 @@
+/// Private to the binding: a handle's descriptor in the event loop of its object's thread.
+#ifndef TREENAIL_QT_WATCHER_HPP
+#define TREENAIL_QT_WATCHER_HPP
+
+#include <QCoreApplication>
+#include <QEvent>
+#include <QSocketNotifier>
+
+namespace treenail::qt::detail {
+
+/// Calls `(owner->*Ready)()` whenever a treenail descriptor is readable, until it is disabled or
+/// destroyed. Make `parent` the owner, so that it moves to other threads with it; only
+/// setEnabled() of the owner's own thread is allowed, as with every QSocketNotifier.
+///
+/// The function may destroy this watcher and its owner: nothing is touched after it. It overrides
+/// event() rather than connecting a signal, as that is the same in every Qt, and half as long a way.
+template <class Owner, void (Owner::*Ready)()>
+class Watcher final : public QSocketNotifier {
+public:
+    Watcher(int fd, Owner* owner, QObject* parent)
+        : QSocketNotifier(fd, QSocketNotifier::Read, parent), owner_(owner) {}
+
+protected:
+    bool event(QEvent* event) override {
+        if (event->type() != QEvent::SockAct) {
+            return QSocketNotifier::event(event);
+        }
+        (owner_->*Ready)();
+        return true;
+    }
+
+private:
+    Owner* owner_;
+};
+
+}  // namespace treenail::qt::detail
+
+#endif
