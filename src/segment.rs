@@ -5,7 +5,7 @@ use crate::error::{Error, Result, Status};
 use crate::object::Object;
 use crate::os::clock::Deadline;
 use crate::os::futex;
-use crate::shm::acquire::Mode;
+use crate::shm::acquire::{Mode, looks_before_sleep, pause};
 use crate::shm::attach;
 use crate::shm::holder::{Holder, ring};
 use crate::shm::lock::{Around, Gave, Held, Lock};
@@ -239,7 +239,7 @@ impl Segment {
         let _inside = self.0.holder.enter();
         let (header, deadline) = (self.0.holder.header(), Deadline::after(timeout));
         let can_tell = self.0.holder.lock().is_some();
-        let mut settled = false;
+        let (mut settled, mut looks) = (false, looks_before_sleep());
         loop {
             self.0.alive()?;
             let changes = header.changes.load(Ordering::SeqCst);
@@ -257,6 +257,11 @@ impl Segment {
             }
             if deadline.passed() {
                 return Err(self.refusal(Gave::Up, timeout));
+            }
+            if looks > 0 {
+                looks -= 1;
+                pause();
+                continue;
             }
             if can_tell && header.awaited.swap(1, Ordering::SeqCst) == 0 {
                 // Look again, now that whoever makes a change would see this.

@@ -24,6 +24,17 @@ const LOOKS_MAX: u32 = 100;
 /// Times that a call whose time is over looks again because the lock seemed free.
 const LATE_LOOKS_MAX: u32 = 8;
 
+/// How often a call looks before its first sleep.
+pub fn looks_before_sleep() -> u32 {
+    // On one processor nothing changes while this one looks.
+    if cfg!(loom) || processors_allowed() < 2 { 0 } else { LOOKS_MAX }
+}
+
+/// Lets a moment pass between two looks.
+pub fn pause() {
+    (0..8).for_each(|_| spin_loop());
+}
+
 /// What one call knows of its waiting.
 pub(super) struct Wait {
     looks: u32,
@@ -36,9 +47,7 @@ pub(super) struct Wait {
 
 impl Wait {
     pub(super) fn new() -> Wait {
-        // On one processor nothing changes while this one looks.
-        let looks = if cfg!(loom) || processors_allowed() < 2 { 0 } else { LOOKS_MAX };
-        Wait { looks, late_looks: LATE_LOOKS_MAX, since: None, asked: false }
+        Wait { looks: looks_before_sleep(), late_looks: LATE_LOOKS_MAX, since: None, asked: false }
     }
 
     pub(super) fn spin(&mut self) -> bool {
@@ -46,7 +55,7 @@ impl Wait {
             return false;
         }
         self.looks -= 1;
-        (0..8).for_each(|_| spin_loop());
+        pause();
         true
     }
 

@@ -18,7 +18,7 @@
 //! process didn't do any more (wake somebody, take note) costs a slice. After each slice it asks
 //! whether the owner lives, and if not frees the word.
 //!
-//! Anybody may pass a sleeper, which keeps a busy lock fast. Who has waited for [`PATIENCE`] puts
+//! Anybody may pass a sleeper, which keeps a busy lock fast. Who has waited for `PATIENCE` puts
 //! itself down as next, and whoever gives the lock up then hands it over: a reader to whom it was
 //! handed at once.
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const ASLEEP: Duration = Duration::from_millis(3);
 
 /// How long stepping through every instruction may take.
-pub const STEPPING_MAX: Duration = Duration::from_secs(600);
+pub const STEPPING_MAX: Duration = Duration::from_secs(1200);
 
 /// This many in a row that were through before they were killed: there is nothing more to come.
 const THROUGH: u32 = 3;
@@ -19,7 +19,8 @@ const THROUGH: u32 = 3;
 /// not yet through. How many there were, and the distance between two.
 pub fn kill_at_each(all: usize, mut kill: impl FnMut(usize) -> bool) -> (usize, usize) {
     let each = super::setting("TREENAIL_KILLS", 0) >= 500;
-    let stride = (all / if each { 1200 } else { 15 }).max(1);
+    let some = if super::system::is_sanitized() { 8 } else { 15 };
+    let stride = (all / if each { 1200 } else { some }).max(1);
     // A victim that is woken at another moment takes another way, which may be a shorter one.
     let (mut kills, mut through) = (0, 0);
     for count in (1..).step_by(stride) {

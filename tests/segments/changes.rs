@@ -5,7 +5,7 @@ use crate::common::{SOON, at_once, name, not_before, status, until};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::thread;
 use std::time::Duration;
-use treenail::{FOREVER, NOW, Segment, Status};
+use treenail::{FOREVER, NOW, Segment, Semaphore, Status};
 
 const TEST: &str = "changes::somebody_with_the_lock";
 const BRIEFLY: Option<Duration> = Some(Duration::from_millis(40));
@@ -23,6 +23,46 @@ fn is_readable(fd: BorrowedFd<'_>) -> bool {
 
 fn becomes_readable(fd: BorrowedFd<'_>) -> bool {
     crate::common::event::readable_within(fd, SOON.expect("a time"))
+}
+
+/// In a child that the kernel kills for whatever system call it makes.
+#[test]
+fn what_nobody_waits_for_makes_no_system_call() {
+    if !child::alone("changes::what_nobody_waits_for_makes_no_system_call") {
+        return;
+    }
+    let name = name();
+    let pid = child::fork(|| {
+        let segment = Segment::create(&name, 8).expect("the name is free");
+        let units = ["undo=1", "undo=0"].map(|undo| {
+            Semaphore::open(&format!("{name}-{}?{undo}", &undo[5..]), 1).expect("the name is free")
+        });
+        let round = || {
+            segment.notify().expect("open");
+            segment.lock(FOREVER).expect("it is free");
+            segment.unlock().expect("it is held");
+            segment.lock_shared(FOREVER).expect("it is free");
+            segment.unlock().expect("it is held");
+            segment.write(0, b"8 bytes!", FOREVER).expect("it is free");
+            for semaphore in &units {
+                semaphore.acquire(1, FOREVER).expect("there is one");
+                semaphore.release(1).expect("open");
+            }
+        };
+        round();
+        // SAFETY: takes no memory; from here on reading, writing and SYS_exit are all there is.
+        unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_STRICT) };
+        (0..1000).for_each(|_| round());
+        // SAFETY: takes no memory, and ends the process, as that has one thread.
+        unsafe { libc::syscall(libc::SYS_exit, 0) };
+        1
+    });
+    assert_eq!(child::reap(pid), 0, "killed for a system call");
+    // What it had was left by a killed one, as far as others can tell.
+    Segment::remove(&name).expect("it is there");
+    for undo in ["1", "0"] {
+        Semaphore::remove(&format!("{name}-{undo}")).expect("it is there");
+    }
 }
 
 #[test]
