@@ -11,7 +11,7 @@ pub fn take() -> Result<(), String> {
     std::fs::create_dir_all(&pictures).map_err(|e| format!("{PICTURES}: {e}"))?;
     let (build, python) = (qt::build_newest()?, qt::numpy()?);
     shell::run(&format!(
-        "TREENAIL_PYTHON={python} TREENAIL_SCREENSHOTS=\"$PWD/{PICTURES}\" xvfb-run -a ctest --test-dir {build} \
-         --no-tests=error --output-on-failure -R '^windows_'"
+        "TREENAIL_PYTHON={python} TREENAIL_SCREENSHOTS=\"$PWD/{PICTURES}\" \
+         xvfb-run -a ctest --test-dir {build} --no-tests=error --output-on-failure -R '^windows_'"
     ))
 }

@@ -108,7 +108,7 @@ public:
     }
 
     /// Takes the name away from those that hold the segment, who keep it. Nobody needs this but
-    /// for one with persist=1, as the last that goes, or dies, takes the name along.
+    /// for one with persist=1, as the last that goes takes the name along.
     static void remove(std::string_view name) { detail::check(try_remove(name)); }
     static Status try_remove(std::string_view name) noexcept {
         return detail::status(tn_segment_remove(detail::Terminated(name).c_str()));
