@@ -1,6 +1,8 @@
 // Contestants: LocalSocket, and QLocalSocket; in event loops, and with the calls that wait.
 #include "../common/slices.h"
 
+#include "../common/kill.h"
+
 #include <treenail/qt/local_server.hpp>
 #include <treenail/qt/local_socket.hpp>
 
@@ -138,6 +140,40 @@ struct Contestant {
         free(buffer);
     }
 
+    // ---- a peer that is killed, until disconnected() ----
+
+    static void victim()
+    {
+        far_open();
+        BENCH_CHECK(socket->write("hello", 5) == 5);
+        send_rest();
+        pause();
+    }
+    static void meet()
+    {
+        near_opened();
+        while (socket->bytesAvailable() < 5)
+            BENCH_CHECK(socket->waitForReadyRead());
+    }
+    static void wait_until_gone()
+    {
+        QEventLoop loop;
+        QObject::connect(socket, &Socket::disconnected, &loop, &QEventLoop::quit);
+        if (socket->state() == Socket::ConnectedState)
+            loop.exec();
+    }
+    static void part() { delete socket; }
+    static constexpr kill_story story = {nullptr, victim, nullptr, meet, wait_until_gone, part};
+
+    static void notice(uint64_t ns, bench_result *out) { kill_near(&story, ns, out); }
+    static void die(uint64_t ns) { kill_far(&story, ns); }
+
+    static constexpr bench_contestant killed(const char *name)
+    {
+        return {name, kill_prepare, near_open, nullptr, nullptr, notice,
+                die,  near_close,   nullptr,   false,   nullptr};
+    }
+
     static constexpr bench_contestant of(const char *name, void (*near_slice)(uint64_t, bench_result *),
                                          void (*far_slice)(uint64_t))
     {
@@ -153,6 +189,8 @@ static const bench_contestant contestants[] = {
     Ours::of("loop", Ours::loop_ping, Ours::loop_echo),
     Ours::of("ping", Ours::ping, Ours::echo),
     Ours::of("flood", Ours::drain, Ours::flood),
+    Ours::killed("kill"),
+    Genuine::killed("genuine-kill"),
     Genuine::of("genuine-loop", Genuine::loop_ping, Genuine::loop_echo),
     Genuine::of("genuine-ping", Genuine::ping, Genuine::echo),
     Genuine::of("genuine-flood", Genuine::drain, Genuine::flood),

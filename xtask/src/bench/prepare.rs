@@ -56,6 +56,7 @@ impl Programs {
         match program {
             Program::QtSockets => Some(Command::new(self.qt_folder().join("sockets"))),
             Program::QtMessages => Some(Command::new(self.qt_folder().join("messages"))),
+            Program::QtMemory => Some(Command::new(self.qt_folder().join("locks"))),
             Program::Python => {
                 Some(python::command(&self.root, &self.environment(), &self.library))
             }
@@ -113,7 +114,7 @@ impl Programs {
             Program::OursCpp => {
                 self.compile_ours(program, "ours/ours.cpp", &["-std=c++17", &bindings])
             }
-            Program::QtSockets | Program::QtMessages => self.build_with_cmake(),
+            Program::QtSockets | Program::QtMessages | Program::QtMemory => self.build_with_cmake(),
             Program::Python => python::prepare(&self.root, &self.environment()),
             Program::Iceoryx2 => self.build_rust(program, "iceoryx2"),
             Program::Zeromq => self.compile(program, "peers/zeromq.c", &["-lzmq"]),
@@ -222,7 +223,7 @@ fn install(programs: &[Program]) -> Result<(), String> {
             Program::Nng => needs.push(NNG),
             Program::Boost | Program::BoostLocks => needs.extend([COMPILER_CPP, BOOST]),
             Program::Iceoryx2 => needs.push(CLANG),
-            Program::QtSockets | Program::QtMessages => {
+            Program::QtSockets | Program::QtMessages | Program::QtMemory => {
                 needs.extend([COMPILER_CPP, CMAKE, NINJA, QT])
             }
         }

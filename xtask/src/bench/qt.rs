@@ -1,7 +1,7 @@
 //! The rows of the Qt classes, beside Qt's own.
 
-use super::rows::Program::{QtMessages, QtSockets};
-use super::rows::Target::{RateAtLeast, TimeAtMost};
+use super::rows::Program::{QtLocks, QtMemory, QtMessages, QtSockets};
+use super::rows::Target::{P99AtMostMs, RateAtLeast, TimeAtMost};
 use super::rows::{Rival, Row, contestant};
 
 type Args = &'static [&'static str];
@@ -52,6 +52,43 @@ pub const ROWS: &[Row] = &[
         &["genuine-flood", "65536"],
         2.5
     ),
+    Row {
+        name: "qt-socket-kill",
+        what: "Qt: kill -9 of a LocalSocket's peer until disconnected()",
+        ours: contestant("LocalSocket", QtSockets, &["kill", "64"]),
+        limit: Some(P99AtMostMs(100.0)),
+        rivals: &[Rival {
+            contestant: contestant("QLocalSocket", QtSockets, &["genuine-kill", "64"]),
+            target: None,
+        }],
+        once: false,
+    },
+    Row {
+        name: "qt-memory-lock",
+        what: "Qt: SharedMemory::lock and unlock",
+        ours: contestant("SharedMemory", QtMemory, &["alone", "64", "SharedMemory"]),
+        limit: None,
+        rivals: &[Rival {
+            contestant: contestant("QSharedMemory", QtLocks, &["alone", "64", "QSharedMemory"]),
+            target: Some(RateAtLeast(15.0)),
+        }],
+        once: false,
+    },
+    Row {
+        name: "qt-semaphore",
+        what: "Qt: SystemSemaphore::acquire and release",
+        ours: contestant("SystemSemaphore", QtMemory, &["alone", "64", "SystemSemaphore"]),
+        limit: None,
+        rivals: &[Rival {
+            contestant: contestant(
+                "QSystemSemaphore",
+                QtLocks,
+                &["alone", "64", "QSystemSemaphore"],
+            ),
+            target: None,
+        }],
+        once: false,
+    },
     Row {
         name: "qt-channel-loop",
         what: "Qt: Channel round trip, 64 B, in event loops",

@@ -20,6 +20,7 @@ pub enum Program {
     /// Only where Qt is.
     QtLocks,
     QtSockets,
+    QtMemory,
     QtMessages,
 }
 
