@@ -122,9 +122,10 @@ EXITS = {
     "a global": "",
     "an array": "data = memoryview(segment.buf)[1:]",
     "a cycle": "class Cycle: pass\ncycle = Cycle(); cycle.own = cycle; cycle.segment = segment",
-    "a thread that waits": """
+    "threads that wait": """
 import threading
-threading.Thread(target=segment.wait, args=(0,), daemon=True).start()""",
+for _ in range(20):
+    threading.Thread(target=segment.wait, args=(0,), daemon=True).start()""",
     "a lock": "segment.lock().__enter__()",
     "never collected": "import builtins, ctypes\n"
     "ctypes.pythonapi.Py_IncRef(ctypes.py_object(segment))",

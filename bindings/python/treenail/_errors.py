@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from threading import get_ident, main_thread
 
 from . import _abi
 from ._abi import library
@@ -130,8 +131,14 @@ _CLASSES: dict[int, type[Error]] = {
 }  # fmt: skip
 
 
+at_end = False
+"""Whether the interpreter ends, and has closed what was still open."""
+
+
 def error_of(status: int) -> Error:
     """The exception for what this thread's last call came to."""
+    if at_end and get_ident() != main_thread().ident:
+        raise SystemExit  # a thread that waited, and has nothing to say to anybody any more
     text: bytes = library.tn_last_error()
     return _CLASSES.get(status, Internal)(text.decode(errors="replace"))
 

@@ -6,6 +6,7 @@ import atexit
 import os
 from weakref import WeakValueDictionary
 
+from . import _errors
 from ._owner import Owner
 
 TYPE_CHECKING = False
@@ -20,6 +21,7 @@ _open: WeakValueDictionary[int, NamedHandle] = WeakValueDictionary()
 @atexit.register
 def _end_all() -> None:
     """The last to go takes the object with it: so we go, even if somebody still refers to it."""
+    _errors.at_end = True
     for handle in list(_open.values()):
         handle.close(handle)
 
