@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[3]
 # Programs that the tests start find the same package, and write nothing beside it.
 os.environ["PYTHONPATH"] = str(Path(treenail.__file__).resolve().parent.parent)
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+# What a shell starts in the background ignores Ctrl-C, and so would these programs.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def joined(endpoint, options=""):
