@@ -7,6 +7,8 @@ mod common;
 mod descriptors;
 #[path = "resources/directories.rs"]
 mod directories;
+#[path = "resources/early.rs"]
+mod early;
 #[path = "resources/faults.rs"]
 mod faults;
 #[path = "resources/forks.rs"]

@@ -234,7 +234,8 @@ impl Core {
         timeout: Option<Duration>,
         mut attempt: impl FnMut(&Open, bool) -> Result<Step<T>>,
     ) -> Result<T> {
-        let (open, timeout) = self.open(timeout)?;
+        let opened = self.open(timeout).inspect_err(|error| self.owe_room(interest, error));
+        let (open, timeout) = opened?;
         match attempt(open, timeout != Some(Duration::ZERO)) {
             Ok(Step::Done(value)) => Ok(value),
             Ok(Step::InTurn) if timeout == Some(Duration::ZERO) => {

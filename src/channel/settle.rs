@@ -1,7 +1,7 @@
 //! Settling for TN_AGAIN: making the fd show what comes next, and only that.
 
 use super::core::{Core, Open, again};
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
 use crate::transport::choked;
 use crate::transport::wait::{READ, Source, Step, WRITE};
 use std::sync::atomic::Ordering;
@@ -74,6 +74,15 @@ impl Core {
             Step::Done(value) => Ok(value),
             Step::Blocked => self.settle(open, interest, attempt),
             _ => Err(again()),
+        }
+    }
+
+    /// A call that came to send has found the channel not open yet. Another call may open it, and
+    /// find nothing to receive: then the fd must still call this one back.
+    pub fn owe_room(&self, interest: u32, error: &Error) {
+        let sends = interest & WRITE != 0 && error.status() == Status::Again;
+        if sends && self.readiness.is_watched() {
+            self.readiness.want_room(true, None);
         }
     }
 

@@ -55,13 +55,16 @@ class Receiving(Owner):
                 buffer, c_buffer, message, c_message, mark = slot
                 message.len = UNTAKEN
                 held = mark
-                if not _recv_message(self._handle, c_buffer, SLOT_BYTES, wait, c_message):
+                status = _recv_message(self._handle, c_buffer, SLOT_BYTES, wait, c_message)
+                if not status:
                     data: bytes = buffer[: message.len]
                     held = (data,)  # not the slot, as another call may use that from here on
                     SLOTS.append(slot)
                     return data
                 held = ()
                 SLOTS.append(slot)
+                if status == TN_AGAIN:  # a second one would say that it was at the fd in between
+                    self._fail(status)
                 if wait and timeout is not None:
                     timeout -= _PATIENCE
             held = []
