@@ -40,14 +40,13 @@ void a_guard_holds_the_lock_while_it_lives() {
 }
 
 void a_guard_moves() {
-    const Both both;
+    const Both both, others;
     auto first = both.here.guard();
     Guard second = std::move(first);
     CHECK(!first && second);
     STATUS(both.there.try_lock(now), again);
     first.unlock();
     STATUS(both.there.try_lock(now), again);
-    const Both others;
     second = others.here.guard();  // which gives the first lock back
     CHECK(both.there.try_lock());
     STATUS(others.there.try_lock(now), again);

@@ -188,12 +188,13 @@ void what_is_empty_fails_safely() {
     Both both;
     auto moved = std::move(both.here);
     an_empty_one_fails_safely(both.here);
-    const auto held = moved.guard();
+    auto held = moved.guard();
     auto again = std::move(moved);  // the guard doesn't mind
     STATUS(both.there.try_lock(now), again);
     tn_segment* native = again.release();
     CHECK(native != nullptr && !again && tn_segment_size(native) == 100);
     again = Segment(native);
+    held.unlock();
     CHECK(!Guard() && !Guard().owner_died() && !Notice(Status::ok).owner_died());
 }
 
