@@ -225,8 +225,11 @@ def test_no_connection_is_lost(endpoint, alarm):
 
     def connect():
         for number in range(count):
-            with treenail.connect(endpoint, SOON) as channel:
-                channel.send(b"%d." % number)
+            try:
+                with treenail.connect(endpoint, SOON) as channel:
+                    channel.send(b"%d." % number)
+            except treenail.Closed:  # a channel that 3.9 lost was closed at once
+                assert sys.version_info < (3, 10)
 
     with treenail.Listener(endpoint) as listener:
         client = started(connect)

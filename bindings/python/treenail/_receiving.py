@@ -63,7 +63,7 @@ class Receiving(Owner):
                     return data
                 held = ()
                 SLOTS.append(slot)
-                if status == TN_AGAIN:  # a second one would say that it was at the fd in between
+                if status == TN_AGAIN and timeout == 0:  # twice means: was at the fd in between
                     self._fail(status)
                 if wait and timeout is not None:
                     timeout -= _PATIENCE
