@@ -65,7 +65,7 @@
  *
  * SEGMENTS AND SEMAPHORES: NAME?key=value&key=value
  *   The same NAME is the same segment from every program and working directory of one user: the
- *   object treenail.UID.NAME in /dev/shm. It begins with 36 KiB or more of the library's own. The
+ *   object treenail.UID.NAME in /dev/shm. It begins with 20 KiB or more of the library's own. The
  *   last one that goes takes the segment with it. What is left when the last one is killed nobody
  *   can open: the next one that makes that NAME takes its place, or it is removed.
  *   native:/NAME opens the object /NAME that another program has made with shm_open, as it is;

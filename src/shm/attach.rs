@@ -23,6 +23,8 @@ use std::os::fd::AsFd;
 
 /// Bytes of data at most: 1 TiB.
 pub const OBJECT_SIZE_MAX: usize = 1 << 40;
+/// An object this small is made before it is known whether its name is free, as it mostly is.
+const SMALL_SIZE_MAX: usize = 1 << 20;
 /// Tries to open what others make and remove meanwhile.
 const TRIES_MAX: u32 = 10_000;
 
@@ -294,8 +296,9 @@ fn make(place: &Place, plan: &Plan<'_>, native: Option<&Native>, writable: bool)
         group_id(group).ok_or_else(|| Error::invalid(format!("there is no group \"{group}\"")))
     });
     let group = group.transpose()?;
+    let mut seems_free = plan.size <= SMALL_SIZE_MAX;
     again(|| {
-        if place.find()?.is_some() {
+        if !std::mem::take(&mut seems_free) && place.find()?.is_some() {
             return Err(Error::new(Status::Exists, "somebody alive holds it, or it persists"));
         }
         let offset = data_offset();

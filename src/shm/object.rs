@@ -59,7 +59,7 @@ pub struct Slot {
     pub readers: AtomicU32,
     /// Moves on when the lock is handed to this slot; its thread that asked sleeps on it.
     pub turn: AtomicU32,
-    pad: [u8; 20],
+    pad: [u8; 4],
 }
 
 /// Where the slots begin.
@@ -88,7 +88,7 @@ const _: () = {
     assert!(offset_of!(Slot, generation) == 0);
     assert!(offset_of!(Slot, readers) == 4);
     assert!(offset_of!(Slot, turn) == 8);
-    assert!(size_of::<Slot>() == 32);
+    assert!(size_of::<Slot>() == 16);
 };
 
 /// The format word of objects: FNV-1a over every offset and size that all holders must agree on,
@@ -166,6 +166,6 @@ impl Slot {
     /// One for the model checker.
     pub fn model() -> Slot {
         let word = || AtomicU32::new(0);
-        Slot { generation: word(), readers: word(), turn: word(), pad: [0; 20] }
+        Slot { generation: word(), readers: word(), turn: word(), pad: [0; 4] }
     }
 }
