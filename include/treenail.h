@@ -617,6 +617,19 @@ tn_status tn_channel_recv_many(const struct tn_channel *channel,
                                int32_t timeout_ms,
                                size_t *out_count);
 
+// tn_channel_busy_poll looks for a short while whether there is something to receive, and leaves it
+// there. It is for event loops: after a message was handled, and before the loop sleeps though
+// the next comes at once, as in a conversation. TN_OK: a receiving call finds a message, or the
+// end, unless another thread is faster. TN_AGAIN: nothing came, or the handshake isn't done.
+//
+// It spins as `spin=` says, but for 50 µs at most, with `forever` too; by default seldom where
+// that was in vain lately. It never makes the fd unreadable: a receiving call that says TN_AGAIN does.
+// Bound how often a loop calls it in a row, or a peer that always answers at once keeps it there.
+//
+// # Safety
+// `channel` is NULL or valid.
+tn_status tn_channel_busy_poll(const struct tn_channel *channel);
+
 // tn_channel_request sends a request and waits for the reply to it, which is stored in
 // `*out_reply` and given back with tn_channel_release like a view.
 //

@@ -259,6 +259,12 @@ impl Channel {
         self.explain("flush", self.core.flush(timeout))
     }
 
+    /// Looks for a short while, 50 µs at most, whether there is something to receive. For an event
+    /// loop that has just handled a message, and is about to sleep though the next comes at once.
+    pub fn busy_poll(&self) -> Result<bool> {
+        self.explain("busy_poll", self.core.busy_poll())
+    }
+
     /// Who is at the other end.
     pub fn peer(&self) -> Result<Peer> {
         let open = self.explain("peer", self.core.open(Some(Duration::ZERO)))?.0;

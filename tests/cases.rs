@@ -5,6 +5,8 @@ mod common;
 
 #[path = "cases/batches.rs"]
 mod batches;
+#[path = "cases/busy.rs"]
+mod busy;
 #[path = "cases/closing.rs"]
 mod closing;
 #[path = "cases/facts.rs"]
@@ -209,6 +211,10 @@ cases! {
     readiness::the_fd_shows_the_end needs [],
     readiness::the_fd_stays_readable_while_messages_are_left needs [Boundaries],
     readiness::a_waiting_thread_leaves_the_fd_its_events needs [Boundaries],
+    busy::a_busy_poll_finds_what_is_there_and_leaves_it needs [],
+    busy::a_busy_poll_hides_nothing_from_the_fd needs [],
+    busy::a_busy_poll_sees_what_comes_meanwhile needs [],
+    busy::loops_that_look_before_they_sleep_lose_no_wake_up needs [],
     loops::no_wake_up_is_lost_in_an_event_loop needs [],
     loops::one_message_an_event_is_enough needs [],
     loops::threads_that_share_the_fd_lose_no_wake_up needs [Boundaries],
@@ -280,5 +286,5 @@ fn so_many_cases_are_skipped_and_no_more() {
         impossible.count()
     };
     let ways = [Way::Shm, Way::Local, Way::Fallback, Way::Raw];
-    assert_eq!((CASES.len(), ways.map(skipped)), (89, [4, 10, 10, 53]));
+    assert_eq!((CASES.len(), ways.map(skipped)), (93, [4, 10, 10, 53]));
 }

@@ -314,7 +314,7 @@ impl Core {
 
     /// Runs `act` with the receiving turn, and does what every receiving call owes others.
     #[inline(always)]
-    fn receive<T>(
+    pub fn receive<T>(
         &self,
         open: &Open,
         wait: bool,

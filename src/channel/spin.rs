@@ -76,17 +76,48 @@ impl Core {
         deadline: Deadline,
         attempt: &mut dyn FnMut() -> Result<Step<T>>,
     ) -> Result<Option<T>> {
-        let mut limit = match self.endpoint.spin {
+        let limit = match deadline {
+            Deadline::At(_) => in_ticks(deadline.left().unwrap_or_default()),
+            _ => u64::MAX,
+        };
+        self.spin_within(open, limit, attempt)
+    }
+
+    /// Looks for a short while whether there is something to receive, and leaves it there.
+    pub fn busy_poll(&self) -> Result<bool> {
+        self.alive()?;
+        let Some(open) = self.get_open() else {
+            return Ok(false);
+        };
+        let mut attempt = || {
+            self.receive(open, false, |state| match state.has_something() {
+                true => Ok(Step::Done(())),
+                false => Ok(Step::Blocked),
+            })
+        };
+        // What is there already says nothing about whether spinning pays off.
+        let found = match attempt()? {
+            Step::Done(()) => Some(()),
+            _ => self.spin_within(open, in_ticks(SPIN_MAX), &mut attempt)?,
+        };
+        Ok(found.is_some())
+    }
+
+    /// Looks for as long as `spin=` says, and at most for `limit` ticks.
+    fn spin_within<T>(
+        &self,
+        open: &Open,
+        limit: u64,
+        attempt: &mut dyn FnMut() -> Result<Step<T>>,
+    ) -> Result<Option<T>> {
+        let limit = limit.min(match self.endpoint.spin {
             Spin::Forever => u64::MAX,
             Spin::For(_) if processors_allowed() == 1 => 0,
             Spin::For(time) => in_ticks(time),
             // A program may be alone on one processor while its peer runs on another.
             Spin::Auto if processors() == 1 => 0,
             Spin::Auto => open.spinner.limit(),
-        };
-        if let Deadline::At(_) = deadline {
-            limit = limit.min(in_ticks(deadline.left().unwrap_or_default()));
-        }
+        });
         if limit == 0 {
             return Ok(None);
         }

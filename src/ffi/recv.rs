@@ -4,7 +4,7 @@ use super::message::{lent, message, number, tn_message, tn_slice};
 use super::status::{guard, tn_status};
 use super::{buffer, handle, there, timeout};
 use crate::channel::{Channel, Info};
-use crate::error::Error;
+use crate::error::{Error, Status};
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 
@@ -148,5 +148,24 @@ pub unsafe extern "C" fn tn_channel_recv_many(
         }
         out_count.write(received?);
         Ok(())
+    })
+}
+
+/// tn_channel_busy_poll looks for a short while whether there is something to receive, and leaves
+/// it there. It is for event loops: after a message was handled, and before the loop sleeps though
+/// the next comes at once, as in a conversation. TN_OK: a receiving call finds a message, or the
+/// end, unless another thread is faster. TN_AGAIN: nothing came, or the handshake isn't done.
+///
+/// It spins as `spin=` says, but for 50 µs at most, with `forever` too; by default seldom where
+/// that was in vain lately. It never makes the fd unreadable: a receiving call that says TN_AGAIN
+/// does. Bound how long a loop goes on so, or a peer that always answers at once keeps it there.
+///
+/// # Safety
+/// `channel` is NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_busy_poll(channel: Option<&Channel>) -> tn_status {
+    guard(|| match handle(channel)?.busy_poll()? {
+        true => Ok(()),
+        false => Err(Error::new(Status::Again, "nothing came while this looked")),
     })
 }

@@ -37,6 +37,7 @@ static void functions_of_channels() {
     same<tn_status(const char *, int32_t, tn_channel **)>(tn_channel_create);
     same<tn_status(const char *, tn_channel **)>(tn_channel_create_start);
     same<tn_status(Channel, int *)>(tn_channel_fd);
+    same<tn_status(Channel)>(tn_channel_busy_poll);
     same<tn_status(Channel, tn_peer *)>(tn_channel_peer);
     same<tn_status(Channel, int32_t)>(tn_channel_flush);
     same<tn_status(Channel, tn_stats *)>(tn_channel_stats);

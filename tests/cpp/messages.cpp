@@ -180,6 +180,18 @@ void the_descriptor_tells_when() {
     CHECK(pair.server.recv(soon) == "x");
 }
 
+void a_busy_poll_leaves_what_it_finds() {
+    const auto pair = open_pair();
+    CHECK(!pair.server.busy_poll());
+    STATUS(pair.server.try_busy_poll(), again);
+    pair.client.send("x", soon);
+    CHECK(check::readable(pair.server.fd(), 10s));
+    CHECK(pair.server.busy_poll());
+    STATUS(pair.server.try_busy_poll(), ok);
+    CHECK(pair.server.recv(now) == "x");
+    THROWS(Channel().busy_poll(), invalid);
+}
+
 constexpr check::Case cases[] = {
     CASE(every_send_arrives),
     CASE(every_receive_gets_it),
@@ -190,6 +202,7 @@ constexpr check::Case cases[] = {
     CASE(a_full_channel_says_so_and_is_flushed),
     CASE(what_does_not_fit_stays_in_the_channel_until_flushed),
     CASE(the_descriptor_tells_when),
+    CASE(a_busy_poll_leaves_what_it_finds),
 };
 
 }  // namespace

@@ -198,6 +198,14 @@ public:
         return {detail::status(status), {messages.data(), count}};
     }
 
+    /// Looks for a short while, 50 µs at most, whether there is something to receive, and leaves it
+    /// there: for an event loop that has just handled a message and is about to sleep, though the
+    /// next may come at once. Bound how often it is called in a row. Status::again: nothing came.
+    bool busy_poll() const { return detail::done(try_busy_poll()); }
+    Status try_busy_poll() const noexcept {
+        return detail::status(tn_channel_busy_poll(native_handle()));
+    }
+
     // ---- asking and answering ----
 
     /// Sends a request and waits for the reply. Other messages that come meanwhile wait for a

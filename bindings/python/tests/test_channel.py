@@ -238,6 +238,23 @@ def test_timeouts_are_kept(pair):
             wait("soon")
 
 
+def test_a_busy_poll_leaves_what_it_finds(pair):
+    ours, theirs = pair
+    assert not ours.busy_poll()
+    theirs.send(b"x")
+    for _ in range(2):
+        assert select.select([ours], [], [], SOON)[0]
+        assert ours.busy_poll()
+    assert ours.recv(0) == b"x"
+    assert not ours.busy_poll()
+    theirs.close()
+    assert select.select([ours], [], [], SOON)[0]
+    assert ours.busy_poll()  # the end
+    ours.close()
+    with pytest.raises(treenail.Closed):
+        ours.busy_poll()
+
+
 def test_the_longest_timeouts_are_for_ever(pair):
     ours, theirs = pair
     for timeout in (1e300, float("inf"), 10**9):

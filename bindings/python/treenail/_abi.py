@@ -114,6 +114,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tn_channel_recv_message": (_status, [_handle, _data, c_size_t, _timeout, _message]),
     "tn_channel_recv_view": (_status, [_handle, _timeout, _message]),
     "tn_channel_release": (_status, [_handle, _message]),
+    "tn_channel_busy_poll": (_status, [_handle]),
     "tn_channel_recv_many": (
         _status,
         [_handle, _data, c_size_t, _slice, c_size_t, _timeout, _out_size],

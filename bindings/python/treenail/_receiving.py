@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from ctypes import byref, c_size_t
 
-from ._abi import TN_AGAIN, TN_TOO_LARGE, hot, library
+from ._abi import TN_AGAIN, TN_OK, TN_TOO_LARGE, hot, library
 from ._buffers import BATCHES, BUFFER_BYTES, SLOT_BYTES, SLOTS, UNTAKEN, Batch, new_slot, writable
 from ._errors import Again, Closed, TooLarge, error_of
 from ._lent import Message, View
@@ -159,6 +159,16 @@ class Receiving(Owner):
         except:
             kept[front] = held
             raise
+
+    def busy_poll(self) -> bool:
+        """Looks for a short while, 50 µs at most, whether there is something to receive: for an
+        event loop of one's own that has just handled a message."""
+        if self._kept:
+            return True
+        status: int = library.tn_channel_busy_poll(self._handle)
+        if status not in (TN_OK, TN_AGAIN):
+            self._fail(status)
+        return status == TN_OK
 
     def __iter__(self) -> Iterator[bytes]:
         """The messages, until the other side closes in good order; raises PeerLost if it dies."""

@@ -16,6 +16,7 @@ constexpr std::size_t message_size_max = 64 << 10;
 /// What one event may take in before timers and other sockets get their turn.
 constexpr std::size_t event_bytes_max = 256 << 10;
 constexpr int event_messages_max = 256;
+constexpr int event_ms_max = 2;
 constexpr int retry_ms = 5;
 
 QEvent::Type call_back_type() {
@@ -98,7 +99,15 @@ void ChannelBackend::ready() {
     const InUse in_use(this);
     choked_ = false;
     std::size_t bytes = 0;
+    const QDeadlineTimer turn(event_ms_max, Qt::PreciseTimer);
     for (int i = 0; i < event_messages_max && bytes < event_bytes_max; ++i) {
+        if (i > 0) {
+            if (turn.hasExpired()) {
+                break;
+            }
+            // In a conversation the answer is here sooner than the event loop would be.
+            (void)channel_.try_busy_poll();
+        }
         const auto before = available();
         const auto status = room() > 0 ? receive(treenail::now) : Status::again;
         const bool is_more = ok(status);

@@ -101,6 +101,8 @@ void Pump::receive(const Handle& handle, QDeadlineTimer turn) {
         if (!serves(handle) || turn.hasExpired()) {
             return;
         }
+        // In a conversation the answer is here sooner than the event loop would be.
+        (void)handle->try_busy_poll();
     }
 }
 
