@@ -1,8 +1,20 @@
 //! Namespaces: a process that sees other mounts, process numbers or users than the test.
 
+use super::child::fork;
 use super::system::is_root;
 use std::ffi::CStr;
 use std::fs;
+
+/// What [`within`]'s child ends with where there are none.
+pub const NO_NAMESPACES: i32 = 77;
+/// What it ends with after `act` was killed.
+pub const KILLED: i32 = 78;
+/// The kinds of namespaces that make a difference to who is who.
+pub const KINDS: [(&str, i32); 3] = [
+    ("process numbers of its own", libc::CLONE_NEWPID),
+    ("users of its own", libc::CLONE_NEWUSER),
+    ("both of its own", libc::CLONE_NEWPID | libc::CLONE_NEWUSER),
+];
 
 /// Gives this process, which must have one thread only, namespaces of its own; in those of users
 /// it is the user that it was. False, said aloud, where the system allows no such thing.
@@ -48,4 +60,40 @@ fn mount(source: &CStr, target: &CStr, kind: &CStr, flags: libc::c_ulong, option
     let result =
         unsafe { libc::mount(source, target, kind.as_ptr(), flags, options.as_ptr().cast()) };
     assert_eq!(result, 0, "{target:?}: {}", std::io::Error::last_os_error());
+}
+
+/// Runs `act` in new namespaces, in the only child of the child that this gives.
+pub fn within(what: &str, flags: i32, act: impl FnOnce()) -> libc::pid_t {
+    fork(|| {
+        if !unshare(what, flags) {
+            return NO_NAMESPACES;
+        }
+        // The first process of the new ones.
+        let first = fork(|| {
+            act();
+            0
+        });
+        let mut status = 0;
+        // SAFETY: the status is live during the call.
+        unsafe { libc::waitpid(first, &mut status, 0) };
+        if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { KILLED }
+    })
+}
+
+/// The only child of a process, by the numbers of this one.
+pub fn child_of(pid: libc::pid_t) -> libc::pid_t {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    text.trim().parse().unwrap_or_else(|_| panic!("{path}: {text}"))
+}
+
+/// Whether a child has ended; it stays to be reaped.
+pub fn has_ended(pid: libc::pid_t) -> bool {
+    // SAFETY: all zeros are valid.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: the structure is live during the call.
+    unsafe { libc::waitid(libc::P_PID, pid as libc::id_t, &mut info, options) };
+    // SAFETY: waitid fills it in.
+    unsafe { info.si_pid() == pid }
 }

@@ -3,9 +3,10 @@
 
 use super::lock::{add, counter};
 use crate::common::child::{Lifeline, alone, fork, pause, reap};
-use crate::common::namespaces::unshare;
+use crate::common::namespaces::{KILLED, KINDS, NO_NAMESPACES, child_of, has_ended, within};
 use crate::common::page::Page;
 use crate::common::{SOON, name, until};
+use std::sync::Barrier;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use treenail::{NOW, Segment, Status};
@@ -194,37 +195,36 @@ fn a_dead_owner_s_child_that_lives_on_is_no_owner() {
     }
 }
 
-/// Runs `act` in a child process of new namespaces; false if there are none.
-fn within(what: &str, flags: i32, act: impl FnOnce()) -> libc::pid_t {
-    fork(|| {
-        if !unshare(what, flags) {
-            return NO_NAMESPACES;
-        }
-        // The first process of the new ones.
-        let first = fork(|| {
-            act();
-            0
+#[test]
+fn a_handle_that_is_being_closed_passes_a_death_on() {
+    let name = name();
+    let first = Segment::create(&name, 8).expect("the name is free");
+    let owner = Segment::open(&name).expect("it is held");
+    owner.lock(NOW).expect("free");
+    owner.close();
+    for round in 0..2000 {
+        let closing = Segment::open(&name).expect("it is held");
+        let begin = Barrier::new(2);
+        let got = std::thread::scope(|scope| {
+            let locks = scope.spawn(|| {
+                begin.wait();
+                closing.lock(NOW)
+            });
+            begin.wait();
+            closing.close();
+            locks.join().expect("no panic")
         });
-        let mut status = 0;
-        // SAFETY: the status is live during the call.
-        unsafe { libc::waitpid(first, &mut status, 0) };
-        if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { KILLED }
-    })
-}
-
-const NO_NAMESPACES: i32 = 77;
-const KILLED: i32 = 78;
-const NAMESPACES: [(&str, i32); 3] = [
-    ("process numbers of its own", libc::CLONE_NEWPID),
-    ("users of its own", libc::CLONE_NEWUSER),
-    ("both of its own", libc::CLONE_NEWPID | libc::CLONE_NEWUSER),
-];
-
-/// The only child of a process, by the numbers of this one.
-fn child_of(pid: libc::pid_t) -> libc::pid_t {
-    let path = format!("/proc/{pid}/task/{pid}/children");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    text.trim().parse().unwrap_or_else(|_| panic!("{path}: {text}"))
+        match &got {
+            Ok(held) => assert_eq!(*held, Status::OwnerDied, "round {round}"),
+            Err(error) => assert_eq!(error.status(), Status::Closed, "round {round}: {error}"),
+        }
+        // Whether the lock was closed on or never had: the next one hears of the first owner.
+        let next = Segment::open(&name).expect("it is held");
+        let held = next.lock(NOW).expect("free");
+        assert_eq!(held, Status::OwnerDied, "round {round}, after {got:?}");
+        next.close();
+    }
+    assert_eq!(first.attached(), 1);
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn an_owner_in_other_namespaces_may_die() {
     if !alone("owners::an_owner_in_other_namespaces_may_die") {
         return;
     }
-    for (what, flags) in NAMESPACES {
+    for (what, flags) in KINDS {
         for shared in [false, true] {
             let stage = Stage::new();
             let mut times = Vec::new();
@@ -256,23 +256,12 @@ fn an_owner_in_other_namespaces_may_die() {
     }
 }
 
-/// Whether a child has ended; it stays to be reaped.
-fn has_ended(pid: libc::pid_t) -> bool {
-    // SAFETY: all zeros are valid.
-    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-    // SAFETY: the structure is live during the call.
-    unsafe { libc::waitid(libc::P_PID, pid as libc::id_t, &mut info, options) };
-    // SAFETY: waitid fills it in.
-    unsafe { info.si_pid() == pid }
-}
-
 #[test]
 fn whoever_waits_in_other_namespaces_sees_a_death_outside() {
     if !alone("owners::whoever_waits_in_other_namespaces_sees_a_death_outside") {
         return;
     }
-    for (what, flags) in NAMESPACES {
+    for (what, flags) in KINDS {
         let stage = Stage::new();
         let victim = stage.holder(false);
         let middle = within(what, flags, || {

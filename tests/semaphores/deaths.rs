@@ -4,6 +4,7 @@
 use super::names::path;
 use super::units::value;
 use crate::common::child::{self, Lifeline, alone, fork, kill, pause, reap, start};
+use crate::common::namespaces::{KILLED, KINDS, NO_NAMESPACES, child_of, has_ended, within};
 use crate::common::page::Page;
 use crate::common::system::{descriptors, is_sanitized, names_in};
 use crate::common::{SOON, name, status, until, until_within, with};
@@ -100,6 +101,52 @@ fn whoever_sleeps_has_a_dead_one_s_units_soon() {
         println!("two sleepers had their units after {times:?}");
         assert!(times[ROUNDS / 3] <= NOTICE_MAX, "{times:?}");
     }
+}
+
+#[test]
+fn a_death_is_seen_into_and_out_of_other_namespaces() {
+    if !alone("deaths::a_death_is_seen_into_and_out_of_other_namespaces") {
+        return;
+    }
+    let page_path = std::env::temp_dir().join(format!("treenail-page-{}", name()));
+    let page = Page::open(&page_path);
+    for (what, flags) in KINDS {
+        let name = name();
+        let semaphore = Semaphore::open(&name, 3).expect("the name is free");
+        let acquire = |count| {
+            let semaphore = Semaphore::open(&name, 0).expect("the parent holds it");
+            page.set(0, 1);
+            semaphore.acquire(count, SOON).expect("somebody has them who dies");
+            page.set(0, 2);
+            semaphore
+        };
+        let holder_inside = within(what, flags, || {
+            let _kept = acquire(2);
+            loop {
+                pause();
+            }
+        });
+        until("it has its units, or can't", || page.get(0) == 2 || has_ended(holder_inside));
+        if page.get(0) != 2 {
+            assert_eq!(reap(holder_inside), NO_NAMESPACES);
+            break;
+        }
+        assert_eq!(value(&semaphore), 1, "{what}");
+        // SAFETY: a process of this test.
+        unsafe { libc::kill(child_of(holder_inside), libc::SIGKILL) };
+        assert_eq!(reap(holder_inside), KILLED);
+        semaphore.acquire(3, SOON).expect("what the dead one had comes back");
+        semaphore.release(3).expect("there is room");
+        let holder_outside = holder(&name, 2);
+        page.set(0, 0);
+        let waits_inside = within(what, flags, || drop(acquire(3)));
+        until("it waits", || page.get(0) == 1);
+        kill(holder_outside);
+        assert_eq!(reap(waits_inside), 0, "{what}");
+        assert_eq!((page.get(0), value(&semaphore)), (2, 3), "{what}: both are gone");
+        page.set(0, 0);
+    }
+    std::fs::remove_file(page_path).expect("it is there");
 }
 
 #[test]
