@@ -35,7 +35,7 @@ pub const TEST: &[Step] = &[
     step("docs", "the documentation builds, and its links lead somewhere",
         "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps", &[C], 5),
     step("tests", "unit, integration and documentation tests",
-        "cargo test --workspace", &[C, Cpp, Boost, Python, PythonVenv], 15),
+        "cargo test --workspace", &[C, Cpp, Boost, Python, PythonVenv], 20),
     step("abi", "the release library as C and C++ programs see it",
         "cargo build --release && cargo test --release --test abi", &[C, Cpp], 8),
     step("leaks", "a hundred thousand channels, messages, segments and semaphores leave nothing",
@@ -44,7 +44,7 @@ pub const TEST: &[Step] = &[
     step("package", "the CMake package and pkg-config, from an install prefix",
         "cargo test --release --test cpp_package -- --ignored", &[C, Cpp, Cmake, PkgConfig], 8),
     step("python", "the Python package: pytest and mypy, the oldest and the newest Python",
-        "cargo xtask python", &[C, Python, PythonVenv, Qt6], 10),
+        "cargo xtask python", &[C, Python, PythonVenv, Qt6], 15),
     step("qt", "the Qt classes with Qt 6 and Qt 5, beside Qt's own",
         "cargo xtask qt", &[C, Cpp, Cmake, Ninja, Qt6, Qt5, Xvfb], 40),
     step("examples", "every language's examples with every other's",
@@ -62,7 +62,7 @@ pub const TEST: &[Step] = &[
     step("tsan", "the tests under ThreadSanitizer",
         "cargo xtask tsan", &[C, StdSource], 10),
     step("fuzz", "30 s of each fuzz target",
-        "cargo xtask fuzz --seconds 30", &[Cpp, CargoFuzz], 8),
+        "cargo xtask fuzz --seconds 30", &[Cpp, CargoFuzz], 15),
 ];
 
 /// The deep checks; {seed} and {preemptions} are filled in anew each round.
