@@ -142,6 +142,8 @@ void guards_of_the_standard_library_take_it() {
         CHECK(check::in_vain([&] { return both.there.try_lock_shared_for(briefly); }));
         CHECK(check::in_vain([&] { return both.there.try_lock_shared_until(now() + briefly); }));
         CHECK(!both.there.try_lock_until(std::chrono::system_clock::now() - briefly));
+        constexpr auto first = std::chrono::steady_clock::time_point::min();
+        CHECK(!both.there.try_lock_until(first) && !both.there.try_lock_shared_until(first));
         const std::unique_lock not_held(both.there, std::try_to_lock);
         CHECK(!not_held);
     }
@@ -163,6 +165,7 @@ void guards_of_the_standard_library_take_it() {
     both.here.unlock();
     CHECK(both.here.try_lock_shared() && both.there.try_lock_shared_for(soon));
     CHECK(both.there.try_lock_shared_until(end));
+    CHECK(both.here.try_lock_shared_until(std::chrono::system_clock::time_point::max()));
 }
 
 void only_a_wait_in_vain_is_false() {

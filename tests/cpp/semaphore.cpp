@@ -73,6 +73,7 @@ void they_are_what_the_standard_library_has() {
     const auto now = [] { return std::chrono::steady_clock::now(); };
     CHECK(check::in_vain([&] { return both.there.try_acquire_for(briefly); }));
     CHECK(check::in_vain([&] { return both.there.try_acquire_until(now() + briefly); }));
+    CHECK(!both.there.try_acquire_until(std::chrono::steady_clock::time_point::min()));
     both.here.release();
     CHECK(both.there.try_acquire_for(soon));
     both.there.release();

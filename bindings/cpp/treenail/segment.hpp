@@ -212,7 +212,7 @@ public:
     }
     template <class Clock, class Duration>
     bool try_lock_until(std::chrono::time_point<Clock, Duration> end) const {
-        return detail::done(try_lock(end - Clock::now()));
+        return detail::done(try_lock(detail::left(end)));
     }
     bool try_lock_shared() const { return detail::done(try_lock_shared(now)); }
     template <class Rep, class Period>
@@ -221,7 +221,7 @@ public:
     }
     template <class Clock, class Duration>
     bool try_lock_shared_until(std::chrono::time_point<Clock, Duration> end) const {
-        return detail::done(try_lock_shared(end - Clock::now()));
+        return detail::done(try_lock_shared(detail::left(end)));
     }
     void unlock_shared() const noexcept { unlock(); }
 

@@ -104,7 +104,7 @@ public:
     }
     template <class Clock, class Duration>
     bool try_acquire_until(std::chrono::time_point<Clock, Duration> end) const {
-        return detail::done(try_acquire(1, end - Clock::now()));
+        return detail::done(try_acquire(1, detail::left(end)));
     }
 
     /// Gives units back, or adds some that nobody had acquired. It hides the release of a handle,

@@ -57,6 +57,18 @@ inline constexpr Timeout no_timeout = Timeout::from_c(TN_FOREVER);
 inline constexpr Timeout forever = no_timeout;
 #pragma pop_macro("forever")
 
+namespace detail {
+
+/// What is left until then. Compared first, as the way to a moment long ago may be too long for
+/// a duration.
+template <class Clock, class Duration>
+Timeout left(std::chrono::time_point<Clock, Duration> end) {
+    const auto current = Clock::now();
+    return end <= current ? now : Timeout(end - current);
+}
+
+}  // namespace detail
+
 }  // namespace treenail
 
 #endif
