@@ -1,12 +1,13 @@
 //! An open object, its name, and the bytes of it that are locked.
 
 use super::object::HOLDERS_MAX;
+use super::pauses::Pauses;
 use crate::error::{Error, Result, Status};
 use crate::os::fork::Fd;
 use crate::os::object::{self, Facts};
 use crate::os::range::{self, Bytes, Kind};
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Waiting for the byte that guards who comes and goes; it is held for microseconds.
 pub const GATE_TIME_MAX: Duration = Duration::from_secs(5);
@@ -15,8 +16,9 @@ pub const GATE_TIME_MAX: Duration = Duration::from_secs(5);
 /// hold up nobody's end. The name then stays for the next one that comes or goes to take away.
 pub const GATE_TIME_MAX_LEAVING: Duration = Duration::from_millis(500);
 
-/// Between two looks at the gate, at most.
-const GATE_PAUSE_MAX: Duration = Duration::from_micros(200);
+/// Between two looks at the gate, at most: hundreds that look all the time would keep whoever is
+/// behind it from the processor, and who sleeps for longer would be passed by all that come.
+const GATE_PAUSE_MAX: Duration = Duration::from_millis(5);
 
 /// Locked by whoever comes or goes.
 const GATE: Bytes = Bytes(0, 1);
@@ -46,22 +48,19 @@ impl File {
     /// Keeps others from coming and going until [`File::leave_gate`]. Who may only read comes in
     /// together with others that may only read.
     pub fn enter_gate(&self, patience: Duration) -> Result<()> {
-        let end = Instant::now() + patience;
+        let pauses = Pauses::new(GATE_PAUSE_MAX, patience);
         let kind = if self.writable { Kind::Exclusive } else { Kind::Shared };
-        let mut pause = Duration::from_micros(20);
         loop {
             match range::try_lock(self.fd.as_fd(), GATE, kind) {
                 Ok(true) => return Ok(()),
                 Err(error) => return Err(Error::system("locking the object", &error)),
-                Ok(false) if Instant::now() > end => {
+                Ok(false) if pauses.pause() => {}
+                Ok(false) => {
                     let detail = "another process keeps the object from being opened or left; \
                                   find it with lsof";
                     return Err(Error::new(Status::Io, detail));
                 }
-                Ok(false) => std::thread::sleep(pause),
             }
-            // Not longer, or whoever has waited for long would be passed by all that come.
-            pause = (pause * 2).min(GATE_PAUSE_MAX);
         }
     }
 

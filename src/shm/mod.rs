@@ -1,7 +1,7 @@
 //! Bytes that processes share. Of a channel: where each is (layout), how they get there (mapping),
 //! and how messages go through them (ring). Of a named object: where each is (object, word), how
-//! it comes and goes (attach), who holds it (holder), a segment's lock (lock, acquire), and a
-//! semaphore's units (ledger, semaphore).
+//! it comes and goes (attach, pauses), who holds it (holder), a segment's lock (lock, acquire), and
+//! a semaphore's units (ledger, semaphore).
 
 pub mod acquire;
 #[cfg(not(loom))]
@@ -19,6 +19,8 @@ pub mod mapping;
 #[cfg(not(loom))]
 pub mod memory;
 pub mod object;
+#[cfg(not(loom))]
+mod pauses;
 pub mod pins;
 pub mod ring;
 pub mod semaphore;

@@ -1,6 +1,7 @@
 //! Objects whose holders died, and many processes that come at once.
 
 use super::lock::counter;
+use super::scribbles::keep_gate;
 use crate::common::child::{self, fork, kill, reap, start};
 use crate::common::page::Page;
 use crate::common::system::{descriptors, is_sanitized, names_in};
@@ -218,4 +219,26 @@ fn handles_over_the_limit_are_refused_and_dead_ones_make_room() {
     others.push(Segment::open(&name).expect("there is a slot again"));
     drop(others);
     assert_eq!(first.attached(), 1);
+}
+
+/// How often the calling thread has slept.
+fn sleeps() -> i64 {
+    // SAFETY: all zeros are valid.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the structure is live during the call.
+    unsafe { libc::getrusage(libc::RUSAGE_THREAD, &mut usage) };
+    usage.ru_nvcsw
+}
+
+#[test]
+fn who_waits_for_the_gate_leaves_the_processor_to_whoever_is_behind_it() {
+    let name = name();
+    let segment = Segment::create(&name, 8).expect("the name is free");
+    let gate = keep_gate(&name);
+    let before = sleeps();
+    drop(segment);
+    // It looked for half a second. Were that thousands of times, hundreds would take all there is.
+    assert!((2..800).contains(&(sleeps() - before)), "{} looks", sleeps() - before);
+    drop(gate);
+    Segment::remove(&name).expect("its name was left");
 }

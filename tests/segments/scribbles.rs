@@ -227,7 +227,7 @@ fn a_holder_that_scribbles_keeps_nobody_and_crashes_nobody() {
 }
 
 /// Locks the byte that guards who comes and goes, by a description of its own.
-fn keep_gate(name: &str) -> fs::File {
+pub fn keep_gate(name: &str) -> fs::File {
     use std::os::fd::AsRawFd;
     let mut options = fs::OpenOptions::new();
     let file = options.read(true).write(true).open(path(name)).expect("it is there");
