@@ -195,16 +195,23 @@ fn status_of(error: &io::Error) -> Status {
         Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOSPC | libc::ENOBUFS) => {
             Status::NoSpace
         }
+        Some(libc::EFBIG) => Status::NoSpace,
         Some(libc::ENAMETOOLONG) => Status::Invalid,
         Some(libc::ENOSYS) => Status::Unsupported,
         Some(libc::EPIPE | libc::ECONNRESET) => Status::PeerLost,
-        _ => Status::Io,
+        Some(_) => Status::Io,
+        None => match error.kind() {
+            io::ErrorKind::Unsupported => Status::Unsupported,
+            io::ErrorKind::QuotaExceeded => Status::NoSpace,
+            _ => Status::Io,
+        },
     }
 }
 
 fn advice(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::EMFILE) => "; close some descriptors or raise the limit (ulimit -n)",
+        Some(libc::EFBIG) => "; raise the limit of file sizes (ulimit -f)",
         Some(libc::ENFILE) => "; the whole system is out of descriptors",
         Some(libc::ENOMEM | libc::ENOSPC | libc::ENOBUFS) => "; free some memory and try again",
         Some(libc::EACCES | libc::EPERM) => "; check the owner and the mode of what is named",

@@ -6,7 +6,7 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-const FOLDER: &str = "/dev/shm";
+const FOLDER: &CStr = c"/dev/shm";
 
 /// What an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,11 +43,15 @@ pub fn user() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// What its maker has to be allowed, to open it anew: [`publish`] sets the mode in the end.
+const MAKER_MODE: u32 = 0o600;
+
 /// An object that has no name yet, of `size` zero bytes that are all there: using them never
 /// fails. It vanishes with its last descriptor.
 pub fn make(size: u64, mode: u32, group: Option<u32>) -> io::Result<(Fd, Facts)> {
-    let folder = CString::new(FOLDER).expect("it has no NUL");
-    let fd = adopt(|| open_at(&folder, libc::O_TMPFILE | libc::O_RDWR, mode))?;
+    let mode = mode | MAKER_MODE;
+    let made = adopt(|| open_at(FOLDER, libc::O_TMPFILE | libc::O_RDWR, mode));
+    let fd = made.map_err(missing("there is no /dev/shm, where named objects are"))?;
     let raw = fd.as_raw_fd();
     if let Some(group) = group {
         // SAFETY: takes no memory.
@@ -59,18 +63,14 @@ pub fn make(size: u64, mode: u32, group: Option<u32>) -> io::Result<(Fd, Facts)>
         // SAFETY: takes no memory.
         check(unsafe { libc::fchmod(raw, mode) })?;
     }
-    let no_space = || io::Error::from_raw_os_error(libc::ENOSPC);
-    let len = libc::off_t::try_from(size).map_err(|_| no_space())?;
+    let too_large = || io::Error::from_raw_os_error(libc::EFBIG);
+    let len = libc::off_t::try_from(size).map_err(|_| too_large())?;
     // Over this limit the kernel would kill the process with SIGXFSZ.
     if file_size_limit() < size {
-        return Err(no_space());
+        return Err(too_large());
     }
     // SAFETY: takes no memory.
-    let reserved = restart(|| check(unsafe { libc::fallocate(raw, 0, 0, len) }));
-    reserved.map_err(|error| match error.raw_os_error() {
-        Some(libc::EFBIG) => no_space(),
-        _ => error,
-    })?;
+    restart(|| check(unsafe { libc::fallocate(raw, 0, 0, len) }))?;
     Ok((fd, Facts { size, mode, ..facts }))
 }
 
@@ -81,8 +81,12 @@ fn file_size_limit() -> u64 {
     limit.rlim_cur
 }
 
-/// Gives an object its name; EEXIST if there is one of that name.
-pub fn publish(fd: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
+/// Gives an object its mode and its name; EEXIST if there is one of that name.
+pub fn publish(fd: BorrowedFd<'_>, mode: u32, name: &[u8]) -> io::Result<()> {
+    if mode & MAKER_MODE != MAKER_MODE {
+        // SAFETY: takes no memory.
+        check(unsafe { libc::fchmod(fd.as_raw_fd(), mode) })?;
+    }
     let (from, to) = (own_path(fd), path(name)?);
     let (here, follow) = (libc::AT_FDCWD, libc::AT_SYMLINK_FOLLOW);
     // SAFETY: both paths end with a NUL.
@@ -113,6 +117,15 @@ fn open_at(path: &CStr, flags: i32, mode: libc::mode_t) -> io::Result<OwnedFd> {
 pub fn reopen(fd: BorrowedFd<'_>, writable: bool) -> io::Result<Fd> {
     let access = if writable { libc::O_RDWR } else { libc::O_RDONLY };
     adopt(|| open_at(&own_path(fd), access | libc::O_NONBLOCK | libc::O_NOCTTY, 0))
+        .map_err(missing("there is no /proc, by which an open object is opened anew"))
+}
+
+/// Says what a path that isn't there means.
+fn missing(what: &'static str) -> impl Fn(io::Error) -> io::Error {
+    move |error| match error.kind() {
+        io::ErrorKind::NotFound => io::Error::new(io::ErrorKind::Unsupported, what),
+        _ => error,
+    }
 }
 
 /// What is open.
@@ -156,6 +169,6 @@ pub fn touch(fd: BorrowedFd<'_>) {
 }
 
 fn path(name: &[u8]) -> io::Result<CString> {
-    let path = [FOLDER.as_bytes(), b"/", name].concat();
+    let path = [FOLDER.to_bytes(), b"/", name].concat();
     CString::new(path).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
 }

@@ -35,7 +35,9 @@ impl Watch {
         let (path, events) = (own_path(object), libc::IN_ATTRIB | libc::IN_CLOSE_WRITE);
         let fd = inotify.as_raw_fd();
         // SAFETY: the path ends with a NUL.
-        let number = check(unsafe { libc::inotify_add_watch(fd, path.as_ptr(), events) })?;
+        let number = check(unsafe { libc::inotify_add_watch(fd, path.as_ptr(), events) }).map_err(
+            limited(libc::ENOSPC, "no watch is left; raise fs.inotify.max_user_watches"),
+        )?;
         Ok(Watch { inotify: Some(inotify), number })
     }
 }
@@ -71,10 +73,23 @@ fn idle() -> Option<Fd> {
     idle.pop()
 }
 
+/// What the kernel gives the same number for.
+const INSTANCES: &str = "no inotify instance is left, or no descriptor; raise \
+                         fs.inotify.max_user_instances or ulimit -n";
+
+/// Names the limit that a number stands for here.
+fn limited(number: i32, limit: &'static str) -> impl Fn(io::Error) -> io::Error {
+    move |error| match error.raw_os_error() {
+        Some(found) if found == number => io::Error::new(io::ErrorKind::QuotaExceeded, limit),
+        _ => error,
+    }
+}
+
 fn make() -> io::Result<Fd> {
     adopt(|| {
         // SAFETY: takes no memory.
-        let fd = check(unsafe { libc::inotify_init1(libc::IN_NONBLOCK | libc::IN_CLOEXEC) })?;
+        let fd = check(unsafe { libc::inotify_init1(libc::IN_NONBLOCK | libc::IN_CLOEXEC) })
+            .map_err(limited(libc::EMFILE, INSTANCES))?;
         // SAFETY: the call just made it, and nobody else has it.
         Ok(unsafe { OwnedFd::from_raw_fd(fd) })
     })

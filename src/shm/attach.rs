@@ -308,7 +308,7 @@ fn make(place: &Place, plan: &Plan<'_>, native: Option<&Native>, writable: bool)
         let file = File { fd, name: place.file_name.clone(), facts, writable: true };
         let holder = Holder::new(place.kind, file, offset, data(plan.size, native, writable))?;
         initialise(&holder, place.kind, plan);
-        match object::publish(holder.fd().as_fd(), &place.file_name) {
+        match object::publish(holder.fd().as_fd(), plan.mode, &place.file_name) {
             Ok(()) => Ok(Some(holder)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
             Err(error) => Err(failed("naming the object")(error)),

@@ -54,6 +54,16 @@ pub fn own_shm(what: &str, options: &CStr) -> bool {
     true
 }
 
+/// Gives this process nothing at all in a folder; false as above.
+pub fn hide(what: &str, folder: &CStr) -> bool {
+    if !unshare(what, libc::CLONE_NEWNS) {
+        return false;
+    }
+    mount(c"none", c"/", c"", libc::MS_REC | libc::MS_PRIVATE, c"");
+    mount(c"tmpfs", folder, c"tmpfs", 0, c"");
+    true
+}
+
 fn mount(source: &CStr, target: &CStr, kind: &CStr, flags: libc::c_ulong, options: &CStr) {
     let (source, target) = (source.as_ptr(), target.as_ptr());
     // SAFETY: every text ends with a NUL.

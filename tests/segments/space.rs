@@ -2,7 +2,7 @@
 
 use super::names::path;
 use crate::common::child::{alone, fork, reap};
-use crate::common::namespaces::own_shm;
+use crate::common::namespaces::{hide, own_shm};
 use crate::common::system::{descriptors, names_in, own_uid};
 use crate::common::{name, status};
 use std::fs::{self, File};
@@ -52,6 +52,8 @@ fn a_limit_of_file_sizes_is_no_space_and_no_signal() {
         for size in [2 * PART, 100 * PART, 1 << 40] {
             assert_refused(size);
         }
+        let error = Segment::create(&name(), 2 * PART).expect_err("it doesn't fit");
+        assert!(error.to_string().contains("ulimit -f"), "{error}");
         let name = name();
         write_all(&Segment::create(&name, PART).expect("it fits"), 1);
         assert!(!path(&name).exists());
@@ -164,4 +166,22 @@ fn another_program_s_object_has_a_lock_only_if_there_is_room_for_one() {
         0
     });
     assert_eq!(reap(child), 0);
+}
+
+#[test]
+fn what_the_system_lacks_is_named() {
+    if !alone("space::what_the_system_lacks_is_named") {
+        return;
+    }
+    for (folder, missing) in [(c"/dev", "no /dev/shm"), (c"/proc", "no /proc")] {
+        let child = fork(|| {
+            if hide(missing, folder) {
+                let error = Segment::create(&name(), 8).expect_err(missing);
+                assert_eq!(error.status(), Status::Unsupported, "{error}");
+                assert!(error.to_string().contains(missing), "{error}");
+            }
+            0
+        });
+        assert_eq!(reap(child), 0);
+    }
 }

@@ -213,3 +213,42 @@ fn whoever_may_only_read_keeps_it_alive_and_can_not_keep_it_from_others() {
     assert!(!path(&name).exists());
     let _ = fs::remove_file(page);
 }
+
+#[test]
+fn what_its_owner_may_only_read_can_be_made() {
+    if !as_root("users::what_its_owner_may_only_read_can_be_made") {
+        return;
+    }
+    let name = name();
+    as_user(OTHER, OTHER, || {
+        let maker = Segment::create(&format!("{name}?mode=0400"), 8).expect("the name is free");
+        let found = fs::metadata(path(&name)).expect("it is there");
+        assert_eq!(found.mode() & 0o7777, 0o400);
+        maker.write(0, b"readable", NOW).expect("free");
+        let reader = Segment::open(&name).expect("it may be read");
+        assert_eq!(status(reader.lock(NOW)), Status::Denied);
+        assert_eq!((reader.version(), maker.attached()), (1, 2));
+        drop((reader, maker));
+        assert!(!path(&name).exists());
+    });
+}
+
+#[test]
+fn what_limits_descriptors_of_segments_is_named() {
+    if !as_root("users::what_limits_descriptors_of_segments_is_named") {
+        return;
+    }
+    as_user(12345, OTHER, || {
+        let segments = || Segment::create(&name(), 8).expect("there is room");
+        let mut made = Vec::new();
+        let error = loop {
+            let segment = segments();
+            match segment.fd() {
+                Ok(_) => made.push(segment),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.status(), Status::NoSpace);
+        assert!(error.to_string().contains("fs.inotify.max_user_instances"), "{error}");
+    });
+}
