@@ -69,7 +69,8 @@
  *   last one that goes takes the segment with it. What is left when the last one is killed nobody
  *   can open: the next one that makes that NAME takes its place, or it is removed.
  *   native:/NAME opens the object /NAME that another program has made with shm_open, as it is;
- *   its lock is in an object of its own beside it, and is for programs that use treenail.
+ *   its lock is in an object of its own beside it, and is for programs that use treenail. The
+ *   owner of the object makes that: another user can open it while the owner has it open.
  *
  *   access        rw or ro; default rw
  *   mode          an octal file mode, 0000 to 0777; default 0600
@@ -617,14 +618,14 @@ tn_status tn_channel_recv_many(const struct tn_channel *channel,
                                int32_t timeout_ms,
                                size_t *out_count);
 
-// tn_channel_busy_poll looks for a short while whether there is something to receive, and leaves it
-// there. It is for event loops: after a message was handled, and before the loop sleeps though
+// tn_channel_busy_poll looks for a short while whether there is something to receive, and leaves
+// it there. It is for event loops: after a message was handled, and before the loop sleeps though
 // the next comes at once, as in a conversation. TN_OK: a receiving call finds a message, or the
 // end, unless another thread is faster. TN_AGAIN: nothing came, or the handshake isn't done.
 //
 // It spins as `spin=` says, but for 50 µs at most, with `forever` too; by default seldom where
-// that was in vain lately. It never makes the fd unreadable: a receiving call that says TN_AGAIN does.
-// Bound how often a loop calls it in a row, or a peer that always answers at once keeps it there.
+// that was in vain lately. It never makes the fd unreadable: a receiving call that says TN_AGAIN
+// does. Bound how long a loop goes on so, or a peer that always answers at once keeps it there.
 //
 // # Safety
 // `channel` is NULL or valid.
@@ -715,10 +716,11 @@ tn_status tn_channel_reply(const struct tn_channel *channel,
 // caller frees with tn_segment_free.
 //
 // One whose holders have all died is replaced. TN_EXISTS: somebody alive holds a segment of that
-// name, or it was made with persist=1. TN_NO_SPACE: /dev/shm is full; no later use of the data
-// can fail for that. TN_DENIED: what has the name is another user's. TN_PROTOCOL: it is no
-// segment; tn_segment_remove removes it. TN_INVALID: the name is wrong, or the size 0.
-// TN_TOO_LARGE: the size is over 1 TiB.
+// name, or it was made with persist=1. TN_NO_SPACE: /dev/shm is full; no later use of the
+// data can fail for that. TN_DENIED: what has the name is another
+// user's. TN_PROTOCOL: it is no segment; tn_segment_remove removes it, unless it is a directory.
+// TN_INVALID: the name is wrong, or the size 0. TN_TOO_LARGE: the size is over 1 TiB.
+// TN_UNSUPPORTED: there is no /dev/shm, or no /proc.
 //
 // # Safety
 // `name` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -730,7 +732,8 @@ tn_status tn_segment_create(const char *name, size_t size, struct tn_segment **o
 // TN_NOT_FOUND: there is none that somebody alive holds, nor one made with persist=1.
 // TN_DENIED, TN_PROTOCOL as for tn_segment_create. TN_NO_SPACE: 1024 handles hold it already, or
 // no descriptors are left. Who may only read the object may use its data, tn_segment_version and
-// tn_segment_wait; all else is TN_DENIED then.
+// tn_segment_wait; all else is TN_DENIED then. TN_DENIED too: a native: object of another user,
+// which that user doesn't hold with treenail, as only its owner can make its lock.
 //
 // # Safety
 // `name` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -867,7 +870,9 @@ void tn_segment_close(const struct tn_segment *segment);
 void tn_segment_free(struct tn_segment *segment);
 
 // tn_segment_remove takes the name of a segment away, and of whatever else has its name. Those
-// that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name.
+// that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name. TN_DENIED:
+// this user may not take it away. TN_PROTOCOL: it is a directory, which rmdir removes. TN_IO:
+// another process keeps the object from being opened, left or removed.
 //
 // # Safety
 // `name` is NULL or NUL-terminated.
@@ -880,7 +885,8 @@ tn_status tn_segment_remove(const char *name);
 // One whose holders have all died is made anew, unless it was made with persist=1. TN_TOO_LARGE:
 // `initial` is over 2147483647. TN_NO_SPACE: /dev/shm is full, 1024 handles hold it already, or no
 // descriptors are left. TN_DENIED: what has the name is another user's, or may only be read.
-// TN_PROTOCOL: it is no semaphore; tn_semaphore_remove removes it. TN_INVALID: the name is wrong.
+// TN_PROTOCOL: it is no semaphore; tn_semaphore_remove removes it, unless it is a directory.
+// TN_INVALID: the name is wrong. TN_UNSUPPORTED: there is no /dev/shm, or no /proc.
 //
 // # Safety
 // `name` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -941,7 +947,9 @@ void tn_semaphore_close(const struct tn_semaphore *semaphore);
 void tn_semaphore_free(struct tn_semaphore *semaphore);
 
 // tn_semaphore_remove takes the name of a semaphore away, and of whatever else has its name. Those
-// that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name.
+// that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name. TN_DENIED:
+// this user may not take it away. TN_PROTOCOL: it is a directory, which rmdir removes. TN_IO:
+// another process keeps the object from being opened, left or removed.
 //
 // # Safety
 // `name` is NULL or NUL-terminated.

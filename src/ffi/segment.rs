@@ -13,10 +13,11 @@ use std::mem::MaybeUninit;
 /// caller frees with tn_segment_free.
 ///
 /// One whose holders have all died is replaced. TN_EXISTS: somebody alive holds a segment of that
-/// name, or it was made with persist=1. TN_NO_SPACE: /dev/shm is full; no later use of the data
-/// can fail for that. TN_DENIED: what has the name is another user's. TN_PROTOCOL: it is no
-/// segment; tn_segment_remove removes it. TN_INVALID: the name is wrong, or the size 0.
-/// TN_TOO_LARGE: the size is over 1 TiB.
+/// name, or it was made with persist=1. TN_NO_SPACE: /dev/shm is full; no later use of the
+/// data can fail for that. TN_DENIED: what has the name is another
+/// user's. TN_PROTOCOL: it is no segment; tn_segment_remove removes it, unless it is a directory.
+/// TN_INVALID: the name is wrong, or the size 0. TN_TOO_LARGE: the size is over 1 TiB.
+/// TN_UNSUPPORTED: there is no /dev/shm, or no /proc.
 ///
 /// # Safety
 /// `name` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -41,7 +42,8 @@ pub unsafe extern "C" fn tn_segment_create(
 /// TN_NOT_FOUND: there is none that somebody alive holds, nor one made with persist=1.
 /// TN_DENIED, TN_PROTOCOL as for tn_segment_create. TN_NO_SPACE: 1024 handles hold it already, or
 /// no descriptors are left. Who may only read the object may use its data, tn_segment_version and
-/// tn_segment_wait; all else is TN_DENIED then.
+/// tn_segment_wait; all else is TN_DENIED then. TN_DENIED too: a native: object of another user,
+/// which that user doesn't hold with treenail, as only its owner can make its lock.
 ///
 /// # Safety
 /// `name` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -281,7 +283,9 @@ pub unsafe extern "C" fn tn_segment_free(segment: Option<Box<Segment>>) {
 }
 
 /// tn_segment_remove takes the name of a segment away, and of whatever else has its name. Those
-/// that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name.
+/// that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name. TN_DENIED:
+/// this user may not take it away. TN_PROTOCOL: it is a directory, which rmdir removes. TN_IO:
+/// another process keeps the object from being opened, left or removed.
 ///
 /// # Safety
 /// `name` is NULL or NUL-terminated.

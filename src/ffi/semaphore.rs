@@ -15,7 +15,8 @@ use std::os::fd::AsRawFd;
 /// One whose holders have all died is made anew, unless it was made with persist=1. TN_TOO_LARGE:
 /// `initial` is over 2147483647. TN_NO_SPACE: /dev/shm is full, 1024 handles hold it already, or no
 /// descriptors are left. TN_DENIED: what has the name is another user's, or may only be read.
-/// TN_PROTOCOL: it is no semaphore; tn_semaphore_remove removes it. TN_INVALID: the name is wrong.
+/// TN_PROTOCOL: it is no semaphore; tn_semaphore_remove removes it, unless it is a directory.
+/// TN_INVALID: the name is wrong. TN_UNSUPPORTED: there is no /dev/shm, or no /proc.
 ///
 /// # Safety
 /// `name` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -127,7 +128,9 @@ pub unsafe extern "C" fn tn_semaphore_free(semaphore: Option<Box<Semaphore>>) {
 }
 
 /// tn_semaphore_remove takes the name of a semaphore away, and of whatever else has its name. Those
-/// that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name.
+/// that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name. TN_DENIED:
+/// this user may not take it away. TN_PROTOCOL: it is a directory, which rmdir removes. TN_IO:
+/// another process keeps the object from being opened, left or removed.
 ///
 /// # Safety
 /// `name` is NULL or NUL-terminated.

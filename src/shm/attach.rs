@@ -5,7 +5,7 @@
 //! opens one takes a slot behind the gate, and looks there whether the name still is this
 //! object's. Whoever leaves does so behind the gate, and is the last if no byte is locked.
 
-use super::file::{File, GATE_TIME_MAX};
+use super::file::{File, GATE_TIME_MAX, open_named};
 use super::holder::Holder;
 use super::ledger::{UNITS_SIZE, Word};
 use super::memory::Data;
@@ -90,7 +90,10 @@ pub fn remove(name: &ObjectName) -> Result<()> {
     // Whatever it has become: this is how a spoilt one is got rid of.
     let place = Place::of(name)?;
     again(|| {
-        let file = place.file()?.ok_or_else(not_found)?;
+        let file = match place.file() {
+            Ok(file) => file.ok_or_else(not_found)?,
+            Err(error) => return place.clear(error).map(Some),
+        };
         file.enter_gate(GATE_TIME_MAX)?;
         let named = file.is_named();
         let removed = if named { object::remove(&file.name) } else { Ok(()) };
@@ -103,10 +106,7 @@ pub fn remove(name: &ObjectName) -> Result<()> {
 /// Opens another program's object, with a companion that has the lock.
 fn open_native(name: &ObjectName, native: &str) -> Result<Holder> {
     let writable = !name.read_only;
-    let fd = match object::open(native.as_bytes(), writable) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(not_found()),
-        result => result.map_err(failed("opening the object"))?,
-    };
+    let fd = open_named(native.as_bytes(), writable)?.ok_or_else(not_found)?;
     let facts = object::facts(fd.as_fd()).map_err(failed("opening the object"))?;
     let size = usize::try_from(facts.size).unwrap_or(usize::MAX);
     if !facts.is_file || !(1..=OBJECT_SIZE_MAX).contains(&size) {
@@ -114,12 +114,18 @@ fn open_native(name: &ObjectName, native: &str) -> Result<Holder> {
     }
     let native = Native { fd, size, mode: facts.mode, owner: facts.owner };
     let place = Place::beside(name, &native);
-    // Who may use the data may lock them, and nobody else.
-    let plan = Plan { size: 0, mode: native.mode & 0o666, group: &None, persists: false, units: 0 };
-    match place.is_own {
-        true => either(&place, &plan, Some(&native), writable),
-        false => hold(&place, Some(&native), writable),
+    if !place.is_own {
+        let held = unless(hold(&place, Some(&native), writable), Status::NotFound)?;
+        return held.ok_or_else(|| {
+            let owner = place.owner;
+            let detail = format!("its owner, user {owner}, makes its lock, and must open it first");
+            Error::new(Status::Denied, detail)
+        });
     }
+    // Who may use the data may lock them, and nobody else but the owner.
+    let mode = native.mode & 0o666 | 0o600;
+    let plan = Plan { size: 0, mode, group: &None, persists: false, units: 0 };
+    either(&place, &plan, Some(&native), writable)
 }
 
 impl Place {
@@ -151,18 +157,12 @@ impl Place {
 
     /// Opens the file; None if there is none.
     fn file(&self) -> Result<Option<File>> {
-        let (mut writable, mut opened) = (true, object::open(&self.file_name, true));
-        if opened.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
-            (writable, opened) = (false, object::open(&self.file_name, false));
+        let (mut writable, mut opened) = (true, open_named(&self.file_name, true));
+        if opened.as_ref().is_err_and(|error| error.status() == Status::Denied) {
+            (writable, opened) = (false, open_named(&self.file_name, false));
         }
-        let fd = match opened {
-            Ok(fd) => fd,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            // A directory, or a socket.
-            Err(error) if matches!(error.raw_os_error(), Some(libc::EISDIR | libc::ENXIO)) => {
-                return Err(Error::protocol("what has the object's name is no shared memory"));
-            }
-            Err(error) => return Err(failed("opening the object")(error)),
+        let Some(fd) = opened? else {
+            return Ok(None);
         };
         let facts = object::facts(fd.as_fd()).map_err(failed("opening the object"))?;
         if facts.owner != self.owner {
@@ -176,6 +176,18 @@ impl Place {
             return Err(Error::protocol("what has the object's name is no shared memory"));
         }
         Ok(Some(File { fd, name: self.file_name.clone(), facts, writable }))
+    }
+
+    /// Takes the name away from what can't be opened, unless it is a file of another user.
+    fn clear(&self, error: Error) -> Result<()> {
+        let facts = object::facts_at(&self.file_name);
+        if !facts.is_ok_and(|facts| !facts.is_file || facts.owner == object::user()) {
+            return Err(error);
+        }
+        object::remove(&self.file_name).map_err(|error| match error.raw_os_error() {
+            Some(libc::EISDIR) => Error::protocol("what has the name is a directory: use rmdir"),
+            _ => failed("removing what has the object's name")(error),
+        })
     }
 
     /// The object of that name, behind its gate, and the size of its data; None if there is none,
@@ -216,6 +228,14 @@ fn check_size(size: usize) -> Result<()> {
 
 fn failed(what: &'static str) -> impl Fn(io::Error) -> Error {
     move |error| Error::system(what, &error)
+}
+
+/// None for a failure of this status.
+fn unless<T>(result: Result<T>, status: Status) -> Result<Option<T>> {
+    match result {
+        Err(error) if error.status() == status => Ok(None),
+        result => result.map(Some),
+    }
 }
 
 fn not_found() -> Error {
@@ -323,10 +343,6 @@ fn either(
     native: Option<&Native>,
     writable: bool,
 ) -> Result<Holder> {
-    let unless = |holder: Result<Holder>, status| match holder {
-        Err(error) if error.status() == status => Ok(None),
-        result => result.map(Some),
-    };
     again(|| match unless(hold(place, native, writable), Status::NotFound)? {
         None => unless(make(place, plan, native, writable), Status::Exists),
         some => Ok(some),

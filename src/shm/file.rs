@@ -44,6 +44,18 @@ pub struct File {
     pub writable: bool,
 }
 
+/// Opens what has a name, whatever that is; None if nothing has it.
+pub fn open_named(name: &[u8], writable: bool) -> Result<Option<Fd>> {
+    object::open(name, writable).map(Some).or_else(|error| match error.raw_os_error() {
+        Some(libc::ENOENT) => Ok(None),
+        // A directory, a socket, a symbolic link.
+        Some(libc::EISDIR | libc::ENXIO | libc::ELOOP) => {
+            Err(Error::protocol("what has the object's name is no shared memory"))
+        }
+        _ => Err(Error::system("opening the object", &error)),
+    })
+}
+
 impl File {
     /// Keeps others from coming and going until [`File::leave_gate`]. Who may only read comes in
     /// together with others that may only read.

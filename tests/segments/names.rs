@@ -3,6 +3,7 @@
 use crate::common::{at_once, name, status};
 use std::fs;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use treenail::shm::object::{FORMAT, Header};
 use treenail::{NOW, Segment, Status};
@@ -206,19 +207,26 @@ fn what_is_no_segment_is_a_protocol_error_and_can_be_removed() {
 }
 
 #[test]
-fn what_is_no_file_is_refused() {
+fn what_is_no_file_is_refused_and_can_be_removed() {
     let name = name();
     fs::create_dir(path(&name)).expect("the name is free");
     assert_spoilt(&name, Status::Protocol);
+    let error = Segment::remove(&name).expect_err("a directory may have more in it");
+    assert_eq!(error.status(), Status::Protocol);
+    assert!(error.to_string().contains("is a directory"), "{error}");
     fs::remove_dir(path(&name)).expect("it is empty");
     std::os::unix::fs::symlink("/dev/shm/x", path(&name)).expect("the name is free");
-    assert_spoilt(&name, Status::Denied);
-    fs::remove_file(path(&name)).expect("it is a link");
+    assert_spoilt(&name, Status::Protocol);
+    Segment::remove(&name).expect("it is a link");
     let fifo = std::ffi::CString::new(path(&name).to_str().expect("plain")).expect("plain");
     // SAFETY: the path ends with a NUL.
     assert_eq!(unsafe { libc::mkfifo(fifo.as_ptr(), 0o600) }, 0);
     assert_spoilt(&name, Status::Protocol);
-    fs::remove_file(path(&name)).expect("it is a pipe");
+    Segment::remove(&name).expect("it is a pipe");
+    drop(UnixListener::bind(path(&name)).expect("the name is free"));
+    assert_spoilt(&name, Status::Protocol);
+    Segment::remove(&name).expect("it is a socket");
+    assert_eq!(status(Segment::remove(&name)), Status::NotFound);
 }
 
 #[test]

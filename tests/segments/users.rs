@@ -4,11 +4,12 @@ use super::lock::{add, counter};
 use super::names::path;
 use crate::common::child::{alone, as_user, fork, pause, reap};
 use crate::common::page::Page;
-use crate::common::system::{become_user, is_root, set_owner};
+use crate::common::system::{become_user, is_root, set_mode, set_owner};
 use crate::common::{SOON, at_once, name, not_before, not_checked, status, until, with};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use treenail::{NOW, Segment, Status};
@@ -215,6 +216,22 @@ fn whoever_may_only_read_keeps_it_alive_and_can_not_keep_it_from_others() {
 }
 
 #[test]
+fn whoever_may_not_open_what_is_its_own_can_remove_it() {
+    if !as_root("users::whoever_may_not_open_what_is_its_own_can_remove_it") {
+        return;
+    }
+    let name = name();
+    as_user(OTHER, OTHER, || {
+        let path = path(&name);
+        fs::write(&path, b"no matter what").expect("the name is free");
+        set_mode(&path, 0);
+        assert_eq!(status(Segment::open(&name)), Status::Denied);
+        Segment::remove(&name).expect("it is this user's");
+        assert!(!path.exists());
+    });
+}
+
+#[test]
 fn what_its_owner_may_only_read_can_be_made() {
     if !as_root("users::what_its_owner_may_only_read_can_be_made") {
         return;
@@ -231,6 +248,29 @@ fn what_its_owner_may_only_read_can_be_made() {
         drop((reader, maker));
         assert!(!path(&name).exists());
     });
+}
+
+#[test]
+fn another_program_s_object_has_a_lock_once_its_owner_opens_it() {
+    if !as_root("users::another_program_s_object_has_a_lock_once_its_owner_opens_it") {
+        return;
+    }
+    let name = name();
+    let (native, file) = (format!("native:/{name}"), Path::new("/dev/shm").join(&name));
+    fs::write(&file, b"foreign").expect("the name is free");
+    set_mode(&file, 0o666);
+    as_user(OTHER, OTHER, || {
+        let error = Segment::open(&native).expect_err("this user can't make its lock");
+        assert_eq!(error.status(), Status::Denied);
+        assert!(error.to_string().contains("its owner, user 0,"), "{error}");
+    });
+    let ours = Segment::open(&native).expect("it is there");
+    as_user(OTHER, OTHER, || {
+        let theirs = Segment::open(&native).expect("it has a lock");
+        theirs.write(0, b"f", NOW).expect("free");
+    });
+    assert_eq!(ours.version(), 1);
+    fs::remove_file(&file).expect("it is there");
 }
 
 #[test]
