@@ -13,8 +13,8 @@ use std::mem::MaybeUninit;
 /// caller frees with tn_segment_free.
 ///
 /// One whose holders have all died is replaced. TN_EXISTS: somebody alive holds a segment of that
-/// name, or it was made with persist=1. TN_NO_SPACE: /dev/shm is full; no later use of the
-/// data can fail for that. TN_DENIED: what has the name is another
+/// name, or it was made with persist=1. TN_NO_SPACE: /dev/shm is full, and was so for half a
+/// second; no later use of the data can fail for that. TN_DENIED: what has the name is another
 /// user's. TN_PROTOCOL: it is no segment; tn_segment_remove removes it, unless it is a directory.
 /// TN_INVALID: the name is wrong, or the size 0. TN_TOO_LARGE: the size is over 1 TiB.
 /// TN_UNSUPPORTED: there is no /dev/shm, or no /proc.

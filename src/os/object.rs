@@ -81,6 +81,26 @@ fn file_size_limit() -> u64 {
     limit.rlim_cur
 }
 
+/// Bytes that objects can have.
+pub struct Room {
+    pub all: u64,
+    pub free: u64,
+}
+
+/// How much room there is; where there is no limit, or it isn't known, there is no end of it.
+pub fn room() -> Room {
+    // SAFETY: all zeros are valid, and the kernel overwrites them.
+    let mut stat: libc::statvfs = unsafe { std::mem::zeroed() };
+    // SAFETY: the path ends with a NUL, and the structure is live during the call.
+    match unsafe { libc::statvfs(FOLDER.as_ptr(), &mut stat) } {
+        0 if stat.f_blocks > 0 => {
+            let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+            Room { all: bytes(stat.f_blocks), free: bytes(stat.f_bavail) }
+        }
+        _ => Room { all: u64::MAX, free: u64::MAX },
+    }
+}
+
 /// Gives an object its mode and its name; EEXIST if there is one of that name.
 pub fn publish(fd: BorrowedFd<'_>, mode: u32, name: &[u8]) -> io::Result<()> {
     if mode & MAKER_MODE != MAKER_MODE {

@@ -10,16 +10,18 @@ use super::holder::Holder;
 use super::ledger::{UNITS_SIZE, Word};
 use super::memory::Data;
 use super::object::{CONTROL_SIZE, FORMAT, Header, MAGIC_WORD, PERSISTS};
+use super::pauses::Pauses;
 use crate::endpoint::object::{Kind, Object, ObjectName};
 use crate::error::{Error, Result, Status};
 use crate::os::directory::group_id;
 use crate::os::fork::Fd;
 use crate::os::memory::page_size;
-use crate::os::object;
+use crate::os::object::{self, Facts};
 use crate::sync::Ordering;
 use std::io;
 use std::mem::offset_of;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 /// Bytes of data at most: 1 TiB.
 pub const OBJECT_SIZE_MAX: usize = 1 << 40;
@@ -27,6 +29,11 @@ pub const OBJECT_SIZE_MAX: usize = 1 << 40;
 const SMALL_SIZE_MAX: usize = 1 << 20;
 /// Tries to open what others make and remove meanwhile.
 const TRIES_MAX: u32 = 10_000;
+/// Trying to make an object where there is no room: others may be making the same one, and all but
+/// one of them will give back what they have reserved.
+const ROOM_TIME_MAX: Duration = Duration::from_millis(500);
+/// Between two such tries, at most.
+const ROOM_PAUSE_MAX: Duration = Duration::from_millis(50);
 
 /// Which file an object is, and what it must be.
 struct Place {
@@ -226,6 +233,10 @@ fn check_size(size: usize) -> Result<()> {
     }
 }
 
+fn is_full(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::StorageFull
+}
+
 fn failed(what: &'static str) -> impl Fn(io::Error) -> Error {
     move |error| Error::system(what, &error)
 }
@@ -316,24 +327,45 @@ fn make(place: &Place, plan: &Plan<'_>, native: Option<&Native>, writable: bool)
         group_id(group).ok_or_else(|| Error::invalid(format!("there is no group \"{group}\"")))
     });
     let group = group.transpose()?;
+    let size = (data_offset() + plan.size) as u64;
+    let pauses = Pauses::new(ROOM_PAUSE_MAX, ROOM_TIME_MAX);
+    let room_may_come = || size <= object::room().all && pauses.pause();
+    let attempt = || match object::make(size, plan.mode, group) {
+        Err(error) if is_full(&error) && room_may_come() => Ok(None),
+        made => finish(made.map_err(failed("reserving memory"))?, place, plan, native, writable),
+    };
     let mut seems_free = plan.size <= SMALL_SIZE_MAX;
     again(|| {
-        if !std::mem::take(&mut seems_free) && place.find()?.is_some() {
-            return Err(Error::new(Status::Exists, "somebody alive holds it, or it persists"));
+        if std::mem::take(&mut seems_free) {
+            // Whether a failure is what is to be said, only a look tells.
+            return Ok(attempt().unwrap_or(None));
         }
-        let offset = data_offset();
-        let whole = (offset + plan.size) as u64;
-        let made = object::make(whole, plan.mode, group);
-        let (fd, facts) = made.map_err(failed("reserving memory"))?;
-        let file = File { fd, name: place.file_name.clone(), facts, writable: true };
-        let holder = Holder::new(place.kind, file, offset, data(plan.size, native, writable))?;
-        initialise(&holder, place.kind, plan);
-        match object::publish(holder.fd().as_fd(), plan.mode, &place.file_name) {
-            Ok(()) => Ok(Some(holder)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
-            Err(error) => Err(failed("naming the object")(error)),
+        match place.find()? {
+            Some(_) => Err(Error::new(Status::Exists, "somebody alive holds it, or it persists")),
+            // Of many that try at once all might fail, and again and again.
+            None if object::room().free < size && room_may_come() => Ok(None),
+            None => attempt(),
         }
     })
+}
+
+/// Makes an object of what was reserved; None if the name isn't free any more.
+fn finish(
+    (fd, facts): (Fd, Facts),
+    place: &Place,
+    plan: &Plan<'_>,
+    native: Option<&Native>,
+    writable: bool,
+) -> Result<Option<Holder>> {
+    let file = File { fd, name: place.file_name.clone(), facts, writable: true };
+    let data = data(plan.size, native, writable);
+    let holder = Holder::new(place.kind, file, data_offset(), data)?;
+    initialise(&holder, place.kind, plan);
+    match object::publish(holder.fd().as_fd(), plan.mode, &place.file_name) {
+        Ok(()) => Ok(Some(holder)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(failed("naming the object")(error)),
+    }
 }
 
 /// Holds the object at a place, or makes it.

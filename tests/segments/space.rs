@@ -3,8 +3,8 @@
 use super::names::path;
 use crate::common::child::{alone, fork, reap};
 use crate::common::namespaces::{hide, own_shm};
-use crate::common::system::{descriptors, names_in, own_uid};
-use crate::common::{name, status};
+use crate::common::system::{descriptors, descriptors_end, limit_descriptors, names_in, own_uid};
+use crate::common::{SOON, name, status};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
@@ -163,6 +163,59 @@ fn another_program_s_object_has_a_lock_only_if_there_is_room_for_one() {
         fs::remove_file("/dev/shm/filler").expect("it is there");
         write_all(&Segment::open("native:/foreign").expect("there is room"), 6);
         assert_eq!(names_in(Path::new("/dev/shm")), ["foreign".to_owned()].into(), "{}", own_uid());
+        0
+    });
+    assert_eq!(reap(child), 0);
+}
+
+#[test]
+fn no_room_for_another_hides_neither_a_dead_one_nor_one_that_is_held() {
+    if !alone("space::no_room_for_another_hides_neither_a_dead_one_nor_one_that_is_held") {
+        return;
+    }
+    let child = fork(|| {
+        if !own_shm("room for one", SHM) {
+            return 0;
+        }
+        let name = name();
+        let dying = fork(|| {
+            std::mem::forget(Segment::create(&name, 3 * PART).expect("there is room"));
+            0
+        });
+        assert_eq!(reap(dying), 0);
+        let held = Segment::create(&name, 3 * PART).expect("a dead one makes room");
+        assert_eq!(status(Segment::create(&name, 3 * PART)), Status::Exists);
+        assert_eq!(held.attached(), 1);
+        limit_descriptors(descriptors_end() + 1);
+        assert_eq!(status(Segment::create(&name, 8)), Status::Exists);
+        0
+    });
+    assert_eq!(reap(child), 0);
+}
+
+#[test]
+fn many_that_make_a_large_one_at_once_all_get_it() {
+    if !alone("space::many_that_make_a_large_one_at_once_all_get_it") {
+        return;
+    }
+    let child = fork(|| {
+        if !own_shm("room for one of two", c"size=64m,mode=1777") {
+            return 0;
+        }
+        for _ in 0..5 {
+            let (name, gun) = (name(), name());
+            let start = Segment::create(&gun, 8).expect("there is room");
+            let children = [(); 8].map(|()| {
+                fork(|| {
+                    let start = Segment::open(&gun).expect("it is there");
+                    start.wait(0, SOON).expect("all begin at once");
+                    drop(Segment::open_or_create(&name, 33 << 20).expect("one makes it"));
+                    0
+                })
+            });
+            start.notify().expect("open");
+            assert_eq!(children.map(reap), [0; 8]);
+        }
         0
     });
     assert_eq!(reap(child), 0);
