@@ -5,6 +5,7 @@ use super::scribbles::keep_gate;
 use crate::common::child::{self, fork, kill, reap, start};
 use crate::common::page::Page;
 use crate::common::system::{descriptors, is_sanitized, names_in};
+use crate::common::trace::Victim;
 use crate::common::{Random, SOON, name, status, until, until_within};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -176,6 +177,23 @@ fn come_and_go(name: &str, way: u64) -> bool {
     }
     segment.unlock().expect("held");
     true
+}
+
+#[test]
+fn an_object_is_whole_at_the_instruction_that_names_it() {
+    if !child::alone("deaths::an_object_is_whole_at_the_instruction_that_names_it") {
+        return;
+    }
+    let name = name();
+    let maker =
+        Victim::new(|| (), |()| drop(Segment::create(&name, 20_000).expect("the name is free")));
+    while !super::names::path(&name).exists() {
+        assert!(maker.steps(1, &mut || ()), "it was made before it came to an end");
+    }
+    let segment = Segment::open(&name).expect("its maker holds it");
+    assert_eq!((segment.size(), segment.attached()), (20_000, 2));
+    maker.kill();
+    assert_eq!(segment.attached(), 1);
 }
 
 #[test]
