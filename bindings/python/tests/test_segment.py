@@ -1,6 +1,7 @@
 """Segments: names, the data, the lock, snapshots and changes."""
 
 import array
+import contextlib
 import os
 import threading
 
@@ -97,6 +98,24 @@ def test_the_lock_is_given_back_when_an_exception_comes(both):
                     raise error
             with theirs.lock(0):
                 pass
+
+
+def test_an_exit_stack_takes_and_gives_back(both):
+    ours, theirs = both
+    locks = ours.lock(), ours.lock(timeout=1), ours.lock_shared(), ours.lock_shared(timeout=0)
+    for lock in locks:
+        with contextlib.ExitStack() as stack:
+            assert stack.enter_context(lock).owner_died is False
+            with pytest.raises(treenail.Again):
+                theirs.write(b"x", timeout=0)
+        theirs.write(b"x", timeout=0)
+        lock.__enter__()
+        with pytest.raises(KeyError), contextlib.ExitStack() as stack:
+            stack.push(lock)
+            raise KeyError
+        theirs.write(b"x", timeout=0)
+    with theirs.lock(), contextlib.ExitStack() as stack, pytest.raises(treenail.Again):
+        stack.enter_context(ours.lock(timeout=0))
 
 
 def test_a_waiting_lock_is_taken_when_it_is_free(both):

@@ -1,5 +1,6 @@
 """Semaphores."""
 
+import contextlib
 import copy
 import multiprocessing
 import pickle
@@ -31,6 +32,16 @@ def test_units_are_acquired_and_released(name):
     assert theirs.value == 8
     ours.close()
     assert theirs.value == 8
+
+
+def test_an_exit_stack_acquires_and_releases(name):
+    semaphore = Semaphore(name)
+    with contextlib.ExitStack() as stack:
+        assert stack.enter_context(semaphore) is True and semaphore.value == 0
+    assert semaphore.value == 1 and semaphore.acquire()
+    with contextlib.ExitStack() as stack:
+        stack.push(semaphore)
+    assert semaphore.value == 1
 
 
 def test_bad_arguments(name):

@@ -11,7 +11,7 @@ from ._buffers import is_alone, lend, place_of, readable, reborrowed, writable
 from ._errors import NotFound, check, closed
 from ._lent import leave, when_gone
 from ._named import Named, encoded
-from ._taking import giver, taker
+from ._taking import ForStacks, giver, taker
 from ._waiting import drive_in_pieces
 
 TYPE_CHECKING = False
@@ -55,7 +55,7 @@ class Held:
 _HELD = {TN_OK: Held(False), TN_OWNER_DIED: Held(True)}
 
 
-class Lock:
+class Lock(metaclass=ForStacks):
     """A segment's lock, for `with`, which takes it and gives it back: any number of times, and in
     any number of threads.
 

@@ -8,7 +8,7 @@ from functools import partial
 from ._abi import NOTHING, TN_OK, SemaphoreHandle, hot, library
 from ._errors import check, closed
 from ._named import Named, encoded
-from ._taking import giver, taker
+from ._taking import ForStacks, giver, taker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def _units(count: int) -> c_uint32:
     return c_uint32(min(count, _UNITS_MAX + 1))
 
 
-class Semaphore(Named):
+class Semaphore(Named, metaclass=ForStacks):
     """A named semaphore: so many units, for all programs that open it together.
 
         slots = treenail.Semaphore("slots", 4)

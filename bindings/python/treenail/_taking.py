@@ -30,6 +30,14 @@ _PATIENCE = PATIENCE_MS / 1000
 _unwaiting = PyDLL(library._name, handle=library._handle)
 
 
+class ForStacks(type):
+    """A class whose objects have an __enter__ and an __exit__ of their own each, which `with` finds
+    by the class's slots: contextlib.ExitStack calls what it finds as attributes of the class."""
+
+    __enter__ = property(lambda cls: lambda taken: taken.__enter__())
+    __exit__ = property(lambda cls: lambda taken, *raised: taken.__exit__(*raised))
+
+
 _Function: Any = CFUNCTYPE(c_int32)
 
 
