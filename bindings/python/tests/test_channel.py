@@ -255,6 +255,22 @@ def test_a_busy_poll_leaves_what_it_finds(pair):
         ours.busy_poll()
 
 
+def test_a_busy_poll_finds_only_what_can_be_received(pair):
+    ours, theirs = pair
+    for wrong in (
+        lambda: ours.recv(-1), lambda: ours.recv_message(-1), lambda: ours.recv_view(-1),
+        lambda: ours.recv_into(bytearray(1), -1), lambda: ours.recv_many(timeout=-1),
+    ):  # fmt: skip
+        with pytest.raises(ValueError):
+            wrong()
+        assert not ours.busy_poll()
+        ours._kept.append(treenail.Message(b"taken before an interrupt"))
+        for _ in range(2):
+            assert ours.busy_poll()
+        assert ours.recv(0) == b"taken before an interrupt"
+        assert not ours.busy_poll()
+
+
 def test_the_longest_timeouts_are_for_ever(pair):
     ours, theirs = pair
     for timeout in (1e300, float("inf"), 10**9):

@@ -163,7 +163,7 @@ class Receiving(Owner):
     def busy_poll(self) -> bool:
         """Looks for a short while, 50 µs at most, whether there is something to receive: for an
         event loop of one's own that has just handled a message."""
-        if self._kept:
+        if any(map(_messages_in, self._kept)):
             return True
         status: int = library.tn_channel_busy_poll(self._handle)
         if status not in (TN_OK, TN_AGAIN):
