@@ -176,8 +176,15 @@ def test_snapshots(both):
         lambda: ours.read(-1),
         lambda: ours.write(b"x", 2**64),
         lambda: ours.read(1, 2**64),
+        lambda: ours.read(offset=-(2**62)),
     ):
         with pytest.raises(ValueError):
+            wrong()
+    for wrong in (lambda: ours.write(b"x", -3), lambda: Segment.create(ours.name, -3)):
+        with pytest.raises(ValueError, match="not -3"):
+            wrong()
+    for wrong in (lambda: ours.write(b"x", 1.5), lambda: Segment.create(ours.name, "100")):
+        with pytest.raises(TypeError, match="integer"):
             wrong()
     with pytest.raises(BufferError):
         ours.read_into(b"read-only")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from ctypes import byref, c_uint64
 from functools import partial
+from operator import index
 
 from ._abi import TN_DENIED, TN_NOWAIT, TN_OK, TN_OWNER_DIED, SegmentHandle, hot, library
 from ._buffers import is_alone, lend, place_of, readable, reborrowed, writable
@@ -29,7 +30,10 @@ _unlock = giver("tn_segment_unlock", SegmentHandle)
 
 def _size_of(number: int) -> int:
     """A size or an offset for the library; ctypes would cut off what is too much."""
-    return number if 0 <= number <= _SIZE_MAX else _SIZE_MAX
+    size = index(number)
+    if size < 0:
+        raise ValueError(f"a size or an offset is at least 0, not {size}")
+    return min(size, _SIZE_MAX)
 
 
 def _let_go(_: Handle) -> None:
@@ -211,7 +215,7 @@ class Segment(Named):
         """Copies `length` bytes of the data at `offset`, under the shared lock; None: all there
         are from there on. What was written in one call is there whole."""
         if length is None:
-            length = max(0, self._size - offset)
+            length = max(0, self._size - _size_of(offset))
         buffer = bytearray(length)
         held = self.read_into(buffer, offset, timeout)
         snapshot = Snapshot(buffer)
