@@ -89,6 +89,39 @@ class Alarm:
             self.raises = False
 
 
+class Step:
+    """Calls something just before the so-manyth line of the package that is run within the `with`:
+    as signal handlers come between any two."""
+
+    def __init__(self, number, call):
+        self.left, self.call = number, call
+
+    def trace(self, frame, event, _):
+        if os.path.dirname(frame.f_code.co_filename) != os.path.dirname(treenail.__file__):
+            return None
+        if event == "line":
+            self.left -= 1
+            if self.left == 0:
+                self.call()
+        return self.trace
+
+    def __enter__(self):
+        sys.settrace(self.trace)
+
+    def __exit__(self, *_):
+        sys.settrace(None)
+
+    @classmethod
+    def each(cls, call):
+        """One for each line, as long as there is one of that number."""
+        for number in itertools.count(1):
+            step = cls(number, call)
+            yield step
+            if step.left > 0:
+                assert number > 1
+                return
+
+
 @pytest.fixture
 def alarm():
     alarm = Alarm()

@@ -7,7 +7,7 @@ import pickle
 import weakref
 
 import pytest
-from conftest import SOON, ended, objects, program, started
+from conftest import SOON, Interrupt, Step, ended, objects, program, started
 from test_lent import USES
 from test_processes import in_child
 
@@ -31,6 +31,49 @@ def test_it_is_not_closed_while_something_made_of_its_data_is_there(name, make):
         del made
         segment.close()
         assert segment.closed and other.attached == 1
+
+
+@pytest.mark.parametrize("access", ["", "?access=ro"])
+def test_its_data_may_be_released_before(name, access):
+    with Segment.create(name, 10) as other:
+        segment = Segment.open(name + access)
+        with segment.buf as data:
+            assert segment.buf is data
+        data = segment.buf
+        assert len(data) == 10 and data.readonly == bool(access)
+        data.release()
+        made = segment.buf[1:]
+        segment.buf.release()
+        with pytest.raises(BufferError):
+            segment.close()
+        other.buf[1] = 7
+        assert made[0] == segment.buf[1] == 7
+        del made
+        segment.buf.release()
+        segment.close()
+        assert segment.closed and other.attached == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of finalisers
+def test_a_close_that_was_interrupted_can_be_done_again(name):
+    def interrupt():
+        raise Interrupt
+
+    with Segment.create(name, 10) as other:
+        for step in Step.each(interrupt):
+            segment = Segment.open(name)
+            lock = segment.lock()
+            try:
+                with step:
+                    segment.close()
+            except Interrupt:
+                pass
+            segment.close()
+            for use in (lambda: segment.buf, segment.lock().__enter__, segment.read):
+                with pytest.raises(treenail.Closed):
+                    use()
+            del lock
+            assert other.attached == 1
 
 
 def test_an_exception_is_not_hidden_by_what_it_leaves_behind(name):

@@ -95,6 +95,17 @@ def test_close_is_refused_while_the_memory_is_used(name):
         part.release()
 
 
+def test_the_buffer_may_be_released_before(name):
+    with SharedMemory(name, True, 8) as memory:
+        with memory.buf as numbers:
+            numbers[0] = 1
+        assert memory.buf[0] == 1
+        memory.buf.release()
+    memory.unlink()
+    with pytest.raises(ConnectionError):
+        memory.buf
+
+
 def test_pickle(name):
     memory = SharedMemory(name, True, 5)
     memory.buf[:] = b"hello"

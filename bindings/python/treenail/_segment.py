@@ -112,7 +112,7 @@ class Segment(Named):
 
     _size: int
 
-    __slots__ = ("_size", "_buf", "_base", "_lock", "_lock_shared")
+    __slots__ = ("_size", "_buf", "_base", "_writable", "_lock", "_lock_shared")
 
     _fd = library.tn_segment_fd
     _close = library.tn_segment_close
@@ -164,8 +164,8 @@ class Segment(Named):
         self._size = library.tn_segment_size(handle)
         # A write that is refused either way says whether the data may be written at all.
         refusal = library.tn_segment_write(handle, self._size + 1, None, 0, TN_NOWAIT)
-        address, is_writable = library.tn_segment_data(handle), refusal != TN_DENIED
-        self._buf, self._base = lend(address, self._size, is_writable)
+        address, self._writable = library.tn_segment_data(handle), refusal != TN_DENIED
+        self._buf, self._base = lend(address, self._size, self._writable)
         when_gone(self._base, _let_go, handle)
         self._lock = Lock(_lock, handle, None)
         self._lock_shared = Lock(_lock_shared, handle, None)
@@ -177,9 +177,15 @@ class Segment(Named):
 
     @property
     def buf(self) -> memoryview:
-        """The data: read-only if it was opened so. numpy.frombuffer makes an array of it."""
-        if self.closed:
-            closed("Segment")
+        """The data: read-only if it was opened so. numpy.frombuffer makes an array of it. Where the
+        memoryview was released, this is a new one."""
+        try:
+            self._buf.readonly
+        except ValueError:  # it was released, here by close() or elsewhere
+            base = self._base
+            if base is None:
+                closed("Segment")
+            self._buf = reborrowed(base, self._size, self._writable)
         return self._buf
 
     def lock(self, timeout: Optional[float] = None) -> Lock:
@@ -269,16 +275,16 @@ class Segment(Named):
         the segment with it. Twice is fine.
 
         Raises BufferError, and leaves it open, while a slice or an array made of `buf` is there.
+        That stays valid; a `buf` that was kept may not, so ask for it anew.
         """
         if self.closed:
             return
-        is_readonly = self._buf.readonly
         try:
             self._buf.release()
-            if not is_alone(self):
+            # Without a base another close was interrupted at its end, or is there in a thread.
+            if not is_alone(self) and self._base is not None:
                 raise BufferError
         except BufferError:
-            self._buf = reborrowed(self._base, self._size, not is_readonly)
             raise BufferError(
                 f"the bytes of Segment {self._name!r} are still in use, by a slice or an array "
                 "made of them: delete that first, or make a copy"
