@@ -5,7 +5,7 @@ import gc
 import random
 
 import pytest
-from conftest import descriptors
+from conftest import SOON, Step, descriptors, joined
 from test_aio import answer, meet, run
 
 import treenail
@@ -186,6 +186,36 @@ def test_another_is_woken_in_place_of_one_that_was_cancelled(endpoint):
         first.cancel()
         assert await second == b"message"
         asking.close()
+
+    run(main())
+
+
+def test_a_cancel_between_any_two_steps_loses_nothing(endpoint):
+    """Such as that by asyncio.run when Ctrl-C comes: it cancels in the signal handler."""
+
+    async def note(call, got):
+        got.append(await call)  # in the task itself: one cancelled at its end drops its result
+
+    async def main():
+        theirs, plain = joined(endpoint)
+        ours, tasks = aio.Channel(plain), []
+        for step in Step.each(lambda: [task.cancel() for task in tasks]):
+            calls = [ours.recv(), ours.recv(), ours.request(b"?"), ours.recv()]
+            got = []
+            tasks[:] = [asyncio.ensure_future(note(call, got)) for call in calls]
+            while len(ours._readers) < 3 or not ours._askers:
+                await asyncio.sleep(0)
+            theirs.reply(theirs.recv_message(SOON), b"reply")
+            theirs.send_many([b"1", b"2", b"3"])
+            with step:
+                results = await asyncio.gather(*tasks, return_exceptions=True)
+            assert {type(result) for result in results} <= {type(None), asyncio.CancelledError}
+            if b"reply" in got:
+                got.remove(b"reply")
+            while len(got) < 3:
+                got.append(await asyncio.wait_for(ours.recv(), SOON))
+            assert sorted(got) == [b"1", b"2", b"3"]
+        ours.close()
 
     run(main())
 

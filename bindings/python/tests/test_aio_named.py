@@ -5,7 +5,7 @@ import gc
 import random
 
 import pytest
-from conftest import SOON, descriptors, program
+from conftest import SOON, Step, descriptors, program
 from test_aio import run
 from test_aio_cancel import cancelled
 
@@ -179,6 +179,33 @@ def test_a_cancelled_lock_is_not_left_behind(plain):
                 with plain.lock(timeout=0):
                     pass
             assert not segment._writers
+
+    run(main())
+
+
+def test_a_cancel_between_any_two_steps_leaves_nothing_behind(plain):
+    """Such as that by asyncio.run when Ctrl-C comes: it cancels in the signal handler."""
+
+    async def use(what):
+        async with what:
+            await turns(1)
+
+    async def main():
+        other, tasks = treenail.Semaphore(plain.name, 1), []
+        semaphore = aio.Semaphore(treenail.Semaphore(plain.name))
+        async with another(plain) as segment:
+            for step in Step.each(lambda: [task.cancel() for task in tasks]):
+                with plain.lock(), other:
+                    uses = [use(segment.lock()) for _ in range(2)]
+                    uses += [use(semaphore) for _ in range(2)]
+                    tasks[:] = map(asyncio.ensure_future, uses)
+                    await turns(5)
+                with step:
+                    results = await asyncio.gather(*tasks, return_exceptions=True)
+                assert {type(result) for result in results} <= {type(None), asyncio.CancelledError}
+                plain.write(b"x", timeout=0)
+                assert other.value == 1
+        semaphore.close()
 
     run(main())
 

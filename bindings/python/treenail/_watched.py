@@ -42,16 +42,18 @@ class Waiter(_Future):
         """The task says how it is woken."""
         self._callback, self._context = fn, context
 
-    def wake(self) -> None:
-        """Has the task go on in the next turn."""
-        self.set_result(None)
-        self._soon()
-
-    def wake_now(self) -> None:
-        """Has the task go on within this call, which must come from the loop itself."""
-        self.set_result(None)
-        if self._callback is not None and self._context is not None:
+    def wake(self, now: bool = False) -> bool:
+        """Has the task go on in the next turn, or `now`: within this call, which must come from the
+        loop itself. False: it was woken before, or cancelled."""
+        try:
+            self.set_result(None)  # not after a look: Ctrl-C cancels tasks between any two steps
+        except asyncio.InvalidStateError:
+            return False
+        if not now:
+            self._soon()
+        elif self._callback is not None and self._context is not None:
             self._context.run(self._callback, self)
+        return True
 
     def cancel(self, msg: Optional[Any] = None) -> bool:
         """Wakes the task with CancelledError."""
@@ -188,8 +190,7 @@ class Watched(Generic[_Owner]):
         while waiters:
             waiter = next(iter(waiters))
             del waiters[waiter]
-            if not waiter.done():
-                waiter.wake_now() if now else waiter.wake()
+            if waiter.wake(now):
                 return True
         return False
 

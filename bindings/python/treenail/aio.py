@@ -235,7 +235,7 @@ class Channel(Watched[treenail.Channel]):
         reply = self._replies.pop(number, None)
         if reply is not None:
             reply.data = data
-            if reply.waiter is not None and not reply.waiter.done():
+            if reply.waiter is not None:
                 reply.waiter.wake()
 
     def _waiting(self) -> List[Waiters]:
