@@ -245,6 +245,50 @@ def test_close_ends_every_wait(plain):
     run(main())
 
 
+def test_the_data_may_be_released_before_the_close(plain):
+    async def main():
+        async with another(plain) as segment:
+            with segment.buf as data:
+                data[0] = 1
+            assert segment.buf[0] == 1
+            segment.buf.release()
+        assert segment.closed and plain.attached == 1
+
+    run(main())
+
+
+def test_a_close_that_is_refused_ends_no_wait(plain):
+    async def main():
+        async with another(plain) as segment:
+            made = segment.buf[1:]
+            waiting = asyncio.ensure_future(segment.wait(0))
+            with plain.lock():
+                locking = asyncio.ensure_future(segment.lock().__aenter__())
+                await turns(5)
+                with pytest.raises(BufferError):
+                    segment.close()
+                await turns(5)
+            await asyncio.wait_for(locking, SOON)
+            plain.notify()
+            assert await asyncio.wait_for(waiting, SOON) == 1
+            del made
+
+    run(main())
+
+
+def test_an_exception_is_not_hidden_by_what_it_leaves_behind(plain):
+    async def main():
+        segment = another(plain)
+        with pytest.raises(KeyError):
+            async with segment:
+                kept = segment.buf[1:]
+                raise KeyError
+        del kept
+        segment.close()
+
+    run(main())
+
+
 def test_a_semaphore(name):
     async def work(semaphore, inside):
         async with semaphore as got:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Generic, List, Optional, 
 from weakref import ref
 
 from ._errors import Again
+from ._lent import leave
 from ._owner import Owner
 
 if TYPE_CHECKING:
@@ -95,16 +96,18 @@ class Watched(Generic[_Owner]):
     def close(self) -> None:
         """Ends it: every call raises Closed at once, in all tasks. Twice is fine."""
         self._unwatch()
-        self._owner.close()
-        for waiters in self._waiting():
-            while self._wake(waiters):
-                pass
+        try:
+            self._owner.close()
+        finally:  # if that was refused, they wait anew
+            for waiters in self._waiting():
+                while self._wake(waiters):
+                    pass
 
     async def __aenter__(self: _Self) -> _Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        self.close()
+    async def __aexit__(self, *raised: object) -> None:
+        leave(self.close, raised[0])
 
     async def _give_turn(self) -> None:
         """Who finds something every time would keep the loop from all others."""
