@@ -308,6 +308,31 @@ private slots:
         QVERIFY(!pair.client.flush());
         QCOMPARE(log.take(), QByteArrayList());
     }
+
+    void what_is_written_after_a_wait_goes_out_by_itself() {
+        Server server;
+        QVERIFY(server.listen(name_of("after-waits")));
+        Socket client;
+        client.connectToServer(name_of("after-waits"));
+        QTRY_VERIFY_WITH_TIMEOUT(server.hasPendingConnections(), patience);
+        auto* accepted = server.nextPendingConnection();
+        Socket* both[] = {&client, accepted, &client};
+        for (int i = 0; i < 2; ++i) {
+            for (int wait = 0; wait < 4; ++wait) {
+                QTest::qWait(20);  // nothing is left to do
+                auto& socket = *both[i];
+                switch (wait) {
+                case 0: QVERIFY(socket.waitForConnected(10)); break;
+                case 1: QVERIFY(!socket.waitForReadyRead(0)); break;
+                case 2: QVERIFY(!socket.waitForReadyRead(20)); break;
+                case 3: QVERIFY(!socket.waitForDisconnected(1)); break;
+                }
+                socket.write("later");
+                QTRY_COMPARE_WITH_TIMEOUT(both[i + 1]->bytesAvailable(), qint64(5), patience);
+                QCOMPARE(both[i + 1]->readAll(), QByteArray("later"));
+            }
+        }
+    }
 };
 
 LOCAL_TEST_MAIN(LocalBytesTest)

@@ -100,13 +100,16 @@ void ChannelBackend::ready() {
     choked_ = false;
     std::size_t bytes = 0;
     const QDeadlineTimer turn(event_ms_max, Qt::PreciseTimer);
+    const bool is_alone = was_last(this);
     for (int i = 0; i < event_messages_max && bytes < event_bytes_max; ++i) {
         if (i > 0) {
             if (turn.hasExpired()) {
                 break;
             }
             // In a conversation the answer is here sooner than the event loop would be.
-            (void)channel_.try_busy_poll();
+            if (is_alone) {
+                (void)channel_.try_busy_poll();
+            }
         }
         const auto before = available();
         const auto status = room() > 0 ? receive(treenail::now) : Status::again;
@@ -159,7 +162,6 @@ void ChannelBackend::goOn() {
     readable_ = false;
     if (channel_.try_flush(treenail::now) != Status::again) {
         established_ = true;
-        readable_ = true;
         done();
     }
 }
@@ -178,7 +180,7 @@ Status ChannelBackend::receive(Timeout timeout) {
     keepHeld();
     if (!isHolding()) {
         auto got = channel_.try_recv_view(timeout);
-        readable_ = got != Status::again;
+        readable_ = got != Status::again && got != Status::timed_out;
         if (!got) {
             return got.status();
         }
@@ -339,9 +341,16 @@ bool ChannelBackend::sendGathered(Timeout timeout) {
     return sent != 0;
 }
 
-bool ChannelBackend::isAllOut() const {
-    return gathered_.empty() && unreported_ == 0 &&
-           (!established_ || ok(channel_.try_flush(treenail::now)));
+bool ChannelBackend::isAllOut() {
+    if (!gathered_.empty() || unreported_ != 0) {
+        return false;
+    }
+    if (!established_) {
+        return true;
+    }
+    const auto status = channel_.try_flush(treenail::now);
+    readable_ = readable_ && status != Status::again;
+    return ok(status);
 }
 
 bool ChannelBackend::flush() {

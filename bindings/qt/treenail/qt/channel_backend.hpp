@@ -73,7 +73,7 @@ private:
 
     std::size_t send(const char* data, std::size_t size, Timeout timeout);
     bool sendGathered(Timeout timeout = treenail::now);
-    bool isAllOut() const;
+    bool isAllOut();
 
     void setState(LocalSocket::LocalSocketState state);
     void fail(LocalSocket::LocalSocketError error, const QString& text);

@@ -43,6 +43,7 @@ void Pump::ready() {
     }
     const auto handle = handle_;
     const QDeadlineTimer turn(milliseconds_a_turn);
+    is_alone_ = was_last(this);
     if ((greeted_ || greet()) && serves(handle) && drain(turn) && serves(handle)) {
         receive(handle, turn);
     }
@@ -102,7 +103,9 @@ void Pump::receive(const Handle& handle, QDeadlineTimer turn) {
             return;
         }
         // In a conversation the answer is here sooner than the event loop would be.
-        (void)handle->try_busy_poll();
+        if (is_alone_) {
+            (void)handle->try_busy_poll();
+        }
     }
 }
 

@@ -54,6 +54,8 @@ private:
     std::shared_ptr<Link> link_;
     Handle handle_;
     bool greeted_ = false;
+    /// Nobody else's turn came before this one.
+    bool is_alone_ = false;
     QBasicTimer timer_;
     QDeadlineTimer alarm_{QDeadlineTimer::Forever};
 };

@@ -6,6 +6,8 @@
 #include <QEvent>
 #include <QSocketNotifier>
 
+#include <utility>
+
 namespace treenail::qt::detail {
 
 /// Calls `(owner->*Ready)()` whenever a treenail descriptor is readable, until it is disabled or
@@ -32,6 +34,13 @@ protected:
 private:
     Owner* owner_;
 };
+
+/// Whether the last turn in this thread was this object's too. Whoever waits in its turn for more
+/// does so only then, or several would hold up each other.
+inline bool was_last(const void* whose) {
+    thread_local const void* last = nullptr;
+    return std::exchange(last, whose) == whose;
+}
 
 }  // namespace treenail::qt::detail
 
