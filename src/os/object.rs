@@ -182,10 +182,16 @@ pub fn read_start(fd: BorrowedFd<'_>, to: &mut [u8]) -> io::Result<usize> {
     restart(read)
 }
 
-/// Sets an object's times, which whoever watches it is told of.
+/// Makes those that watch an object readable, and changes nothing of it that counts.
 pub fn touch(fd: BorrowedFd<'_>) {
     // SAFETY: no times are given, which means now.
-    unsafe { libc::futimens(fd.as_raw_fd(), std::ptr::null()) };
+    let touched = check(unsafe { libc::futimens(fd.as_raw_fd(), std::ptr::null()) });
+    if touched.is_err() {
+        // A process that has given up its rights since it opened the object may still do this: to
+        // reserve a byte that is there.
+        // SAFETY: takes no memory.
+        unsafe { libc::fallocate(fd.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, 0, 1) };
+    }
 }
 
 fn path(name: &[u8]) -> io::Result<CString> {

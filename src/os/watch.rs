@@ -32,7 +32,8 @@ impl Watch {
     /// Watches `object`.
     pub fn new(object: BorrowedFd<'_>) -> io::Result<Watch> {
         let inotify = idle().map_or_else(make, Ok)?;
-        let (path, events) = (own_path(object), libc::IN_ATTRIB | libc::IN_CLOSE_WRITE);
+        let (path, events) =
+            (own_path(object), libc::IN_ATTRIB | libc::IN_MODIFY | libc::IN_CLOSE_WRITE);
         let fd = inotify.as_raw_fd();
         // SAFETY: the path ends with a NUL.
         let number = check(unsafe { libc::inotify_add_watch(fd, path.as_ptr(), events) }).map_err(

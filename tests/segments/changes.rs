@@ -1,7 +1,8 @@
 //! Hearing of changes: version, notify, wait, and the descriptor.
 
 use crate::common::child::{self, kill, pause, start};
-use crate::common::{SOON, at_once, name, not_before, status, until};
+use crate::common::system::is_root;
+use crate::common::{SOON, at_once, name, not_before, not_checked, status, until};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::thread;
 use std::time::Duration;
@@ -202,4 +203,34 @@ fn a_wait_in_another_thread_goes_on_beside_the_descriptor() {
         });
         assert!(is_readable(fd));
     }
+}
+
+#[test]
+fn who_has_given_up_its_rights_still_tells_of_changes() {
+    const WHAT: &str = "changes::who_has_given_up_its_rights_still_tells_of_changes";
+    if !child::alone(WHAT) {
+        return;
+    }
+    if !is_root() {
+        not_checked(WHAT, "only root can become somebody else");
+        return;
+    }
+    let name = name();
+    let segment = Segment::create(&name, 8).expect("the name is free");
+    let fd = segment.fd().expect("a descriptor");
+    assert_eq!(status(segment.wait(0, NOW)), Status::Again);
+    let pid = child::fork(|| {
+        let segment = Segment::open(&name).expect("it is there");
+        // SAFETY: takes no memory.
+        assert_eq!(unsafe { libc::setuid(65534) }, 0);
+        segment.notify().expect("open");
+        // SAFETY: takes no memory. Without a close, of which the parent would hear as well.
+        unsafe { libc::kill(libc::getpid(), libc::SIGSTOP) };
+        0
+    });
+    let is_told = becomes_readable(fd);
+    // SAFETY: a process of this test.
+    unsafe { libc::kill(pid, libc::SIGCONT) };
+    assert_eq!(child::reap(pid), 0);
+    assert!(is_told, "a change was made known");
 }
