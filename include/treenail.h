@@ -9,7 +9,9 @@
  *           received, and then comes TN_PEER_LOST. A killed listener leaves its socket file; the
  *           next listener takes it over.
  *           A segment's lock is never left behind: the next one gets it, and is told by
- *           TN_OWNER_DIED that the data may be half-written.
+ *           TN_OWNER_DIED that the data may be half-written. A process that is stopped (SIGSTOP, a
+ *           debugger) is alive: one that has the lock, or is next to get it, holds up the others.
+ *           pthread_cancel of a thread that is inside a call ends the program.
  *   Fork    Handles belong to the process that made them. In a forked child every call on one is
  *           TN_INVALID, except that freeing it is fine. A raw clone() bypasses this: a child made
  *           so must not use the handles, nor keep their descriptors open.
@@ -840,8 +842,10 @@ tn_status tn_segment_wait(const struct tn_segment *segment,
 // number until free.
 //
 // When it is readable, try what is waited for with TN_NOWAIT: tn_segment_wait, tn_segment_lock or
-// both. It stays readable until one of these returns TN_AGAIN. TN_NO_SPACE: no descriptors are
-// left, or no inotify instances (fs.inotify.max_user_instances).
+// both. It stays readable until one of these returns TN_AGAIN, and is readable again if another
+// one that did would succeed by then. Who tries the lock with TN_NOWAIT doesn't stand in line:
+// others that wait, and readers that come and go, can be faster many times. TN_NO_SPACE: no
+// descriptors are left, or no inotify instances (fs.inotify.max_user_instances).
 //
 // # Safety
 // `segment` is NULL or valid; `out` is NULL or writable.
@@ -893,8 +897,8 @@ tn_status tn_segment_remove(const char *name);
 tn_status tn_semaphore_open(const char *name, uint32_t initial, struct tn_semaphore **out);
 
 // tn_semaphore_acquire acquires `n` units, all at once or none. Who waits for many is not passed
-// for ever by those that want few: after a while it is next, and others wait for it. Who tries
-// with TN_NOWAIT is never next.
+// for ever by those that want few: after a while it is next, and others wait for it, also if there
+// will never be so many, or its process is stopped. Who tries with TN_NOWAIT is never next.
 //
 // TN_AGAIN, TN_TIMED_OUT: there are not so many. TN_INVALID: `n` is 0. TN_TOO_LARGE: `n` is over
 // 2147483647.

@@ -1,8 +1,10 @@
 //! What handles on named objects have in common: the name, the hold, the descriptor, and the end.
 
 mod ready;
+pub(crate) mod refused;
 
 use self::ready::Ready;
+use self::refused::Wish;
 use crate::endpoint::object::{Kind, ObjectName};
 use crate::error::{Error, Result, Status};
 use crate::os::fork::generation;
@@ -63,22 +65,26 @@ impl Object {
         }
     }
 
-    /// A call that waits found it not to be had: what it may do once it has settled the
-    /// descriptor is to look again, by `again`.
-    pub fn look_again<T>(
+    /// Goes for a wish by `attempt`. One that may not wait, and is refused, settles the descriptor
+    /// and then looks again.
+    pub fn acquire<T>(
         &self,
-        gave: Gave,
+        wish: Wish,
         timeout: Option<Duration>,
-        again: impl FnOnce() -> std::result::Result<T, Gave>,
+        attempt: impl Fn() -> std::result::Result<T, Gave>,
     ) -> std::result::Result<T, Gave> {
-        match gave {
-            Gave::Up if timeout == crate::NOW && self.ready.settle(&self.holder) => {
-                let found = again();
+        let got = match attempt() {
+            Err(Gave::Up) if timeout == crate::NOW && self.ready.settle(&self.holder, wish) => {
+                let found = attempt();
                 self.ready.after(found.is_ok(), self.holder.is_hindered());
                 found
             }
-            gave => Err(gave),
+            got => got,
+        };
+        if got.is_ok() {
+            self.ready.granted(wish);
         }
+        got
     }
 
     /// A descriptor that becomes readable when there is something to look for.

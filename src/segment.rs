@@ -3,6 +3,7 @@
 use crate::endpoint::object::{Kind, ObjectName};
 use crate::error::{Error, Result, Status};
 use crate::object::Object;
+use crate::object::refused::Wish;
 use crate::os::clock::Deadline;
 use crate::os::futex;
 use crate::shm::acquire::{Mode, looks_before_sleep, pause};
@@ -83,7 +84,10 @@ impl Segment {
         let at_once = || self.0.holder.lock().is_some_and(|lock| lock.lock_at_once());
         match self.0.is_alive() && at_once() {
             true if self.0.holder.is_detached() => self.closed_meanwhile(Held::Clean),
-            true => Ok(Status::Ok),
+            true => {
+                self.0.ready.granted(Wish::Lock(Mode::Exclusive));
+                Ok(Status::Ok)
+            }
             false => self.lock_otherwise(Mode::Exclusive, "lock", timeout),
         }
     }
@@ -105,8 +109,10 @@ impl Segment {
         let at_once = || self.0.holder.lock().and_then(|lock| lock.read_at_once());
         match self.0.is_alive().then(at_once).flatten() {
             Some(Ok(held)) if self.0.holder.is_detached() => self.closed_meanwhile(held),
-            Some(Ok(Held::Clean)) => Ok(Status::Ok),
-            Some(Ok(Held::OwnerDied)) => Ok(Status::OwnerDied),
+            Some(Ok(held)) => {
+                self.0.ready.granted(Wish::Lock(Mode::Shared));
+                Ok(held.into())
+            }
             _ => self.lock_otherwise(Mode::Shared, "lock shared", timeout),
         }
     }
@@ -135,6 +141,8 @@ impl Segment {
     fn unlock_otherwise(&self) -> Result<()> {
         let unlocked = self.usable().and_then(|lock| match lock.unlock() {
             true => Ok(()),
+            // Another thread has closed the handle meanwhile, and handed the lock on.
+            false if self.0.holder.is_detached() => Err(self.0.closed()),
             false => Err(Error::invalid("this handle does not hold the lock")),
         });
         unlocked.map_err(|error| self.0.said(error, "unlock"))
@@ -143,11 +151,9 @@ impl Segment {
     fn acquire(&self, mode: Mode, timeout: Option<Duration>) -> Result<Status> {
         let _inside = self.0.holder.enter();
         let lock = self.usable()?;
-        let acquire = || lock.acquire(mode, timeout);
-        match acquire().or_else(|gave| self.0.look_again(gave, timeout, acquire)) {
+        match self.0.acquire(Wish::Lock(mode), timeout, || lock.acquire(mode, timeout)) {
             Ok(held) if self.0.holder.is_detached() => self.closed_meanwhile(held),
-            Ok(Held::Clean) => Ok(Status::Ok),
-            Ok(Held::OwnerDied) => Ok(Status::OwnerDied),
+            Ok(held) => Ok(held.into()),
             Err(gave) => Err(self.refusal(gave, timeout)),
         }
     }
@@ -248,12 +254,14 @@ impl Segment {
                 if settled {
                     self.0.ready.mark();
                 }
+                self.0.ready.granted(Wish::Change(seen));
                 return Ok(version);
             }
-            if matches!(deadline, Deadline::Now) && !settled && self.0.ready.settle(&self.0.holder)
-            {
-                settled = true;
-                continue;
+            if matches!(deadline, Deadline::Now) && !settled {
+                settled = self.0.ready.settle(&self.0.holder, Wish::Change(seen));
+                if settled {
+                    continue;
+                }
             }
             if deadline.passed() {
                 return Err(self.refusal(Gave::Up, timeout));
@@ -315,5 +323,14 @@ impl Segment {
 impl fmt::Debug for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Segment({:?})", self.0)
+    }
+}
+
+impl From<Held> for Status {
+    fn from(held: Held) -> Status {
+        match held {
+            Held::Clean => Status::Ok,
+            Held::OwnerDied => Status::OwnerDied,
+        }
     }
 }

@@ -3,6 +3,7 @@
 use crate::endpoint::object::Kind;
 use crate::error::{Error, Result, Status};
 use crate::object::Object;
+use crate::object::refused::Wish;
 use crate::shm::attach;
 use crate::shm::holder::Holder;
 use crate::shm::ledger::{UNITS_MAX, Units as FreeUnits};
@@ -50,7 +51,10 @@ impl Semaphore {
     #[inline]
     pub fn acquire(&self, count: u32, timeout: Option<Duration>) -> Result<()> {
         match self.free_units() {
-            Some(units) if units.acquire_at_once(count) => Ok(()),
+            Some(units) if units.acquire_at_once(count) => {
+                self.object.ready.granted(Wish::Units(count));
+                Ok(())
+            }
             _ => self.acquire_otherwise(count, timeout),
         }
     }
@@ -59,10 +63,9 @@ impl Semaphore {
     fn acquire_otherwise(&self, count: u32, timeout: Option<Duration>) -> Result<()> {
         let _inside = self.object.holder.enter();
         let acquired = self.usable(count).and_then(|units| {
-            let acquire = || units.acquire(count, timeout);
-            acquire()
-                .or_else(|gave| self.object.look_again(gave, timeout, acquire))
-                .map_err(|gave| self.refusal(gave, timeout))
+            let acquired =
+                self.object.acquire(Wish::Units(count), timeout, || units.acquire(count, timeout));
+            acquired.map_err(|gave| self.refusal(gave, timeout))
         });
         acquired.map_err(|error| self.object.said(error, "acquire"))
     }

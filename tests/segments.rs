@@ -21,6 +21,8 @@ mod lock;
 mod names;
 #[path = "segments/owners.rs"]
 mod owners;
+#[path = "segments/purposes.rs"]
+mod purposes;
 #[path = "segments/scribbles.rs"]
 mod scribbles;
 #[path = "segments/space.rs"]

@@ -230,8 +230,10 @@ pub unsafe extern "C" fn tn_segment_wait(
 /// number until free.
 ///
 /// When it is readable, try what is waited for with TN_NOWAIT: tn_segment_wait, tn_segment_lock or
-/// both. It stays readable until one of these returns TN_AGAIN. TN_NO_SPACE: no descriptors are
-/// left, or no inotify instances (fs.inotify.max_user_instances).
+/// both. It stays readable until one of these returns TN_AGAIN, and is readable again if another
+/// one that did would succeed by then. Who tries the lock with TN_NOWAIT doesn't stand in line:
+/// others that wait, and readers that come and go, can be faster many times. TN_NO_SPACE: no
+/// descriptors are left, or no inotify instances (fs.inotify.max_user_instances).
 ///
 /// # Safety
 /// `segment` is NULL or valid; `out` is NULL or writable.

@@ -36,8 +36,8 @@ pub unsafe extern "C" fn tn_semaphore_open(
 }
 
 /// tn_semaphore_acquire acquires `n` units, all at once or none. Who waits for many is not passed
-/// for ever by those that want few: after a while it is next, and others wait for it. Who tries
-/// with TN_NOWAIT is never next.
+/// for ever by those that want few: after a while it is next, and others wait for it, also if there
+/// will never be so many, or its process is stopped. Who tries with TN_NOWAIT is never next.
 ///
 /// TN_AGAIN, TN_TIMED_OUT: there are not so many. TN_INVALID: `n` is 0. TN_TOO_LARGE: `n` is over
 /// 2147483647.

@@ -5,42 +5,55 @@
 //! gives up the locks of that. So the timer makes the descriptor readable once more a little
 //! later.
 
+use super::refused::{Refusals, Wish};
 use crate::error::{Error, Result};
 use crate::os::event::{Epoll, READABLE, always_ready, clear, set_timer, timerfd};
 use crate::os::fork::Fd;
 use crate::os::watch::{Watch, drain};
 use crate::shm::holder::Holder;
+use crate::shm::lock::Around;
 use crate::sync::{Mutex, Ordering, lock};
 use once_cell::sync::OnceCell;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// How long after somebody left one looks again whether it had the lock.
 const SECOND_LOOK: Duration = Duration::from_millis(10);
 
 /// The descriptor, if there is one.
-pub struct Ready(OnceCell<Set>);
+pub struct Ready {
+    set: OnceCell<Set>,
+    /// Whether calls were refused whose wishes were not granted since.
+    owes: AtomicBool,
+}
 
 struct Set {
     epoll: Epoll,
     watch: Watch,
     always: std::sync::Arc<Fd>,
-    timer: Mutex<Option<Fd>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    timer: Option<Fd>,
+    refusals: Refusals,
 }
 
 impl Ready {
     pub fn new() -> Ready {
-        Ready(OnceCell::new())
+        Ready { set: OnceCell::new(), owes: AtomicBool::new(false) }
     }
 
     /// The descriptor; it starts readable.
     pub fn fd(&self, holder: &Holder) -> Result<BorrowedFd<'_>> {
-        let made = self.0.get_or_try_init(|| {
+        let made = self.set.get_or_try_init(|| {
             let set = Set {
                 epoll: Epoll::new()?,
                 watch: Watch::new(holder.fd().as_fd())?,
                 always: always_ready()?,
-                timer: Mutex::new(None),
+                state: Mutex::default(),
             };
             set.epoll.add(set.watch.as_fd(), READABLE, 0)?;
             set.epoll.add(set.always.as_fd(), READABLE, 0)?;
@@ -50,17 +63,16 @@ impl Ready {
         made.map(|set| set.epoll.fd().as_fd())
     }
 
-    /// Makes the descriptor unreadable, and asks to be told of the next change and unlock; false
-    /// if there is none. Whoever calls must look once more.
-    pub fn settle(&self, holder: &Holder) -> bool {
-        let Some(set) = self.0.get() else {
+    /// A call is refused its wish: makes the descriptor unreadable, and asks to be told of the next
+    /// change and unlock; false if there is none. Whoever calls must look once more.
+    pub fn settle(&self, holder: &Holder, wish: Wish) -> bool {
+        let Some(set) = self.set.get() else {
             return false;
         };
-        let mut timer = lock(&set.timer);
+        let mut state = lock(&set.state);
         set.epoll.remove(set.always.as_fd());
-        if drain(set.watch.as_fd()).closed {
-            let _ = set.look_later(&mut timer);
-        } else if let Some(timer) = &*timer {
+        let second_look = drain(set.watch.as_fd()).closed.then_some(SECOND_LOOK);
+        if let Some(timer) = &state.timer {
             clear(timer.as_fd());
         }
         if let Some(lock) = holder.lock() {
@@ -68,14 +80,41 @@ impl Ready {
             holder.header().watched.store(1, Ordering::SeqCst);
             lock.watch();
         }
+        // What others came for may have been among what was just drained.
+        let due = state.refusals.refuse(wish, |wish| is_granted(holder, wish));
+        self.owes.store(true, Ordering::Relaxed);
+        if due == Some(Duration::ZERO) {
+            set.mark();
+        }
+        if let Some(time) = second_look.into_iter().chain(due).filter(|time| !time.is_zero()).min()
+        {
+            let _ = set.look_later(&mut state.timer, time);
+        }
         true
+    }
+
+    /// A call was granted its wish.
+    #[inline]
+    pub fn granted(&self, wish: Wish) {
+        if self.owes.load(Ordering::Relaxed) {
+            self.forget(wish);
+        }
+    }
+
+    #[cold]
+    fn forget(&self, wish: Wish) {
+        if let Some(set) = self.set.get() {
+            let mut state = lock(&set.state);
+            state.refusals.grant(wish);
+            self.owes.store(!state.refusals.is_empty(), Ordering::Relaxed);
+        }
     }
 
     /// Makes the descriptor readable until the next [`Ready::settle`].
     pub fn mark(&self) {
-        if let Some(set) = self.0.get() {
-            let _timer = lock(&set.timer);
-            let _ = set.epoll.set(set.always.as_fd(), READABLE, 0);
+        if let Some(set) = self.set.get() {
+            let _state = lock(&set.state);
+            set.mark();
         }
     }
 
@@ -84,22 +123,38 @@ impl Ready {
     pub fn after(&self, found: bool, later: bool) {
         if found {
             self.mark();
-        } else if let Some(set) = self.0.get().filter(|_| later) {
-            let _ = set.look_later(&mut lock(&set.timer));
+        } else if let Some(set) = self.set.get().filter(|_| later) {
+            let _ = set.look_later(&mut lock(&set.state).timer, SECOND_LOOK);
         }
     }
 }
 
 impl Set {
-    fn look_later(&self, timer: &mut Option<Fd>) -> std::io::Result<()> {
+    fn mark(&self) {
+        let _ = self.epoll.set(self.always.as_fd(), READABLE, 0);
+    }
+
+    fn look_later(&self, timer: &mut Option<Fd>, time: Duration) -> std::io::Result<()> {
         if timer.is_none() {
             let fresh = timerfd()?;
             self.epoll.add(fresh.as_fd(), READABLE, 0)?;
             *timer = Some(fresh);
         }
         if let Some(timer) = timer {
-            set_timer(timer.as_fd(), Some(SECOND_LOOK));
+            set_timer(timer.as_fd(), Some(time));
         }
         Ok(())
+    }
+}
+
+/// Whether a call that comes now would be granted a wish, as far as that can be told.
+fn is_granted(holder: &Holder, wish: Wish) -> bool {
+    match wish {
+        Wish::Change(seen) => holder.header().version.load(Ordering::SeqCst) != seen,
+        Wish::Lock(mode) => holder.lock().is_some_and(|lock| lock.is_open_for(mode)),
+        Wish::Units(count) => {
+            holder.bring_back();
+            holder.semaphore(false).is_some_and(|units| units.free() >= count)
+        }
     }
 }

@@ -192,7 +192,7 @@ impl<A: Around> Lock<'_, A> {
 
     /// Whether live readers have the lock: then one that doesn't wait leaves the word as it is, as
     /// giving it up again would wake those that do.
-    fn is_read(&self) -> bool {
+    pub(super) fn is_read(&self) -> bool {
         let word = self.load();
         if word.owner().is_some() || !word.has(READERS) {
             return false;

@@ -224,6 +224,11 @@ impl<A: Around> Lock<'_, A> {
         true
     }
 
+    /// Whether a call that comes now would have the lock at once.
+    pub fn is_open_for(&self, mode: Mode) -> bool {
+        self.bury() && (mode == Mode::Shared || !self.is_read())
+    }
+
     pub(super) fn own_slot(&self) -> &Slot {
         &self.slots[self.own.slot().expect("one's own slot is one")]
     }

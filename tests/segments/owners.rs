@@ -228,6 +228,31 @@ fn a_handle_that_is_being_closed_passes_a_death_on() {
 }
 
 #[test]
+fn an_unlock_that_comes_after_a_close_says_so() {
+    let name = name();
+    let first = Segment::create(&name, 8).expect("the name is free");
+    for round in 0..1000 {
+        let closing = Segment::open(&name).expect("it is held");
+        closing.lock(NOW).expect("free");
+        let begin = Barrier::new(2);
+        let unlocked = std::thread::scope(|scope| {
+            let unlocks = scope.spawn(|| {
+                begin.wait();
+                closing.unlock()
+            });
+            begin.wait();
+            closing.close();
+            unlocks.join().expect("no panic")
+        });
+        if let Err(error) = unlocked {
+            assert_eq!(error.status(), Status::Closed, "round {round}: {error}");
+        }
+        first.lock(NOW).expect("nobody has it");
+        first.unlock().expect("held");
+    }
+}
+
+#[test]
 fn an_owner_in_other_namespaces_may_die() {
     if !alone("owners::an_owner_in_other_namespaces_may_die") {
         return;
