@@ -1,6 +1,7 @@
 //! Hearing of changes: version, notify, wait, and the descriptor.
 
 use crate::common::child::{self, kill, pause, start};
+use crate::common::event::{is_readable, readable_within};
 use crate::common::system::is_root;
 use crate::common::{SOON, at_once, name, not_before, not_checked, status, until};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -11,19 +12,15 @@ use treenail::{FOREVER, NOW, Segment, Semaphore, Status};
 const TEST: &str = "changes::somebody_with_the_lock";
 const BRIEFLY: Option<Duration> = Some(Duration::from_millis(40));
 
-fn two() -> (Segment, Segment) {
+pub fn two() -> (Segment, Segment) {
     let name = name();
     let first = Segment::create(&name, 8).expect("the name is free");
     let second = Segment::open(&name).expect("it is there");
     (first, second)
 }
 
-fn is_readable(fd: BorrowedFd<'_>) -> bool {
-    crate::common::event::readable_within(fd, Duration::ZERO)
-}
-
 fn becomes_readable(fd: BorrowedFd<'_>) -> bool {
-    crate::common::event::readable_within(fd, SOON.expect("a time"))
+    readable_within(fd, SOON.expect("a time"))
 }
 
 /// In a child that the kernel kills for whatever system call it makes.

@@ -6,10 +6,9 @@ use std::thread;
 use std::time::Duration;
 use treenail::{NOW, Segment, Semaphore, Status};
 
+/// Two handles on one segment; the second has a descriptor.
 fn two() -> (Segment, Segment) {
-    let name = name();
-    let first = Segment::create(&name, 8).expect("the name is free");
-    let second = Segment::open(&name).expect("it is there");
+    let (first, second) = super::changes::two();
     second.fd().expect("a descriptor");
     (first, second)
 }

@@ -2,18 +2,7 @@
 
 use super::rows::Program::{Ours, OursCpp, Python};
 use super::rows::Target::{MsAtMost, TimeAtMost};
-use super::rows::{Contestant, Rival, Row, contestant, peer, seen};
-
-type Args = &'static [&'static str];
-
-const fn row(
-    name: &'static str,
-    what: &'static str,
-    ours: Contestant,
-    rivals: &'static [Rival],
-) -> Row {
-    Row { name, what, ours, limit: None, rivals, once: false }
-}
+use super::rows::{Args, Contestant, Rival, Row, contestant, peer, row, seen};
 
 const fn cpp(args: Args) -> Contestant {
     contestant("treenail, C++", OursCpp, args)

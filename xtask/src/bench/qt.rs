@@ -2,9 +2,7 @@
 
 use super::rows::Program::{QtLocks, QtMemory, QtMessages, QtSockets};
 use super::rows::Target::{P99AtMostMs, RateAtLeast, TimeAtMost};
-use super::rows::{Rival, Row, contestant};
-
-type Args = &'static [&'static str];
+use super::rows::{Args, Rival, Row, contestant};
 
 /// A LocalSocket, and a QLocalSocket that does the same; ours does it at least `times` as fast.
 macro_rules! sockets {

@@ -24,12 +24,15 @@ pub enum Program {
     QtMessages,
 }
 
+/// What a program is called with.
+pub type Args = &'static [&'static str];
+
 /// One pair of processes: a program and its arguments.
 #[derive(Clone, Copy)]
 pub struct Contestant {
     pub label: &'static str,
     pub program: Program,
-    pub args: &'static [&'static str],
+    pub args: Args,
 }
 
 /// What must be reached.
@@ -65,60 +68,55 @@ pub struct Row {
     pub once: bool,
 }
 
-const fn ours(args: &'static [&'static str]) -> Contestant {
+const fn ours(args: Args) -> Contestant {
     contestant("treenail", Program::Ours, args)
 }
 
-pub const fn contestant(
-    label: &'static str,
-    program: Program,
-    args: &'static [&'static str],
-) -> Contestant {
+pub const fn contestant(label: &'static str, program: Program, args: Args) -> Contestant {
     Contestant { label, program, args }
 }
 
-const fn floor(label: &'static str, args: &'static [&'static str], target: Target) -> Rival {
+const fn floor(label: &'static str, args: Args, target: Target) -> Rival {
     Rival { contestant: contestant(label, Program::Floors, args), target: Some(target) }
 }
 
-pub const fn seen(label: &'static str, program: Program, args: &'static [&'static str]) -> Rival {
+pub const fn seen(label: &'static str, program: Program, args: Args) -> Rival {
     Rival { contestant: contestant(label, program, args), target: None }
 }
 
-pub const fn peer(
-    label: &'static str,
-    program: Program,
-    args: &'static [&'static str],
-    times: f64,
-) -> Rival {
+pub const fn peer(label: &'static str, program: Program, args: Args, times: f64) -> Rival {
     Rival { contestant: contestant(label, program, args), target: Some(Target::RateAtLeast(times)) }
 }
 
-const fn row(
+pub const fn row(
     name: &'static str,
     what: &'static str,
-    args: &'static [&'static str],
+    ours: Contestant,
     rivals: &'static [Rival],
 ) -> Row {
-    Row { name, what, ours: ours(args), limit: None, rivals, once: false }
+    Row { name, what, ours, limit: None, rivals, once: false }
+}
+
+const fn channel_row(
+    name: &'static str,
+    what: &'static str,
+    args: Args,
+    rivals: &'static [Rival],
+) -> Row {
+    row(name, what, ours(args), rivals)
 }
 
 const fn limited(
     name: &'static str,
     what: &'static str,
-    args: &'static [&'static str],
+    args: Args,
     limit: Target,
     rivals: &'static [Rival],
 ) -> Row {
-    Row { limit: Some(limit), ..row(name, what, args, rivals) }
+    Row { limit: Some(limit), ..channel_row(name, what, args, rivals) }
 }
 
-const fn memory(
-    name: &'static str,
-    what: &'static str,
-    args: &'static [&'static str],
-    kib: f64,
-) -> Row {
+const fn memory(name: &'static str, what: &'static str, args: Args, kib: f64) -> Row {
     Row { once: true, ..limited(name, what, args, Target::KibAtMost(kib), &[]) }
 }
 
@@ -136,7 +134,7 @@ pub fn all() -> impl Iterator<Item = &'static Row> {
 
 /// The rows of channels through the C ABI.
 const ROWS: &[Row] = &[
-    row(
+    channel_row(
         "shm-round-trip-spin",
         "shm round trip, 64 B, both sides spin=forever",
         &["ping", "64", "shm?spin=forever"],
@@ -145,7 +143,7 @@ const ROWS: &[Row] = &[
             peer("iceoryx2 polling", Iceoryx2, &["ping", "64"], 3.0),
         ],
     ),
-    row(
+    channel_row(
         "shm-round-trip-default",
         "shm round trip, 64 B, default options, busy",
         &["ping", "64", "shm"],
@@ -155,7 +153,7 @@ const ROWS: &[Row] = &[
             seen("Boost message_queue", Boost, &["ping", "64"]),
         ],
     ),
-    row(
+    channel_row(
         "shm-round-trip-sleep",
         "shm round trip, 64 B, spin=0: every message wakes its receiver",
         &["ping", "64", "shm?spin=0"],
@@ -166,7 +164,7 @@ const ROWS: &[Row] = &[
             seen("Boost message_queue", Boost, &["ping", "64"]),
         ],
     ),
-    row(
+    channel_row(
         "shm-one-way-64",
         "shm one way, 64 B, default options, a call each",
         &["flood", "64", "shm"],
@@ -177,13 +175,13 @@ const ROWS: &[Row] = &[
             peer("ZeroMQ", Zeromq, &["flood", "64"], 3.0),
         ],
     ),
-    row(
+    channel_row(
         "shm-one-way-64-many",
         "shm one way, 64 B, default options, send_many and recv_many",
         &["flood-many", "64", "shm"],
         &[floor("spinning ring", &["ring-flood-64"], RateAtLeast(0.8))],
     ),
-    row(
+    channel_row(
         "shm-one-way-64k",
         "shm one way, 64 KiB, send and recv: two copies",
         &["flood", "65536", "shm?ring=1MiB"],
@@ -192,7 +190,7 @@ const ROWS: &[Row] = &[
             seen("memcpy, one copy", Floors, &["memcpy", "65536"]),
         ],
     ),
-    row(
+    channel_row(
         "shm-one-way-1m",
         "shm one way, 1 MiB, send and recv: two copies",
         &["flood", "1048576", "shm?ring=8MiB"],
@@ -201,7 +199,7 @@ const ROWS: &[Row] = &[
             seen("memcpy, one copy", Floors, &["memcpy", "1048576"]),
         ],
     ),
-    row(
+    channel_row(
         "shm-view-64k",
         "shm one way, 64 KiB, send and view: one copy",
         &["flood-view", "65536", "shm?ring=1MiB"],
@@ -210,7 +208,7 @@ const ROWS: &[Row] = &[
             peer("iceoryx2, copied in", Iceoryx2, &["flood", "65536"], 1.0),
         ],
     ),
-    row(
+    channel_row(
         "shm-view-1m",
         "shm one way, 1 MiB, send and view: one copy",
         &["flood-view", "1048576", "shm?ring=8MiB"],
@@ -219,7 +217,7 @@ const ROWS: &[Row] = &[
             peer("iceoryx2, copied in", Iceoryx2, &["flood", "1048576"], 1.0),
         ],
     ),
-    row(
+    channel_row(
         "shm-in-place",
         "shm one way, 1 MiB made and read in place: loan and view",
         &["flood-in-place", "1048576", "shm?ring=64MiB&ring_max=64MiB"],
@@ -243,7 +241,7 @@ const ROWS: &[Row] = &[
             seen("iceoryx2, 1 MiB in place", Iceoryx2, &["flood-in-place", "1048576"]),
         ],
     ),
-    row(
+    channel_row(
         "shm-threads",
         "8 threads sending 64 B on one shm handle",
         &["threads-8", "64", "shm"],
@@ -252,7 +250,7 @@ const ROWS: &[Row] = &[
             target: Some(RateAtLeast(0.5)),
         }],
     ),
-    row(
+    channel_row(
         "local-round-trip",
         "local round trip, 64 B",
         &["ping", "64", "local"],
@@ -262,7 +260,7 @@ const ROWS: &[Row] = &[
             peer("NNG", Nng, &["ping", "64"], 2.0),
         ],
     ),
-    row(
+    channel_row(
         "local-one-way-64-many",
         "local one way, 64 B, send_many and recv_many",
         &["flood-many", "64", "local"],
@@ -271,7 +269,7 @@ const ROWS: &[Row] = &[
             peer("ZeroMQ", Zeromq, &["flood", "64"], 2.0),
         ],
     ),
-    row(
+    channel_row(
         "local-one-way-64k",
         "local one way, 64 KiB",
         &["flood", "65536", "local"],
@@ -281,7 +279,7 @@ const ROWS: &[Row] = &[
             seen("NNG", Nng, &["flood", "65536"]),
         ],
     ),
-    row(
+    channel_row(
         "shm-connect",
         "connect and first answer, shm",
         &["connect", "64", "shm"],

@@ -2,18 +2,7 @@
 
 use super::rows::Program::{BoostLocks, Floors, Locks, Ours, OursLocks, Python, QtLocks, RawSync};
 use super::rows::Target::{P99AtMostMs, RateAtLeast, TimeAtMost};
-use super::rows::{Contestant, Rival, Row, Target, contestant, seen};
-
-type Args = &'static [&'static str];
-
-const fn row(
-    name: &'static str,
-    what: &'static str,
-    ours: Contestant,
-    rivals: &'static [Rival],
-) -> Row {
-    Row { name, what, ours, limit: None, rivals, once: false }
-}
+use super::rows::{Args, Contestant, Rival, Row, Target, contestant, row, seen};
 
 const fn locks(args: Args) -> Contestant {
     contestant("treenail", OursLocks, args)
