@@ -25,7 +25,7 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   demo                    joins C, C++, Python and Rust programs; prints their speed
-  test [STEP ...]         runs all tests, or the named steps of them; at most half an hour
+  test [STEP ...]         runs all tests, or the named steps of them; three quarters of an hour
   verify --hours N        runs the deep checks again and again, with new seeds
   bench [...]             measures against the floors and the peers
   mutants [NAME ...]      breaks the library on purpose: a test must notice each time
