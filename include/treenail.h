@@ -419,17 +419,34 @@ tn_status tn_channel_create(const char *endpoint, int32_t timeout_ms, struct tn_
 tn_status tn_channel_create_start(const char *endpoint, struct tn_channel **out);
 
 // tn_channel_fd stores a descriptor in `*out` for poll, epoll, select and the event loops on
-// top of them. It is level-triggered: readable until a call returns TN_AGAIN, then again when
-// there is a message, the end, or room after a send or flush returned TN_AGAIN or TN_TIMED_OUT
-// or left a remainder.
+// top of them. It is readable while there may be a message, progress of connecting, the end, or
+// something that the library itself has to send: a pong, or the rest of a message that a send
+// took, once there is room for it. So a program that knows this descriptor alone gets everything
+// out by receiving.
 //
-// Never read, write or close it. It is made the first time, and the same number until free.
-// One message for each event is right, and so is receiving until TN_AGAIN; a program that only
-// sends answers it with tn_channel_flush(channel, 0). TN_NO_SPACE: no descriptors left.
+// It shows a state, not an event (level-triggered): whoever looks sees it, however late, from
+// whichever thread. It starts readable; only a receiving call that returned TN_AGAIN or
+// TN_TIMED_OUT makes it unreadable. One message for each event is right, and so is receiving until
+// TN_AGAIN. After TN_CLOSED and TN_PEER_LOST it stays readable. Never read, write or close it. It
+// is made the first time, and the same number until free. TN_NO_SPACE: no descriptors left.
 //
 // # Safety
 // `channel` is NULL or valid; `out` is NULL or writable.
 tn_status tn_channel_fd(const struct tn_channel *channel, int *out);
+
+// tn_channel_send_fd stores a second descriptor in `*out`: it is readable while a send may
+// succeed, on progress of connecting, and at the end. Wait for it only while there is something to
+// send.
+//
+// It shows a state, as that of tn_channel_fd does. It starts readable; only a send, commit or
+// flush that returned TN_AGAIN or TN_TIMED_OUT, or left the rest of a message here, makes it
+// unreadable. Room is room for what was refused last: a shorter message may fit meanwhile. Never
+// read, write or close it. It is made the first time, and the same number until free. TN_NO_SPACE:
+// no descriptors left.
+//
+// # Safety
+// `channel` is NULL or valid; `out` is NULL or writable.
+tn_status tn_channel_send_fd(const struct tn_channel *channel, int *out);
 
 // tn_channel_peer tells who is at the other end, as the kernel says. `out->struct_size` must be
 // set. TN_AGAIN: the channel is still connecting.
@@ -966,16 +983,29 @@ tn_status tn_semaphore_remove(const char *name);
 // `out` is NULL or writable.
 tn_status tn_poller_new(struct tn_poller **out);
 
-// tn_poller_add_channel waits for a channel too: `key` comes whenever its fd would be readable.
-// The channel stays the caller's; when it is freed it leaves the poller by itself.
+// tn_poller_add_channel waits for a channel's messages and its end too: `key` comes whenever the
+// descriptor of tn_channel_fd would be readable. The channel stays the caller's; when it is freed
+// it leaves the poller by itself.
 //
-// TN_EXISTS: the key, or the channel, is in this poller already.
+// TN_EXISTS: the key, or the channel, is in this poller already. TN_NO_SPACE: no descriptors left
+// for the channel's own.
 //
 // # Safety
 // `poller` and `channel` are NULL or valid.
 tn_status tn_poller_add_channel(const struct tn_poller *poller,
                                 const struct tn_channel *channel,
                                 uint64_t key);
+
+// tn_poller_add_channel_send waits for a channel's room to send, and its end: `key` comes whenever
+// the descriptor of tn_channel_send_fd would be readable, so add it only while there is something
+// to send. It is another key than that of tn_poller_add_channel. TN_EXISTS and TN_NO_SPACE mean
+// what they mean there.
+//
+// # Safety
+// `poller` and `channel` are NULL or valid.
+tn_status tn_poller_add_channel_send(const struct tn_poller *poller,
+                                     const struct tn_channel *channel,
+                                     uint64_t key);
 
 // tn_poller_add_listener waits for a listener too: `key` comes whenever tn_listener_accept may
 // get on. The listener stays the caller's. TN_EXISTS as for tn_poller_add_channel.

@@ -2,21 +2,25 @@
 
 mod connecting;
 pub(crate) mod core;
+mod descriptors;
 mod facts;
 mod inbox;
 mod lent;
 mod loan;
+mod rearm;
 mod recv;
+mod remainder;
 mod request;
 mod send;
-mod settle;
 pub(crate) mod spin;
+mod turns;
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
 use crate::os::buffer::uninit;
 use crate::transport::accept::ChannelSlot;
 use crate::transport::handshake::Joined;
+use crate::transport::readiness::Direction;
 use crate::transport::{Link, SendEnd};
 pub use facts::{Info, Peer, Stats, TransportKind};
 pub use lent::{Loan, View};
@@ -27,7 +31,6 @@ use std::fmt;
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::ops::Range;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -99,7 +102,7 @@ impl Channel {
     }
 
     fn opened(self, verb: &'static str, timeout: Option<Duration>) -> Result<Channel> {
-        match self.core.open(timeout) {
+        match self.core.open(Direction::Receive, timeout) {
             Ok(_) => Ok(self),
             Err(error) => Err(error.during(verb, &self.core.endpoint.text)),
         }
@@ -267,7 +270,7 @@ impl Channel {
 
     /// Who is at the other end.
     pub fn peer(&self) -> Result<Peer> {
-        let open = self.explain("peer", self.core.open(Some(Duration::ZERO)))?.0;
+        let open = self.explain("peer", self.core.opened())?;
         let who = open.link.peer().credentials;
         let transport = match &open.link {
             Link::Ring(_) => TransportKind::Shm,
@@ -279,7 +282,7 @@ impl Channel {
 
     /// What has gone through.
     pub fn stats(&self) -> Result<Stats> {
-        let open = self.explain("stats", self.core.open(Some(Duration::ZERO)))?.0;
+        let open = self.explain("stats", self.core.opened())?;
         let (messages_received, bytes_received, late_replies) =
             self.core.with_recv(open, |recv| (recv.messages, recv.bytes, recv.late_replies));
         let (messages_sent, bytes_sent, pending, fill) = self.core.with_send(open, |send| {
@@ -309,15 +312,6 @@ impl Channel {
         })
     }
 
-    /// A descriptor that is readable until a call returns [`Status::Again`], and then again when
-    /// there is a message, the end, or room after a send found none. Never read or write it. It
-    /// is made the first time.
-    ///
-    /// [`Status::Again`]: crate::Status::Again
-    pub fn fd(&self) -> Result<BorrowedFd<'_>> {
-        self.explain("fd", self.core.own_fd())
-    }
-
     /// Ends the channel: every call is [`Status::Closed`] from here on, in all threads, and the
     /// peer is told. It does not wait; flush first if a send left a remainder.
     ///
@@ -336,20 +330,6 @@ impl fmt::Debug for Channel {
 impl Drop for Channel {
     fn drop(&mut self) {
         self.core.close();
-        self.core.leave_pollers();
-    }
-}
-
-impl AsFd for Channel {
-    /// As [`Channel::fd`]; panics where no descriptor is left for it.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd().expect("a descriptor for the channel")
-    }
-}
-
-impl AsRawFd for Channel {
-    fn as_raw_fd(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
     }
 }
 

@@ -6,11 +6,11 @@ use crate::channel::spin::spin_on_handshake;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::os::clock::Deadline;
-use crate::os::event::{Epoll, READABLE, always_ready};
-use crate::os::fork::generation;
+use crate::os::event::{Epoll, WRITABLE, eventfd};
+use crate::os::fork::{Fd, generation};
 use crate::os::kick::Kick;
 use crate::os::poll::{Wanted, poll};
-use crate::transport::accept::Acceptor;
+use crate::transport::accept::{Acceptor, END};
 use crate::transport::wait::{READ, Source, Step, Waiting};
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -35,6 +35,8 @@ pub struct Listener {
     closed: AtomicBool,
     acceptor: Mutex<Option<Acceptor>>,
     epoll: Arc<Epoll>,
+    /// Shows the own close. Made at once, as running out of descriptors must not hide that.
+    end: Fd,
     waiting: Waiting,
 }
 
@@ -45,7 +47,17 @@ impl Listener {
         let endpoint = Arc::new(Endpoint::parse(endpoint)?);
         let acceptor = Acceptor::open(&endpoint);
         let acceptor = acceptor.map_err(|error| error.during("listen", &endpoint.text))?;
+        let end = eventfd().and_then(|end| {
+            acceptor.epoll().add(end.as_fd(), 0, END)?;
+            Ok(end)
+        });
+        let failed = |error| {
+            Error::system("making the listener's descriptor", &error)
+                .during("listen", &endpoint.text)
+        };
+        let end = end.map_err(failed)?;
         Ok(Listener {
+            end,
             generation: generation(),
             closed: AtomicBool::new(false),
             epoll: Arc::clone(acceptor.epoll()),
@@ -131,9 +143,9 @@ impl Listener {
             return;
         }
         *crate::sync::lock(&self.acceptor) = None;
-        if let Ok(ready) = always_ready() {
-            let _ = self.epoll.set(ready.as_fd(), READABLE, 0);
-        }
+        // An eventfd of which nothing was read is writable.
+        let shown = self.epoll.modify(self.end.as_fd(), WRITABLE, END);
+        debug_assert!(shown.is_ok(), "{shown:?}");
         self.waiting.notify();
     }
 }

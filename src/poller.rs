@@ -1,21 +1,24 @@
 //! Waits for many channels, listeners and descriptors at once.
 
 use crate::channel::Channel;
-use crate::channel::core::{Core, again, forked};
+use crate::channel::core::{again, forked};
 use crate::error::{Error, Result, Status};
 use crate::listener::Listener;
 use crate::os::clock::Deadline;
-use crate::os::event::{Epoll, READABLE};
-use crate::os::fork::generation;
+use crate::os::event::{Epoll, READABLE, clear, eventfd, signal};
+use crate::os::fork::{Fd, generation};
 use crate::sync::lock;
-use crate::transport::readiness::{OWN_TOKEN, PollSet};
+use crate::transport::readiness::Direction;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Bound;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
+
+/// The token of a poller's own wake-up; those of its members count up from 0.
+const WAKE_UP: u64 = u64::MAX;
 
 /// Waits for many handles at once. Each has a key of the user's choice.
 ///
@@ -33,7 +36,10 @@ use std::time::Duration;
 /// # Ok::<(), treenail::Error>(())
 /// ```
 pub struct Poller {
-    set: Arc<PollSet>,
+    set: Epoll,
+    /// Readable once the poller was woken.
+    event: Fd,
+    woken: AtomicBool,
     generation: u32,
     members: Mutex<Members>,
     /// The key that was given out last: the next call begins behind it, so that all have their
@@ -49,8 +55,9 @@ struct Members {
 }
 
 enum Member {
-    Channel(Weak<Core>),
-    Listener(Weak<Epoll>),
+    /// A channel's descriptor, or a listener's: it leaves the set when it is closed, with its
+    /// handle.
+    Handle(Weak<Epoll>),
     Descriptor(RawFd),
 }
 
@@ -58,8 +65,7 @@ impl Member {
     /// Whether it was freed, and so has left.
     fn is_gone(&self) -> bool {
         match self {
-            Member::Channel(core) => core.strong_count() == 0,
-            Member::Listener(epoll) => epoll.strong_count() == 0,
+            Member::Handle(epoll) => epoll.strong_count() == 0,
             Member::Descriptor(_) => false,
         }
     }
@@ -68,11 +74,18 @@ impl Member {
 impl Poller {
     /// A poller that waits for nothing yet.
     pub fn new() -> Result<Poller> {
-        let set = PollSet::new().map_err(|error| Error::system("making a poller", &error))?;
-        let generation = generation();
+        let make = || {
+            let (set, event) = (Epoll::new()?, eventfd()?);
+            set.add(event.as_fd(), READABLE, WAKE_UP)?;
+            Ok((set, event))
+        };
+        let made = make().map_err(|error| Error::system("making a poller", &error));
+        let (set, event) = made?;
         Ok(Poller {
-            set: Arc::new(set),
-            generation,
+            set,
+            event,
+            woken: AtomicBool::new(false),
+            generation: generation(),
             members: Mutex::default(),
             last_key: AtomicU64::new(u64::MAX),
         })
@@ -82,20 +95,32 @@ impl Poller {
         if self.generation == generation() { Ok(()) } else { Err(forked()) }
     }
 
-    /// Waits for a channel: its key comes whenever its fd would be readable.
+    /// Waits for a channel's messages and its end: the key comes whenever [`Channel::fd`] is
+    /// readable.
     pub fn add_channel(&self, channel: &Channel, key: u64) -> Result<()> {
-        let core = &channel.core;
-        core.alive_here()?;
-        self.add(key, |token| {
-            core.with_watched(|watched| core.readiness.join(&self.set, token, watched))?;
-            Ok(Member::Channel(Arc::downgrade(core)))
-        })
+        self.add_direction(channel, Direction::Receive, key)
+    }
+
+    /// Waits for a channel's room to send, and its end: the key comes whenever
+    /// [`Channel::send_fd`] is readable, so put it in only while there is something to send. It
+    /// is another key than that of the channel's messages.
+    pub fn add_channel_send(&self, channel: &Channel, key: u64) -> Result<()> {
+        self.add_direction(channel, Direction::Send, key)
+    }
+
+    fn add_direction(&self, channel: &Channel, direction: Direction, key: u64) -> Result<()> {
+        self.add_handle(channel.core.descriptor(direction)?.epoll(), key)
     }
 
     /// Waits for a listener: its key comes whenever `accept` may get on.
     pub fn add_listener(&self, listener: &Listener, key: u64) -> Result<()> {
-        let member = Member::Listener(Arc::downgrade(listener.shown_by()));
-        self.add_descriptor(listener.fd()?, key, member)
+        listener.fd()?;
+        self.add_handle(listener.shown_by(), key)
+    }
+
+    fn add_handle(&self, epoll: &Arc<Epoll>, key: u64) -> Result<()> {
+        let member = Member::Handle(Arc::downgrade(epoll));
+        self.add_descriptor(epoll.fd().as_fd(), key, member)
     }
 
     /// Waits for any descriptor to become readable. It stays the caller's, who removes it before
@@ -106,9 +131,11 @@ impl Poller {
 
     fn add_descriptor(&self, fd: BorrowedFd<'_>, key: u64, member: Member) -> Result<()> {
         self.add(key, |token| {
-            let added = self.set.epoll.add(fd, READABLE, token);
+            let added = self.set.add(fd, READABLE, token);
             added.map_err(|error| match error.raw_os_error() {
-                Some(libc::EEXIST) => Error::new(Status::Exists, "the descriptor is in already"),
+                Some(libc::EEXIST) => {
+                    Error::new(Status::Exists, "it is in this poller already, under another key")
+                }
                 Some(libc::EPERM) => Error::invalid("a descriptor of this kind can't be polled"),
                 Some(libc::EBADF) => Error::invalid("this descriptor is not open"),
                 _ => Error::system("adding to the poller", &error),
@@ -155,15 +182,10 @@ impl Poller {
         };
         members.keys.remove(&token);
         match member {
-            Member::Descriptor(fd) => self.set.epoll.remove(fd),
-            Member::Listener(epoll) => {
+            Member::Descriptor(fd) => self.set.remove(fd),
+            Member::Handle(epoll) => {
                 if let Some(epoll) = epoll.upgrade() {
-                    self.set.epoll.remove(epoll.fd().as_fd());
-                }
-            }
-            Member::Channel(core) => {
-                if let Some(core) = core.upgrade() {
-                    core.with_watched(|watched| core.readiness.leave(&self.set, watched));
+                    self.set.remove(epoll.fd().as_fd());
                 }
             }
         }
@@ -192,7 +214,7 @@ impl Poller {
             if let Some(last) = keys.last() {
                 self.last_key.store(*last, Ordering::Relaxed);
             }
-            if !keys.is_empty() || self.set.take_wake() {
+            if !keys.is_empty() || self.take_wake_up() {
                 return Ok(keys.len());
             }
             if deadline.passed() {
@@ -207,25 +229,32 @@ impl Poller {
     /// Keys of what is ready, after waiting if nothing is.
     fn ready(&self, deadline: Deadline) -> Result<BTreeSet<u64>> {
         let mut tokens = Vec::new();
-        self.set.marked(&mut tokens);
-        let time = if tokens.is_empty() { deadline.left() } else { Some(Duration::ZERO) };
-        let waited = self.set.epoll.wait(&mut tokens, time);
+        let waited = self.set.wait(&mut tokens, deadline.left());
         waited.map_err(|error| Error::system("waiting", &error))?;
         let members = lock(&self.members);
         let key = |token: &u64| members.keys.get(token).copied();
-        Ok(tokens.iter().filter(|token| **token != OWN_TOKEN).filter_map(key).collect())
+        Ok(tokens.iter().filter_map(key).collect())
+    }
+
+    /// Takes a wake-up that was given; whether there was one.
+    fn take_wake_up(&self) -> bool {
+        // In this order: whoever wakes says so first and signals then, so that a wake-up that is
+        // not taken here leaves the event readable.
+        clear(self.event.as_fd());
+        self.woken.swap(false, Ordering::SeqCst)
     }
 
     /// A descriptor that is readable while `wait` would return at once. Never read or write it.
     pub fn fd(&self) -> Result<BorrowedFd<'_>> {
-        self.alive().map(|()| self.set.epoll.fd().as_fd())
+        self.alive().map(|()| self.set.fd().as_fd())
     }
 
     /// Ends the current wait, or the next one if there is none. May be called from a signal
     /// handler.
     pub fn wake(&self) -> Result<()> {
         self.alive()?;
-        self.set.wake();
+        self.woken.store(true, Ordering::SeqCst);
+        signal(self.event.as_fd());
         Ok(())
     }
 }
@@ -238,7 +267,7 @@ impl fmt::Debug for Poller {
 
 impl AsFd for Poller {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.set.epoll.fd().as_fd()
+        self.set.fd().as_fd()
     }
 }
 

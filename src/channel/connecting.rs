@@ -10,9 +10,9 @@ use crate::os::kick::Kick;
 use crate::os::poll::{Wanted, poll};
 use crate::sync::lock;
 use crate::transport::accept::{Acceptor, ChannelSlot};
+use crate::transport::descriptor::{Token, Watched};
 use crate::transport::handshake::{Handshake, Joined};
 use crate::transport::local::{Dialled, dial};
-use crate::transport::readiness::{Readiness, Watched};
 use crate::transport::wait::Source;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -71,7 +71,11 @@ impl Connecting {
     }
 
     /// Goes on as far as it can without waiting.
-    pub fn step(&mut self, fd: &Readiness) -> Result<Option<(Joined, Option<ChannelSlot>)>> {
+    /// `show` is given what the channel's descriptors are to show from now on.
+    pub fn step(
+        &mut self,
+        show: impl Fn(&Watched<'_>),
+    ) -> Result<Option<(Joined, Option<ChannelSlot>)>> {
         loop {
             match &mut self.stage {
                 Stage::Listening(acceptor) => {
@@ -90,7 +94,8 @@ impl Connecting {
                 Stage::Dialling(_) => {
                     if let Some(socket) = self.dial()? {
                         let handshake = Handshake::begin(&self.endpoint, socket, false)?;
-                        fd.watch((handshake.socket().as_fd(), READABLE));
+                        let socket = handshake.socket().as_fd();
+                        show(&Watched { fd: socket, events: READABLE, token: Token::Other });
                         self.stage = Stage::Shaking(Box::new(handshake));
                     }
                 }
@@ -142,7 +147,8 @@ impl Connecting {
             Stage::Listening(acceptor) => Some(acceptor.epoll().fd().as_fd()),
             Stage::Shaking(handshake) => Some(handshake.socket().as_fd()),
         };
-        timer.into_iter().chain(own).map(|fd| (fd, READABLE)).collect()
+        let watched = |fd| Watched { fd, events: READABLE, token: Token::Other };
+        timer.into_iter().chain(own).map(watched).collect()
     }
 }
 

@@ -1,7 +1,8 @@
 //! What every verb of a channel goes through: is it open, try, and if need be spin, sleep, or
-//! settle for TN_AGAIN.
+//! be refused with TN_AGAIN.
 
 use super::connecting::{ConnectSource, Connecting};
+use super::rearm::Side;
 use super::recv::RecvState;
 use super::request::Requests;
 use super::send::SendState;
@@ -13,13 +14,13 @@ use crate::os::fork::generation;
 use crate::os::turn::Turn;
 use crate::sync::lock;
 use crate::transport::accept::ChannelSlot;
+use crate::transport::descriptor::Descriptor;
 use crate::transport::handshake::Joined;
-use crate::transport::readiness::{Readiness, Watched};
+use crate::transport::readiness::{DIRECTIONS, Direction, Readiness};
 use crate::transport::wait::{READ, Step, WRITE, Waiting};
 use crate::transport::{Link, choked};
 use crate::wire::{Header, Kind, refusal};
 use std::borrow::Cow;
-use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -32,7 +33,7 @@ pub struct Core {
     /// Tells this channel's views and loans from another's; never 0.
     pub mark: u16,
     pub endpoint: Arc<Endpoint>,
-    generation: u32,
+    pub generation: u32,
     /// Whether every call is refused: closed by this program, or failed.
     ended: AtomicBool,
     open: OnceLock<Open>,
@@ -40,7 +41,7 @@ pub struct Core {
     failure: OnceLock<Error>,
     pub connecting: Mutex<Option<Connecting>>,
     pub waiting: Waiting,
-    pub readiness: Readiness,
+    pub readiness: Readiness<Descriptor>,
 }
 
 /// A channel whose handshake is done.
@@ -106,9 +107,9 @@ impl Core {
         // Only the holder of `connecting` comes here, and only once.
         let _ = self.open.set(open);
         if let Some(open) = self.open.get() {
-            open.link.watched().into_iter().for_each(|watched| self.readiness.watch(watched));
+            self.show_link(open);
         }
-        self.readiness.mark();
+        self.readiness.mark_both();
     }
 
     /// Nothing more can be done with the channel, for good: its handshake has failed, or its peer
@@ -119,12 +120,14 @@ impl Core {
             return;
         }
         if let Some(open) = self.open.get() {
-            self.with_send(open, |send| match send.is_between_messages() {
-                true => open.link.close(Some(&refusal(error))),
-                false => open.link.close(None),
-            });
+            self.with_send(open, |send| send.close(open, &refusal(error)));
         }
-        self.readiness.mark();
+        self.tell_end();
+    }
+
+    /// Every call comes to an end from here on: whoever waits is told.
+    fn tell_end(&self) {
+        self.readiness.mark_both();
         self.waiting.notify();
     }
 
@@ -158,22 +161,39 @@ impl Core {
 
     /// The open channel, and what is left of `timeout` after waiting for it.
     #[inline]
-    pub fn open(&self, timeout: Option<Duration>) -> Result<(&Open, Option<Duration>)> {
+    pub fn open(
+        &self,
+        direction: Direction,
+        timeout: Option<Duration>,
+    ) -> Result<(&Open, Option<Duration>)> {
         self.alive()?;
         match self.open.get() {
             Some(open) => Ok((open, timeout)),
-            None => self.wait_open(timeout),
+            None => self.wait_open(direction, timeout),
         }
     }
 
+    /// The open channel, for what tells of it: that is no progress that a descriptor waits for.
+    pub fn opened(&self) -> Result<&Open> {
+        self.alive()?;
+        if self.open.get().is_none() {
+            self.step_open()?;
+        }
+        self.open.get().ok_or_else(again)
+    }
+
     #[cold]
-    fn wait_open(&self, timeout: Option<Duration>) -> Result<(&Open, Option<Duration>)> {
+    fn wait_open(
+        &self,
+        direction: Direction,
+        timeout: Option<Duration>,
+    ) -> Result<(&Open, Option<Duration>)> {
         let deadline = Deadline::after(timeout);
         let mut attempt = || self.step_open();
         let stepped = match attempt()? {
             Step::Done(()) => Some(()),
             _ if matches!(deadline, Deadline::Now) => {
-                self.readiness.unmark();
+                self.readiness.unmark(direction);
                 match attempt()? {
                     Step::Done(()) => Some(()),
                     _ => return Err(again()),
@@ -206,7 +226,8 @@ impl Core {
         let Some(stage) = connecting.as_mut() else {
             return Err(closed_by_us());
         };
-        match stage.step(&self.readiness) {
+        let descriptors = || DIRECTIONS.iter().filter_map(|one| self.readiness.get(*one));
+        match stage.step(|watched| descriptors().for_each(|one| one.watch(watched))) {
             Ok(None) => Ok(Step::Blocked),
             Ok(Some((joined, slot))) => {
                 self.set_open(joined, slot);
@@ -234,17 +255,16 @@ impl Core {
         timeout: Option<Duration>,
         mut attempt: impl FnMut(&Open, bool) -> Result<Step<T>>,
     ) -> Result<T> {
-        let opened = self.open(timeout).inspect_err(|error| self.owe_room(interest, error));
-        let (open, timeout) = opened?;
-        match attempt(open, timeout != Some(Duration::ZERO)) {
+        let (open, timeout) = self.open(Direction::of(interest), timeout)?;
+        let now = timeout == Some(Duration::ZERO);
+        match attempt(open, !now) {
             Ok(Step::Done(value)) => Ok(value),
-            Ok(Step::InTurn) if timeout == Some(Duration::ZERO) => {
-                let result = self.turned_away(open, interest, &mut attempt);
-                result.map_err(|error| self.judge(error))
-            }
-            Ok(Step::Choked) if timeout == Some(Duration::ZERO) => Err(choked()),
+            Ok(Step::Choked) if now => Err(choked()),
             Ok(_) => {
-                let result = self.drive_slowly(open, interest, timeout, &mut attempt);
+                let result = match now {
+                    true => self.refuse(open, interest, &mut attempt),
+                    false => self.drive_slowly(open, interest, timeout, &mut attempt),
+                };
                 result.map_err(|error| self.judge(error))
             }
             Err(error) => Err(self.judge(error)),
@@ -257,6 +277,10 @@ impl Core {
         match error.status() {
             // The socket broke because this program closed it.
             Status::PeerLost | Status::Io if self.ended.load(Ordering::Acquire) => self.end(),
+            Status::PeerLost | Status::Closed => {
+                self.tell_end();
+                error
+            }
             Status::Protocol => {
                 let error = error.during("use", &self.endpoint.text);
                 self.fail(&error);
@@ -275,11 +299,8 @@ impl Core {
         attempt: &mut dyn FnMut(&Open, bool) -> Result<Step<T>>,
     ) -> Result<T> {
         let deadline = Deadline::after(timeout);
-        if matches!(deadline, Deadline::Now) {
-            return self.settle(open, interest, attempt);
-        }
         let mut choked_since = None;
-        let mut attempt = || {
+        let mut patient = || {
             self.alive()?;
             let step = attempt(open, true)?;
             if let Step::Choked = step {
@@ -291,7 +312,7 @@ impl Core {
             Ok(step)
         };
         let waits = if interest & WRITE != 0 { &open.send_waits } else { &open.recv_waits };
-        if let Some(value) = self.spin(open, deadline, &mut attempt)? {
+        if let Some(value) = self.spin(open, deadline, &mut patient)? {
             return Ok(value);
         }
         waits.fetch_add(1, Ordering::Relaxed);
@@ -299,66 +320,36 @@ impl Core {
             true => interest | WRITE,
             false => interest,
         };
-        let on_drain = || self.readiness.mark();
-        let done = self.waiting.wait(&open.link, &wanted, deadline, &on_drain, &mut attempt)?;
-        match done {
-            Some(value) => Ok(value),
-            None => {
-                if interest & WRITE != 0 {
-                    self.want_room(open);
+        let side = Side { core: self, open };
+        let on_drain = || self.readiness.after_drain(&side, None);
+        let done = self.waiting.wait(&side, &wanted, deadline, &on_drain, &mut patient)?;
+        if interest & WRITE != 0 {
+            return match done {
+                Some(value) => {
+                    self.disarm(open);
+                    Ok(value)
                 }
-                Err(timed_out("the timeout passed"))
-            }
+                None => self.time_out(open, interest, attempt),
+            };
         }
+        done.ok_or_else(|| timed_out("the timeout passed"))
     }
 
-    /// A call that sends has begun: whoever wanted room for one is served.
-    #[inline]
-    pub fn sends_again(&self) {
-        if self.readiness.room_is_wanted() {
-            self.readiness.forget_room();
+    /// A call that came to send is out of time: its descriptor shows when there is room.
+    fn time_out<T>(
+        &self,
+        open: &Open,
+        interest: u32,
+        attempt: &mut dyn FnMut(&Open, bool) -> Result<Step<T>>,
+    ) -> Result<T> {
+        if !self.readiness.is_watched(Direction::Send) {
+            self.disarm(open);
+            return Err(timed_out("the timeout passed"));
         }
-    }
-
-    /// The descriptors that the fd shows.
-    pub fn with_watched<R>(&self, act: impl FnOnce(&[Watched<'_>]) -> R) -> R {
-        let mut connecting = lock(&self.connecting);
-        match (self.open.get(), connecting.as_mut()) {
-            (Some(open), _) => act(&open.link.watched()),
-            (None, Some(stage)) => act(&stage.watched()),
-            (None, None) => act(&[]),
-        }
-    }
-
-    /// Runs `act` with the sending turn, for which this thread waits.
-    pub fn with_send<R>(&self, open: &Open, act: impl FnOnce(&mut SendState) -> R) -> R {
-        let mut left = false;
-        let done = open.send.run(true, &mut left, act);
-        self.tell_left(left);
-        done.expect("it waits for its turn")
-    }
-
-    /// Runs `act` with the receiving turn, for which this thread waits.
-    pub fn with_recv<R>(&self, open: &Open, act: impl FnOnce(&mut RecvState) -> R) -> R {
-        let mut left = false;
-        let done = open.recv.run(true, &mut left, act);
-        self.tell_left(left);
-        done.expect("it waits for its turn")
-    }
-
-    /// Takes the channel out of all pollers, as it is about to go.
-    pub fn leave_pollers(&self) {
-        if self.generation == generation() && self.readiness.is_watched() {
-            self.with_watched(|watched| self.readiness.leave_all(watched));
-        }
-    }
-
-    /// The channel's own descriptor.
-    pub fn own_fd(&self) -> Result<BorrowedFd<'_>> {
-        if self.generation != generation() {
-            return Err(forked());
-        }
-        self.with_watched(|watched| self.readiness.own_fd(watched))
+        self.refuse(open, interest, attempt).map_err(|error| match error.status() {
+            Status::Again => timed_out("the timeout passed"),
+            _ => error,
+        })
     }
 
     /// Ends the channel: every call is TN_CLOSED from here on.
@@ -370,12 +361,9 @@ impl Core {
         if let Some(open) = self.open.get() {
             // In turn, so that no send is in the middle of a message and then says TN_OK.
             let close = Header::plain(Kind::Close, 0).encode();
-            self.with_send(open, |send| {
-                open.link.close(send.is_between_messages().then_some(&close));
-            });
+            self.with_send(open, |send| send.close(open, &close));
         }
-        self.readiness.mark();
-        self.waiting.notify();
+        self.tell_end();
     }
 }
 

@@ -1,9 +1,11 @@
 //! Loans: messages that are written in place, and sent when they are committed.
 
 use super::core::{Core, Open, again};
-use super::send::{Remainder, SendState};
+use super::remainder::Remainder;
+use super::send::SendState;
 use crate::error::{Error, Result, Status};
 use crate::os::buffer::{Buffer, Lent};
+use crate::transport::readiness::Direction;
 use crate::transport::wait::{Step, WRITE};
 use crate::transport::{Outgoing, SendEnd};
 use crate::wire::Gather;
@@ -31,7 +33,7 @@ impl Core {
                 self.alive()?;
                 self.loan_step(open, state, len)
             });
-            self.tell_left(left);
+            self.tell_left(Direction::Send, left);
             step.unwrap_or(Ok(Step::InTurn))
         })
     }
@@ -47,6 +49,7 @@ impl Core {
             && len <= end.writer.payload_size_max()
         {
             let Some(number) = end.reserve(len)? else {
+                state.refused = len;
                 return Ok(Step::Blocked);
             };
             let room = end.writer.reserved(number).expect("it was just reserved");
@@ -71,9 +74,12 @@ impl Core {
 
     /// Sends the first `len` bytes of a loan.
     pub fn commit(&self, number: u64, tag: u32, len: usize) -> Result<()> {
-        let (open, _) = self.open(Some(Duration::ZERO))?;
+        let open = self.opened()?;
         let result = self.with_send(open, |state| self.commit_in(open, state, number, tag, len));
         self.changed();
+        if open.has_remainder.load(Ordering::SeqCst) {
+            self.show_rest(open);
+        }
         result
     }
 
@@ -139,14 +145,13 @@ impl Core {
         let done = data.len() - left;
         state.remainder =
             Some(Remainder { tag, id: 0, flags: 0, data, done, header_sent, started });
-        open.has_remainder.store(true, Ordering::Relaxed);
-        self.want_room(open);
+        open.has_remainder.store(true, Ordering::SeqCst);
         Ok(())
     }
 
     /// Gives a loan back unsent.
     pub fn discard(&self, number: u64) -> Result<()> {
-        let (open, _) = self.open(Some(Duration::ZERO))?;
+        let open = self.opened()?;
         let found = self.with_send(open, |state| match (&mut state.end, number & ON_HEAP) {
             (SendEnd::Ring(end), 0) => {
                 let found = end.writer.fill(number, None);

@@ -6,6 +6,7 @@ use super::loan::ON_HEAP;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
 use crate::os::buffer::{Buffer, Lent};
+use crate::transport::readiness::Direction;
 use crate::transport::wait::{READ, Step};
 use crate::transport::{Head, HeapMessage, Held, RecvEnd};
 use std::collections::HashMap;
@@ -119,7 +120,7 @@ impl RecvState {
                     self.late_replies += 1;
                 }
                 core.waiting.notify();
-                core.readiness.mark();
+                core.readiness.mark(Direction::Receive);
                 true
             }
             super::request::Waiter::Nobody => {
@@ -329,7 +330,7 @@ impl Core {
             ahead = !state.inbox.is_empty() || state.end.has_read_ahead();
             step
         });
-        self.tell_left(left);
+        self.tell_left(Direction::Receive, left);
         self.help_sending(open);
         let step = step.unwrap_or(Ok(Step::InTurn));
         // A message that stays, as it was too large, is there to be received still.
@@ -347,7 +348,7 @@ impl Core {
         }
         // A ring's wake-up stays in its pipe; a stream's descriptor shows nothing any more.
         if open.ring_size == 0 || ahead {
-            self.readiness.mark();
+            self.readiness.mark(Direction::Receive);
         }
     }
 
@@ -363,7 +364,7 @@ impl Core {
                 (RecvEnd::Ring(end), 0) => end.release(number),
                 _ => state.heap_views.remove(&number).is_some(),
             });
-        self.tell_left(left);
+        self.tell_left(Direction::Receive, left);
         self.waiting.notify();
         if found == Some(true) { Ok(()) } else { Err(no_such_view()) }
     }

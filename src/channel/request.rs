@@ -5,11 +5,12 @@ use super::recv::ViewParts;
 use crate::error::{Error, Result, Status};
 use crate::os::clock::Deadline;
 use crate::sync::lock;
+use crate::transport::readiness::Direction;
 use crate::transport::wait::{READ, Step};
 use crate::wire::{FLAG_REPLY, FLAG_REQUEST};
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Requests that wait for a reply at a time.
@@ -29,22 +30,34 @@ pub enum Waiter {
 }
 
 enum Pending {
-    Call(Option<ViewParts>),
+    /// The reply is left here. `awaited`: whoever asked waits for it at the descriptor.
+    Call {
+        answer: Option<ViewParts>,
+        awaited: bool,
+    },
     Receive,
+}
+
+impl Pending {
+    fn call() -> Pending {
+        Pending::Call { answer: None, awaited: false }
+    }
 }
 
 /// The requests of one channel that wait for their replies.
 pub struct Requests {
     next: AtomicU32,
     pending: Mutex<HashMap<u32, Pending>>,
-    /// How many were answered, and their replies not fetched.
-    answered: AtomicU32,
+    /// How many were answered whose replies somebody waits for at the descriptor.
+    awaited: AtomicU32,
+    /// Whether a reply has come since a receiving call last found nothing.
+    news: AtomicBool,
 }
 
 impl Requests {
     pub fn new() -> Requests {
-        let (next, answered) = (AtomicU32::new(1), AtomicU32::new(0));
-        Requests { next, pending: Mutex::default(), answered }
+        let (next, awaited) = (AtomicU32::new(1), AtomicU32::new(0));
+        Requests { next, pending: Mutex::default(), awaited, news: AtomicBool::new(false) }
     }
 
     fn begin(&self, pending: Pending) -> Result<u32> {
@@ -65,7 +78,7 @@ impl Requests {
     /// Who waits for the reply with this id.
     pub fn who_waits(&self, id: u32) -> Waiter {
         match lock(&self.pending).get(&id) {
-            Some(Pending::Call(None)) => Waiter::Caller,
+            Some(Pending::Call { answer: None, .. }) => Waiter::Caller,
             Some(Pending::Receive) => Waiter::Receiver,
             _ => Waiter::Nobody,
         }
@@ -79,16 +92,28 @@ impl Requests {
     /// False: it has given up meanwhile.
     pub fn answer(&self, view: ViewParts) -> bool {
         match lock(&self.pending).get_mut(&view.head.id()) {
-            Some(Pending::Call(answer @ None)) => *answer = Some(view),
-            _ => return false,
+            Some(Pending::Call { answer: answer @ None, awaited }) => {
+                *answer = Some(view);
+                self.awaited.fetch_add((*awaited).into(), Ordering::SeqCst);
+                self.news.store(true, Ordering::SeqCst);
+                true
+            }
+            _ => false,
         }
-        self.answered.fetch_add(1, Ordering::Relaxed);
-        true
     }
 
-    /// Whether a reply is there that was not fetched yet.
-    pub fn has_answers(&self) -> bool {
-        self.answered.load(Ordering::Relaxed) > 0
+    /// Whether a call that received nothing leaves a reply that is to be seen at the descriptor:
+    /// one that somebody waits for there, or one that has just come. A reply that nobody fetches
+    /// keeps nobody awake.
+    pub fn has_news(&self) -> bool {
+        self.news.swap(false, Ordering::SeqCst) || self.awaited.load(Ordering::SeqCst) > 0
+    }
+
+    /// Whoever asked waits at the descriptor from here on, until the reply has come.
+    fn await_by_descriptor(&self, id: u32) {
+        if let Some(Pending::Call { awaited, answer: None }) = lock(&self.pending).get_mut(&id) {
+            *awaited = true;
+        }
     }
 
     /// The reply was handed out, or is waited for no longer: what was left of it.
@@ -100,16 +125,16 @@ impl Requests {
     fn take_answer(&self, id: u32) -> Result<Option<ViewParts>> {
         let mut all = lock(&self.pending);
         match all.get(&id) {
-            Some(Pending::Call(Some(_))) => Ok(self.remove(&mut all, id)),
-            Some(Pending::Call(None)) => Ok(None),
+            Some(Pending::Call { answer: Some(_), .. }) => Ok(self.remove(&mut all, id)),
+            Some(Pending::Call { answer: None, .. }) => Ok(None),
             _ => Err(no_such_request()),
         }
     }
 
     fn remove(&self, all: &mut HashMap<u32, Pending>, id: u32) -> Option<ViewParts> {
         match all.remove(&id) {
-            Some(Pending::Call(Some(view))) => {
-                self.answered.fetch_sub(1, Ordering::Relaxed);
+            Some(Pending::Call { answer: Some(view), awaited }) => {
+                self.awaited.fetch_sub(awaited.into(), Ordering::SeqCst);
                 Some(view)
             }
             _ => None,
@@ -135,9 +160,9 @@ impl Core {
 
     /// Sends a request: its id, with which the reply is fetched.
     pub fn request_begin(&self, tag: u32, data: &[u8], timeout: Option<Duration>) -> Result<u32> {
-        let (open, timeout) = self.open(timeout)?;
+        let (open, timeout) = self.open(Direction::Send, timeout)?;
         self.refuse_raw()?;
-        let id = open.requests.begin(Pending::Call(None))?;
+        let id = open.requests.begin(Pending::call())?;
         // It reads while it sends: else two peers that ask at once would wait for each other.
         let read = |open: &Open| self.make_way::<()>(open, true).map(drop);
         let sent = self.send_reading(tag, id, FLAG_REQUEST, &[data], timeout, read);
@@ -150,6 +175,11 @@ impl Core {
     /// The reply to the request that was begun under this id. Where it has not come in time the
     /// request stays; any other failure is its end.
     pub fn request_end(&self, id: u32, timeout: Option<Duration>) -> Result<ViewParts> {
+        if timeout == crate::NOW
+            && let Some(open) = self.get_open()
+        {
+            open.requests.await_by_descriptor(id);
+        }
         let reply = self.drive(READ, timeout, |open, wait| self.reply_step(open, wait, id));
         reply.map_err(|error| match error.status() {
             Status::Again => again(),
@@ -205,17 +235,17 @@ impl Core {
             }
             Ok(Step::More)
         });
-        self.tell_left(left);
+        self.tell_left(Direction::Receive, left);
         if any {
             self.waiting.notify();
-            self.readiness.mark();
+            self.readiness.mark(Direction::Receive);
         }
         step.unwrap_or(Ok(Step::InTurn))
     }
 
     /// Sends a request whose reply is received like a message.
     pub fn request_start(&self, tag: u32, data: &[u8], timeout: Option<Duration>) -> Result<u32> {
-        let (open, timeout) = self.open(timeout)?;
+        let (open, timeout) = self.open(Direction::Send, timeout)?;
         self.refuse_raw()?;
         let id = open.requests.begin(Pending::Receive)?;
         let sent = self.send(tag, id, FLAG_REQUEST, &[data], timeout);

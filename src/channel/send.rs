@@ -1,11 +1,13 @@
-//! Sending: one message, many, one written in place, and what of one is still to go out.
+//! Sending: one message, or many.
 
 use super::core::{Core, Open};
 use super::loan::check_size;
+use super::remainder::Remainder;
 use crate::error::{Error, Result, Status};
 use crate::os::buffer::Buffer;
+use crate::transport::readiness::Direction;
 use crate::transport::wait::{READ, Step, WRITE};
-use crate::transport::{Cut, Outgoing, SendEnd};
+use crate::transport::{Outgoing, SendEnd};
 use crate::wire::Gather;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -18,22 +20,12 @@ pub struct SendState {
     pub busy: bool,
     /// The rest of a message whose sender ran out of time.
     pub remainder: Option<Remainder>,
+    /// Bytes of the message that found no room last.
+    pub refused: usize,
     pub heap_loans: HashMap<u64, Buffer>,
     pub heap_loans_made: u64,
     pub messages: u64,
     pub bytes: u64,
-}
-
-/// The rest of a message that was taken.
-pub struct Remainder {
-    pub tag: u32,
-    pub id: u32,
-    pub flags: u8,
-    pub data: Buffer,
-    /// Bytes of it that are out.
-    pub done: usize,
-    pub header_sent: usize,
-    pub started: bool,
 }
 
 impl SendState {
@@ -42,6 +34,7 @@ impl SendState {
             end,
             busy: false,
             remainder: None,
+            refused: 0,
             heap_loans: HashMap::new(),
             heap_loans_made: 0,
             messages: 0,
@@ -55,86 +48,26 @@ impl SendState {
         !self.busy && self.remainder.is_none() && !amid_pong
     }
 
-    /// Bytes that were taken and are not out.
-    pub fn pending(&self) -> usize {
-        self.remainder.as_ref().map_or(0, |rest| rest.data.len() - rest.done)
+    /// Ends the connection. Loans are dropped; `frame` tells the peer, unless part of a message
+    /// that was taken is here still.
+    pub fn close(&mut self, open: &Open, frame: &[u8]) {
+        self.end.discard_loans();
+        open.link.close(self.is_between_messages().then_some(frame));
+    }
+
+    /// Whether a message like the one that was refused last may go out now.
+    pub fn has_room(&mut self) -> bool {
+        let len = self.remainder.as_ref().map_or(self.refused, |rest| rest.data.len() - rest.done);
+        !self.busy && self.end.has_room_for(len)
     }
 
     pub fn count(&mut self, bytes: usize) {
         self.messages += 1;
         self.bytes += bytes as u64;
     }
-
-    fn keep(&mut self, out: &Outgoing<'_>, data: Buffer) {
-        let done = data.len() - out.data.len();
-        self.remainder = Some(Remainder {
-            tag: out.tag,
-            id: out.id,
-            flags: out.flags,
-            data,
-            done,
-            header_sent: out.header_sent,
-            started: out.started,
-        });
-    }
 }
 
 impl Core {
-    /// Sends what is left of a message whose sender ran out of time; true once nothing is left.
-    pub fn push_remainder(&self, open: &Open, state: &mut SendState) -> Result<bool> {
-        if let Some(rest) = &mut state.remainder {
-            let parts = [&rest.data.bytes()[rest.done..]];
-            let mut out = Outgoing {
-                tag: rest.tag,
-                id: rest.id,
-                flags: rest.flags,
-                data: Gather::new(&parts),
-                started: rest.started,
-                header_sent: rest.header_sent,
-            };
-            let done = state.end.push(&mut out);
-            rest.header_sent = out.header_sent;
-            rest.done = rest.data.len() - out.data.len();
-            rest.started = out.started;
-            if !done? {
-                return Ok(false);
-            }
-            state.remainder = None;
-            open.has_remainder.store(false, Ordering::Relaxed);
-            self.changed();
-        }
-        if let SendEnd::Stream(end) = &mut state.end {
-            return end.push_pongs();
-        }
-        Ok(true)
-    }
-
-    /// Lets a call that has nothing to send move a remainder, or answer pings.
-    #[inline]
-    pub fn help_sending(&self, open: &Open) {
-        let owes = match &open.link {
-            crate::transport::Link::Ring(_) => false,
-            crate::transport::Link::Stream(link) => link.owes_pong(),
-        };
-        if owes || open.has_remainder.load(Ordering::Relaxed) {
-            let mut left = false;
-            open.send.run(false, &mut left, |state| {
-                if !state.busy {
-                    let _ = self.push_remainder(open, state);
-                }
-            });
-            self.tell_left(left);
-        }
-    }
-
-    /// Another thread came back empty-handed while this one had the turn: the fd calls it back.
-    #[inline]
-    pub fn tell_left(&self, left: bool) {
-        if left {
-            self.readiness.mark();
-        }
-    }
-
     /// Sends one message. `interest` is WRITE, or more where `meanwhile` is to be called whenever
     /// something comes.
     #[inline]
@@ -152,6 +85,7 @@ impl Core {
         let data = Gather::new(parts);
         let len = data.len();
         let mut out = Outgoing { tag, id, flags, data, started: false, header_sent: 0 };
+        let mut fits = false;
         let result = self.drive(interest, timeout, |open, wait| {
             meanwhile(open)?;
             check_size(open, len)?;
@@ -161,15 +95,16 @@ impl Core {
                 let step = self.send_step(open, state, &mut out)?;
                 if let Step::Done(()) = step {
                     state.count(len);
+                    fits = len >= state.refused;
                 }
                 Ok(step)
             });
-            self.tell_left(left);
+            self.tell_left(Direction::Send, left);
             step.unwrap_or(Ok(Step::InTurn))
         });
         match result {
             Ok(()) => {
-                self.sends_again();
+                self.show_room(fits);
                 Ok(())
             }
             Err(error) => self.after_failed_send(error, &out, parts, len),
@@ -218,6 +153,9 @@ impl Core {
         }
         let was_started = out.started;
         let done = state.end.push(out);
+        if matches!(done, Ok(false)) {
+            state.refused = out.data.len();
+        }
         if was_started && !matches!(done, Ok(false)) {
             state.busy = false;
             self.changed();
@@ -230,50 +168,8 @@ impl Core {
         }
     }
 
-    /// A message that has begun to go out has been taken: the rest of it stays in the handle.
-    #[cold]
-    fn after_failed_send(
-        &self,
-        error: Error,
-        out: &Outgoing<'_>,
-        parts: &[&[u8]],
-        len: usize,
-    ) -> Result<()> {
-        let timed_out = matches!(error.status(), Status::Again | Status::TimedOut);
-        let is_the_end = matches!(
-            error.status(),
-            Status::Closed | Status::PeerLost | Status::Protocol | Status::Invalid
-        );
-        let Some(open) = self.get_open() else {
-            return Err(error);
-        };
-        if !out.started {
-            return Err(self.end_of_sending(open, error));
-        }
-        let was_busy = self.with_send(open, |state| {
-            if !is_the_end {
-                let mut data = Buffer::with_capacity(len);
-                parts.iter().for_each(|part| data.extend(part));
-                state.keep(out, data);
-                state.count(len);
-                open.has_remainder.store(true, Ordering::Relaxed);
-            }
-            std::mem::replace(&mut state.busy, false)
-        });
-        if was_busy {
-            self.changed();
-        }
-        if is_the_end {
-            return Err(self.end_of_sending(open, error));
-        }
-        self.want_room(open);
-        self.changed();
-        // The rest goes out in any case, as the peer has its beginning.
-        if timed_out { Ok(()) } else { Err(error) }
-    }
-
     /// A peer that has closed a stream in good order said so before the socket broke.
-    fn end_of_sending(&self, open: &Open, error: Error) -> Error {
+    pub fn end_of_sending(&self, open: &Open, error: Error) -> Error {
         if error.status() != Status::PeerLost {
             return error;
         }
@@ -289,22 +185,19 @@ impl Core {
                 self.alive()?;
                 self.send_many_step(open, state, messages, &mut sent)
             });
-            self.tell_left(left);
+            self.tell_left(Direction::Send, left);
             step.unwrap_or(Ok(Step::InTurn))
         });
-        match result {
-            Err(error) if sent == 0 => match self.get_open() {
-                Some(open) => Err(self.end_of_sending(open, error)),
-                None => Err(error),
-            },
+        match (result, self.get_open()) {
+            (Err(error), None) if sent == 0 => Err(error),
+            (Err(error), Some(open)) if sent == 0 => Err(self.end_of_sending(open, error)),
+            (_, Some(open)) if open.has_remainder.load(Ordering::Relaxed) => {
+                self.show_rest(open);
+                Ok(sent)
+            }
+            // Also where it did not get to the end: only a call that is refused hides room.
             _ => {
-                match self.get_open() {
-                    Some(open) if open.has_remainder.load(Ordering::Relaxed) => {
-                        self.want_room(open);
-                        self.changed();
-                    }
-                    _ => self.sends_again(),
-                }
+                self.show_room(true);
                 Ok(sent)
             }
         }
@@ -344,6 +237,7 @@ impl Core {
                     Outgoing { tag: 0, id: 0, flags: 0, data, started: false, header_sent: 0 };
                 let done = state.end.push(&mut out)?;
                 if !out.started && !done {
+                    state.refused = message.len();
                     return Ok(Step::Blocked);
                 }
                 state.count(message.len());
@@ -359,23 +253,6 @@ impl Core {
         }
     }
 
-    fn keep_cut(&self, open: &Open, state: &mut SendState, message: &[u8], cut: &Cut) {
-        let parts = [&message[cut.data_sent..]];
-        let data = Gather::new(&parts);
-        let header_sent = cut.header_sent;
-        let out = Outgoing { tag: 0, id: 0, flags: 0, data, started: true, header_sent };
-        state.count(message.len());
-        self.keep_rest(open, state, message, &out);
-    }
-
-    fn keep_rest(&self, open: &Open, state: &mut SendState, message: &[u8], out: &Outgoing<'_>) {
-        let mut data = Buffer::with_capacity(message.len());
-        data.extend(message);
-        state.keep(out, data);
-        open.has_remainder.store(true, Ordering::Relaxed);
-        self.want_room(open);
-    }
-
     /// Waits until all that was taken is out of this process.
     pub fn flush(&self, timeout: Option<Duration>) -> Result<()> {
         let result = self.drive(WRITE, timeout, |open, wait| {
@@ -389,7 +266,7 @@ impl Core {
                     false => Step::Blocked,
                 })
             });
-            self.tell_left(left);
+            self.tell_left(Direction::Send, left);
             step.unwrap_or(Ok(Step::InTurn))
         });
         match (result, self.get_open()) {

@@ -158,13 +158,16 @@ pub unsafe extern "C" fn tn_channel_create_start(
 }
 
 /// tn_channel_fd stores a descriptor in `*out` for poll, epoll, select and the event loops on
-/// top of them. It is level-triggered: readable until a call returns TN_AGAIN, then again when
-/// there is a message, the end, or room after a send or flush returned TN_AGAIN or TN_TIMED_OUT
-/// or left a remainder.
+/// top of them. It is readable while there may be a message, progress of connecting, the end, or
+/// something that the library itself has to send: a pong, or the rest of a message that a send
+/// took, once there is room for it. So a program that knows this descriptor alone gets everything
+/// out by receiving.
 ///
-/// Never read, write or close it. It is made the first time, and the same number until free.
-/// One message for each event is right, and so is receiving until TN_AGAIN; a program that only
-/// sends answers it with tn_channel_flush(channel, 0). TN_NO_SPACE: no descriptors left.
+/// It shows a state, not an event (level-triggered): whoever looks sees it, however late, from
+/// whichever thread. It starts readable; only a receiving call that returned TN_AGAIN or
+/// TN_TIMED_OUT makes it unreadable. One message for each event is right, and so is receiving until
+/// TN_AGAIN. After TN_CLOSED and TN_PEER_LOST it stays readable. Never read, write or close it. It
+/// is made the first time, and the same number until free. TN_NO_SPACE: no descriptors left.
 ///
 /// # Safety
 /// `channel` is NULL or valid; `out` is NULL or writable.
@@ -176,6 +179,30 @@ pub unsafe extern "C" fn tn_channel_fd(
     guard(|| {
         let (channel, out) = (handle(channel)?, there(out, "out")?);
         out.write(channel.fd()?.as_raw_fd());
+        Ok(())
+    })
+}
+
+/// tn_channel_send_fd stores a second descriptor in `*out`: it is readable while a send may
+/// succeed, on progress of connecting, and at the end. Wait for it only while there is something to
+/// send.
+///
+/// It shows a state, as that of tn_channel_fd does. It starts readable; only a send, commit or
+/// flush that returned TN_AGAIN or TN_TIMED_OUT, or left the rest of a message here, makes it
+/// unreadable. Room is room for what was refused last: a shorter message may fit meanwhile. Never
+/// read, write or close it. It is made the first time, and the same number until free. TN_NO_SPACE:
+/// no descriptors left.
+///
+/// # Safety
+/// `channel` is NULL or valid; `out` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_send_fd(
+    channel: Option<&Channel>,
+    out: Option<&mut MaybeUninit<c_int>>,
+) -> tn_status {
+    guard(|| {
+        let (channel, out) = (handle(channel)?, there(out, "out")?);
+        out.write(channel.send_fd()?.as_raw_fd());
         Ok(())
     })
 }

@@ -25,10 +25,12 @@ pub unsafe extern "C" fn tn_poller_new(out: Option<&mut MaybeUninit<*mut Poller>
     })
 }
 
-/// tn_poller_add_channel waits for a channel too: `key` comes whenever its fd would be readable.
-/// The channel stays the caller's; when it is freed it leaves the poller by itself.
+/// tn_poller_add_channel waits for a channel's messages and its end too: `key` comes whenever the
+/// descriptor of tn_channel_fd would be readable. The channel stays the caller's; when it is freed
+/// it leaves the poller by itself.
 ///
-/// TN_EXISTS: the key, or the channel, is in this poller already.
+/// TN_EXISTS: the key, or the channel, is in this poller already. TN_NO_SPACE: no descriptors left
+/// for the channel's own.
 ///
 /// # Safety
 /// `poller` and `channel` are NULL or valid.
@@ -39,6 +41,22 @@ pub unsafe extern "C" fn tn_poller_add_channel(
     key: u64,
 ) -> tn_status {
     guard(|| handle(poller)?.add_channel(handle(channel)?, key))
+}
+
+/// tn_poller_add_channel_send waits for a channel's room to send, and its end: `key` comes whenever
+/// the descriptor of tn_channel_send_fd would be readable, so add it only while there is something
+/// to send. It is another key than that of tn_poller_add_channel. TN_EXISTS and TN_NO_SPACE mean
+/// what they mean there.
+///
+/// # Safety
+/// `poller` and `channel` are NULL or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_poller_add_channel_send(
+    poller: Option<&Poller>,
+    channel: Option<&Channel>,
+    key: u64,
+) -> tn_status {
+    guard(|| handle(poller)?.add_channel_send(handle(channel)?, key))
 }
 
 /// tn_poller_add_listener waits for a listener too: `key` comes whenever tn_listener_accept may

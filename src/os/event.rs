@@ -91,6 +91,8 @@ pub struct Epoll {
 pub const READABLE: u32 = libc::EPOLLIN as u32 | libc::EPOLLRDHUP as u32;
 /// Writable.
 pub const WRITABLE: u32 = libc::EPOLLOUT as u32;
+/// Hung up, or no longer written to.
+pub const HANG_UP: u32 = libc::EPOLLRDHUP as u32;
 
 impl Epoll {
     /// An empty set.
@@ -124,6 +126,12 @@ impl Epoll {
         self.control(libc::EPOLL_CTL_ADD, fd.as_raw_fd(), events, token)
     }
 
+    /// Changes what is waited for at `fd`, which is in: this allocates nothing, so it can't fail
+    /// for want of memory.
+    pub fn modify(&self, fd: BorrowedFd<'_>, events: u32, token: u64) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_MOD, fd.as_raw_fd(), events, token)
+    }
+
     /// Takes `fd` out, if it is in; by its number, as its owner may have closed it already.
     pub fn remove(&self, fd: impl AsRawFd) {
         let _ = self.control(libc::EPOLL_CTL_DEL, fd.as_raw_fd(), 0, 0);
@@ -134,6 +142,18 @@ impl Epoll {
         let set = self.fd.as_raw_fd();
         // SAFETY: the event is live during the call.
         check(unsafe { libc::epoll_ctl(set, op, fd, &mut event) }).map(drop)
+    }
+
+    /// The tokens of what is ready now in a small set, as the bits of a number: each is below 64.
+    pub fn ready(&self) -> u64 {
+        let mut events = [libc::epoll_event { events: 0, u64: 0 }; 8];
+        // SAFETY: the kernel writes at most as many events as the array has.
+        let result = unsafe { libc::epoll_wait(self.fd.as_raw_fd(), events.as_mut_ptr(), 8, 0) };
+        match check(result) {
+            Ok(count) => events[..count as usize].iter().fold(0, |bits, one| bits | 1 << one.u64),
+            // It can't fail on a set of ours; if it does, everything is looked at.
+            Err(_) => u64::MAX,
+        }
     }
 
     /// The tokens of some that are ready, after waiting for `time` at most.

@@ -38,11 +38,6 @@ impl Wanted {
     pub fn is_readable(&self) -> bool {
         self.0.revents & !libc::POLLOUT != 0
     }
-
-    /// Whether it is writable.
-    pub fn is_writable(&self) -> bool {
-        self.0.revents & libc::POLLOUT != 0
-    }
 }
 
 /// Waits until one is ready, the time is over, or a signal came; fills in what each is.

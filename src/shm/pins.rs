@@ -51,6 +51,12 @@ impl Pins {
         self.spans.get(index).copied().filter(|span| span.open)
     }
 
+    /// The number of the first span that is open.
+    pub fn first_open(&self) -> Option<u64> {
+        let index = self.spans.iter().position(|span| span.open)?;
+        Some(self.first + index as u64)
+    }
+
     /// Closes a span; false if there is none open with this number.
     pub fn close(&mut self, number: u64) -> bool {
         if self.find(number).is_none() {

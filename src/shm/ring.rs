@@ -107,6 +107,11 @@ impl Writer {
         Ok(self.cursor + size - self.head <= self.end.bytes.size)
     }
 
+    /// Whether a record with so much payload can be written now.
+    pub fn has_room_for(&mut self, len: usize) -> Result<bool> {
+        self.has_room(record_size(len as u64))
+    }
+
     /// Writes the header's record with the next `header.length` bytes of `data`, if there is
     /// room. It is not published yet.
     #[inline]
@@ -199,6 +204,13 @@ impl Writer {
             self.put_header(start + used, &Header::plain(Kind::Pad, rest));
         }
         self.loans.close(number)
+    }
+
+    /// Skips all records that are reserved still.
+    pub fn discard_loans(&mut self) {
+        while let Some(number) = self.loans.first_open() {
+            self.fill(number, None);
+        }
     }
 
     /// Tells the peer that nothing comes any more. There is always room for this.

@@ -57,8 +57,9 @@ pub fn arm_writer(shared: &Shared, ring: usize) {
 }
 
 fn arm(waits: &AtomicU32) {
-    // Relaxed is enough: the barrier orders it before the look that follows.
-    let before = waits.swap(WAITS, Ordering::Relaxed);
+    // The barrier orders it before the look that follows.
+    // SYNC waits: Release, pairs with Acquire in `disarm_writer`.
+    let before = waits.swap(WAITS, Ordering::Release);
     // SYNC waits: fence, pairs with the fence in `wakes`.
     fence(Ordering::SeqCst);
     // Not for BUSY alone: another thread of this side may have set WAITS just now, and not be
@@ -69,10 +70,14 @@ fn arm(waits: &AtomicU32) {
     }
 }
 
-/// Whether the peer has answered the wait that `arm_writer` announced.
-pub fn writer_was_woken(shared: &Shared, ring: usize) -> bool {
-    // Relaxed is enough: a late answer comes with a wake-up of its own.
-    shared.control().rings[ring].writer_waits.load(Ordering::Relaxed) != WAITS
+/// Takes back what `arm_writer` said; false if the peer has answered it, or nothing was said.
+/// Whoever calls must look afterwards whether somebody else of this side has come to wait.
+pub fn disarm_writer(shared: &Shared, ring: usize) -> bool {
+    let waits = &shared.control().rings[ring].writer_waits;
+    // SYNC waits: Acquire, pairs with Release in `arm`: that this side waits was noted before.
+    let disarmed = waits.compare_exchange(WAITS, AWAKE, Ordering::Acquire, Ordering::Relaxed);
+    fence(Ordering::SeqCst);
+    disarmed.is_ok()
 }
 
 /// How far the peer has got with both rings: what a spinning side watches.

@@ -21,7 +21,9 @@ const FRESH: Duration = Duration::from_millis(1);
 
 const LISTENER: u64 = 0;
 const TIMER: u64 = 1;
-const FIRST: u64 = 2;
+/// The listener's own close.
+pub const END: u64 = 2;
+const FIRST: u64 = 3;
 
 /// A place among a listener's channels, given back when it is dropped.
 pub struct ChannelSlot(Arc<AtomicU32>);

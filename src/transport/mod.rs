@@ -2,6 +2,7 @@
 //! say first in handshake.rs, and then each way has a file of its own.
 
 pub mod accept;
+pub mod descriptor;
 pub mod handshake;
 pub mod local;
 pub mod peer;
@@ -14,8 +15,9 @@ use crate::error::{Error, Result, Status};
 use crate::os::buffer::Buffer;
 use crate::os::kick::Kick;
 use crate::wire::{FLAG_MORE, FLAG_REPLY, Gather, Header};
+use descriptor::{Marker, Watched};
 use peer::Peer;
-use readiness::Watched;
+use readiness::Direction;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,6 +129,22 @@ impl SendEnd {
         }
     }
 
+    /// Whether there may be room for a message of this length, or for its next piece.
+    pub fn has_room_for(&mut self, len: usize) -> bool {
+        match self {
+            SendEnd::Ring(end) => end.has_room_for(len),
+            // The kernel tells of that.
+            SendEnd::Stream(_) => true,
+        }
+    }
+
+    /// Drops what is being written in place, so that what was sent behind it goes out.
+    pub fn discard_loans(&mut self) {
+        if let SendEnd::Ring(end) = self {
+            end.discard_loans();
+        }
+    }
+
     /// Whether messages that were taken are still held back in this process.
     pub fn is_held_back(&self) -> bool {
         match self {
@@ -231,27 +249,34 @@ impl Link {
         }
     }
 
-    /// The descriptors that show that something happened.
-    pub fn watched(&self) -> Vec<Watched<'_>> {
+    /// What the channel's descriptor of this direction watches, beside its marker.
+    pub fn watched(&self, direction: Direction) -> Vec<Watched<'_>> {
         match self {
             Link::Ring(link) => link.watched(),
-            Link::Stream(link) => link.watched(),
+            Link::Stream(link) => link.watched(direction),
         }
     }
 
-    /// What to watch to see room as well, where that is another event of a descriptor.
-    pub fn watched_for_room(&self, room: bool) -> Option<Watched<'_>> {
+    /// What carries the marks of its descriptors, if it has something that can.
+    pub fn marker(&self) -> Option<Marker> {
         match self {
-            Link::Ring(_) => None,
-            Link::Stream(link) => Some(link.watched_for_room(room)),
+            Link::Ring(link) => Some(link.marker()),
+            Link::Stream(_) => None,
         }
     }
 
-    /// Whether there was room since it was asked for.
-    pub fn room_came(&self) -> bool {
+    /// Takes back that this side waits for room; whether it had said so.
+    pub fn disarm(&self) -> bool {
         match self {
-            Link::Ring(link) => link.room_came(),
-            Link::Stream(link) => link.room_came(),
+            Link::Ring(link) => link.disarm(),
+            Link::Stream(_) => false,
+        }
+    }
+
+    /// Wakes whoever sleeps on this side.
+    pub fn wake_self(&self) {
+        if let Link::Ring(link) = self {
+            link.wake_self();
         }
     }
 
@@ -265,11 +290,11 @@ impl Link {
         }
     }
 
-    /// Ends the connection: tells the peer, and wakes whoever polls. `frame` is the CLOSE frame
-    /// for a stream, unless it would fall into the middle of a message.
+    /// Ends the connection, and wakes whoever polls. `frame` is the CLOSE frame that tells the
+    /// peer, unless part of a message that was taken is still here: then the peer sees a loss.
     pub fn close(&self, frame: Option<&[u8]>) {
         match self {
-            Link::Ring(link) => link.close(),
+            Link::Ring(link) => link.close(frame.is_some()),
             Link::Stream(link) => link.close(frame),
         }
     }

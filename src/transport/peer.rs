@@ -1,15 +1,17 @@
 //! Whether the other side is still there: its socket hangs up when it dies, and its pidfd tells
 //! even if it has forked and a child of it keeps the socket open.
 
+use super::descriptor::{Token, Watched};
 use crate::endpoint::{Endpoint, PeerUid};
 use crate::error::{Error, Result, Status};
 use crate::os::clock::{ticks, ticks_a_millisecond};
+use crate::os::event::READABLE;
 use crate::os::fork::Fd;
 use crate::os::kick::Kick;
 use crate::os::poll::{Wanted, poll};
 use crate::os::socket::{self, Credentials};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -47,9 +49,15 @@ impl Peer {
         }
     }
 
-    /// The descriptors that tell of its end.
-    pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        std::iter::once(self.socket.as_fd()).chain(self.pidfd.as_ref().map(AsFd::as_fd))
+    /// What a descriptor watches of it: the socket for these events, and its process.
+    pub fn watched(&self, events: u32, token: Token) -> Vec<Watched<'_>> {
+        let socket = Watched { fd: self.socket.as_fd(), events, token };
+        let process = self.pidfd.as_ref().map(|pidfd| Watched {
+            fd: pidfd.as_fd(),
+            events: READABLE,
+            token: Token::End,
+        });
+        std::iter::once(socket).chain(process).collect()
     }
 
     /// Whether its end has been seen. What it sent before is received first.
@@ -73,6 +81,14 @@ impl Peer {
         if now.wrapping_sub(self.looked.load(Ordering::Relaxed)) > self.period {
             self.looked.store(now, Ordering::Relaxed);
             self.look();
+        }
+    }
+
+    /// Looks sometimes, and tells whether its end has just been seen.
+    pub fn is_found_gone(&self) -> bool {
+        !self.is_gone() && {
+            self.look_sometimes();
+            self.is_gone()
         }
     }
 

@@ -1,349 +1,209 @@
-//! What makes a handle's fd readable, on its own or inside a poller.
+//! When a channel's two descriptors are readable: one for receiving, one for sending.
 //!
-//! The descriptors that a transport sleeps on are watched as they are. What they don't show
-//! (messages that were read ahead, a wake-up that was drained for another reason, the start) is
-//! a mark: a handle is readable while it is marked or one of its descriptors is ready. Only a
-//! call that returns TN_AGAIN takes the mark off, and then looks once more.
+//! A descriptor shows a state, not an event: whoever looks sees it, however late, and whoever else
+//! called meanwhile. Each has a mark, and is readable while that is set. Only a call that finds
+//! nothing to do, and may not wait, takes the mark off; then what the transport sleeps on makes the
+//! descriptor readable.
+//!
+//! The rules that keep an event from getting lost:
+//! - A call takes its mark off, drains the wake-ups, arms, and then looks once more.
+//! - The wake-ups of a ring tell of messages and of room alike. Whoever drains them arms and looks
+//!   for each descriptor whose mark is off, and sets the mark where there is something.
+//! - Marks change under a lock. Who finds a mark set, and so leaves it alone, has drained before
+//!   it is taken off: whoever takes it off sees what the drained wake-up told of.
 
-use crate::error::{Error, Result};
-use crate::os::event::{Epoll, READABLE, always_ready, clear, eventfd, signal};
-use crate::os::fork::Fd;
-use crate::sync::lock;
-use std::collections::HashSet;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use super::wait::{READ, Source, Step, WRITE, Waiting};
+use crate::error::Result;
+use crate::sync::{AtomicU32, Mutex, Ordering, lock};
+use std::sync::OnceLock;
 
-/// A descriptor, and the epoll events that make it count.
-pub type Watched<'a> = (BorrowedFd<'a>, u32);
-
-/// How long room that came stays visible for a thread that has not heard of it, though another
-/// thread's calls return TN_AGAIN meanwhile. Far longer than it takes to be scheduled.
-const ROOM_TIME_MAX: Duration = Duration::from_secs(1);
-
-/// Who waits for room to send.
+/// What a descriptor is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum RoomWanted {
-    Nobody,
-    /// This thread: once it has looked at the fd, it has heard of the room.
-    Thread(u64),
-    Several,
+pub enum Direction {
+    /// Messages, the end, and what the library itself has still to send.
+    Receive,
+    /// Room to send, and the end.
+    Send,
 }
 
-/// A handle's readiness.
-pub struct Readiness {
-    /// Whether anybody looks; without that no call takes any trouble.
-    watched: AtomicBool,
-    /// Whether anybody wants to hear of room.
-    room_wanted: AtomicBool,
-    /// The handle's own descriptor, once it was asked for.
-    own: OnceLock<Epoll>,
-    state: Mutex<State>,
+/// Both of them.
+pub const DIRECTIONS: [Direction; 2] = [Direction::Receive, Direction::Send];
+
+impl Direction {
+    /// What a thread of this direction waits for.
+    pub fn interest(self) -> u32 {
+        match self {
+            Direction::Receive => READ,
+            Direction::Send => WRITE,
+        }
+    }
+
+    /// The direction of a call with this interest.
+    pub fn of(interest: u32) -> Direction {
+        if interest & WRITE != 0 { Direction::Send } else { Direction::Receive }
+    }
+
+    fn bit(self) -> u32 {
+        1 << self as u32
+    }
 }
 
-struct State {
-    pollers: Vec<(Arc<PollSet>, u64)>,
-    marked: bool,
-    room: RoomWanted,
-    /// When somebody was first found not to have heard of room that came.
-    unheard: Option<Instant>,
-    /// Whether the one thread that wants room has had a receiving TN_AGAIN since it came: at the
-    /// next one it has been back at the fd.
-    told: bool,
-    /// Whether a sender was turned away, though there may have been room.
-    owed: bool,
-    /// Whether a stream's socket is watched for room.
-    shows_room: bool,
+/// A descriptor that shows a mark beside what the transport sleeps on.
+pub trait Shows {
+    /// Sets the mark, or takes it off.
+    fn show(&self, marked: bool);
+    /// What else makes it readable now.
+    fn ready(&self) -> Ready;
 }
 
-impl Readiness {
-    /// Nobody looks; the handle is readable from the start.
-    pub fn new() -> Readiness {
-        let state = State {
-            pollers: Vec::new(),
-            marked: true,
-            room: RoomWanted::Nobody,
-            unheard: None,
-            told: false,
-            owed: false,
-            shows_room: false,
-        };
-        let off = || AtomicBool::new(false);
+/// What makes a descriptor readable besides its mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// Wake-ups to be drained.
+    pub wake_up: bool,
+    /// The peer's end.
+    pub end: bool,
+}
+
+/// A channel as its descriptors see it.
+pub trait Shown: Source {
+    /// Whether a call of this direction may succeed now.
+    fn may(&self, direction: Direction) -> bool;
+    /// Looks whether the peer has ended.
+    fn look_at_peer(&self);
+}
+
+/// The descriptors of a channel, each made when it is asked for.
+pub struct Readiness<D> {
+    /// Bits of the directions whose descriptors were asked for.
+    watched: AtomicU32,
+    descriptors: [OnceLock<D>; 2],
+    /// Bits of the directions that are marked.
+    marked: Mutex<u32>,
+    /// Bits of the directions that aren't, for a glance without the lock.
+    unmarked: AtomicU32,
+}
+
+impl<D: Shows> Readiness<D> {
+    /// Nobody looks; both directions are readable from the start.
+    pub fn new() -> Readiness<D> {
         Readiness {
-            watched: off(),
-            room_wanted: off(),
-            own: OnceLock::new(),
-            state: Mutex::new(state),
+            watched: AtomicU32::new(0),
+            descriptors: [OnceLock::new(), OnceLock::new()],
+            marked: Mutex::new(Direction::Receive.bit() | Direction::Send.bit()),
+            unmarked: AtomicU32::new(0),
         }
     }
 
-    /// Whether anybody looks.
+    /// Whether anybody looks at this descriptor. Without that no call takes any trouble.
     #[inline]
-    pub fn is_watched(&self) -> bool {
-        // SeqCst: a call that misses this began before the fd was given out, and the fd starts
-        // readable.
-        self.watched.load(Ordering::SeqCst)
+    pub fn is_watched(&self, direction: Direction) -> bool {
+        // SeqCst: a call that misses this began before the descriptor was given out, and the
+        // descriptor starts readable.
+        self.watched.load(Ordering::SeqCst) & direction.bit() != 0
     }
 
-    /// The handle's own descriptor, made the first time. `watched` are those that it shows.
-    pub fn own_fd(&self, watched: &[Watched<'_>]) -> Result<BorrowedFd<'_>> {
-        let state = lock(&self.state);
-        if self.own.get().is_none() {
-            let made = self.make_own(&state, watched);
-            let epoll = made.map_err(|error| Error::system("making its descriptor", &error))?;
-            let _ = self.own.set(epoll);
-            self.watched.store(true, Ordering::SeqCst);
-        }
-        Ok(self.own.get().expect("it was just made").fd().as_fd())
-    }
-
-    fn make_own(&self, state: &State, watched: &[Watched<'_>]) -> std::io::Result<Epoll> {
-        let epoll = Epoll::new()?;
-        for (fd, events) in watched {
-            epoll.set(*fd, *events, 0)?;
-        }
-        // Made even if not needed yet: a mark must not fail for want of a descriptor later.
-        let ready = always_ready()?;
-        if state.marked {
-            epoll.set(ready.as_fd(), READABLE, 0)?;
-        }
-        Ok(epoll)
-    }
-
-    /// Puts the handle into a poller.
-    pub fn join(&self, set: &Arc<PollSet>, token: u64, watched: &[Watched<'_>]) -> Result<()> {
-        let mut state = lock(&self.state);
-        if state.pollers.iter().any(|(other, _)| Arc::ptr_eq(other, set)) {
-            return Err(Error::new(
-                crate::error::Status::Exists,
-                "it is in this poller already, under another key",
-            ));
-        }
-        for (fd, events) in watched {
-            let added = set.epoll.add(*fd, *events, token);
-            if let Err(error) = added {
-                watched.iter().for_each(|(fd, _)| set.epoll.remove(*fd));
-                return Err(match error.raw_os_error() {
-                    Some(libc::EEXIST) => Error::new(
-                        crate::error::Status::Exists,
-                        "it is in this poller already, under another key",
-                    ),
-                    _ => Error::system("adding it to the poller", &error),
-                });
-            }
-        }
-        state.pollers.push((Arc::clone(set), token));
-        if state.marked {
-            set.mark(token, true);
-        }
-        self.watched.store(true, Ordering::SeqCst);
-        Ok(())
-    }
-
-    /// Takes the handle out of a poller.
-    pub fn leave(&self, set: &PollSet, watched: &[Watched<'_>]) {
-        let mut state = lock(&self.state);
-        watched.iter().for_each(|(fd, _)| set.epoll.remove(*fd));
-        state.pollers.retain(|(other, token)| {
-            let same = std::ptr::eq(Arc::as_ptr(other), set);
-            if same {
-                set.mark(*token, false);
-            }
-            !same
-        });
-    }
-
-    /// Takes the handle out of all pollers, as it is about to go.
-    pub fn leave_all(&self, watched: &[Watched<'_>]) {
-        let pollers = std::mem::take(&mut lock(&self.state).pollers);
-        for (set, token) in pollers {
-            watched.iter().for_each(|(fd, _)| set.epoll.remove(*fd));
-            set.mark(token, false);
-        }
-    }
-
-    /// Watches a descriptor too, or other events of it.
-    pub fn watch(&self, watched: Watched<'_>) {
-        self.watch_in(&mut lock(&self.state), watched);
-    }
-
-    fn watch_in(&self, state: &mut State, (fd, events): Watched<'_>) {
-        let mut failed = false;
-        if let Some(epoll) = self.own.get() {
-            failed |= epoll.set(fd, events, 0).is_err();
-        }
-        for (set, token) in &state.pollers {
-            failed |= set.epoll.set(fd, events, *token).is_err();
-        }
-        if failed {
-            // For want of kernel memory: rather readable for nothing than never.
-            self.set_mark(state, true);
-        }
-    }
-
-    /// Makes the handle readable until a call returns TN_AGAIN.
+    /// Whether anybody looks at either.
     #[inline]
-    pub fn mark(&self) {
-        if self.is_watched() {
-            self.set_mark(&mut lock(&self.state), true);
+    pub fn is_watched_at_all(&self) -> bool {
+        self.watched.load(Ordering::SeqCst) != 0
+    }
+
+    /// The descriptor, if it was asked for.
+    pub fn get(&self, direction: Direction) -> Option<&D> {
+        self.descriptors[direction as usize].get()
+    }
+
+    /// Gives out a descriptor, which shows a mark. The first one stays.
+    pub fn set(&self, direction: Direction, descriptor: D) -> &D {
+        // While nobody looks a mark is never taken off.
+        let descriptor = self.descriptors[direction as usize].get_or_init(|| descriptor);
+        self.watched.fetch_or(direction.bit(), Ordering::SeqCst);
+        descriptor
+    }
+
+    /// Makes the descriptor readable until a call finds nothing to do.
+    #[inline]
+    pub fn mark(&self, direction: Direction) {
+        if self.is_watched(direction) {
+            self.change(direction, true);
         }
+    }
+
+    /// Makes both readable: at the end, and once the channel is connected.
+    #[inline]
+    pub fn mark_both(&self) {
+        DIRECTIONS.into_iter().for_each(|direction| self.mark(direction));
     }
 
     /// Takes the mark off. Whoever calls looks once more.
-    pub fn unmark(&self) {
-        // While nobody looks the mark stays, so that whoever looks first finds it.
-        if self.is_watched() {
-            self.set_mark(&mut lock(&self.state), false);
+    pub fn unmark(&self, direction: Direction) {
+        if self.is_watched(direction) {
+            self.change(direction, false);
         }
     }
 
-    /// A send of this thread found no room, and wants to hear of it. `owed`: it was only turned
-    /// away, so there may be room already. `show` is what to watch for room, if that is another
-    /// event of a descriptor.
-    pub fn want_room(&self, owed: bool, show: Option<Watched<'_>>) {
-        let mut state = lock(&self.state);
-        let own = RoomWanted::Thread(thread_number());
-        state.unheard = None;
-        state.told = false;
-        state.owed |= owed;
-        state.room = match state.room {
-            RoomWanted::Nobody => own,
-            room if room == own => own,
-            _ => RoomWanted::Several,
-        };
-        self.room_wanted.store(true, Ordering::Relaxed);
-        self.show_room(&mut state, true, show);
+    fn change(&self, direction: Direction, mark: bool) {
+        let mut marked = lock(&self.marked);
+        if (*marked & direction.bit() != 0) != mark {
+            *marked ^= direction.bit();
+            self.unmarked.fetch_xor(direction.bit(), Ordering::Relaxed);
+            if let Some(descriptor) = self.get(direction) {
+                descriptor.show(mark);
+            }
+        }
     }
 
-    /// Whether anybody wants to hear of room.
+    /// Whether the mark may be off. A call that misses a change came at the same time.
     #[inline]
-    pub fn room_is_wanted(&self) -> bool {
-        self.room_wanted.load(Ordering::Relaxed)
+    pub fn may_be_unmarked(&self, direction: Direction) -> bool {
+        self.unmarked.load(Ordering::Relaxed) & direction.bit() != 0
     }
 
-    /// A receiving call of this thread is about to return TN_AGAIN. True: room has come, and who
-    /// wants it may not have heard of that, so that the handle must stay readable.
-    pub fn room_is_unheard(&self, came: impl FnOnce() -> bool, hide: Option<Watched<'_>>) -> bool {
-        let mut state = lock(&self.state);
-        if state.room != RoomWanted::Nobody && (state.owed || came()) {
-            let own = RoomWanted::Thread(thread_number());
-            let unheard = *state.unheard.get_or_insert_with(Instant::now);
-            let heard = state.room == own && state.told;
-            state.told |= state.room == own;
-            if !heard && unheard.elapsed() < ROOM_TIME_MAX {
-                return true;
-            }
-            self.nobody_wants_room(&mut state);
-        }
-        if state.room == RoomWanted::Nobody {
-            self.show_room(&mut state, false, hide);
-        }
-        false
+    /// Whether somebody relies on being woken for this direction.
+    pub fn is_unmarked(&self, direction: Direction) -> bool {
+        self.is_watched(direction) && *lock(&self.marked) & direction.bit() == 0
     }
 
-    fn show_room(&self, state: &mut State, show: bool, watched: Option<Watched<'_>>) {
-        if state.shows_room != show
-            && let Some(watched) = watched
-        {
-            state.shows_room = show;
-            self.watch_in(state, watched);
+    /// A call found nothing to do, and may not wait: makes its descriptor unreadable, and tries
+    /// once more. `interest` is what the call, and all that it does on the way, waits for.
+    pub fn refuse<T>(
+        &self,
+        direction: Direction,
+        source: &impl Shown,
+        waiting: &Waiting,
+        interest: u32,
+        attempt: &mut dyn FnMut() -> Result<Step<T>>,
+    ) -> Result<Step<T>> {
+        self.unmark(direction);
+        let ready = self.get(direction).map(Shows::ready);
+        if ready.is_none_or(|ready| ready.wake_up) && waiting.drain(source) {
+            self.after_drain(source, Some(direction));
         }
+        if ready.is_none_or(|ready| ready.end) {
+            source.look_at_peer();
+        }
+        source.arm(interest);
+        let step = attempt();
+        match &step {
+            // Whoever has the turn marks the descriptor when it is done.
+            Ok(Step::Blocked | Step::InTurn) => {}
+            Ok(Step::Done(_) | Step::Choked | Step::More) => self.mark(direction),
+            Err(_) => self.mark_both(),
+        }
+        step
     }
 
-    /// Somebody sends again. A single thread's wish is fulfilled by that.
-    #[cold]
-    pub fn forget_room(&self) {
-        let mut state = lock(&self.state);
-        if state.room != RoomWanted::Several {
-            self.nobody_wants_room(&mut state);
-        }
-    }
-
-    fn set_mark(&self, state: &mut State, marked: bool) {
-        if state.marked == marked {
-            return;
-        }
-        state.marked = marked;
-        if let (Some(epoll), Ok(ready)) = (self.own.get(), always_ready()) {
-            match marked {
-                true => drop(epoll.set(ready.as_fd(), READABLE, 0)),
-                false => epoll.remove(ready.as_fd()),
+    /// Wake-ups were drained, whomever they were for. `but`: the caller looks for this direction
+    /// itself.
+    pub fn after_drain(&self, source: &impl Shown, but: Option<Direction>) {
+        for direction in DIRECTIONS {
+            if Some(direction) != but && self.is_unmarked(direction) {
+                source.arm(direction.interest());
+                if source.may(direction) {
+                    self.mark(direction);
+                }
             }
         }
-        state.pollers.iter().for_each(|(set, token)| set.mark(*token, marked));
-    }
-
-    fn nobody_wants_room(&self, state: &mut State) {
-        state.room = RoomWanted::Nobody;
-        state.owed = false;
-        state.unheard = None;
-        self.room_wanted.store(false, Ordering::Relaxed);
-    }
-}
-
-/// A number that no other thread of this process has.
-fn thread_number() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    thread_local!(static OWN: u64 = NEXT.fetch_add(1, Ordering::Relaxed));
-    OWN.try_with(|own| *own).unwrap_or(0)
-}
-
-/// What a poller waits for: descriptors, and handles that are marked.
-pub struct PollSet {
-    /// Descriptors of handles, each with its handle's token.
-    pub epoll: Epoll,
-    marked: Mutex<HashSet<u64>>,
-    /// Readable while anything is marked, or the poller was woken.
-    event: Fd,
-    woken: AtomicBool,
-}
-
-/// The token of a poller's own eventfd; handles' tokens count up from 0.
-pub const OWN_TOKEN: u64 = u64::MAX;
-
-impl PollSet {
-    /// An empty set.
-    pub fn new() -> std::io::Result<PollSet> {
-        let (epoll, event) = (Epoll::new()?, eventfd()?);
-        epoll.add(event.as_fd(), READABLE, OWN_TOKEN)?;
-        Ok(PollSet {
-            epoll,
-            marked: Mutex::new(HashSet::new()),
-            event,
-            woken: AtomicBool::new(false),
-        })
-    }
-
-    fn mark(&self, token: u64, marked: bool) {
-        let mut tokens = lock(&self.marked);
-        if !marked {
-            tokens.remove(&token);
-        } else if tokens.insert(token) {
-            signal(self.event.as_fd());
-        }
-    }
-
-    /// Makes the current or next wait return. Safe in a signal handler.
-    pub fn wake(&self) {
-        self.woken.store(true, Ordering::SeqCst);
-        signal(self.event.as_fd());
-    }
-
-    /// Takes a wake-up that was given; whether there was one.
-    pub fn take_wake(&self) -> bool {
-        self.woken.swap(false, Ordering::SeqCst)
-    }
-
-    /// The marked tokens; without any, and without a wake-up, the event is cleared.
-    pub fn marked(&self, into: &mut Vec<u64>) {
-        let tokens = lock(&self.marked);
-        if tokens.is_empty() {
-            clear(self.event.as_fd());
-            if self.woken.load(Ordering::SeqCst) {
-                signal(self.event.as_fd());
-            }
-        }
-        into.extend(tokens.iter());
     }
 }

@@ -8,13 +8,14 @@ mod send;
 pub use recv::StreamRecv;
 pub use send::StreamSend;
 
+use super::descriptor::{Token, Watched};
 use super::peer::{Peer, lost};
-use super::readiness::Watched;
+use super::readiness::Direction;
 use super::wait::{READ, WRITE};
 use crate::error::{Error, Result};
-use crate::os::event::{READABLE, WRITABLE};
+use crate::os::event::{HANG_UP, READABLE, WRITABLE};
 use crate::os::kick::Kick;
-use crate::os::poll::{Wanted, poll};
+use crate::os::poll::Wanted;
 use crate::os::socket;
 use crate::sync::lock;
 use crate::wire::{Header, Kind};
@@ -53,17 +54,15 @@ impl StreamLink {
         (link, send, recv)
     }
 
-    pub fn watched(&self) -> Vec<Watched<'_>> {
-        self.peer.descriptors().map(|fd| (fd, READABLE)).collect()
-    }
-
-    pub fn watched_for_room(&self, room: bool) -> Watched<'_> {
-        (self.peer.socket.as_fd(), if room { READABLE | WRITABLE } else { READABLE })
-    }
-
-    pub fn room_came(&self) -> bool {
-        let mut wanted = [Wanted::writable(self.peer.socket.as_fd())];
-        poll(&mut wanted, Some(Duration::ZERO)).is_ok() && wanted[0].is_writable()
+    /// What the descriptor of this direction watches: the kernel knows both states.
+    pub fn watched(&self, direction: Direction) -> Vec<Watched<'_>> {
+        self.peer.watched(
+            match direction {
+                Direction::Receive => READABLE,
+                Direction::Send => WRITABLE | HANG_UP,
+            },
+            Token::Other,
+        )
     }
 
     pub fn poll(&self, interest: u32, kick: Option<&Kick>, time: Option<Duration>) -> Result<()> {
@@ -104,10 +103,12 @@ impl StreamLink {
         }
     }
 
+    /// The next answer to a ping; once there is none, none is owed. To be called when the one
+    /// before is out.
     fn next_pong(&self) -> Option<Vec<u8>> {
         let mut pongs = lock(&self.pongs);
         let next = pongs.pop_front();
-        self.owes_pong.store(!pongs.is_empty(), Ordering::Relaxed);
+        self.owes_pong.store(next.is_some(), Ordering::Relaxed);
         next
     }
 

@@ -148,6 +148,11 @@ impl Waiting {
         }
     }
 
+    /// Whether a thread inside waits for room.
+    pub fn waits_to_write(&self) -> bool {
+        self.wanted[1].load(Ordering::SeqCst) != 0
+    }
+
     /// Drains wake-up bytes on behalf of a thread that does not wait, unless another thread
     /// leads: then the bytes are its business. Whether there were any.
     pub fn drain(&self, source: &impl Source) -> bool {

@@ -74,10 +74,14 @@ pub fn no_wake_up_is_lost_in_an_event_loop(way: Way) {
             scope.spawn(move || {
                 let events = Events::of(channel.fd().expect("a descriptor"));
                 let (mut sent, mut sink) = (0, Sink::default());
+                events.add(channel.send_fd().expect("a descriptor"), 1);
                 while sent < count || sink.next < count {
-                    events.wait();
-                    send_until_again(channel, &mut sent, count);
-                    receive_until_again(channel, &mut sink);
+                    for key in events.wait() {
+                        match key {
+                            0 => receive_until_again(channel, &mut sink),
+                            _ => send_until_again(channel, &mut sent, count),
+                        }
+                    }
                 }
                 channel.flush(SOON).expect("the peer reads on");
             });
@@ -92,7 +96,7 @@ pub fn one_message_an_event_is_enough(way: Way) {
     for (from, to) in [(ends[0], ends[1]), (ends[1], ends[0])] {
         thread::scope(|scope| {
             scope.spawn(move || {
-                let events = Events::of(from.fd().expect("a descriptor"));
+                let events = Events::of(from.send_fd().expect("a descriptor"));
                 let mut sent = 0u64;
                 while sent < count {
                     events.wait();
@@ -153,6 +157,7 @@ pub fn threads_that_share_the_fd_lose_no_wake_up(way: Way) {
 /// One of several threads: its own epoll, the common fd, its own share of the sending.
 fn share(channel: &Channel, end: &End, numbers: impl Iterator<Item = u64>, count: u64) {
     let events = Events::of(channel.fd().expect("a descriptor"));
+    events.add(channel.send_fd().expect("a descriptor"), 2);
     events.add(&end.done, 1);
     let mut numbers = numbers.peekable();
     while !events.wait().contains(&1) {
@@ -179,16 +184,11 @@ pub fn one_loop_may_only_send_and_another_only_receive(way: Way) {
     thread::scope(|scope| {
         for channel in [&pair.connector, &pair.acceptor] {
             scope.spawn(move || {
-                let events = Events::of(channel.fd().expect("a descriptor"));
+                let events = Events::of(channel.send_fd().expect("a descriptor"));
                 let mut sent = 0;
-                // Not after an event: the receiver's Again may have been the first.
-                send_until_again(channel, &mut sent, count);
                 while sent < count {
                     events.wait();
-                    // What calls back may be for the receiver: flush tells whether there is room.
-                    if !is_again(&channel.flush(NOW)) {
-                        send_until_again(channel, &mut sent, count);
-                    }
+                    send_until_again(channel, &mut sent, count);
                 }
                 channel.flush(SOON).expect("the peer reads on");
             });

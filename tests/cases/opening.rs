@@ -18,9 +18,9 @@ fn assert_joined(one: &Channel, other: &Channel) {
     assert_eq!(one.recv_vec(SOON).expect("it was sent"), b"and back");
 }
 
-/// Drives a channel that is connecting as its fd says, and `step` as `other` says.
+/// Drives a channel that is connecting as its descriptor for sending says, and `step` as `other` says.
 fn drive(channel: &Channel, other: impl std::os::fd::AsFd, mut step: impl FnMut() -> bool) {
-    let events = Events::of(channel.fd().expect("a descriptor"));
+    let events = Events::of(channel.send_fd().expect("a descriptor"));
     events.add(other, 1);
     let (mut open, mut stepped) = (false, false);
     while !(open && stepped) {
@@ -82,7 +82,7 @@ pub fn creating_goes_on_by_events_alone(way: Way) {
     assert_eq!(status(Channel::create_start(&endpoint)), Status::Exists);
     let connector = way.during(|| {
         let connector = Channel::connect_start(&endpoint).expect("somebody listens");
-        drive(&created, connector.fd().expect("a descriptor"), || {
+        drive(&created, connector.send_fd().expect("a descriptor"), || {
             status(connector.flush(NOW)) == Status::Ok
         });
         connector
@@ -193,7 +193,7 @@ fn go_on_in_vain(channel: &Channel, events: &Events, count: u32) {
 pub fn between_two_tries_the_fd_is_silent(way: Way) {
     let endpoint = way.endpoint("retry=1");
     let channel = Channel::connect_start(&endpoint).expect("it goes on trying");
-    let events = Events::of(channel.fd().expect("a descriptor"));
+    let events = Events::of(channel.send_fd().expect("a descriptor"));
     // The sixth try and each one after it comes 20 ms after the one before.
     not_before(Duration::from_millis(100), || go_on_in_vain(&channel, &events, 15));
     let listener = Listener::open(&endpoint).expect("the name is free");
@@ -211,7 +211,7 @@ pub fn a_handshake_shows_on_the_fd_once_its_time_is_over(way: Way) {
     let time = Duration::from_millis(300);
     let endpoint = way.endpoint("retry=1&handshake_ms=300");
     let channel = Channel::connect_start(&endpoint).expect("it goes on trying");
-    let events = Events::of(channel.fd().expect("a descriptor"));
+    let events = Events::of(channel.send_fd().expect("a descriptor"));
     go_on_in_vain(&channel, &events, 5);
     let mute = UnixListener::bind(socket_of(&endpoint)).expect("nobody else listens there");
     let result = not_before(time, || {

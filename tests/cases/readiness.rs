@@ -2,7 +2,7 @@
 
 use crate::Way;
 use crate::common::event::{is_readable, readable_within};
-use crate::common::{SOON, payload, status};
+use crate::common::{SOON, WATCHDOG, payload, status};
 use std::io::IoSlice;
 use std::os::fd::AsRawFd;
 use std::thread;
@@ -60,15 +60,20 @@ pub fn the_fd_is_readable_until_again(way: Way) {
 pub fn the_fd_shows_room(way: Way) {
     let pair = way.pair("ring=4KiB");
     let channel = &pair.connector;
-    channel.fd().expect("a descriptor");
+    let fd = channel.send_fd().expect("a descriptor");
+    assert!(is_readable(fd), "from the start");
     for _ in 0..50 {
         let bytes = payload(0, 500);
-        while channel.send(&bytes, NOW).is_ok() {}
+        while channel.send(&bytes, NOW).is_ok() {
+            assert!(is_readable(fd), "no send was refused");
+        }
+        assert!(!is_readable(fd), "there is no room");
         silence(channel);
         while settle(&pair.acceptor) > 0 {}
-        assert_shows(channel);
-        channel.send(&bytes, NOW).expect("there is room");
+        assert!(readable_within(fd, WATCHDOG), "there is room");
         silence(channel);
+        assert!(is_readable(fd), "receiving calls hide no room");
+        channel.send(&bytes, NOW).expect("there is room");
         while settle(&pair.acceptor) > 0 {}
     }
 }

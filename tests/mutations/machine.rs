@@ -244,7 +244,7 @@ impl Machine {
         waits::arm_writer(shared, TO_LISTENER);
         waits::positions(shared, TO_LISTENER, TO_LISTENER);
         waits::is_closed(shared, TO_LISTENER);
-        waits::writer_was_woken(shared, TO_LISTENER);
+        waits::disarm_writer(shared, TO_LISTENER);
         Writer::close(shared, TO_LISTENER);
     }
 

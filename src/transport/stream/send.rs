@@ -58,8 +58,7 @@ impl StreamSend {
 
     pub fn push(&mut self, out: &mut Outgoing<'_>) -> Result<bool> {
         self.check_end()?;
-        let owes = self.is_amid_pong() || self.link.owes_pong();
-        if !out.started && owes && !self.push_pongs()? {
+        if !out.started && self.link.owes_pong() && !self.push_pongs()? {
             return Ok(false);
         }
         if self.link.raw {
@@ -105,8 +104,7 @@ impl StreamSend {
     /// Sends whole blocks of frames.
     pub fn push_many(&mut self, messages: &[&[u8]]) -> Result<(usize, Option<Cut>)> {
         self.check_end()?;
-        let owes = self.is_amid_pong() || self.link.owes_pong();
-        if owes && !self.push_pongs()? {
+        if self.link.owes_pong() && !self.push_pongs()? {
             return Ok((0, None));
         }
         let mut done = 0;

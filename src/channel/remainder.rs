@@ -1,0 +1,155 @@
+//! The rest of a message whose sender ran out of time: it stays in the handle, and goes out with
+//! later calls.
+
+use super::core::{Core, Open};
+use super::send::SendState;
+use crate::error::{Error, Result, Status};
+use crate::os::buffer::Buffer;
+use crate::transport::readiness::Direction;
+use crate::transport::{Cut, Link, Outgoing, SendEnd};
+use crate::wire::Gather;
+use std::sync::atomic::Ordering;
+
+/// The rest of a message that was taken.
+pub struct Remainder {
+    pub tag: u32,
+    pub id: u32,
+    pub flags: u8,
+    pub data: Buffer,
+    /// Bytes of it that are out.
+    pub done: usize,
+    pub header_sent: usize,
+    pub started: bool,
+}
+
+impl SendState {
+    /// Bytes that were taken and are not out.
+    pub fn pending(&self) -> usize {
+        self.remainder.as_ref().map_or(0, |rest| rest.data.len() - rest.done)
+    }
+
+    fn keep(&mut self, out: &Outgoing<'_>, data: Buffer) {
+        let done = data.len() - out.data.len();
+        self.remainder = Some(Remainder {
+            tag: out.tag,
+            id: out.id,
+            flags: out.flags,
+            data,
+            done,
+            header_sent: out.header_sent,
+            started: out.started,
+        });
+    }
+}
+
+impl Core {
+    /// Sends what is left of a message whose sender ran out of time; true once nothing is left.
+    pub fn push_remainder(&self, open: &Open, state: &mut SendState) -> Result<bool> {
+        if let Some(rest) = &mut state.remainder {
+            let parts = [&rest.data.bytes()[rest.done..]];
+            let mut out = Outgoing {
+                tag: rest.tag,
+                id: rest.id,
+                flags: rest.flags,
+                data: Gather::new(&parts),
+                started: rest.started,
+                header_sent: rest.header_sent,
+            };
+            let done = state.end.push(&mut out);
+            rest.header_sent = out.header_sent;
+            rest.done = rest.data.len() - out.data.len();
+            rest.started = out.started;
+            if !done? {
+                return Ok(false);
+            }
+            state.remainder = None;
+            open.has_remainder.store(false, Ordering::SeqCst);
+            self.changed();
+        }
+        if let SendEnd::Stream(end) = &mut state.end {
+            return end.push_pongs();
+        }
+        Ok(true)
+    }
+
+    /// Lets a call that has nothing to send move a remainder, or answer pings.
+    #[inline]
+    pub fn help_sending(&self, open: &Open) {
+        let owes = match &open.link {
+            Link::Ring(_) => false,
+            Link::Stream(link) => link.owes_pong(),
+        };
+        if owes || open.has_remainder.load(Ordering::Relaxed) {
+            let mut left = false;
+            open.send.run(false, &mut left, |state| {
+                if !state.busy {
+                    let _ = self.push_remainder(open, state);
+                }
+            });
+            self.tell_left(Direction::Send, left);
+        }
+    }
+
+    /// A message that has begun to go out has been taken: the rest of it stays in the handle.
+    #[cold]
+    pub fn after_failed_send(
+        &self,
+        error: Error,
+        out: &Outgoing<'_>,
+        parts: &[&[u8]],
+        len: usize,
+    ) -> Result<()> {
+        let timed_out = matches!(error.status(), Status::Again | Status::TimedOut);
+        let is_the_end = matches!(
+            error.status(),
+            Status::Closed | Status::PeerLost | Status::Protocol | Status::Invalid
+        );
+        let Some(open) = self.get_open() else {
+            return Err(error);
+        };
+        if !out.started {
+            return Err(self.end_of_sending(open, error));
+        }
+        let was_busy = self.with_send(open, |state| {
+            if !is_the_end {
+                let mut data = Buffer::with_capacity(len);
+                parts.iter().for_each(|part| data.extend(part));
+                state.keep(out, data);
+                state.count(len);
+                open.has_remainder.store(true, Ordering::SeqCst);
+            }
+            std::mem::replace(&mut state.busy, false)
+        });
+        if was_busy {
+            self.changed();
+        }
+        if is_the_end {
+            return Err(self.end_of_sending(open, error));
+        }
+        self.show_rest(open);
+        // The rest goes out in any case, as the peer has its beginning.
+        if timed_out { Ok(()) } else { Err(error) }
+    }
+
+    pub fn keep_cut(&self, open: &Open, state: &mut SendState, message: &[u8], cut: &Cut) {
+        let parts = [&message[cut.data_sent..]];
+        let data = Gather::new(&parts);
+        let header_sent = cut.header_sent;
+        let out = Outgoing { tag: 0, id: 0, flags: 0, data, started: true, header_sent };
+        state.count(message.len());
+        self.keep_rest(open, state, message, &out);
+    }
+
+    pub fn keep_rest(
+        &self,
+        open: &Open,
+        state: &mut SendState,
+        message: &[u8],
+        out: &Outgoing<'_>,
+    ) {
+        let mut data = Buffer::with_capacity(message.len());
+        data.extend(message);
+        state.keep(out, data);
+        open.has_remainder.store(true, Ordering::SeqCst);
+    }
+}

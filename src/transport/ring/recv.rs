@@ -1,0 +1,203 @@
+//! The receiving end of two rings.
+
+use super::RingLink;
+use crate::error::{Error, Result};
+use crate::os::buffer::{Buffer, Lent};
+use crate::shm::ring::Reader;
+use crate::shm::waits;
+use crate::transport::peer::closed_by_peer;
+use crate::transport::{FRAGMENT_LEN_MIN, Front, Head, HeapMessage, Held, too_long};
+use crate::wire::{FLAG_MORE, Header, Kind};
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+
+/// Padding and small fragments, taken in one go.
+const SMALL_MAX: u32 = 1024;
+
+/// The receiving end.
+pub struct RingRecv {
+    link: Arc<RingLink>,
+    reader: Reader,
+    /// Bytes of the message in the front record, as `front` has read it.
+    front_len: usize,
+    /// The fragments so far of a message that is not whole yet.
+    fragments: Option<HeapMessage>,
+    /// The front message, where it came in fragments.
+    whole: Option<HeapMessage>,
+    /// Padding and small fragments, since the last call.
+    small: u32,
+    message_size_max: usize,
+}
+
+impl RingRecv {
+    /// The receiving end of a ring from which nothing was read.
+    pub fn new(link: &Arc<RingLink>, reader: Reader, message_size_max: usize) -> RingRecv {
+        RingRecv {
+            link: Arc::clone(link),
+            reader,
+            front_len: 0,
+            fragments: None,
+            whole: None,
+            small: 0,
+            message_size_max,
+        }
+    }
+
+    #[inline(always)]
+    pub fn front(&mut self) -> Result<Option<Front>> {
+        if self.fragments.is_some() || self.whole.is_some() {
+            return self.front_slowly();
+        }
+        match self.reader.front_plain()? {
+            Some((len, tag)) if len <= self.message_size_max => {
+                self.front_len = len;
+                let head = Head::plain(len, tag);
+                Ok(Some(Front { head, delivered: false }))
+            }
+            _ => self.front_slowly(),
+        }
+    }
+
+    #[inline(never)]
+    fn front_slowly(&mut self) -> Result<Option<Front>> {
+        if let Some(whole) = &self.whole {
+            return Ok(Some(Front { head: whole.head, delivered: false }));
+        }
+        self.small = 0;
+        loop {
+            if self.has_more() {
+                return Ok(None);
+            }
+            let Some(header) = self.reader.front()? else {
+                match self.end()? {
+                    true => continue,
+                    false => return Ok(None),
+                }
+            };
+            if header.kind == Kind::Pad {
+                self.small += 1;
+                self.reader.skip_front(header.length as usize);
+                continue;
+            }
+            let single = self.fragments.is_none() && header.flags & FLAG_MORE == 0;
+            if header.kind != Kind::Data {
+                return Err(Error::protocol("a frame in a ring that is neither DATA nor PAD"));
+            }
+            if single && header.length as usize <= self.message_size_max {
+                self.front_len = header.length as usize;
+                return Ok(Some(Front { head: Head::of(&header), delivered: false }));
+            }
+            if let Some(front) = self.collect(&header)? {
+                return Ok(Some(front));
+            }
+        }
+    }
+
+    /// Whether the last look ended before all that is there was looked at.
+    pub fn has_more(&self) -> bool {
+        self.small >= SMALL_MAX
+    }
+
+    /// The ring is empty. False: so far; true: look once more, as the end has come since.
+    #[cold]
+    fn end(&mut self) -> Result<bool> {
+        let closed = waits::is_closed(&self.link.shared, self.link.incoming);
+        if !closed && !self.link.peer.is_gone() {
+            return Ok(false);
+        }
+        // What was sent before the end is still handed out.
+        if self.reader.front()?.is_some() {
+            return Ok(true);
+        }
+        // A close that was written before the hang-up outranks it.
+        match waits::is_closed(&self.link.shared, self.link.incoming) {
+            true => Err(closed_by_peer()),
+            false => Err(self.link.peer.loss()),
+        }
+    }
+
+    /// Whether open views pin so much that the peer may be unable to send.
+    pub fn is_choked(&self) -> bool {
+        self.reader.pinned() > self.reader.size() / 2
+    }
+
+    /// Adds a fragment; the message's front once it is whole.
+    #[cold]
+    fn collect(&mut self, header: &Header) -> Result<Option<Front>> {
+        let len = header.length as usize;
+        let head = Head { len: 0, ..Head::of(header) };
+        let mut message = match self.fragments.take() {
+            Some(message) => message,
+            None => HeapMessage { head, data: Buffer::default() },
+        };
+        if (Head { len: 0, ..message.head }) != head {
+            return Err(Error::protocol("fragments of two messages that are mixed"));
+        }
+        if message.data.len() + len > self.message_size_max {
+            return Err(too_long(self.message_size_max));
+        }
+        self.small += u32::from(len < FRAGMENT_LEN_MIN);
+        self.reader.append_front(len, &mut message.data);
+        message.head.len += len;
+        self.reader.skip_front(len);
+        self.give_back();
+        if header.flags & FLAG_MORE != 0 {
+            self.fragments = Some(message);
+            return Ok(None);
+        }
+        let head = message.head;
+        self.whole = Some(message);
+        Ok(Some(Front { head, delivered: false }))
+    }
+
+    #[inline]
+    pub fn copy_front(&self, to: &mut [MaybeUninit<u8>]) {
+        match &self.whole {
+            Some(whole) => crate::os::buffer::write(to, whole.data.bytes()),
+            None => self.reader.copy_front(self.front_len, to),
+        }
+    }
+
+    #[inline]
+    pub fn drop_front(&mut self) {
+        match self.whole.is_some() {
+            true => self.whole = None,
+            false => self.reader.skip_front(self.front_len),
+        }
+    }
+
+    /// Takes the front message. Where open views pin more than half the ring it is copied, so
+    /// that it doesn't add to that.
+    pub fn hold_front(&mut self, in_place: bool) -> Held {
+        if let Some(whole) = self.whole.take() {
+            return Held::OnHeap(whole.data);
+        }
+        if in_place && !self.is_choked() {
+            return Held::InRing(self.reader.hold_front(self.front_len));
+        }
+        let mut data = Buffer::default();
+        self.reader.append_front(self.front_len, &mut data);
+        self.reader.skip_front(self.front_len);
+        self.give_back();
+        Held::OnHeap(data)
+    }
+
+    /// The payload of a held record.
+    pub fn held(&self, number: u64, len: usize) -> Option<Lent> {
+        self.reader.held(number, len)
+    }
+
+    /// Gives a held record back; false if there is none with this number.
+    pub fn release(&mut self, number: u64) -> bool {
+        let released = self.reader.release(number);
+        self.give_back();
+        released
+    }
+
+    #[inline]
+    pub fn give_back(&mut self) {
+        if self.reader.publish() {
+            self.link.wake_peer();
+        }
+    }
+}
