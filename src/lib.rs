@@ -60,6 +60,7 @@ mod sync;
 mod transport;
 #[cfg(loom)]
 mod transport {
+    pub mod readiness;
     pub mod wait;
 }
 #[doc(hidden)]

@@ -15,6 +15,10 @@ mod facts;
 mod loans;
 #[path = "cases/loops.rs"]
 mod loops;
+#[path = "cases/many.rs"]
+mod many;
+#[path = "cases/mixed.rs"]
+mod mixed;
 #[path = "cases/opening.rs"]
 mod opening;
 #[path = "cases/pollers.rs"]

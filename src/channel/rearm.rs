@@ -42,6 +42,14 @@ impl Shown for Side<'_> {
     fn look_at_peer(&self) {
         self.open.link.peer().look();
     }
+
+    fn disarm(&self) -> bool {
+        self.open.link.disarm()
+    }
+
+    fn wake_self(&self) {
+        self.open.link.wake_self();
+    }
 }
 
 impl Core {
@@ -111,15 +119,8 @@ impl Core {
 
     /// A send has waited for room and got it: nobody is to be woken for that any more.
     pub fn disarm(&self, open: &Open) {
-        let is_needed = || {
-            self.readiness.is_unmarked(Direction::Send)
-                || self.waiting.waits_to_write()
-                || open.has_remainder.load(Ordering::SeqCst)
-        };
-        // Who began to wait in between has looked already: it is woken to look again.
-        if !is_needed() && open.link.disarm() && is_needed() {
-            open.link.wake_self();
-        }
+        let owes = || open.has_remainder.load(Ordering::SeqCst);
+        self.readiness.disarm(&Side { core: self, open }, &self.waiting, owes);
     }
 
     /// Whether this side has something to send that no call will come back for.

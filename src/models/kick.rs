@@ -23,6 +23,11 @@ impl Readable {
         self.0.swap(0, Ordering::AcqRel) != 0
     }
 
+    /// Whether it is readable now.
+    pub fn is_readable(&self) -> bool {
+        self.0.load(Ordering::Acquire) != 0
+    }
+
     /// Sleeps until one of these is readable.
     pub fn poll(any: &[&Readable]) {
         let words: Vec<_> = any.iter().map(|one| (&one.0, 0)).collect();

@@ -11,7 +11,7 @@ use loom::thread;
 
 /// Bytes of a ring in the models: two records.
 pub const RING_SIZE: u64 = 64;
-const PAYLOAD: usize = 16;
+pub const PAYLOAD: usize = 16;
 
 /// Writes record number `number`, if there is room. It is not published yet.
 pub fn write(writer: &mut Writer, number: u8) -> Result<bool> {

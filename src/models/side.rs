@@ -1,5 +1,6 @@
-//! The two sides of a ring in the models of waiting: what transport/ring.rs and channel/ do, in
-//! short. The turns are plain locks here, as they have models of their own.
+//! A side of a channel in the models of waiting: two rings, and a pipe that tells of both. What
+//! waits, and what the descriptors show, is the product's own code; how a call goes through it is
+//! what channel/ does, in short. The turns are plain locks here, as they have models of their own.
 
 use super::kick::{Kick, Readable};
 use super::mapping::Shared;
@@ -9,6 +10,7 @@ use crate::os::clock::Deadline;
 use crate::shm::ring::{Reader, Writer};
 use crate::shm::waits;
 use crate::sync::{Mutex, lock, spin_loop};
+use crate::transport::readiness::{Direction, Readiness, Ready, Shown, Shows};
 use crate::transport::wait::{READ, Source, Step, WRITE, Waiting};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,49 +18,67 @@ use std::time::Duration;
 /// What the threads of one side share.
 pub struct Side {
     shared: Arc<Shared>,
+    /// The ring in which this side writes; the other one it reads.
+    outgoing: usize,
+    writer: Mutex<Writer>,
+    reader: Mutex<Reader>,
     waiting: Waiting,
+    readiness: Readiness<Descriptor>,
     /// This side's wake-up, and the other's.
     own: Arc<Readable>,
     other: Arc<Readable>,
-    /// The mark of the fd.
+}
+
+/// A descriptor: readable while its mark is, or the pipe of wake-ups.
+struct Descriptor {
     mark: Readable,
+    pipe: Arc<Readable>,
 }
 
-/// The side that sends.
-pub struct Sender {
-    pub side: Side,
-    writer: Mutex<Writer>,
+impl Shows for Descriptor {
+    fn show(&self, marked: bool) {
+        match marked {
+            true => self.mark.signal(),
+            false => drop(self.mark.drain()),
+        }
+    }
+
+    fn ready(&self) -> Ready {
+        Ready { wake_up: self.pipe.is_readable(), end: false }
+    }
 }
 
-/// The side that receives.
-pub struct Receiver {
-    pub side: Side,
-    reader: Mutex<Reader>,
-}
-
-/// Both sides of a ring.
-pub fn pair() -> (Arc<Sender>, Arc<Receiver>) {
+/// Both sides of a channel. `watched` are the directions of which each side's descriptors are
+/// given out.
+pub fn pair(watched: [&[Direction]; 2]) -> [Arc<Side>; 2] {
     let shared = Shared::model(RING_SIZE);
     let wakes = [(); 2].map(|()| Arc::new(Readable::new(false)));
-    let side = |own: usize| Side {
-        shared: Arc::clone(&shared),
-        waiting: Waiting::new(),
-        own: Arc::clone(&wakes[own]),
-        other: Arc::clone(&wakes[1 - own]),
-        mark: Readable::new(true),
-    };
-    let writer = Mutex::new(Writer::new(&shared, 0));
-    let reader = Mutex::new(Reader::new(&shared, 0));
-    (Arc::new(Sender { side: side(0), writer }), Arc::new(Receiver { side: side(1), reader }))
+    [0, 1].map(|own: usize| {
+        let readiness = Readiness::new();
+        for &direction in watched[own] {
+            let (mark, pipe) = (Readable::new(true), Arc::clone(&wakes[own]));
+            readiness.set(direction, Descriptor { mark, pipe });
+        }
+        Arc::new(Side {
+            shared: Arc::clone(&shared),
+            outgoing: own,
+            writer: Mutex::new(Writer::new(&shared, own)),
+            reader: Mutex::new(Reader::new(&shared, 1 - own)),
+            waiting: Waiting::new(),
+            readiness,
+            own: Arc::clone(&wakes[own]),
+            other: Arc::clone(&wakes[1 - own]),
+        })
+    })
 }
 
 impl Source for Side {
     fn arm(&self, interest: u32) {
         if interest & READ != 0 {
-            waits::arm_reader(&self.shared, 0);
+            waits::arm_reader(&self.shared, 1 - self.outgoing);
         }
         if interest & WRITE != 0 {
-            waits::arm_writer(&self.shared, 0);
+            waits::arm_writer(&self.shared, self.outgoing);
         }
     }
 
@@ -74,16 +94,62 @@ impl Source for Side {
     }
 }
 
+impl Shown for Side {
+    fn may(&self, direction: Direction) -> bool {
+        match direction {
+            Direction::Receive => {
+                lock(&self.reader).front_plain().unwrap().is_some() || self.is_closed()
+            }
+            Direction::Send => lock(&self.writer).has_room_for(super::records::PAYLOAD).unwrap(),
+        }
+    }
+
+    fn look_at_peer(&self) {}
+
+    fn disarm(&self) -> bool {
+        waits::disarm_writer(&self.shared, self.outgoing)
+    }
+
+    fn wake_self(&self) {
+        self.own.signal();
+    }
+}
+
 impl Side {
     /// As Core::drive does it without spinning.
     fn drive<T>(&self, interest: u32, mut attempt: impl FnMut() -> Result<Step<T>>) -> T {
         if let Step::Done(value) = attempt().unwrap() {
             return value;
         }
-        let on_drain = || self.mark.signal();
-        let waited =
-            self.waiting.wait(self, &|| interest, Deadline::Never, &on_drain, &mut attempt);
+        let on_drain = || self.readiness.after_drain(self, None);
+        let (interests, forever) = (|| interest, Deadline::Never);
+        let waited = self.waiting.wait(self, &interests, forever, &on_drain, &mut attempt);
+        if interest & WRITE != 0 {
+            self.readiness.disarm(self, &self.waiting, || false);
+        }
         waited.unwrap().expect("it waits for ever")
+    }
+
+    /// As an event loop does it: a call that does not wait at each event.
+    fn by_fd<T>(&self, direction: Direction, mut attempt: impl FnMut() -> Result<Step<T>>) -> T {
+        let descriptor = self.readiness.get(direction).expect("it was given out");
+        loop {
+            Readable::poll(&[&self.own, &descriptor.mark]);
+            if let Step::Done(value) = attempt().unwrap() {
+                return value;
+            }
+            let (waiting, interest) = (&self.waiting, direction.interest());
+            let step = self.readiness.refuse(direction, self, waiting, interest, &mut attempt);
+            if let Step::Done(value) = step.unwrap() {
+                if direction == Direction::Send {
+                    self.readiness.disarm(self, &self.waiting, || false);
+                }
+                return value;
+            }
+            // The descriptor stays readable while a leader has not come to draining the pipe, and
+            // while a thread that looks has not come to sleeping; let that run.
+            spin_loop();
+        }
     }
 
     /// Waits for what another thread of this side does.
@@ -96,60 +162,52 @@ impl Side {
         self.waiting.notify();
     }
 
-    /// As Core::settle does it for a call that receives.
-    fn settle<T>(&self, mut attempt: impl FnMut() -> Result<Step<T>>) -> Option<T> {
-        self.mark.drain();
-        self.waiting.drain(self);
-        self.arm(READ);
-        match attempt().unwrap() {
-            Step::Done(value) => {
-                self.mark.signal();
-                Some(value)
-            }
-            Step::Blocked => None,
-            _ => {
-                self.mark.signal();
-                None
-            }
-        }
-    }
-}
-
-impl Sender {
-    fn attempt(&self, number: u8) -> Result<Step<()>> {
+    fn try_send(&self, number: u8) -> Result<Step<()>> {
         let mut writer = lock(&self.writer);
         if !write(&mut writer, number)? {
             return Ok(Step::Blocked);
         }
         if writer.publish() {
-            self.side.other.signal();
+            self.other.signal();
         }
         Ok(Step::Done(()))
     }
 
     /// Sends, and waits for room.
     pub fn send(&self, number: u8) {
-        self.side.drive(WRITE, || self.attempt(number));
+        self.drive(WRITE, || self.try_send(number));
     }
 
-    /// Closes the ring.
-    pub fn close(&self) {
-        if Writer::close(&self.side.shared, 0) {
-            self.side.other.signal();
+    /// Sends by the descriptor.
+    pub fn send_by_fd(&self, number: u8) {
+        self.by_fd(Direction::Send, || self.try_send(number));
+        // As Core::show_room: a send has succeeded.
+        if self.readiness.may_be_unmarked(Direction::Send) {
+            self.readiness.mark(Direction::Send);
+            self.readiness.disarm(self, &self.waiting, || false);
         }
     }
-}
 
-impl Receiver {
-    fn attempt(&self) -> Result<Step<Option<u8>>> {
+    /// Closes the ring in which this side writes.
+    pub fn close(&self) {
+        if Writer::close(&self.shared, self.outgoing) {
+            self.other.signal();
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        waits::is_closed(&self.shared, 1 - self.outgoing)
+    }
+
+    fn try_recv(&self) -> Result<Step<Option<u8>>> {
         let mut reader = lock(&self.reader);
         let mut number = read(&mut reader)?;
-        let ended = number.is_none() && waits::is_closed(&self.side.shared, 0);
+        let ended = number.is_none() && self.is_closed();
         if ended {
             number = read(&mut reader)?;
         }
         if reader.publish() {
-            self.side.other.signal();
+            self.other.signal();
         }
         match number.is_some() || ended {
             true => Ok(Step::Done(number)),
@@ -159,26 +217,16 @@ impl Receiver {
 
     /// Receives, and waits for a record; None at the end.
     pub fn recv(&self) -> Option<u8> {
-        self.side.drive(READ, || self.attempt())
+        self.drive(READ, || self.try_recv())
     }
 
     /// The same, once it is this thread's turn.
     pub fn recv_after(&self, turn: impl Fn() -> bool) -> Option<u8> {
-        self.side.drive(READ, || if turn() { self.attempt() } else { Ok(Step::InTurn) })
+        self.drive(READ, || if turn() { self.try_recv() } else { Ok(Step::InTurn) })
     }
 
-    /// Receives by the fd, as an event loop does: a call that does not wait at each event.
+    /// Receives by the descriptor.
     pub fn recv_by_fd(&self) -> Option<u8> {
-        loop {
-            Readable::poll(&[&self.side.own, &self.side.mark]);
-            if let Step::Done(value) = self.attempt().unwrap() {
-                return value;
-            }
-            if let Some(value) = self.side.settle(|| self.attempt()) {
-                return value;
-            }
-            // The fd stays readable while a leader has not come to draining it; let that run.
-            spin_loop();
-        }
+        self.by_fd(Direction::Receive, || self.try_recv())
     }
 }

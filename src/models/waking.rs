@@ -1,20 +1,21 @@
 //! No wake-up is lost: whoever sleeps though there is a record, room or the end for it would
 //! sleep for ever here, which the checker reports as a deadlock.
 
-use super::side::{Receiver, Sender, pair};
+use super::side::{Side, pair};
 use super::{check, check_with};
 use crate::sync::{Mutex, lock};
+use crate::transport::readiness::Direction::{Receive, Send};
 use loom::thread;
 use std::sync::Arc;
 
 /// A thread that sends these.
-fn sends(sender: &Arc<Sender>, numbers: impl IntoIterator<Item = u8> + 'static) -> Handle<()> {
+fn sends(sender: &Arc<Side>, numbers: impl IntoIterator<Item = u8> + 'static) -> Handle<()> {
     let sender = Arc::clone(sender);
     thread::spawn(move || numbers.into_iter().for_each(|number| sender.send(number)))
 }
 
 /// A thread that receives one.
-fn receives(receiver: &Arc<Receiver>) -> Handle<Option<u8>> {
+fn receives(receiver: &Arc<Side>) -> Handle<Option<u8>> {
     let receiver = Arc::clone(receiver);
     thread::spawn(move || receiver.recv())
 }
@@ -24,7 +25,7 @@ type Handle<T> = thread::JoinHandle<T>;
 #[test]
 fn loom_wake_the_receiver_sleeps() {
     check(|| {
-        let (sender, receiver) = pair();
+        let [sender, receiver] = pair([&[], &[]]);
         let sends = sends(&sender, 0..2);
         assert_eq!(receiver.recv(), Some(0));
         assert_eq!(receiver.recv(), Some(1));
@@ -35,7 +36,7 @@ fn loom_wake_the_receiver_sleeps() {
 #[test]
 fn loom_wake_both_sides_sleep() {
     check(|| {
-        let (sender, receiver) = pair();
+        let [sender, receiver] = pair([&[], &[]]);
         let sends = sends(&sender, 0..4);
         (0..4).for_each(|number| assert_eq!(receiver.recv(), Some(number)));
         sends.join().unwrap();
@@ -45,7 +46,7 @@ fn loom_wake_both_sides_sleep() {
 #[test]
 fn loom_wake_at_the_end() {
     check(|| {
-        let (sender, receiver) = pair();
+        let [sender, receiver] = pair([&[], &[]]);
         let sends = thread::spawn(move || {
             sender.send(0);
             sender.close();
@@ -59,7 +60,7 @@ fn loom_wake_at_the_end() {
 #[test]
 fn loom_wake_two_receivers() {
     check(|| {
-        let (sender, receiver) = pair();
+        let [sender, receiver] = pair([&[], &[]]);
         let other = receives(&receiver);
         let sends = sends(&sender, 0..2);
         let both = [receiver.recv(), other.join().unwrap()];
@@ -72,7 +73,7 @@ fn loom_wake_two_receivers() {
 #[test]
 fn loom_wake_two_busy_receivers() {
     check(|| {
-        let (sender, receiver) = pair();
+        let [sender, receiver] = pair([&[], &[]]);
         sender.send(0);
         assert_eq!(receiver.recv(), Some(0));
         let both = [receives(&receiver), receives(&receiver)];
@@ -85,7 +86,7 @@ fn loom_wake_two_busy_receivers() {
 #[test]
 fn loom_wake_two_senders() {
     check(|| {
-        let (sender, receiver) = pair();
+        let [sender, receiver] = pair([&[], &[]]);
         (0..2).for_each(|number| sender.send(number));
         let both = [sends(&sender, [2]), sends(&sender, [3])];
         assert_eq!([receiver.recv(), receiver.recv()], [Some(0), Some(1)]);
@@ -96,7 +97,7 @@ fn loom_wake_two_senders() {
 #[test]
 fn loom_wake_the_fd() {
     check(|| {
-        let (sender, receiver) = pair();
+        let [sender, receiver] = pair([&[], &[Receive]]);
         let sends = sends(&sender, 0..2);
         assert_eq!(receiver.recv_by_fd(), Some(0));
         assert_eq!(receiver.recv_by_fd(), Some(1));
@@ -107,7 +108,7 @@ fn loom_wake_the_fd() {
 #[test]
 fn loom_wake_a_receiver_and_the_fd() {
     check(|| {
-        let (sender, receiver) = pair();
+        let [sender, receiver] = pair([&[], &[Receive]]);
         let other = receives(&receiver);
         let sends = sends(&sender, 0..2);
         let both = [receiver.recv_by_fd(), other.join().unwrap()];
@@ -119,7 +120,7 @@ fn loom_wake_a_receiver_and_the_fd() {
 #[test]
 fn loom_wake_two_receivers_and_the_fd() {
     check_with(-1, || {
-        let (sender, receiver) = pair();
+        let [sender, receiver] = pair([&[], &[Receive]]);
         let others = [receives(&receiver), receives(&receiver)];
         let sends = sends(&sender, 0..3);
         assert!(receiver.recv_by_fd().is_some());
@@ -128,19 +129,87 @@ fn loom_wake_two_receivers_and_the_fd() {
     });
 }
 
+#[test]
+fn loom_wake_a_sender_by_its_fd() {
+    check(|| {
+        let [sender, receiver] = pair([&[Send], &[]]);
+        let sends = {
+            let sender = Arc::clone(&sender);
+            thread::spawn(move || (0..4).for_each(|number| sender.send_by_fd(number)))
+        };
+        (0..4).for_each(|number| assert_eq!(receiver.recv(), Some(number)));
+        sends.join().unwrap();
+    });
+}
+
+/// One thread's send was refused, another one's waits: each takes its room, and leaves the other's.
+#[test]
+fn loom_wake_a_sender_and_a_sender_by_the_fd() {
+    check(|| {
+        let [sender, receiver] = pair([&[Send], &[]]);
+        (0..2).for_each(|number| sender.send(number));
+        let by_fd = {
+            let sender = Arc::clone(&sender);
+            thread::spawn(move || sender.send_by_fd(2))
+        };
+        let waits = sends(&sender, [3]);
+        (0..2).for_each(|number| assert_eq!(receiver.recv(), Some(number)));
+        [by_fd, waits].into_iter().for_each(|one| one.join().unwrap());
+    });
+}
+
+/// One pipe tells of messages and of room: who drains it for one leaves the other its event.
+#[test]
+fn loom_wake_both_fds_of_a_side() {
+    check_with(-1, || {
+        let [side, peer] = pair([&[Send, Receive], &[]]);
+        (0..2).for_each(|number| side.send(number));
+        let by_fd = {
+            let side = Arc::clone(&side);
+            thread::spawn(move || side.send_by_fd(2))
+        };
+        let receives = {
+            let side = Arc::clone(&side);
+            thread::spawn(move || side.recv_by_fd())
+        };
+        assert_eq!(peer.recv(), Some(0));
+        peer.send(7);
+        by_fd.join().unwrap();
+        assert_eq!(receives.join().unwrap(), Some(7));
+    });
+}
+
+/// The same with a thread that waits in place of a descriptor: it drains on behalf of the other.
+#[test]
+fn loom_wake_a_receiver_and_a_sender_by_the_fd() {
+    check_with(-1, || {
+        let [side, peer] = pair([&[Send], &[]]);
+        (0..2).for_each(|number| side.send(number));
+        let by_fd = {
+            let side = Arc::clone(&side);
+            thread::spawn(move || side.send_by_fd(2))
+        };
+        let receives = receives(&side);
+        assert_eq!(peer.recv(), Some(0));
+        peer.send(7);
+        by_fd.join().unwrap();
+        assert_eq!(receives.join().unwrap(), Some(7));
+    });
+}
+
 /// A thread that waits for another of its side, with a leader that sleeps or without.
 #[test]
 fn loom_wake_in_turn() {
     check(|| {
-        let (sender, receiver) = pair();
+        let [sender, receiver] = pair([&[], &[]]);
         let reads = receives(&receiver);
         let turn = Arc::new(Mutex::new(false));
         let waits = {
             let (receiver, turn) = (Arc::clone(&receiver), Arc::clone(&turn));
-            thread::spawn(move || receiver.side.wait_until(|| *lock(&turn)))
+            thread::spawn(move || receiver.wait_until(|| *lock(&turn)))
         };
         *lock(&turn) = true;
-        receiver.side.notify();
+        receiver.notify();
         waits.join().unwrap();
         sender.send(0);
         assert_eq!(reads.join().unwrap(), Some(0));
@@ -152,14 +221,14 @@ fn loom_wake_in_turn() {
 #[test]
 fn loom_wake_after_a_turn() {
     check_with(1, || {
-        let (sender, receiver) = pair();
+        let [sender, receiver] = pair([&[], &[]]);
         let turn = Arc::new(Mutex::new(false));
         let receives = {
             let (receiver, turn) = (Arc::clone(&receiver), Arc::clone(&turn));
             thread::spawn(move || receiver.recv_after(|| *lock(&turn)))
         };
         *lock(&turn) = true;
-        receiver.side.notify();
+        receiver.notify();
         sender.send(0);
         assert_eq!(receives.join().unwrap(), Some(0));
     });

@@ -71,6 +71,10 @@ pub trait Shown: Source {
     fn may(&self, direction: Direction) -> bool;
     /// Looks whether the peer has ended.
     fn look_at_peer(&self);
+    /// Takes back that this side waits for room; whether it had said so.
+    fn disarm(&self) -> bool;
+    /// Wakes whoever sleeps on this side.
+    fn wake_self(&self);
 }
 
 /// The descriptors of a channel, each made when it is asked for.
@@ -192,6 +196,16 @@ impl<D: Shows> Readiness<D> {
             Err(_) => self.mark_both(),
         }
         step
+    }
+
+    /// A send has waited for room and got it: nobody is to be woken for that any more, unless
+    /// others wait, or `owes`.
+    pub fn disarm(&self, source: &impl Shown, waiting: &Waiting, owes: impl Fn() -> bool) {
+        let is_needed = || self.is_unmarked(Direction::Send) || waiting.waits_to_write() || owes();
+        // Who began to wait in between has looked already: it is woken to look again.
+        if !is_needed() && source.disarm() && is_needed() {
+            source.wake_self();
+        }
     }
 
     /// Wake-ups were drained, whomever they were for. `but`: the caller looks for this direction
