@@ -27,10 +27,11 @@
  *   Every handle may be used from all threads at once. close ends a handle and wakes whoever
  *   waits; free destroys it, and is its last use. Calls return tn_status: below 0 is a failure,
  *   and tn_last_error() says what happened, in this thread. Outputs come last and are written
- *   only on success, except where a function says otherwise. NULL for a handle or an output is
- *   TN_INVALID; free(NULL) is fine. A pointer whose length is 0 is ignored. No call raises SIGPIPE
- *   or returns early for a signal. Timeouts are milliseconds; 0 (TN_NOWAIT) never waits, and -1
- *   (TN_FOREVER) waits for ever. The library starts no threads and makes no callbacks.
+ *   only on success, except where a function says otherwise; an output may overlap nothing else
+ *   that the same call reads or writes. NULL for a handle or an output is TN_INVALID; free(NULL)
+ *   is fine. A pointer whose length is 0 is ignored. No call raises SIGPIPE or returns early for a
+ *   signal. Timeouts are milliseconds; 0 (TN_NOWAIT) never waits, and -1 (TN_FOREVER) waits for
+ *   ever. The library starts no threads and makes no callbacks.
  *
  * ENDPOINTS: scheme:address?key=value&key=value
  *   shm:NAME    shared memory, arranged over a local socket; frames travel through that socket
@@ -59,9 +60,9 @@
  *
  *   ring is bytes a direction: a listener's for both, a connector's as a wish for what it sends.
  *   ring_max limits what a listener grants; inbox, the messages kept while a request waits for
- *   its reply; max_message, what is taken from the peer. mode, group, backlog and max_channels are of the
- *   listening socket. retry=1: connecting keeps trying while nobody listens. shm=required: no
- *   falling back to the socket. raw=1 (local: only): bytes as they come, without HELLO and
+ *   its reply; max_message, what is taken from the peer. mode, group, backlog and max_channels are
+ *   of the listening socket. retry=1: connecting keeps trying while nobody listens. shm=required:
+ *   no falling back to the socket. raw=1 (local: only): bytes as they come, without HELLO and
  *   frames, to talk with programs that know nothing of treenail. Options that have no meaning on
  *   a scheme or side are accepted there, so that one string serves both sides.
  *
@@ -95,7 +96,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The version of this header; tn_version() tells that of the library. */
+/** The version of this header; tn_version() tells that of the library. */
 #define TN_VERSION_MAJOR 0
 #define TN_VERSION_MINOR 1
 #define TN_VERSION_PATCH 0
@@ -103,532 +104,612 @@
 #define TN_VERSION \
     (TN_VERSION_MAJOR * 65536u + TN_VERSION_MINOR * 256u + TN_VERSION_PATCH)
 
-// tn_peer.transport: rings in shared memory.
+#if defined(__cplusplus) && __cplusplus >= 201103L
+#define TREENAIL_INT32 : int32_t
+#else
+#define TREENAIL_INT32
+#endif
+
+/**
+ * tn_status is what a call came to: 0 is good, above 0 is good with a notice, below 0 is a
+ * failure. Numbers are never reused.
+ */
+enum tn_status TREENAIL_INT32 {
+    /** All went well. */
+    TN_OK = 0,
+    /**
+     * The lock is yours, and its last owner died holding it: check the data, then unlock as
+     * usual.
+     */
+    TN_OWNER_DIED = 1,
+    /** The call would have to wait, and the timeout was 0; nothing happened. */
+    TN_AGAIN = -1,
+    /** The timeout passed; nothing happened. */
+    TN_TIMED_OUT = -2,
+    /**
+     * Closed in good order, by either side or by this program; all that had arrived was handed
+     * out.
+     */
+    TN_CLOSED = -3,
+    /**
+     * The peer died or the network did: an end without a close; all that had arrived was
+     * handed out.
+     */
+    TN_PEER_LOST = -4,
+    /** Nobody listens there, or no object has that name. */
+    TN_NOT_FOUND = -5,
+    /** The name is in use by somebody alive. */
+    TN_EXISTS = -6,
+    /** Rights, another user, a refused certificate. */
+    TN_DENIED = -7,
+    /** A bad argument: NULL, unknown scheme, option or value, wrong state. */
+    TN_INVALID = -8,
+    /**
+     * The message is over a limit, or over the caller's buffer (then it stays, and the length
+     * says how much is needed).
+     */
+    TN_TOO_LARGE = -9,
+    /** No memory, /dev/shm full, no descriptors left. */
+    TN_NO_SPACE = -10,
+    /** What came isn't this format, or another version of it. */
+    TN_PROTOCOL = -11,
+    /** Not on this system, or not built in. */
+    TN_UNSUPPORTED = -12,
+    /** Another system error; the text holds it. */
+    TN_IO = -13,
+    /** A bug in the library. */
+    TN_INTERNAL = -14
+};
+#ifndef __cplusplus
+/** tn_status holds one of the constants above. */
+typedef int32_t tn_status;
+#endif
+#undef TREENAIL_INT32
+
+/** timeout_ms: never waits. */
+#define TN_NOWAIT 0
+
+/** timeout_ms: waits for ever. */
+#define TN_FOREVER (-1)
+
+/** tn_peer.transport: rings in shared memory. */
 #define TN_TRANSPORT_SHM 1
 
-// tn_peer.transport: a local socket.
+/** tn_peer.transport: a local socket. */
 #define TN_TRANSPORT_LOCAL 2
 
-// tn_message.flags: the sender waits for a reply; see tn_channel_reply.
+/** tn_message.flags: the sender waits for a reply; see tn_channel_reply. */
 #define TN_MESSAGE_REQUEST 1
 
-// tn_message.flags: this answers the request with the same id.
+/** tn_message.flags: this answers the request with the same id. */
 #define TN_MESSAGE_REPLY 2
 
-// tn_status is what a call came to: 0 is good, above 0 is good with a notice, below 0 is a
-// failure. Numbers are never reused.
-enum tn_status
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    // All went well.
-    TN_OK = 0,
-    // The lock is yours, and its last owner died holding it: check the data, then unlock as
-    // usual.
-    TN_OWNER_DIED = 1,
-    // The call would have to wait, and the timeout was 0; nothing happened.
-    TN_AGAIN = -1,
-    // The timeout passed; nothing happened.
-    TN_TIMED_OUT = -2,
-    // Closed in good order, by either side or by this program; all that had arrived was handed
-    // out.
-    TN_CLOSED = -3,
-    // The peer died or the network did: an end without a close; all that had arrived was
-    // handed out.
-    TN_PEER_LOST = -4,
-    // Nobody listens there, or no object has that name.
-    TN_NOT_FOUND = -5,
-    // The name is in use by somebody alive.
-    TN_EXISTS = -6,
-    // Rights, another user, a refused certificate.
-    TN_DENIED = -7,
-    // A bad argument: NULL, unknown scheme, option or value, wrong state.
-    TN_INVALID = -8,
-    // The message is over a limit, or over the caller's buffer (then it stays, and the length
-    // says how much is needed).
-    TN_TOO_LARGE = -9,
-    // No memory, /dev/shm full, no descriptors left.
-    TN_NO_SPACE = -10,
-    // What came isn't this format, or another version of it.
-    TN_PROTOCOL = -11,
-    // Not on this system, or not built in.
-    TN_UNSUPPORTED = -12,
-    // Another system error; the text holds it.
-    TN_IO = -13,
-    // A bug in the library.
-    TN_INTERNAL = -14,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum tn_status tn_status;
-#else
-typedef int32_t tn_status;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-// tn_timeout names the two special values of every `timeout_ms`.
-enum tn_timeout
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
- {
-    // Never waits.
-    TN_NOWAIT = 0,
-    // Waits for ever.
-    TN_FOREVER = -1,
-};
-#ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
-typedef enum tn_timeout tn_timeout;
-#else
-typedef int32_t tn_timeout;
-#endif // __STDC_VERSION__ >= 202311L
-#endif // __cplusplus
-
-// A two-way channel of messages to one peer.
-//
-// It may be used from every thread at any time; none of them owns anything. What a
-// send took arrives whole, in order, or not at all.
+/**
+ * A two-way channel of messages to one peer.
+ *
+ * It may be used from every thread at any time; none of them owns anything. What a
+ * send took arrives whole, in order, or not at all.
+ */
 typedef struct tn_channel tn_channel;
 
-// Listens for connections.
-//
-// It may be used from every thread at any time. Handshakes go on whenever `accept`
-// is called; one that stalls holds up nobody else.
+/**
+ * Listens for connections.
+ *
+ * It may be used from every thread at any time. Handshakes go on whenever `accept`
+ * is called; one that stalls holds up nobody else.
+ */
 typedef struct tn_listener tn_listener;
 
-// Waits for many handles at once. Each has a key of the user's choice.
-//
-// It may be used from every thread at any time. A handle that is freed leaves its
-// pollers by itself.
+/**
+ * Waits for many handles at once. Each has a key of the user's choice.
+ *
+ * It may be used from every thread at any time. A handle that is freed leaves its
+ * pollers by itself.
+ */
 typedef struct tn_poller tn_poller;
 
-// A named piece of shared memory, and its lock.
-//
-// It may be used from every thread at any time. The lock belongs to the handle: it excludes the
-// handle's own threads from each other too, and any of them may unlock.
+/**
+ * A named piece of shared memory, and its lock.
+ *
+ * It may be used from every thread at any time. The lock belongs to the handle: it excludes the
+ * handle's own threads from each other too, and any of them may unlock.
+ */
 typedef struct tn_segment tn_segment;
 
-// A named counting semaphore.
-//
-// It may be used from every thread at any time. What a handle has acquired and not released comes
-// back when it is closed or dropped, and when its process dies; with `undo=0` it doesn't.
+/**
+ * A named counting semaphore.
+ *
+ * It may be used from every thread at any time. What a handle has acquired and not released comes
+ * back when it is closed or dropped, and when its process dies; with `undo=0` it doesn't.
+ */
 typedef struct tn_semaphore tn_semaphore;
 
-// tn_peer says who is at the other end, as the kernel says, not as the peer says.
+/** tn_fd is a descriptor for poll, epoll, select and the event loops on top of them. */
+typedef int tn_fd;
+
+/** tn_peer says who is at the other end, as the kernel says, not as the peer says. */
 typedef struct tn_peer {
-    // sizeof(tn_peer), set by the caller; more fields may be added behind the last.
+    /** sizeof(tn_peer), set by the caller; more fields may be added behind the last. */
     uint32_t struct_size;
-    // TN_TRANSPORT_…: how messages cross. A shm: endpoint may have got a socket.
+    /** TN_TRANSPORT_*: how messages cross. A shm: endpoint may have got a socket. */
     uint32_t transport;
-    // The process that connected or listened; 0 if it is out of sight.
+    /** The process that connected or listened; 0 if it is out of sight. */
     int64_t pid;
-    // Its user.
+    /** Its user. */
     uint32_t uid;
-    // Its group.
+    /** Its group. */
     uint32_t gid;
-    // Where the two sides met; NUL-terminated, cut where it is longer.
+    /** Where the two sides met; NUL-terminated, cut where it is longer. */
     char address[256];
 } tn_peer;
 
-// tn_stats says what has gone through a channel.
+/** tn_stats says what has gone through a channel. */
 typedef struct tn_stats {
-    // sizeof(tn_stats), set by the caller; more fields may be added behind the last.
+    /** sizeof(tn_stats), set by the caller; more fields may be added behind the last. */
     uint32_t struct_size;
-    // 0.
+    /** 0. */
     uint32_t reserved;
-    // Messages that sends have taken.
+    /** Messages that sends have taken. */
     uint64_t messages_sent;
-    // Messages that were handed out.
+    /** Messages that were handed out. */
     uint64_t messages_received;
-    // Bytes of the messages sent.
+    /** Bytes of the messages sent. */
     uint64_t bytes_sent;
-    // Bytes of the messages received.
+    /** Bytes of the messages received. */
     uint64_t bytes_received;
-    // Sends that went to sleep.
+    /** Sends that went to sleep. */
     uint64_t send_waits;
-    // Receives that went to sleep.
+    /** Receives that went to sleep. */
     uint64_t recv_waits;
-    // Times the peer was woken by a system call.
+    /** Times the peer was woken by a system call. */
     uint64_t wakeups_sent;
-    // Bytes that were taken and are still in this process.
+    /** Bytes that were taken and are still in this process. */
     uint64_t pending_bytes;
-    // Bytes of the ring to the peer; 0 on a socket.
+    /** Bytes of the ring to the peer; 0 on a socket. */
     uint64_t ring_bytes;
-    // Bytes of it in use now.
+    /** Bytes of it in use now. */
     uint64_t ring_used;
-    // The most bytes of it found in use, whenever the reader's position was looked at.
+    /** The most bytes of it found in use, whenever the reader's position was looked at. */
     uint64_t ring_used_max;
-    // Replies that were dropped, as nobody waited for them any more.
+    /** Replies that were dropped, as nobody waited for them any more. */
     uint64_t late_replies;
 } tn_stats;
 
-// tn_slice is a piece of memory. `data` is ignored where `len` is 0.
+/** tn_slice is a piece of memory. `data` is ignored where `len` is 0. */
 typedef struct tn_slice {
-    // Where it begins.
+    /** Where it begins. */
     const void *data;
-    // Its bytes.
+    /** Its bytes. */
     size_t len;
 } tn_slice;
 
-// tn_loan is room to write a message in place. It is 16-byte aligned.
+/** tn_loan is room to write a message in place. It is 16-byte aligned. */
 typedef struct tn_loan {
-    // Where to write.
+    /** Where to write. */
     void *data;
-    // How many bytes there is room for.
+    /** How many bytes there is room for. */
     size_t len;
-    // The library's; leave it as it is until the loan is committed or discarded.
+    /** The library's; leave it as it is until the loan is committed or discarded. */
     uint64_t private_;
+    /** 0, for what is to come. */
+    uint64_t reserved[2];
 } tn_loan;
 
-// tn_message is a received message. Its bytes are 16-byte aligned. Those of a view lie in
-// memory that the peer can still write to (unless views=copy): copy before you validate.
+/**
+ * tn_message is a received message. Its bytes are 16-byte aligned. Those of a view lie in
+ * memory that the peer can still write to (unless views=copy): copy before you validate.
+ */
 typedef struct tn_message {
-    // Where its bytes are.
+    /** Where its bytes are. */
     const void *data;
-    // How many there are.
+    /** How many there are. */
     size_t len;
-    // The user's message type; 0 where none was given.
+    /** The user's message type; 0 where none was given. */
     uint32_t tag;
-    // Which request this is, or answers; else 0.
+    /** Which request this is, or answers; else 0. */
     uint32_t id;
-    // TN_MESSAGE_REQUEST, TN_MESSAGE_REPLY or 0.
+    /** TN_MESSAGE_REQUEST, TN_MESSAGE_REPLY or 0. */
     uint32_t flags;
-    // 0.
-    uint32_t reserved;
-    // The library's; leave it as it is until the message is released.
+    /** How many messages were lost just before this one; 0 on shm: and local:, which lose none. */
+    uint32_t missed;
+    /** The library's; leave it as it is until the message is released. */
     uint64_t private_;
+    /** 0, for what is to come. */
+    uint64_t reserved[4];
 } tn_message;
 
 #ifdef __cplusplus
 extern "C" {
-#endif // __cplusplus
+#endif /* __cplusplus */
 
-// tn_status_name returns a status' name, such as "TN_AGAIN"; "TN_UNKNOWN" for a number that is
-// none. The text is static.
+/**
+ * tn_status_name returns a status' name, such as "TN_AGAIN"; "TN_UNKNOWN" for a number that is
+ * none. The text is static.
+ */
 const char *tn_status_name(tn_status status);
 
-// tn_last_error returns this thread's last failure as one English line: what was tried on what,
-// what went wrong and what to do.
-//
-// Never NULL, and never empty after a failure. The text is the library's, and valid until this
-// thread's next failure or its end.
+/**
+ * tn_last_error returns this thread's last failure as one English line: what was tried on what,
+ * what went wrong and what to do.
+ *
+ * Never NULL, and never empty after a failure. The text is the library's, and valid until this
+ * thread's next failure or its end.
+ */
 const char *tn_last_error(void);
 
-// tn_version returns the library's version as major * 65536 + minor * 256 + patch: compare it
-// with TN_VERSION.
+/**
+ * tn_version returns the library's version as major * 65536 + minor * 256 + patch: compare it
+ * with TN_VERSION.
+ */
 uint32_t tn_version(void);
 
-// tn_version_text returns the library's version as text, such as "0.1.0". The text is static.
+/** tn_version_text returns the library's version as text, such as "0.1.0". The text is static. */
 const char *tn_version_text(void);
 
-// tn_listener_open starts listening at `endpoint` and stores the listener in `*out`, which the
-// caller frees with tn_listener_free.
-//
-// The name of a listener that was killed is taken over.
-// TN_EXISTS: somebody alive listens there. TN_DENIED: the directory is not this user's, or
-// rights are missing. TN_INVALID: the endpoint is wrong; the text says how. TN_NO_SPACE: no
-// descriptors left.
-//
-// # Safety
-// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
+/**
+ * tn_listener_open starts listening at `endpoint` and stores the listener in `*out`, which the
+ * caller frees with tn_listener_free.
+ *
+ * The name of a listener that was killed is taken over.
+ * TN_EXISTS: somebody alive listens there. TN_DENIED: the directory is not this user's, or
+ * rights are missing. TN_INVALID: the endpoint is wrong; the text says how. TN_NO_SPACE: no
+ * descriptors left.
+ *
+ * # Safety
+ * `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
+ */
 tn_status tn_listener_open(const char *endpoint, struct tn_listener **out);
 
-// tn_listener_accept takes the next connection, its handshake done, and stores the channel in
-// `*out`, which the caller frees with tn_channel_free.
-//
-// A client that stalls or talks nonsense holds up nobody else. Handshakes go on whenever this
-// is called. TN_AGAIN, TN_TIMED_OUT: nobody has connected. TN_CLOSED: the listener was closed.
-// TN_NO_SPACE: no descriptors left; the connection waits until there are.
-//
-// # Safety
-// `listener` is NULL or valid; `out` is NULL or writable.
+/**
+ * tn_listener_accept takes the next connection, its handshake done, and stores the channel in
+ * `*out`, which the caller frees with tn_channel_free.
+ *
+ * A client that stalls or talks nonsense holds up nobody else. Handshakes go on whenever this
+ * is called. TN_AGAIN, TN_TIMED_OUT: nobody has connected. TN_CLOSED: the listener was closed.
+ * TN_NO_SPACE: no descriptors left; the connection waits until there are.
+ *
+ * # Safety
+ * `listener` is NULL or valid; `out` is NULL or writable.
+ */
 tn_status tn_listener_accept(const struct tn_listener *listener,
                              int32_t timeout_ms,
                              struct tn_channel **out);
 
-// tn_listener_endpoint writes the endpoint to connect to, NUL-terminated, to the `cap` bytes at
-// `buf`, and its length without the NUL to `*out_len`. TN_TOO_LARGE: `*out_len` says how many
-// bytes it needs, with the NUL.
-//
-// # Safety
-// `listener` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_len` is NULL or
-// writable.
+/**
+ * tn_listener_endpoint writes the endpoint to connect to, NUL-terminated, to the `cap` bytes at
+ * `buf`, and its length without the NUL to `*out_len`. TN_TOO_LARGE: `*out_len` says how many
+ * bytes it needs, with the NUL.
+ *
+ * # Safety
+ * `listener` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_len` is NULL or
+ * writable.
+ */
 tn_status tn_listener_endpoint(const struct tn_listener *listener,
                                char *buf,
                                size_t cap,
                                size_t *out_len);
 
-// tn_listener_fd stores a descriptor in `*out` that is readable while tn_listener_accept may
-// get on: wait for it, never read, write or close it. It is the same number until free.
-//
-// # Safety
-// `listener` is NULL or valid; `out` is NULL or writable.
-tn_status tn_listener_fd(const struct tn_listener *listener, int *out);
+/**
+ * tn_listener_fd stores a descriptor in `*out` that is readable while tn_listener_accept may
+ * get on: wait for it, never read, write or close it. It is the same number until free.
+ *
+ * # Safety
+ * `listener` is NULL or valid; `out` is NULL or writable.
+ */
+tn_status tn_listener_fd(const struct tn_listener *listener, tn_fd *out);
 
-// tn_listener_close stops listening, removes the name and wakes every thread that waits, with
-// TN_CLOSED. Channels that were accepted stay as they are. Closing twice, or NULL, is fine.
-//
-// # Safety
-// `listener` is NULL or valid.
+/**
+ * tn_listener_close stops listening, removes the name and wakes every thread that waits, with
+ * TN_CLOSED. Channels that were accepted stay as they are. Closing twice, or NULL, is fine.
+ *
+ * # Safety
+ * `listener` is NULL or valid.
+ */
 void tn_listener_close(const struct tn_listener *listener);
 
-// tn_listener_free closes the listener and destroys it: the last use of it. NULL is fine.
-//
-// # Safety
-// `listener` is NULL, or came from tn_listener_open and no thread uses it any more.
+/**
+ * tn_listener_free closes the listener and destroys it: the last use of it. NULL is fine.
+ *
+ * # Safety
+ * `listener` is NULL, or came from tn_listener_open and no thread uses it any more.
+ */
 void tn_listener_free(struct tn_listener *listener);
 
-// tn_channel_connect connects to a listener and stores the channel in `*out`, which the caller
-// frees with tn_channel_free.
-//
-// TN_NOT_FOUND: nobody listens there; with retry=1 it keeps trying until the timeout instead.
-// TN_AGAIN, TN_TIMED_OUT: not connected in time. TN_DENIED: rights, or the listener is another
-// user's. TN_PROTOCOL: it isn't treenail that listens there. TN_UNSUPPORTED: shm=required could
-// not be had. TN_INVALID: the endpoint is wrong. TN_NO_SPACE: no descriptors left.
-//
-// # Safety
-// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
+/**
+ * tn_channel_connect connects to a listener and stores the channel in `*out`, which the caller
+ * frees with tn_channel_free.
+ *
+ * TN_NOT_FOUND: nobody listens there; with retry=1 it keeps trying until the timeout instead.
+ * TN_AGAIN, TN_TIMED_OUT: not connected in time. TN_DENIED: rights, or the listener is another
+ * user's. TN_PROTOCOL: it isn't treenail that listens there. TN_UNSUPPORTED: shm=required could
+ * not be had. TN_INVALID: the endpoint is wrong. TN_NO_SPACE: no descriptors left.
+ *
+ * # Safety
+ * `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
+ */
 tn_status tn_channel_connect(const char *endpoint, int32_t timeout_ms, struct tn_channel **out);
 
-// tn_channel_connect_start begins to connect and stores the channel in `*out` at once; the
-// caller frees it with tn_channel_free.
-//
-// Its fd becomes readable on progress. Until the handshake is done calls return TN_AGAIN, or
-// wait where they are given time; if it fails they return its failure. Closing cancels it.
-// What is known at once fails at once: TN_NOT_FOUND, TN_DENIED, TN_INVALID, TN_NO_SPACE.
-//
-// # Safety
-// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
+/**
+ * tn_channel_connect_start begins to connect and stores the channel in `*out` at once; the
+ * caller frees it with tn_channel_free.
+ *
+ * Its fd becomes readable on progress. Until the handshake is done calls return TN_AGAIN, or
+ * wait where they are given time; if it fails they return its failure. Closing cancels it.
+ * What is known at once fails at once: TN_NOT_FOUND, TN_DENIED, TN_INVALID, TN_NO_SPACE.
+ *
+ * # Safety
+ * `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
+ */
 tn_status tn_channel_connect_start(const char *endpoint, struct tn_channel **out);
 
-// tn_channel_create makes a channel for exactly two programs: it listens, takes the first that
-// connects, stops listening, and stores the channel in `*out`, which the caller frees with
-// tn_channel_free. Statuses are those of tn_listener_open and tn_listener_accept.
-//
-// # Safety
-// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
+/**
+ * tn_channel_create makes a channel for exactly two programs: it listens, takes the first that
+ * connects, stops listening, and stores the channel in `*out`, which the caller frees with
+ * tn_channel_free. Statuses are those of tn_listener_open and tn_listener_accept.
+ *
+ * # Safety
+ * `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
+ */
 tn_status tn_channel_create(const char *endpoint, int32_t timeout_ms, struct tn_channel **out);
 
-// tn_channel_create_start listens and stores the channel in `*out` at once; what follows is as
-// for tn_channel_connect_start. The caller frees it with tn_channel_free.
-//
-// # Safety
-// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
+/**
+ * tn_channel_create_start listens and stores the channel in `*out` at once; what follows is as
+ * for tn_channel_connect_start. The caller frees it with tn_channel_free.
+ *
+ * # Safety
+ * `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
+ */
 tn_status tn_channel_create_start(const char *endpoint, struct tn_channel **out);
 
-// tn_channel_fd stores a descriptor in `*out` for poll, epoll, select and the event loops on
-// top of them. It is readable while there may be a message, progress of connecting, the end, or
-// something that the library itself has to send: a pong, or the rest of a message that a send
-// took, once there is room for it. So a program that knows this descriptor alone gets everything
-// out by receiving.
-//
-// It shows a state, not an event (level-triggered): whoever looks sees it, however late, from
-// whichever thread. It starts readable; only a receiving call that returned TN_AGAIN or
-// TN_TIMED_OUT makes it unreadable. One message for each event is right, and so is receiving until
-// TN_AGAIN. After TN_CLOSED and TN_PEER_LOST it stays readable. Never read, write or close it. It
-// is made the first time, and the same number until free. TN_NO_SPACE: no descriptors left.
-//
-// # Safety
-// `channel` is NULL or valid; `out` is NULL or writable.
-tn_status tn_channel_fd(const struct tn_channel *channel, int *out);
+/**
+ * tn_channel_fd stores a descriptor in `*out` for poll, epoll, select and the event loops on
+ * top of them. It is readable while there may be a message, progress of connecting, the end, or
+ * something that the library itself has to send: a pong, or the rest of a message that a send
+ * took, once there is room for it. So a program that knows this descriptor alone gets everything
+ * out by receiving.
+ *
+ * It shows a state, not an event (level-triggered): whoever looks sees it, however late, from
+ * whichever thread. It starts readable; only a receiving call that returned TN_AGAIN or
+ * TN_TIMED_OUT makes it unreadable. One message for each event is right, and so is receiving until
+ * TN_AGAIN. After TN_CLOSED and TN_PEER_LOST it stays readable. Never read, write or close it. It
+ * is made the first time, and the same number until free. TN_NO_SPACE: no descriptors left.
+ *
+ * # Safety
+ * `channel` is NULL or valid; `out` is NULL or writable.
+ */
+tn_status tn_channel_fd(const struct tn_channel *channel, tn_fd *out);
 
-// tn_channel_send_fd stores a second descriptor in `*out`: it is readable while a send may
-// succeed, on progress of connecting, and at the end. Wait for it only while there is something to
-// send.
-//
-// It shows a state, as that of tn_channel_fd does. It starts readable; only a send, commit or
-// flush that returned TN_AGAIN or TN_TIMED_OUT, or left the rest of a message here, makes it
-// unreadable. Room is room for what was refused last: a shorter message may fit meanwhile. Never
-// read, write or close it. It is made the first time, and the same number until free. TN_NO_SPACE:
-// no descriptors left.
-//
-// # Safety
-// `channel` is NULL or valid; `out` is NULL or writable.
-tn_status tn_channel_send_fd(const struct tn_channel *channel, int *out);
+/**
+ * tn_channel_send_fd stores a second descriptor in `*out`: it is readable while a send may
+ * succeed, on progress of connecting, and at the end. Wait for it only while there is something to
+ * send.
+ *
+ * It shows a state, as that of tn_channel_fd does. It starts readable; only a send, commit or
+ * flush that returned TN_AGAIN or TN_TIMED_OUT, or left the rest of a message here, makes it
+ * unreadable. Room is room for what was refused last: a shorter message may fit meanwhile. Never
+ * read, write or close it. It is made the first time, and the same number until free. TN_NO_SPACE:
+ * no descriptors left.
+ *
+ * # Safety
+ * `channel` is NULL or valid; `out` is NULL or writable.
+ */
+tn_status tn_channel_send_fd(const struct tn_channel *channel, tn_fd *out);
 
-// tn_channel_peer tells who is at the other end, as the kernel says. `out->struct_size` must be
-// set. TN_AGAIN: the channel is still connecting.
-//
-// # Safety
-// `channel` is NULL or valid; `out` is NULL, or writable for its struct_size bytes.
+/**
+ * tn_channel_peer tells who is at the other end, as the kernel says. `out->struct_size` must be
+ * set. TN_AGAIN: the channel is still connecting.
+ *
+ * # Safety
+ * `channel` is NULL or valid; `out` is NULL, or writable for its struct_size bytes.
+ */
 tn_status tn_channel_peer(const struct tn_channel *channel, struct tn_peer *out);
 
-// tn_channel_stats tells what has gone through. `out->struct_size` must be set. TN_AGAIN: the
-// channel is still connecting.
-//
-// # Safety
-// `channel` is NULL or valid; `out` is NULL, or writable for its struct_size bytes.
+/**
+ * tn_channel_stats tells what has gone through. `out->struct_size` must be set. TN_AGAIN: the
+ * channel is still connecting.
+ *
+ * # Safety
+ * `channel` is NULL or valid; `out` is NULL, or writable for its struct_size bytes.
+ */
 tn_status tn_channel_stats(const struct tn_channel *channel, struct tn_stats *out);
 
-// tn_channel_close ends a channel: every call on it is TN_CLOSED at once, in all threads, what
-// was not received is dropped, and the peer is told. It waits for nothing, not even a remainder:
-// flush first. Open views stay readable until they are released. Closing twice, or NULL, is
-// fine.
-//
-// # Safety
-// `channel` is NULL or valid.
+/**
+ * tn_channel_close ends a channel: every call on it is TN_CLOSED at once, in all threads, what
+ * was not received is dropped, and the peer is told. It waits for nothing, not even a remainder:
+ * flush first. Open views stay readable until they are released. Closing twice, or NULL, is
+ * fine.
+ *
+ * # Safety
+ * `channel` is NULL or valid.
+ */
 void tn_channel_close(const struct tn_channel *channel);
 
-// tn_channel_free closes a channel if need be and destroys it: the last use of it, of its views
-// and of its loans. NULL is fine.
-//
-// # Safety
-// `channel` is NULL, or came from this library and no thread uses it any more.
+/**
+ * tn_channel_free closes a channel if need be and destroys it: the last use of it, of its views
+ * and of its loans. NULL is fine.
+ *
+ * # Safety
+ * `channel` is NULL, or came from this library and no thread uses it any more.
+ */
 void tn_channel_free(struct tn_channel *channel);
 
-// tn_channel_send sends one message. It is taken whole (TN_OK) or not at all; an empty one is a
-// message too. `data` stays the caller's, and may be reused at once.
-//
-// With time left it waits until all of the message is in the ring or the kernel. Where the time
-// runs out in the middle of a long one, the rest stays in the channel and goes out with later
-// calls; tn_channel_flush waits for it.
-// TN_AGAIN, TN_TIMED_OUT: no room. TN_TOO_LARGE: over the peer's max_message. TN_CLOSED,
-// TN_PEER_LOST: the end.
-//
-// # Safety
-// `channel` is NULL or valid; `data` is NULL or readable for `len` bytes.
+/**
+ * tn_channel_send sends one message. It is taken whole (TN_OK) or not at all; an empty one is a
+ * message too. `data` stays the caller's, and may be reused at once.
+ *
+ * With time left it waits until all of the message is in the ring or the kernel. Where the time
+ * runs out in the middle of a long one, the rest stays in the channel and goes out with later
+ * calls; tn_channel_flush waits for it.
+ * TN_AGAIN, TN_TIMED_OUT: no room. TN_TOO_LARGE: over the peer's max_message. TN_CLOSED,
+ * TN_PEER_LOST: the end.
+ *
+ * # Safety
+ * `channel` is NULL or valid; `data` is NULL or readable for `len` bytes.
+ */
 tn_status tn_channel_send(const struct tn_channel *channel,
                           const void *data,
                           size_t len,
                           int32_t timeout_ms);
 
-// tn_channel_send_tagged sends one message with a tag of the user's choice, which the receiver
-// finds in tn_message. Otherwise it is tn_channel_send, which sends the tag 0. TN_UNSUPPORTED: a
-// tag other than 0 with raw=1.
-//
-// # Safety
-// `channel` is NULL or valid; `data` is NULL or readable for `len` bytes.
+/**
+ * tn_channel_send_tagged sends one message with a tag of the user's choice, which the receiver
+ * finds in tn_message. Otherwise it is tn_channel_send, which sends the tag 0. TN_UNSUPPORTED: a
+ * tag other than 0 with raw=1.
+ *
+ * # Safety
+ * `channel` is NULL or valid; `data` is NULL or readable for `len` bytes.
+ */
 tn_status tn_channel_send_tagged(const struct tn_channel *channel,
                                  uint32_t tag,
                                  const void *data,
                                  size_t len,
                                  int32_t timeout_ms);
 
-// tn_channel_sendv sends one message that is put together from `count` parts, with a tag.
-// Statuses are those of tn_channel_send_tagged.
-//
-// # Safety
-// `channel` is NULL or valid; `parts` is NULL or readable for `count` slices, and each slice is
-// NULL or readable for its length.
+/**
+ * tn_channel_sendv sends one message that is put together from `count` parts, with a tag.
+ * Statuses are those of tn_channel_send_tagged.
+ *
+ * # Safety
+ * `channel` is NULL or valid; `parts` is NULL or readable for `count` slices, and each slice is
+ * NULL or readable for its length.
+ */
 tn_status tn_channel_sendv(const struct tn_channel *channel,
                            uint32_t tag,
                            const struct tn_slice *parts,
                            size_t count,
                            int32_t timeout_ms);
 
-// tn_channel_send_many sends `count` messages with one wake-up, and stores in `*out_sent` how
-// many were taken; it is always written.
-//
-// With time left it waits until all are taken. Some taken is TN_OK; TN_AGAIN, TN_TIMED_OUT and
-// the other failures of tn_channel_send come only if none was.
-//
-// # Safety
-// `channel` is NULL or valid; `messages` is NULL or readable for `count` slices, and each slice
-// is NULL or readable for its length; `out_sent` is NULL or writable.
+/**
+ * tn_channel_send_many sends `count` messages with one wake-up, and stores in `*out_sent` how
+ * many were taken; it is always written.
+ *
+ * With time left it waits until all are taken. Some taken is TN_OK; TN_AGAIN, TN_TIMED_OUT and
+ * the other failures of tn_channel_send come only if none was.
+ *
+ * # Safety
+ * `channel` is NULL or valid; `messages` is NULL or readable for `count` slices, and each slice
+ * is NULL or readable for its length; `out_sent` is NULL or writable.
+ */
 tn_status tn_channel_send_many(const struct tn_channel *channel,
                                const struct tn_slice *messages,
                                size_t count,
                                int32_t timeout_ms,
                                size_t *out_sent);
 
-// tn_channel_loan lends room to write a message of up to `len` bytes in place: nothing is
-// copied on shm, where it fits half a ring; elsewhere it is a buffer. It ends with
-// tn_channel_commit or tn_channel_discard, and holds back what is sent after it until then.
-// Statuses are those of tn_channel_send.
-//
-// # Safety
-// `channel` is NULL or valid; `out` is NULL or writable.
+/**
+ * tn_channel_loan lends room to write a message of up to `len` bytes in place: nothing is
+ * copied on shm, where it fits half a ring; elsewhere it is a buffer. It ends with
+ * tn_channel_commit or tn_channel_discard, and holds back what is sent after it until then.
+ * Statuses are those of tn_channel_send.
+ *
+ * # Safety
+ * `channel` is NULL or valid; `out` is NULL or writable.
+ */
 tn_status tn_channel_loan(const struct tn_channel *channel,
                           size_t len,
                           int32_t timeout_ms,
                           struct tn_loan *out);
 
-// tn_channel_commit sends the first `len` bytes of a loan as a message with a tag; the loan is
-// over then. TN_INVALID: it was committed or discarded before, or `len` is over its length; then
-// it stays as it is. TN_AGAIN: a remainder of an earlier message is in its way; flush and commit
-// again. TN_CLOSED, TN_PEER_LOST: the end; the loan is over.
-//
-// # Safety
-// `channel` and `loan` are NULL or valid.
+/**
+ * tn_channel_commit sends the first `len` bytes of a loan as a message with a tag; the loan is
+ * over then. TN_INVALID: it was committed or discarded before, or `len` is over its length; then
+ * it stays as it is. TN_AGAIN: a remainder of an earlier message is in its way; flush and commit
+ * again. TN_CLOSED, TN_PEER_LOST: the end; the loan is over.
+ *
+ * # Safety
+ * `channel` and `loan` are NULL or valid.
+ */
 tn_status tn_channel_commit(const struct tn_channel *channel,
                             const struct tn_loan *loan,
                             uint32_t tag,
                             size_t len);
 
-// tn_channel_discard gives a loan back unsent. TN_INVALID: it was committed or discarded before.
-//
-// # Safety
-// `channel` and `loan` are NULL or valid.
+/**
+ * tn_channel_discard gives a loan back unsent. TN_INVALID: it was committed or discarded before.
+ *
+ * # Safety
+ * `channel` and `loan` are NULL or valid.
+ */
 tn_status tn_channel_discard(const struct tn_channel *channel, const struct tn_loan *loan);
 
-// tn_channel_flush waits until all that was taken is out of this process: a remainder of a long
-// message, and what an open loan holds back. TN_AGAIN, TN_TIMED_OUT: not yet. TN_CLOSED,
-// TN_PEER_LOST: the end.
-//
-// # Safety
-// `channel` is NULL or valid.
+/**
+ * tn_channel_flush waits until all that was taken is out of this process: a remainder of a long
+ * message, and what an open loan holds back. TN_AGAIN, TN_TIMED_OUT: not yet. TN_CLOSED,
+ * TN_PEER_LOST: the end.
+ *
+ * # Safety
+ * `channel` is NULL or valid.
+ */
 tn_status tn_channel_flush(const struct tn_channel *channel, int32_t timeout_ms);
 
-// tn_channel_recv receives one message: copies its payload to the `cap` bytes at `buf`, and its
-// length to `*out_len`. A request that is received so can't be answered.
-//
-// TN_TOO_LARGE: `*out_len` says how much is needed, and the message stays. TN_AGAIN,
-// TN_TIMED_OUT: no message. TN_CLOSED, TN_PEER_LOST: the end, and all that had arrived was
-// handed out. TN_NO_SPACE: open views hold most of the ring; release some.
-//
-// # Safety
-// `channel` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_len` is NULL or
-// writable.
+/**
+ * tn_channel_recv receives one message: copies its payload to the `cap` bytes at `buf`, and its
+ * length to `*out_len`. A request that is received so can't be answered.
+ *
+ * TN_TOO_LARGE: `*out_len` says how much is needed, and the message stays. TN_AGAIN,
+ * TN_TIMED_OUT: no message. TN_CLOSED, TN_PEER_LOST: the end, and all that had arrived was
+ * handed out. TN_NO_SPACE: open views hold most of the ring; release some.
+ *
+ * # Safety
+ * `channel` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_len` is NULL or
+ * writable.
+ */
 tn_status tn_channel_recv(const struct tn_channel *channel,
                           void *buf,
                           size_t cap,
                           int32_t timeout_ms,
                           size_t *out_len);
 
-// tn_channel_recv_message receives one message like tn_channel_recv, with its tag, id and flags;
-// `out->data` is `buf`, and there is nothing to release. With TN_TOO_LARGE `out->len` says how
-// much is needed, and the rest of `*out` is zero.
-//
-// # Safety
-// `channel` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out` is NULL or
-// writable.
+/**
+ * tn_channel_recv_message receives one message like tn_channel_recv, with its tag, id and flags;
+ * `out->data` is `buf`, and there is nothing to release. With TN_TOO_LARGE `out->len` says how
+ * much is needed, and the rest of `*out` is zero.
+ *
+ * # Safety
+ * `channel` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out` is NULL or
+ * writable.
+ */
 tn_status tn_channel_recv_message(const struct tn_channel *channel,
                                   void *buf,
                                   size_t cap,
                                   int32_t timeout_ms,
                                   struct tn_message *out);
 
-// tn_channel_recv_view receives one message in place, without a copy where the transport can.
-// The bytes are valid until tn_channel_release, and hold room in the ring until then. Several
-// views may be open at a time. Statuses are those of tn_channel_recv, without TN_TOO_LARGE.
-//
-// # Safety
-// `channel` is NULL or valid; `out` is NULL or writable.
+/**
+ * tn_channel_recv_view receives one message in place, without a copy where the transport can.
+ * The bytes are valid until tn_channel_release, and hold room in the ring until then. Several
+ * views may be open at a time. Statuses are those of tn_channel_recv, without TN_TOO_LARGE.
+ *
+ * # Safety
+ * `channel` is NULL or valid; `out` is NULL or writable.
+ */
 tn_status tn_channel_recv_view(const struct tn_channel *channel,
                                int32_t timeout_ms,
                                struct tn_message *out);
 
-// tn_channel_release gives a view, or the reply to a request, back. Views may be released in
-// any order, from any thread, and after tn_channel_close too. TN_INVALID: it was released
-// before.
-//
-// # Safety
-// `channel` and `view` are NULL or valid.
+/**
+ * tn_channel_release gives a view, or the reply to a request, back. Views may be released in
+ * any order, from any thread, and after tn_channel_close too. TN_INVALID: it was released
+ * before.
+ *
+ * # Safety
+ * `channel` and `view` are NULL or valid.
+ */
 tn_status tn_channel_release(const struct tn_channel *channel, const struct tn_message *view);
 
-// tn_channel_recv_many receives as many messages as are there and fit, at most `max`: their
-// bytes go to the `cap` bytes at `buf`, each message 16-byte aligned, where each is goes to
-// `out_messages`, and how many there are to `*out_count`. It waits for the first only.
-//
-// Tags, ids and flags are left out. TN_TOO_LARGE: not even the first fits; `out_messages[0].len`
-// says how much it needs (15 more where `buf` isn't 16-byte aligned). Other statuses are those
-// of tn_channel_recv.
-//
-// # Safety
-// `channel` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_messages` is NULL
-// or writable for `max` slices; `out_count` is NULL or writable.
+/**
+ * tn_channel_recv_many receives as many messages as are there and fit, at most `max`: their
+ * bytes go to the `cap` bytes at `buf`, each message 16-byte aligned, where each is goes to
+ * `out_messages`, and how many there are to `*out_count`. It waits for the first only.
+ *
+ * Tags, ids and flags are left out. TN_TOO_LARGE: not even the first fits; `out_messages[0].len`
+ * says how much it needs (15 more where `buf` isn't 16-byte aligned). Other statuses are those
+ * of tn_channel_recv.
+ *
+ * # Safety
+ * `channel` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_messages` is NULL
+ * or writable for `max` slices; `out_count` is NULL or writable.
+ */
 tn_status tn_channel_recv_many(const struct tn_channel *channel,
                                void *buf,
                                size_t cap,
@@ -637,30 +718,35 @@ tn_status tn_channel_recv_many(const struct tn_channel *channel,
                                int32_t timeout_ms,
                                size_t *out_count);
 
-// tn_channel_busy_poll looks for a short while whether there is something to receive, and leaves
-// it there. It is for event loops: after a message was handled, and before the loop sleeps though
-// the next comes at once, as in a conversation. TN_OK: a receiving call finds a message, or the
-// end, unless another thread is faster. TN_AGAIN: nothing came, or the handshake isn't done.
-//
-// It spins as `spin=` says, but for 50 µs at most, with `forever` too; by default seldom where
-// that was in vain lately. It never makes the fd unreadable: a receiving call that says TN_AGAIN
-// does. Bound how long a loop goes on so, or a peer that always answers at once keeps it there.
-//
-// # Safety
-// `channel` is NULL or valid.
+/**
+ * tn_channel_busy_poll looks for a short while whether there is something to receive, and leaves
+ * it there. It is for event loops: after a message was handled, and before the loop sleeps though
+ * the next comes at once, as in a conversation. TN_OK: a receiving call finds a message, or the
+ * end, unless another thread is faster. TN_AGAIN: nothing came, or the handshake isn't done.
+ *
+ * It spins as `spin=` says, but for 50 microseconds at most, with `forever` too; by default seldom
+ * where that was in vain lately. It never makes the fd unreadable: a receiving call that says
+ * TN_AGAIN does. Bound how long a loop goes on so, or a peer that always answers at once keeps it
+ * there.
+ *
+ * # Safety
+ * `channel` is NULL or valid.
+ */
 tn_status tn_channel_busy_poll(const struct tn_channel *channel);
 
-// tn_channel_request sends a request and waits for the reply to it, which is stored in
-// `*out_reply` and given back with tn_channel_release like a view.
-//
-// Any number of threads may ask at once. Other messages that come meanwhile wait in the inbox
-// for a receiving call. TN_TIMED_OUT, and TN_AGAIN where the timeout was 0: the request may have
-// gone out, but no answer came; a late one is dropped. TN_NO_SPACE: the
-// inbox is full (inbox=). Other statuses are those of tn_channel_send and tn_channel_recv.
-//
-// # Safety
-// `channel` is NULL or valid; `data` is NULL or readable for `len` bytes; `out_reply` is NULL or
-// writable.
+/**
+ * tn_channel_request sends a request and waits for the reply to it, which is stored in
+ * `*out_reply` and given back with tn_channel_release like a view.
+ *
+ * Any number of threads may ask at once. Other messages that come meanwhile wait in the inbox
+ * for a receiving call. TN_TIMED_OUT, and TN_AGAIN where the timeout was 0: the request may have
+ * gone out, but no answer came; a late one is dropped. TN_NO_SPACE: the
+ * inbox is full (inbox=). Other statuses are those of tn_channel_send and tn_channel_recv.
+ *
+ * # Safety
+ * `channel` is NULL or valid; `data` is NULL or readable for `len` bytes; `out_reply` is NULL or
+ * writable.
+ */
 tn_status tn_channel_request(const struct tn_channel *channel,
                              uint32_t tag,
                              const void *data,
@@ -668,14 +754,16 @@ tn_status tn_channel_request(const struct tn_channel *channel,
                              int32_t timeout_ms,
                              struct tn_message *out_reply);
 
-// tn_channel_request_begin is the first half of tn_channel_request: it sends the request, and
-// stores its id in `*out_id`. tn_channel_request_end fetches the reply, which no receiving call
-// gets. For event loops, and for programs that wait in pieces. Statuses are those of
-// tn_channel_send, and TN_NO_SPACE as for tn_channel_request.
-//
-// # Safety
-// `channel` is NULL or valid; `data` is NULL or readable for `len` bytes; `out_id` is NULL or
-// writable.
+/**
+ * tn_channel_request_begin is the first half of tn_channel_request: it sends the request, and
+ * stores its id in `*out_id`. tn_channel_request_end fetches the reply, which no receiving call
+ * gets. For event loops, and for programs that wait in pieces. Statuses are those of
+ * tn_channel_send, and TN_NO_SPACE as for tn_channel_request.
+ *
+ * # Safety
+ * `channel` is NULL or valid; `data` is NULL or readable for `len` bytes; `out_id` is NULL or
+ * writable.
+ */
 tn_status tn_channel_request_begin(const struct tn_channel *channel,
                                    uint32_t tag,
                                    const void *data,
@@ -683,35 +771,41 @@ tn_status tn_channel_request_begin(const struct tn_channel *channel,
                                    int32_t timeout_ms,
                                    uint32_t *out_id);
 
-// tn_channel_request_end waits for the reply to the request that was begun under `id`, stores it
-// in `*out_reply`, and ends the request; the reply is given back with tn_channel_release like a
-// view.
-//
-// Other messages that come meanwhile wait in the inbox for a receiving call; so an event loop
-// that waits for both calls this first, and then receives. TN_AGAIN, TN_TIMED_OUT: the reply has
-// not come yet, and may be waited for again. TN_INVALID: no such request, or it was ended. Any
-// other failure ends it, as for tn_channel_request.
-//
-// # Safety
-// `channel` is NULL or valid; `out_reply` is NULL or writable.
+/**
+ * tn_channel_request_end waits for the reply to the request that was begun under `id`, stores it
+ * in `*out_reply`, and ends the request; the reply is given back with tn_channel_release like a
+ * view.
+ *
+ * Other messages that come meanwhile wait in the inbox for a receiving call; so an event loop
+ * that waits for both calls this first, and then receives. TN_AGAIN, TN_TIMED_OUT: the reply has
+ * not come yet, and may be waited for again. TN_INVALID: no such request, or it was ended. Any
+ * other failure ends it, as for tn_channel_request.
+ *
+ * # Safety
+ * `channel` is NULL or valid; `out_reply` is NULL or writable.
+ */
 tn_status tn_channel_request_end(const struct tn_channel *channel,
                                  uint32_t id,
                                  int32_t timeout_ms,
                                  struct tn_message *out_reply);
 
-// tn_channel_request_cancel ends the request that was begun or started under `id`; its reply is
-// dropped when it comes. TN_INVALID: no such request, or it was ended.
-//
-// # Safety
-// `channel` is NULL or valid.
+/**
+ * tn_channel_request_cancel ends the request that was begun or started under `id`; its reply is
+ * dropped when it comes. TN_INVALID: no such request, or it was ended.
+ *
+ * # Safety
+ * `channel` is NULL or valid.
+ */
 tn_status tn_channel_request_cancel(const struct tn_channel *channel, uint32_t id);
 
-// tn_channel_request_start sends a request and stores its id in `*out_id`; the reply is received
-// like a message, with TN_MESSAGE_REPLY and that id. Statuses are those of tn_channel_send.
-//
-// # Safety
-// `channel` is NULL or valid; `data` is NULL or readable for `len` bytes; `out_id` is NULL or
-// writable.
+/**
+ * tn_channel_request_start sends a request and stores its id in `*out_id`; the reply is received
+ * like a message, with TN_MESSAGE_REPLY and that id. Statuses are those of tn_channel_send.
+ *
+ * # Safety
+ * `channel` is NULL or valid; `data` is NULL or readable for `len` bytes; `out_id` is NULL or
+ * writable.
+ */
 tn_status tn_channel_request_start(const struct tn_channel *channel,
                                    uint32_t tag,
                                    const void *data,
@@ -719,353 +813,427 @@ tn_status tn_channel_request_start(const struct tn_channel *channel,
                                    int32_t timeout_ms,
                                    uint32_t *out_id);
 
-// tn_channel_reply answers a message whose flags say TN_MESSAGE_REQUEST. Of `request` only the
-// flags, id and tag are read, so it may have been released, and any thread may answer. Statuses
-// are those of tn_channel_send; TN_INVALID: `request` is none.
-//
-// # Safety
-// `channel` and `request` are NULL or valid; `data` is NULL or readable for `len` bytes.
+/**
+ * tn_channel_reply answers a message whose flags say TN_MESSAGE_REQUEST. Of `request` only the
+ * flags, id and tag are read, so it may have been released, and any thread may answer. Statuses
+ * are those of tn_channel_send; TN_INVALID: `request` is none.
+ *
+ * # Safety
+ * `channel` and `request` are NULL or valid; `data` is NULL or readable for `len` bytes.
+ */
 tn_status tn_channel_reply(const struct tn_channel *channel,
                            const struct tn_message *request,
                            const void *data,
                            size_t len,
                            int32_t timeout_ms);
 
-// tn_segment_create makes a segment of `size` zero bytes and stores it in `*out`, which the
-// caller frees with tn_segment_free.
-//
-// One whose holders have all died is replaced. TN_EXISTS: somebody alive holds a segment of that
-// name, or it was made with persist=1. TN_NO_SPACE: /dev/shm is full, and was so for half a
-// second; no later use of the data can fail for that. TN_DENIED: what has the name is another
-// user's. TN_PROTOCOL: it is no segment; tn_segment_remove removes it, unless it is a directory.
-// TN_INVALID: the name is wrong, or the size 0. TN_TOO_LARGE: the size is over 1 TiB.
-// TN_UNSUPPORTED: there is no /dev/shm, or no /proc.
-//
-// # Safety
-// `name` is NULL or NUL-terminated; `out` is NULL or writable.
+/**
+ * tn_segment_create makes a segment of `size` zero bytes and stores it in `*out`, which the
+ * caller frees with tn_segment_free.
+ *
+ * One whose holders have all died is replaced. TN_EXISTS: somebody alive holds a segment of that
+ * name, or it was made with persist=1. TN_NO_SPACE: /dev/shm is full, and was so for half a
+ * second; no later use of the data can fail for that. TN_DENIED: what has the name is another
+ * user's. TN_PROTOCOL: it is no segment; tn_segment_remove removes it, unless it is a directory.
+ * TN_INVALID: the name is wrong, or the size 0. TN_TOO_LARGE: the size is over 1 TiB.
+ * TN_UNSUPPORTED: there is no /dev/shm, or no /proc.
+ *
+ * # Safety
+ * `name` is NULL or NUL-terminated; `out` is NULL or writable.
+ */
 tn_status tn_segment_create(const char *name, size_t size, struct tn_segment **out);
 
-// tn_segment_open opens a segment and stores it in `*out`, which the caller frees with
-// tn_segment_free.
-//
-// TN_NOT_FOUND: there is none that somebody alive holds, nor one made with persist=1.
-// TN_DENIED, TN_PROTOCOL as for tn_segment_create. TN_NO_SPACE: 1024 handles hold it already, or
-// no descriptors are left. Who may only read the object may use its data, tn_segment_version and
-// tn_segment_wait; all else is TN_DENIED then. TN_DENIED too: a native: object of another user,
-// which that user doesn't hold with treenail, as only its owner can make its lock.
-//
-// # Safety
-// `name` is NULL or NUL-terminated; `out` is NULL or writable.
+/**
+ * tn_segment_open opens a segment and stores it in `*out`, which the caller frees with
+ * tn_segment_free.
+ *
+ * TN_NOT_FOUND: there is none that somebody alive holds, nor one made with persist=1.
+ * TN_DENIED, TN_PROTOCOL as for tn_segment_create. TN_NO_SPACE: 1024 handles hold it already, or
+ * no descriptors are left. Who may only read the object may use its data, tn_segment_version and
+ * tn_segment_wait; all else is TN_DENIED then. TN_DENIED too: a native: object of another user,
+ * which that user doesn't hold with treenail, as only its owner can make its lock.
+ *
+ * # Safety
+ * `name` is NULL or NUL-terminated; `out` is NULL or writable.
+ */
 tn_status tn_segment_open(const char *name, struct tn_segment **out);
 
-// tn_segment_open_or_create opens a segment, or makes one of `size` zero bytes if there is none,
-// and stores it in `*out`, which the caller frees with tn_segment_free. Of many that call it at
-// once exactly one makes it. One that is there keeps its size: tn_segment_size tells.
-//
-// # Safety
-// `name` is NULL or NUL-terminated; `out` is NULL or writable.
+/**
+ * tn_segment_open_or_create opens a segment, or makes one of `size` zero bytes if there is none,
+ * and stores it in `*out`, which the caller frees with tn_segment_free. Of many that call it at
+ * once exactly one makes it. One that is there keeps its size: tn_segment_size tells.
+ *
+ * # Safety
+ * `name` is NULL or NUL-terminated; `out` is NULL or writable.
+ */
 tn_status tn_segment_open_or_create(const char *name, size_t size, struct tn_segment **out);
 
-// tn_segment_data returns where the data begin, page-aligned; the same until free, also after
-// close. With access=ro, writing there ends the program. NULL for NULL.
-//
-// # Safety
-// `segment` is NULL or valid.
+/**
+ * tn_segment_data returns where the data begin, page-aligned; the same until free, also after
+ * close. With access=ro, writing there ends the program. NULL for NULL.
+ *
+ * # Safety
+ * `segment` is NULL or valid.
+ */
 void *tn_segment_data(const struct tn_segment *segment);
 
-// tn_segment_size returns the size in bytes that the segment was made with. 0 for NULL.
-//
-// # Safety
-// `segment` is NULL or valid.
+/**
+ * tn_segment_size returns the size in bytes that the segment was made with. 0 for NULL.
+ *
+ * # Safety
+ * `segment` is NULL or valid.
+ */
 size_t tn_segment_size(const struct tn_segment *segment);
 
-// tn_segment_lock takes the lock, alone. It belongs to the handle: it excludes other threads of
-// the same handle too, any thread may unlock, and locking twice waits.
-//
-// TN_OK, TN_OWNER_DIED: it is held, so test with `< 0`. TN_OWNER_DIED: one died that had it, or
-// was freed or closed with it, and nobody has had it alone since; the data may be half-written.
-// TN_AGAIN, TN_TIMED_OUT: others have it.
-//
-// # Safety
-// `segment` is NULL or valid.
+/**
+ * tn_segment_lock takes the lock, alone. It belongs to the handle: it excludes other threads of
+ * the same handle too, any thread may unlock, and locking twice waits.
+ *
+ * TN_OK, TN_OWNER_DIED: it is held, so test with `< 0`. TN_OWNER_DIED: one died that had it, or
+ * was freed or closed with it, and nobody has had it alone since; the data may be half-written.
+ * TN_AGAIN, TN_TIMED_OUT: others have it.
+ *
+ * # Safety
+ * `segment` is NULL or valid.
+ */
 tn_status tn_segment_lock(const struct tn_segment *segment, int32_t timeout_ms);
 
-// tn_segment_lock_shared takes the lock together with others that take it so: nobody has it alone
-// meanwhile. TN_OWNER_DIED, which stays until somebody has had the lock alone: the data may be
-// half-written. The rest is as for tn_segment_lock.
-//
-// # Safety
-// `segment` is NULL or valid.
+/**
+ * tn_segment_lock_shared takes the lock together with others that take it so: nobody has it alone
+ * meanwhile. TN_OWNER_DIED, which stays until somebody has had the lock alone: the data may be
+ * half-written. The rest is as for tn_segment_lock.
+ *
+ * # Safety
+ * `segment` is NULL or valid.
+ */
 tn_status tn_segment_lock_shared(const struct tn_segment *segment, int32_t timeout_ms);
 
-// tn_segment_unlock gives the lock back, however it was taken. TN_INVALID: this handle doesn't
-// hold it.
-//
-// # Safety
-// `segment` is NULL or valid.
+/**
+ * tn_segment_unlock gives the lock back, however it was taken. TN_INVALID: this handle doesn't
+ * hold it.
+ *
+ * # Safety
+ * `segment` is NULL or valid.
+ */
 tn_status tn_segment_unlock(const struct tn_segment *segment);
 
-// tn_segment_write copies `len` bytes to the data at `offset`, under the lock, and makes the
-// change known as tn_segment_notify does. Statuses as for tn_segment_lock: with TN_OWNER_DIED
-// the bytes are written, and what is around them may be half-written. TN_INVALID: they don't lie
-// within the data. TN_DENIED: the data are open for reading only.
-//
-// # Safety
-// `segment` is NULL or valid; `data` is NULL or readable for `len` bytes.
+/**
+ * tn_segment_write copies `len` bytes to the data at `offset`, under the lock, and makes the
+ * change known as tn_segment_notify does. Statuses as for tn_segment_lock: with TN_OWNER_DIED
+ * the bytes are written, and what is around them may be half-written. TN_INVALID: they don't lie
+ * within the data. TN_DENIED: the data are open for reading only.
+ *
+ * # Safety
+ * `segment` is NULL or valid; `data` is NULL or readable for `len` bytes.
+ */
 tn_status tn_segment_write(const struct tn_segment *segment,
                            size_t offset,
                            const void *data,
                            size_t len,
                            int32_t timeout_ms);
 
-// tn_segment_read copies `len` bytes of the data at `offset` to `buf`, under the shared lock: what
-// tn_segment_write wrote in one call is there whole. Statuses as for tn_segment_lock_shared: with
-// TN_OWNER_DIED the bytes are read, and may be half-written. TN_INVALID: they don't lie within
-// the data.
-//
-// # Safety
-// `segment` is NULL or valid; `buf` is NULL or writable for `len` bytes.
+/**
+ * tn_segment_read copies `len` bytes of the data at `offset` to `buf`, under the shared lock: what
+ * tn_segment_write wrote in one call is there whole. Statuses as for tn_segment_lock_shared: with
+ * TN_OWNER_DIED the bytes are read, and may be half-written. TN_INVALID: they don't lie within
+ * the data.
+ *
+ * # Safety
+ * `segment` is NULL or valid; `buf` is NULL or writable for `len` bytes.
+ */
 tn_status tn_segment_read(const struct tn_segment *segment,
                           size_t offset,
                           void *buf,
                           size_t len,
                           int32_t timeout_ms);
 
-// tn_segment_notify makes a change known: the version moves on by one, and whoever waits for that
-// wakes. If nobody waits it makes no system call.
-//
-// # Safety
-// `segment` is NULL or valid.
+/**
+ * tn_segment_notify makes a change known: the version moves on by one, and whoever waits for that
+ * wakes. If nobody waits it makes no system call.
+ *
+ * # Safety
+ * `segment` is NULL or valid.
+ */
 tn_status tn_segment_notify(const struct tn_segment *segment);
 
-// tn_segment_version returns how many changes were made known. 0 for NULL.
-//
-// # Safety
-// `segment` is NULL or valid.
+/**
+ * tn_segment_version returns how many changes were made known. 0 for NULL.
+ *
+ * # Safety
+ * `segment` is NULL or valid.
+ */
 uint64_t tn_segment_version(const struct tn_segment *segment);
 
-// tn_segment_wait waits until the version is another than `seen`, and stores it in
-// `*out_version`. TN_AGAIN, TN_TIMED_OUT: it still is `seen`.
-//
-// # Safety
-// `segment` is NULL or valid; `out_version` is NULL or writable.
+/**
+ * tn_segment_wait waits until the version is another than `seen`, and stores it in
+ * `*out_version`. TN_AGAIN, TN_TIMED_OUT: it still is `seen`.
+ *
+ * # Safety
+ * `segment` is NULL or valid; `out_version` is NULL or writable.
+ */
 tn_status tn_segment_wait(const struct tn_segment *segment,
                           uint64_t seen,
                           int32_t timeout_ms,
                           uint64_t *out_version);
 
-// tn_segment_fd stores a descriptor in `*out` that is readable after a notify, an unlock, or the
-// end of a holder, and at first: wait for it, never read, write or close it. It is the same
-// number until free.
-//
-// When it is readable, try what is waited for with TN_NOWAIT: tn_segment_wait, tn_segment_lock or
-// both. It stays readable until one of these returns TN_AGAIN, and is readable again if another
-// one that did would succeed by then. Who tries the lock with TN_NOWAIT doesn't stand in line:
-// others that wait, and readers that come and go, can be faster many times. TN_NO_SPACE: no
-// descriptors are left, or no inotify instances (fs.inotify.max_user_instances).
-//
-// # Safety
-// `segment` is NULL or valid; `out` is NULL or writable.
-tn_status tn_segment_fd(const struct tn_segment *segment, int *out);
+/**
+ * tn_segment_fd stores a descriptor in `*out` that is readable after a notify, an unlock, or the
+ * end of a holder, and at first: wait for it, never read, write or close it. It is the same
+ * number until free.
+ *
+ * When it is readable, try what is waited for with TN_NOWAIT: tn_segment_wait, tn_segment_lock or
+ * both. It stays readable until one of these returns TN_AGAIN, and is readable again if another
+ * one that did would succeed by then. Who tries the lock with TN_NOWAIT doesn't stand in line:
+ * others that wait, and readers that come and go, can be faster many times. TN_NO_SPACE: no
+ * descriptors are left, or no inotify instances (fs.inotify.max_user_instances).
+ *
+ * # Safety
+ * `segment` is NULL or valid; `out` is NULL or writable.
+ */
+tn_status tn_segment_fd(const struct tn_segment *segment, tn_fd *out);
 
-// tn_segment_attached returns how many handles hold the segment now, this one among them; dead
-// ones don't count. 0 for NULL.
-//
-// # Safety
-// `segment` is NULL or valid.
+/**
+ * tn_segment_attached returns how many handles hold the segment now, this one among them; dead
+ * ones don't count. 0 for NULL.
+ *
+ * # Safety
+ * `segment` is NULL or valid.
+ */
 uint32_t tn_segment_attached(const struct tn_segment *segment);
 
-// tn_segment_close ends the handle's hold on the segment: its calls are TN_CLOSED, whoever waits
-// wakes with that, and a lock that it has is handed on as TN_OWNER_DIED. The last to go removes
-// the segment. The data stay mapped until free. Closing twice, or NULL, is fine.
-//
-// # Safety
-// `segment` is NULL or valid.
+/**
+ * tn_segment_close ends the handle's hold on the segment: its calls are TN_CLOSED, whoever waits
+ * wakes with that, and a lock that it has is handed on as TN_OWNER_DIED. The last to go removes
+ * the segment. The data stay mapped until free. Closing twice, or NULL, is fine.
+ *
+ * # Safety
+ * `segment` is NULL or valid.
+ */
 void tn_segment_close(const struct tn_segment *segment);
 
-// tn_segment_free closes the segment and unmaps its data: the last use of both. NULL is fine.
-//
-// # Safety
-// `segment` is NULL, or came from tn_segment_create, tn_segment_open or
-// tn_segment_open_or_create, and no thread uses it or its data any more.
+/**
+ * tn_segment_free closes the segment and unmaps its data: the last use of both. NULL is fine.
+ *
+ * # Safety
+ * `segment` is NULL, or came from tn_segment_create, tn_segment_open or
+ * tn_segment_open_or_create, and no thread uses it or its data any more.
+ */
 void tn_segment_free(struct tn_segment *segment);
 
-// tn_segment_remove takes the name of a segment away, and of whatever else has its name. Those
-// that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name. TN_DENIED:
-// this user may not take it away. TN_PROTOCOL: it is a directory, which rmdir removes. TN_IO:
-// another process keeps the object from being opened, left or removed.
-//
-// # Safety
-// `name` is NULL or NUL-terminated.
+/**
+ * tn_segment_remove takes the name of a segment away, and of whatever else has its name. Those
+ * that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name. TN_DENIED:
+ * this user may not take it away. TN_PROTOCOL: it is a directory, which rmdir removes. TN_IO:
+ * another process keeps the object from being opened, left or removed.
+ *
+ * # Safety
+ * `name` is NULL or NUL-terminated.
+ */
 tn_status tn_segment_remove(const char *name);
 
-// tn_semaphore_open opens a semaphore, or makes one with `initial` units, and stores it in `*out`,
-// which the caller frees with tn_semaphore_free. Of many that call it at once exactly one makes
-// it; one that is there keeps its units, whatever `initial` says.
-//
-// One whose holders have all died is made anew, unless it was made with persist=1. TN_TOO_LARGE:
-// `initial` is over 2147483647. TN_NO_SPACE: /dev/shm is full, 1024 handles hold it already, or no
-// descriptors are left. TN_DENIED: what has the name is another user's, or may only be read.
-// TN_PROTOCOL: it is no semaphore; tn_semaphore_remove removes it, unless it is a directory.
-// TN_INVALID: the name is wrong. TN_UNSUPPORTED: there is no /dev/shm, or no /proc.
-//
-// # Safety
-// `name` is NULL or NUL-terminated; `out` is NULL or writable.
+/**
+ * tn_semaphore_open opens a semaphore, or makes one with `initial` units, and stores it in `*out`,
+ * which the caller frees with tn_semaphore_free. Of many that call it at once exactly one makes
+ * it; one that is there keeps its units, whatever `initial` says.
+ *
+ * One whose holders have all died is made anew, unless it was made with persist=1. TN_TOO_LARGE:
+ * `initial` is over 2147483647. TN_NO_SPACE: /dev/shm is full, 1024 handles hold it already, or no
+ * descriptors are left. TN_DENIED: what has the name is another user's, or may only be read.
+ * TN_PROTOCOL: it is no semaphore; tn_semaphore_remove removes it, unless it is a directory.
+ * TN_INVALID: the name is wrong. TN_UNSUPPORTED: there is no /dev/shm, or no /proc.
+ *
+ * # Safety
+ * `name` is NULL or NUL-terminated; `out` is NULL or writable.
+ */
 tn_status tn_semaphore_open(const char *name, uint32_t initial, struct tn_semaphore **out);
 
-// tn_semaphore_acquire acquires `n` units, all at once or none. Who waits for many is not passed
-// for ever by those that want few: after a while it is next, and others wait for it, also if there
-// will never be so many, or its process is stopped. Who tries with TN_NOWAIT is never next.
-//
-// TN_AGAIN, TN_TIMED_OUT: there are not so many. TN_INVALID: `n` is 0. TN_TOO_LARGE: `n` is over
-// 2147483647.
-//
-// # Safety
-// `semaphore` is NULL or valid.
+/**
+ * tn_semaphore_acquire acquires `n` units, all at once or none. Who waits for many is not passed
+ * for ever by those that want few: after a while it is next, and others wait for it, also if there
+ * will never be so many, or its process is stopped. Who tries with TN_NOWAIT is never next.
+ *
+ * TN_AGAIN, TN_TIMED_OUT: there are not so many. TN_INVALID: `n` is 0. TN_TOO_LARGE: `n` is over
+ * 2147483647.
+ *
+ * # Safety
+ * `semaphore` is NULL or valid.
+ */
 tn_status tn_semaphore_acquire(const struct tn_semaphore *semaphore,
                                uint32_t n,
                                int32_t timeout_ms);
 
-// tn_semaphore_release adds `n` units, and wakes whom they are enough for. They need not have been
-// acquired by this handle: what it releases beyond that stays when it goes. TN_TOO_LARGE: there
-// would be more than 2147483647; nothing was changed. TN_INVALID: `n` is 0.
-//
-// # Safety
-// `semaphore` is NULL or valid.
+/**
+ * tn_semaphore_release adds `n` units, and wakes whom they are enough for. They need not have been
+ * acquired by this handle: what it releases beyond that stays when it goes. TN_TOO_LARGE: there
+ * would be more than 2147483647; nothing was changed. TN_INVALID: `n` is 0.
+ *
+ * # Safety
+ * `semaphore` is NULL or valid.
+ */
 tn_status tn_semaphore_release(const struct tn_semaphore *semaphore, uint32_t n);
 
-// tn_semaphore_value stores in `*out` how many units are free now, after what dead processes had
-// has come back.
-//
-// # Safety
-// `semaphore` is NULL or valid; `out` is NULL or writable.
+/**
+ * tn_semaphore_value stores in `*out` how many units are free now, after what dead processes had
+ * has come back.
+ *
+ * # Safety
+ * `semaphore` is NULL or valid; `out` is NULL or writable.
+ */
 tn_status tn_semaphore_value(const struct tn_semaphore *semaphore, uint32_t *out);
 
-// tn_semaphore_fd stores a descriptor in `*out` that is readable after a release or the end of a
-// holder, and at first: wait for it, never read, write or close it. It is the same number until
-// free.
-//
-// When it is readable, call tn_semaphore_acquire with TN_NOWAIT. It stays readable until that
-// returns TN_AGAIN. TN_NO_SPACE: no descriptors are left, or no inotify instances
-// (fs.inotify.max_user_instances).
-//
-// # Safety
-// `semaphore` is NULL or valid; `out` is NULL or writable.
-tn_status tn_semaphore_fd(const struct tn_semaphore *semaphore, int *out);
+/**
+ * tn_semaphore_fd stores a descriptor in `*out` that is readable after a release or the end of a
+ * holder, and at first: wait for it, never read, write or close it. It is the same number until
+ * free.
+ *
+ * When it is readable, call tn_semaphore_acquire with TN_NOWAIT. It stays readable until that
+ * returns TN_AGAIN. TN_NO_SPACE: no descriptors are left, or no inotify instances
+ * (fs.inotify.max_user_instances).
+ *
+ * # Safety
+ * `semaphore` is NULL or valid; `out` is NULL or writable.
+ */
+tn_status tn_semaphore_fd(const struct tn_semaphore *semaphore, tn_fd *out);
 
-// tn_semaphore_close ends the handle's hold on the semaphore: its calls are TN_CLOSED, whoever
-// waits wakes with that, and what it has acquired and not released comes back, unless it was
-// opened with undo=0. The last to go removes the semaphore. Closing twice, or NULL, is fine.
-//
-// # Safety
-// `semaphore` is NULL or valid.
+/**
+ * tn_semaphore_close ends the handle's hold on the semaphore: its calls are TN_CLOSED, whoever
+ * waits wakes with that, and what it has acquired and not released comes back, unless it was
+ * opened with undo=0. The last to go removes the semaphore. Closing twice, or NULL, is fine.
+ *
+ * # Safety
+ * `semaphore` is NULL or valid.
+ */
 void tn_semaphore_close(const struct tn_semaphore *semaphore);
 
-// tn_semaphore_free closes the semaphore: its last use. NULL is fine.
-//
-// # Safety
-// `semaphore` is NULL, or came from tn_semaphore_open, and no thread uses it any more.
+/**
+ * tn_semaphore_free closes the semaphore: its last use. NULL is fine.
+ *
+ * # Safety
+ * `semaphore` is NULL, or came from tn_semaphore_open, and no thread uses it any more.
+ */
 void tn_semaphore_free(struct tn_semaphore *semaphore);
 
-// tn_semaphore_remove takes the name of a semaphore away, and of whatever else has its name. Those
-// that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name. TN_DENIED:
-// this user may not take it away. TN_PROTOCOL: it is a directory, which rmdir removes. TN_IO:
-// another process keeps the object from being opened, left or removed.
-//
-// # Safety
-// `name` is NULL or NUL-terminated.
+/**
+ * tn_semaphore_remove takes the name of a semaphore away, and of whatever else has its name. Those
+ * that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name. TN_DENIED:
+ * this user may not take it away. TN_PROTOCOL: it is a directory, which rmdir removes. TN_IO:
+ * another process keeps the object from being opened, left or removed.
+ *
+ * # Safety
+ * `name` is NULL or NUL-terminated.
+ */
 tn_status tn_semaphore_remove(const char *name);
 
-// tn_poller_new makes a poller that waits for nothing yet and stores it in `*out`, which the
-// caller frees with tn_poller_free. TN_NO_SPACE: no descriptors left.
-//
-// # Safety
-// `out` is NULL or writable.
+/**
+ * tn_poller_new makes a poller that waits for nothing yet and stores it in `*out`, which the
+ * caller frees with tn_poller_free. TN_NO_SPACE: no descriptors left.
+ *
+ * # Safety
+ * `out` is NULL or writable.
+ */
 tn_status tn_poller_new(struct tn_poller **out);
 
-// tn_poller_add_channel waits for a channel's messages and its end too: `key` comes whenever the
-// descriptor of tn_channel_fd would be readable. The channel stays the caller's; when it is freed
-// it leaves the poller by itself.
-//
-// TN_EXISTS: the key, or the channel, is in this poller already. TN_NO_SPACE: no descriptors left
-// for the channel's own.
-//
-// # Safety
-// `poller` and `channel` are NULL or valid.
+/**
+ * tn_poller_add_channel waits for a channel's messages and its end too: `key` comes whenever the
+ * descriptor of tn_channel_fd would be readable. The channel stays the caller's; when it is freed
+ * it leaves the poller by itself.
+ *
+ * TN_EXISTS: the key, or the channel, is in this poller already. TN_NO_SPACE: no descriptors left
+ * for the channel's own.
+ *
+ * # Safety
+ * `poller` and `channel` are NULL or valid.
+ */
 tn_status tn_poller_add_channel(const struct tn_poller *poller,
                                 const struct tn_channel *channel,
                                 uint64_t key);
 
-// tn_poller_add_channel_send waits for a channel's room to send, and its end: `key` comes whenever
-// the descriptor of tn_channel_send_fd would be readable, so add it only while there is something
-// to send. It is another key than that of tn_poller_add_channel. TN_EXISTS and TN_NO_SPACE mean
-// what they mean there.
-//
-// # Safety
-// `poller` and `channel` are NULL or valid.
+/**
+ * tn_poller_add_channel_send waits for a channel's room to send, and its end: `key` comes whenever
+ * the descriptor of tn_channel_send_fd would be readable, so add it only while there is something
+ * to send. It is another key than that of tn_poller_add_channel. TN_EXISTS and TN_NO_SPACE mean
+ * what they mean there.
+ *
+ * # Safety
+ * `poller` and `channel` are NULL or valid.
+ */
 tn_status tn_poller_add_channel_send(const struct tn_poller *poller,
                                      const struct tn_channel *channel,
                                      uint64_t key);
 
-// tn_poller_add_listener waits for a listener too: `key` comes whenever tn_listener_accept may
-// get on. The listener stays the caller's. TN_EXISTS as for tn_poller_add_channel.
-//
-// # Safety
-// `poller` and `listener` are NULL or valid.
+/**
+ * tn_poller_add_listener waits for a listener too: `key` comes whenever tn_listener_accept may
+ * get on. The listener stays the caller's. TN_EXISTS as for tn_poller_add_channel.
+ *
+ * # Safety
+ * `poller` and `listener` are NULL or valid.
+ */
 tn_status tn_poller_add_listener(const struct tn_poller *poller,
                                  const struct tn_listener *listener,
                                  uint64_t key);
 
-// tn_poller_add_fd waits for any descriptor to become readable too. It stays the caller's;
-// remove its key before it is closed. TN_INVALID: it is not open, or of a kind that can't be
-// polled, such as a file. TN_EXISTS as for tn_poller_add_channel.
-//
-// # Safety
-// `poller` is NULL or valid.
-tn_status tn_poller_add_fd(const struct tn_poller *poller, int fd, uint64_t key);
+/**
+ * tn_poller_add_fd waits for any descriptor to become readable too. It stays the caller's;
+ * remove its key before it is closed. TN_INVALID: it is not open, or of a kind that can't be
+ * polled, such as a file. TN_EXISTS as for tn_poller_add_channel.
+ *
+ * # Safety
+ * `poller` is NULL or valid.
+ */
+tn_status tn_poller_add_fd(const struct tn_poller *poller, tn_fd fd, uint64_t key);
 
-// tn_poller_remove waits no longer for what was added with `key`. TN_NOT_FOUND: nothing was.
-//
-// # Safety
-// `poller` is NULL or valid.
+/**
+ * tn_poller_remove waits no longer for what was added with `key`. TN_NOT_FOUND: nothing was.
+ *
+ * # Safety
+ * `poller` is NULL or valid.
+ */
 tn_status tn_poller_remove(const struct tn_poller *poller, uint64_t key);
 
-// tn_poller_wait waits until something is ready, and stores up to `max` keys at `out_keys` and
-// their number in `*out_count`.
-//
-// TN_OK with no keys: tn_poller_wake was called. TN_AGAIN, TN_TIMED_OUT: nothing is ready.
-//
-// # Safety
-// `poller` is NULL or valid; `out_keys` is NULL or writable for `max` keys; `out_count` is NULL
-// or writable.
+/**
+ * tn_poller_wait waits until something is ready, and stores up to `max` keys at `out_keys` and
+ * their number in `*out_count`.
+ *
+ * TN_OK with no keys: tn_poller_wake was called. TN_AGAIN, TN_TIMED_OUT: nothing is ready.
+ *
+ * # Safety
+ * `poller` is NULL or valid; `out_keys` is NULL or writable for `max` keys; `out_count` is NULL
+ * or writable.
+ */
 tn_status tn_poller_wait(const struct tn_poller *poller,
                          int32_t timeout_ms,
                          uint64_t *out_keys,
                          size_t max,
                          size_t *out_count);
 
-// tn_poller_wake makes the current tn_poller_wait return, or the next one if there is none. It
-// may be called from any thread, and from a signal handler.
-//
-// # Safety
-// `poller` is NULL or valid.
+/**
+ * tn_poller_wake makes the current tn_poller_wait return, or the next one if there is none. It
+ * may be called from any thread, and from a signal handler.
+ *
+ * # Safety
+ * `poller` is NULL or valid.
+ */
 tn_status tn_poller_wake(const struct tn_poller *poller);
 
-// tn_poller_fd stores a descriptor in `*out` that is readable while tn_poller_wait would return
-// at once: wait for it, never read, write or close it. It is the same number until free.
-//
-// # Safety
-// `poller` is NULL or valid; `out` is NULL or writable.
-tn_status tn_poller_fd(const struct tn_poller *poller, int *out);
+/**
+ * tn_poller_fd stores a descriptor in `*out` that is readable while tn_poller_wait would return
+ * at once: wait for it, never read, write or close it. It is the same number until free.
+ *
+ * # Safety
+ * `poller` is NULL or valid; `out` is NULL or writable.
+ */
+tn_status tn_poller_fd(const struct tn_poller *poller, tn_fd *out);
 
-// tn_poller_free destroys a poller. What was in it stays as it is. NULL is fine.
-//
-// # Safety
-// `poller` is NULL, or came from tn_poller_new and no thread uses it any more.
+/**
+ * tn_poller_free destroys a poller. What was in it stays as it is. NULL is fine.
+ *
+ * # Safety
+ * `poller` is NULL, or came from tn_poller_new and no thread uses it any more.
+ */
 void tn_poller_free(struct tn_poller *poller);
 
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+}
+#endif /* __cplusplus */
 
-#endif  /* TREENAIL_H */
+#endif /* TREENAIL_H */

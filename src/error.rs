@@ -1,86 +1,14 @@
 //! What is said back: a status, and one line that tells what was tried, on what, what went
 //! wrong and what to do about it.
 
+mod status;
+
+pub use status::Status;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-
-/// What a call came to. 0 is good, above 0 is good with a notice, below 0 is a failure.
-///
-/// The numbers are those of the C ABI; none is ever reused for another meaning.
-#[repr(i32)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Status {
-    /// All went well.
-    Ok = 0,
-    /// The lock is held, and its last owner died holding it.
-    OwnerDied = 1,
-    /// The call would have to wait, and its timeout was 0; nothing happened.
-    Again = -1,
-    /// The timeout passed; nothing happened.
-    TimedOut = -2,
-    /// Closed in good order, by either side; all that had arrived was handed out.
-    Closed = -3,
-    /// The peer died: an end without a close; all that had arrived was handed out.
-    PeerLost = -4,
-    /// Nobody listens there, or no object has that name.
-    NotFound = -5,
-    /// The name is in use by somebody alive.
-    Exists = -6,
-    /// Rights, or another user.
-    Denied = -7,
-    /// A bad argument: an unknown scheme, option or value, or a wrong state.
-    Invalid = -8,
-    /// The message is over a limit, or over the caller's buffer.
-    TooLarge = -9,
-    /// No memory, no room, no descriptors left.
-    NoSpace = -10,
-    /// What came is not this format, or another version of it.
-    Protocol = -11,
-    /// Not on this system, or not built in.
-    Unsupported = -12,
-    /// Another system error; the text holds it.
-    Io = -13,
-    /// A bug in the library.
-    Internal = -14,
-}
-
-/// Every status with its name in the C ABI.
-pub(crate) const STATUS_NAMES: [(Status, &str); 16] = [
-    (Status::Ok, "TN_OK"),
-    (Status::OwnerDied, "TN_OWNER_DIED"),
-    (Status::Again, "TN_AGAIN"),
-    (Status::TimedOut, "TN_TIMED_OUT"),
-    (Status::Closed, "TN_CLOSED"),
-    (Status::PeerLost, "TN_PEER_LOST"),
-    (Status::NotFound, "TN_NOT_FOUND"),
-    (Status::Exists, "TN_EXISTS"),
-    (Status::Denied, "TN_DENIED"),
-    (Status::Invalid, "TN_INVALID"),
-    (Status::TooLarge, "TN_TOO_LARGE"),
-    (Status::NoSpace, "TN_NO_SPACE"),
-    (Status::Protocol, "TN_PROTOCOL"),
-    (Status::Unsupported, "TN_UNSUPPORTED"),
-    (Status::Io, "TN_IO"),
-    (Status::Internal, "TN_INTERNAL"),
-];
-
-impl Status {
-    /// The name that the C ABI gives this status, such as `TN_AGAIN`.
-    pub fn name(self) -> &'static str {
-        let named = STATUS_NAMES.iter().find(|(status, _)| *status == self);
-        named.map_or("TN_INTERNAL", |(_, name)| name)
-    }
-
-    /// The status that a text opens with, such as the reason in a refusing CLOSE frame.
-    pub(crate) fn opening(text: &str) -> Option<Status> {
-        let word = text.split(':').next()?;
-        let named = STATUS_NAMES.iter().find(|(_, name)| *name == word);
-        named.map(|(status, _)| *status)
-    }
-}
 
 /// The result of every call of this library.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -2,6 +2,8 @@
 //!
 //! `UPDATE_HEADER=1 cargo test --test header` writes it anew.
 
+#[path = "header/generated.rs"]
+mod generated;
 #[path = "abi/prototypes.rs"]
 mod prototypes;
 #[path = "abi/toolchain.rs"]
@@ -11,7 +13,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use toolchain::{build, compiler, library, root, run, succeed, workshop};
+use toolchain::{build, library, root, run, succeed, workshop};
 
 fn header_path() -> PathBuf {
     root().join("include/treenail.h")
@@ -21,83 +23,9 @@ fn header() -> String {
     fs::read_to_string(header_path()).expect("include/treenail.h is committed")
 }
 
-fn generated() -> String {
-    let config = cbindgen::Config::from_file(root().join("cbindgen.toml")).expect("it is valid");
-    let builder = cbindgen::Builder::new()
-        .with_config(config)
-        .with_header(preamble())
-        .with_after_include(versions());
-    // In the order of src/ffi/mod.rs, behind the files that have the handles.
-    let files = ["channel", "listener", "segment", "semaphore", "poller"]
-        .map(|name| format!("src/{name}.rs"));
-    let ffi = [
-        "status",
-        "listener",
-        "channel",
-        "message",
-        "send",
-        "recv",
-        "request",
-        "segment",
-        "semaphore",
-        "poller",
-    ];
-    let ffi = ffi.map(|name| format!("src/ffi/{name}.rs"));
-    let builder = files.iter().chain(&ffi).fold(builder, |b, file| b.with_src(root().join(file)));
-    let bindings = builder.generate();
-    let mut text = Vec::new();
-    bindings.expect("src/ffi can be read by cbindgen").write(&mut text);
-    without_rust(&String::from_utf8(text).expect("C is text"))
-}
-
-/// Leaves out the examples in Rust.
-fn without_rust(text: &str) -> String {
-    let mut within = false;
-    let mut kept = String::new();
-    for line in text.lines() {
-        let fence = line == "// ```";
-        within ^= fence;
-        if !fence && !within {
-            kept.push_str(line);
-            kept.push('\n');
-        }
-    }
-    kept.replace("//\ntypedef", "typedef").replace("\n\n\n", "\n\n")
-}
-
-/// The head of the manual: tests/header.txt, with the table of options as the parser has it.
-fn preamble() -> String {
-    let line = |(name, values, default): &(&str, &str, &str)| {
-        format!(" *   {name:<13} {values}; default {default}\n")
-    };
-    let options: String = treenail::endpoint::OPTIONS.iter().map(line).collect();
-    let of_objects: String = treenail::endpoint::object::OBJECT_OPTIONS.iter().map(line).collect();
-    let text = fs::read_to_string(root().join("tests/header.txt")).expect("it is committed");
-    text.replace(" *   @OPTIONS@\n", &options).replace(" *   @OBJECT_OPTIONS@\n", &of_objects)
-}
-
-/// Macros that say what Cargo.toml says.
-fn versions() -> String {
-    let (major, minor, patch) = (
-        env!("CARGO_PKG_VERSION_MAJOR"),
-        env!("CARGO_PKG_VERSION_MINOR"),
-        env!("CARGO_PKG_VERSION_PATCH"),
-    );
-    let text = env!("CARGO_PKG_VERSION");
-    format!(
-        "\n/* The version of this header; tn_version() tells that of the library. */\n\
-         #define TN_VERSION_MAJOR {major}\n\
-         #define TN_VERSION_MINOR {minor}\n\
-         #define TN_VERSION_PATCH {patch}\n\
-         #define TN_VERSION_TEXT \"{text}\"\n\
-         #define TN_VERSION \\\n    \
-         (TN_VERSION_MAJOR * 65536u + TN_VERSION_MINOR * 256u + TN_VERSION_PATCH)\n"
-    )
-}
-
 #[test]
 fn the_header_is_what_the_source_says() {
-    let fresh = generated();
+    let fresh = generated::generated();
     if std::env::var_os("UPDATE_HEADER").is_some_and(|value| value == "1") {
         return fs::write(header_path(), fresh).expect("include/ is writable");
     }
@@ -110,12 +38,58 @@ fn the_header_is_what_the_source_says() {
     );
 }
 
+/// What uses each kind of thing that the header declares, in words that all of C and C++ know.
+const USER: &str = "
+typedef char a_status_has_32_bits[sizeof(tn_status) == 4 ? 1 : -1];
+typedef char a_message_has_72_bytes[sizeof(void *) != 8 || sizeof(tn_message) == 72 ? 1 : -1];
+#if TN_FOREVER == 0 || TN_VERSION < 1 || TN_MESSAGE_REPLY != 2
+#error the constants are for the preprocessor too
+#endif
+tn_status receive(const tn_channel *channel, int wait);
+tn_status receive(const tn_channel *channel, int wait) {
+    tn_message message;
+    tn_fd fd = -1;
+    tn_status status = tn_channel_recv_view(channel, wait ? TN_FOREVER : 5, &message);
+    if (status == TN_AGAIN) status = tn_channel_fd(channel, &fd);
+    return status < TN_OK ? status : tn_channel_release(channel, &message);
+}
+";
+
+/// Every compiler that is here, with every standard that it knows of these.
+fn languages() -> Vec<(&'static str, &'static str, &'static str)> {
+    let c = ["c89", "c99", "c11", "c17", "c2x"].map(|standard| ("c", standard));
+    let cxx = ["c++98", "c++11", "c++14", "c++17", "c++20", "c++2b"];
+    let all = c.into_iter().chain(cxx.map(|standard| ("cpp", standard)));
+    let there = |name: &str| Command::new(name).arg("--version").output().is_ok();
+    let compilers = [("c", "cc"), ("cpp", "c++"), ("c", "clang"), ("cpp", "clang++")];
+    let compilers: Vec<_> = compilers.into_iter().filter(|(_, name)| there(name)).collect();
+    let pair = |(language, standard)| {
+        let of_language = compilers.iter().filter(move |(of, _)| *of == language);
+        of_language.map(move |(_, name)| (*name, language, standard))
+    };
+    all.flat_map(pair).collect()
+}
+
 #[test]
-fn the_header_compiles_alone_and_twice_in_c_and_cxx() {
-    for (name, times) in [("once.c", 1), ("twice.c", 2), ("once.cpp", 1), ("twice.cpp", 2)] {
-        let source = workshop().join(name);
-        fs::write(&source, "#include \"treenail.h\"\n".repeat(times)).expect("it is writable");
-        succeed(compiler(&source).arg("-fsyntax-only").arg(&source));
+fn the_header_compiles_in_every_standard_of_c_and_cxx() {
+    for (compiler, language, standard) in languages() {
+        for times in [1, 2] {
+            let source = workshop().join(format!("{compiler}-{standard}-{times}.{language}"));
+            let text = "#include \"treenail.h\"\n".repeat(times) + USER;
+            fs::write(&source, text).expect("the directory is writable");
+            let mut command = Command::new(compiler);
+            command.arg(format!("-std={standard}")).args(toolchain::WARNINGS);
+            command.args(["-Wundef", "-Wshadow", "-Wconversion", "-fsyntax-only", "-I"]);
+            succeed(command.arg(root().join("include")).arg(&source));
+        }
+    }
+}
+
+#[test]
+fn the_header_is_plain_ascii_in_comments_that_all_of_c_knows() {
+    for (number, line) in (1..).zip(header().lines()) {
+        assert!(line.is_ascii() && line.len() <= 100, "line {number}: {line}");
+        assert!(!line.contains("//"), "line {number} has a comment of C99: {line}");
     }
 }
 
@@ -126,8 +100,10 @@ fn only_functions_of_the_header_are_exported_and_all_of_them() {
     let name = |line: &str| line.split_whitespace().last().map(str::to_string);
     let exported: BTreeSet<String> = symbols.lines().filter_map(name).collect();
     let header = header();
-    let declared: BTreeSet<String> =
-        prototypes::functions(&header).into_iter().map(|function| function.name).collect();
+    let functions = prototypes::functions(&header);
+    let count = functions.len();
+    let declared: BTreeSet<String> = functions.into_iter().map(|function| function.name).collect();
+    assert_eq!(declared.len(), count, "a function is declared twice");
     let foreign: Vec<_> = exported.iter().filter(|name| !name.starts_with("tn_")).collect();
     assert!(foreign.is_empty(), "the library exports {foreign:?}");
     assert_eq!(exported, declared, "exported (left) and declared (right) differ");

@@ -51,7 +51,7 @@ int main(void) {
     size_t size = 0;
     uint64_t keys[8] = {0};
     uint32_t word = 0;
-    int number = 0;
+    tn_fd fd = -1;
     char scratch[64] = "eight by";
     alarm(CASE_SECONDS);
     OK(tn_poller_new(&poller));
@@ -67,7 +67,7 @@ int main(void) {
     memset(&message, 0, sizeof message);
     peer.struct_size = sizeof peer;
     stats.struct_size = sizeof stats;
-    (void)handle, (void)size, (void)keys, (void)number, (void)message;
+    (void)handle, (void)size, (void)keys, (void)fd, (void)message;
 "#;
 const AFTER: &str = r#"
     OK(tn_channel_release(ends.client, &request));
@@ -100,10 +100,10 @@ fn value(function: &Function, parameter: &Parameter) -> &'static str {
         "size_t *" | "uintptr_t *" => "&size",
         "uint64_t *" => "keys",
         "uint32_t *" => "&word",
-        "int *" | "int32_t *" => "&number",
+        "tn_fd *" => "&fd",
         kind if kind.ends_with("**") => "(void *)&handle",
         "int32_t" => "TN_NOWAIT",
-        "uint32_t" | "uint64_t" | "size_t" | "uintptr_t" | "int" => "8",
+        "uint32_t" | "uint64_t" | "size_t" | "uintptr_t" | "tn_fd" => "8",
         kind => panic!("{}: there is no value for a `{kind}` here", function.name),
     }
 }

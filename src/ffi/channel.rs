@@ -1,10 +1,10 @@
 //! Channels: their life, their fd, and what can be asked of them.
 
 use super::status::{guard, guard_silent, tn_status};
-use super::{handle, text, there, timeout};
+use super::{handle, text, there, timeout, tn_fd};
 use crate::channel::Channel;
 use crate::error::{Error, Result};
-use std::ffi::{c_char, c_int};
+use std::ffi::c_char;
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::AsRawFd;
 
@@ -19,7 +19,7 @@ pub const TN_TRANSPORT_LOCAL: u32 = 2;
 pub struct tn_peer {
     /// sizeof(tn_peer), set by the caller; more fields may be added behind the last.
     pub struct_size: u32,
-    /// TN_TRANSPORT_…: how messages cross. A shm: endpoint may have got a socket.
+    /// TN_TRANSPORT_*: how messages cross. A shm: endpoint may have got a socket.
     pub transport: u32,
     /// The process that connected or listened; 0 if it is out of sight.
     pub pid: i64,
@@ -174,7 +174,7 @@ pub unsafe extern "C" fn tn_channel_create_start(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tn_channel_fd(
     channel: Option<&Channel>,
-    out: Option<&mut MaybeUninit<c_int>>,
+    out: Option<&mut MaybeUninit<tn_fd>>,
 ) -> tn_status {
     guard(|| {
         let (channel, out) = (handle(channel)?, there(out, "out")?);
@@ -198,7 +198,7 @@ pub unsafe extern "C" fn tn_channel_fd(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tn_channel_send_fd(
     channel: Option<&Channel>,
-    out: Option<&mut MaybeUninit<c_int>>,
+    out: Option<&mut MaybeUninit<tn_fd>>,
 ) -> tn_status {
     guard(|| {
         let (channel, out) = (handle(channel)?, there(out, "out")?);

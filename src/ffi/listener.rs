@@ -1,10 +1,10 @@
 //! Listeners.
 
 use super::status::{guard, guard_silent, tn_status};
-use super::{give_text, handle, text, there, timeout};
+use super::{give_text, handle, text, there, timeout, tn_fd};
 use crate::channel::Channel;
 use crate::listener::Listener;
-use std::ffi::{c_char, c_int};
+use std::ffi::c_char;
 use std::os::fd::AsRawFd;
 
 use std::mem::MaybeUninit;
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn tn_listener_endpoint(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tn_listener_fd(
     listener: Option<&Listener>,
-    out: Option<&mut MaybeUninit<c_int>>,
+    out: Option<&mut MaybeUninit<tn_fd>>,
 ) -> tn_status {
     guard(|| {
         let (listener, out) = (handle(listener)?, there(out, "out")?);

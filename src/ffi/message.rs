@@ -36,10 +36,12 @@ pub struct tn_message {
     pub id: u32,
     /// TN_MESSAGE_REQUEST, TN_MESSAGE_REPLY or 0.
     pub flags: u32,
-    /// 0.
-    pub reserved: u32,
+    /// How many messages were lost just before this one; 0 on shm: and local:, which lose none.
+    pub missed: u32,
     /// The library's; leave it as it is until the message is released.
     pub private_: u64,
+    /// 0, for what is to come.
+    pub reserved: [u64; 4],
 }
 
 /// tn_loan is room to write a message in place. It is 16-byte aligned.
@@ -52,6 +54,8 @@ pub struct tn_loan {
     pub len: usize,
     /// The library's; leave it as it is until the loan is committed or discarded.
     pub private_: u64,
+    /// 0, for what is to come.
+    pub reserved: [u64; 2],
 }
 
 /// What `private_` holds: the number of a view or loan, and a mark of its channel, so that it
@@ -120,5 +124,5 @@ pub(super) fn lent(view: View<'_>, channel: &Channel) -> tn_message {
 
 pub(super) fn message(info: &Info, data: *const c_void, private_: u64) -> tn_message {
     let &Info { len, tag, id, flags } = info;
-    tn_message { data, len, tag, id, flags, reserved: 0, private_ }
+    tn_message { data, len, tag, id, flags, missed: 0, private_, reserved: [0; 4] }
 }

@@ -22,9 +22,14 @@ pub mod semaphore;
 pub mod poller;
 
 use crate::error::{Error, Result};
-use std::ffi::{CStr, c_char, c_void};
+use status::{TN_FOREVER, TN_NOWAIT};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::time::Duration;
+
+/// tn_fd is a descriptor for poll, epoll, select and the event loops on top of them.
+#[allow(non_camel_case_types)]
+pub type tn_fd = c_int;
 
 /// A handle that must be there.
 fn handle<T>(handle: Option<T>) -> Result<T> {
@@ -39,8 +44,8 @@ fn there<T>(pointer: Option<T>, name: &str) -> Result<T> {
 /// A timeout as the C side says it.
 fn timeout(timeout_ms: i32) -> Result<Option<Duration>> {
     match timeout_ms {
-        -1 => Ok(None),
-        0.. => Ok(Some(Duration::from_millis(timeout_ms as u64))),
+        TN_FOREVER => Ok(None),
+        TN_NOWAIT.. => Ok(Some(Duration::from_millis(timeout_ms as u64))),
         _ => Err(Error::invalid(format!(
             "timeout_ms is {timeout_ms}; it is -1 (for ever), 0 (never waits) or milliseconds"
         ))),

@@ -1,12 +1,11 @@
 //! Pollers.
 
 use super::status::{guard, guard_silent, tn_status};
-use super::{handle, there, timeout};
+use super::{handle, there, timeout, tn_fd};
 use crate::channel::Channel;
 use crate::error::{Error, Result};
 use crate::listener::Listener;
 use crate::poller::Poller;
-use std::ffi::c_int;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use std::mem::MaybeUninit;
@@ -82,7 +81,7 @@ pub unsafe extern "C" fn tn_poller_add_listener(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tn_poller_add_fd(
     poller: Option<&Poller>,
-    fd: c_int,
+    fd: tn_fd,
     key: u64,
 ) -> tn_status {
     guard(|| {
@@ -150,7 +149,7 @@ pub unsafe extern "C" fn tn_poller_wake(poller: Option<&Poller>) -> tn_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tn_poller_fd(
     poller: Option<&Poller>,
-    out: Option<&mut MaybeUninit<c_int>>,
+    out: Option<&mut MaybeUninit<tn_fd>>,
 ) -> tn_status {
     guard(|| {
         let (poller, out) = (handle(poller)?, there(out, "out")?);

@@ -156,9 +156,10 @@ pub unsafe extern "C" fn tn_channel_recv_many(
 /// the next comes at once, as in a conversation. TN_OK: a receiving call finds a message, or the
 /// end, unless another thread is faster. TN_AGAIN: nothing came, or the handshake isn't done.
 ///
-/// It spins as `spin=` says, but for 50 µs at most, with `forever` too; by default seldom where
-/// that was in vain lately. It never makes the fd unreadable: a receiving call that says TN_AGAIN
-/// does. Bound how long a loop goes on so, or a peer that always answers at once keeps it there.
+/// It spins as `spin=` says, but for 50 microseconds at most, with `forever` too; by default seldom
+/// where that was in vain lately. It never makes the fd unreadable: a receiving call that says
+/// TN_AGAIN does. Bound how long a loop goes on so, or a peer that always answers at once keeps it
+/// there.
 ///
 /// # Safety
 /// `channel` is NULL or valid.

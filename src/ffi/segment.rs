@@ -1,10 +1,10 @@
 //! Segments.
 
 use super::status::{guard, guard_silent, guard_value, tn_status};
-use super::{buffer, bytes, handle, text, there, timeout};
+use super::{buffer, bytes, handle, text, there, timeout, tn_fd};
 use crate::error::Error;
 use crate::segment::Segment;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_char, c_void};
 use std::os::fd::AsRawFd;
 
 use std::mem::MaybeUninit;
@@ -240,7 +240,7 @@ pub unsafe extern "C" fn tn_segment_wait(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tn_segment_fd(
     segment: Option<&Segment>,
-    out: Option<&mut MaybeUninit<c_int>>,
+    out: Option<&mut MaybeUninit<tn_fd>>,
 ) -> tn_status {
     guard(|| {
         let (segment, out) = (handle(segment)?, there(out, "out")?);

@@ -1,10 +1,10 @@
 //! Semaphores.
 
 use super::status::{guard, guard_silent, tn_status};
-use super::{handle, text, there, timeout};
+use super::{handle, text, there, timeout, tn_fd};
 use crate::error::Error;
 use crate::semaphore::Semaphore;
-use std::ffi::{c_char, c_int};
+use std::ffi::c_char;
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn tn_semaphore_value(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tn_semaphore_fd(
     semaphore: Option<&Semaphore>,
-    out: Option<&mut MaybeUninit<c_int>>,
+    out: Option<&mut MaybeUninit<tn_fd>>,
 ) -> tn_status {
     guard(|| {
         let (semaphore, out) = (handle(semaphore)?, there(out, "out")?);

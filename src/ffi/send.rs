@@ -119,7 +119,8 @@ pub unsafe extern "C" fn tn_channel_loan(
         let (channel, out) = (handle(channel)?, there(out, "out")?);
         let (number, room) = channel.loan(len, timeout(timeout_ms)?)?.into_parts();
         let data = room.as_mut_ptr().cast();
-        out.write(tn_loan { data, len, private_: token(channel, number) });
+        let private_ = token(channel, number);
+        out.write(tn_loan { data, len, private_, reserved: [0; 2] });
         Ok(())
     })
 }

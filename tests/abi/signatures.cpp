@@ -26,7 +26,7 @@ static void functions_of_listeners() {
     same<tn_status(const char *, tn_listener **)>(tn_listener_open);
     same<tn_status(Listener, int32_t, tn_channel **)>(tn_listener_accept);
     same<tn_status(Listener, char *, size_t, size_t *)>(tn_listener_endpoint);
-    same<tn_status(Listener, int *)>(tn_listener_fd);
+    same<tn_status(Listener, tn_fd *)>(tn_listener_fd);
     same<void(Listener)>(tn_listener_close);
     same<void(tn_listener *)>(tn_listener_free);
 }
@@ -36,7 +36,7 @@ static void functions_of_channels() {
     same<tn_status(const char *, tn_channel **)>(tn_channel_connect_start);
     same<tn_status(const char *, int32_t, tn_channel **)>(tn_channel_create);
     same<tn_status(const char *, tn_channel **)>(tn_channel_create_start);
-    same<tn_status(Channel, int *)>(tn_channel_fd);
+    same<tn_status(Channel, tn_fd *)>(tn_channel_fd);
     same<tn_status(Channel)>(tn_channel_busy_poll);
     same<tn_status(Channel, tn_peer *)>(tn_channel_peer);
     same<tn_status(Channel, int32_t)>(tn_channel_flush);
@@ -69,11 +69,11 @@ static void functions_of_pollers() {
     same<tn_status(tn_poller **)>(tn_poller_new);
     same<tn_status(Poller, Channel, uint64_t)>(tn_poller_add_channel);
     same<tn_status(Poller, Listener, uint64_t)>(tn_poller_add_listener);
-    same<tn_status(Poller, int, uint64_t)>(tn_poller_add_fd);
+    same<tn_status(Poller, tn_fd, uint64_t)>(tn_poller_add_fd);
     same<tn_status(Poller, uint64_t)>(tn_poller_remove);
     same<tn_status(Poller, int32_t, uint64_t *, size_t, size_t *)>(tn_poller_wait);
     same<tn_status(Poller)>(tn_poller_wake);
-    same<tn_status(Poller, int *)>(tn_poller_fd);
+    same<tn_status(Poller, tn_fd *)>(tn_poller_fd);
     same<void(tn_poller *)>(tn_poller_free);
 }
 
@@ -89,11 +89,13 @@ FIELD(tn_message, len, size_t, 8);
 FIELD(tn_message, tag, uint32_t, 16);
 FIELD(tn_message, id, uint32_t, 20);
 FIELD(tn_message, flags, uint32_t, 24);
-FIELD(tn_message, reserved, uint32_t, 28);
+FIELD(tn_message, missed, uint32_t, 28);
 FIELD(tn_message, private_, uint64_t, 32);
+FIELD(tn_message, reserved, uint64_t[4], 40);
 FIELD(tn_loan, data, void *, 0);
 FIELD(tn_loan, len, size_t, 8);
 FIELD(tn_loan, private_, uint64_t, 16);
+FIELD(tn_loan, reserved, uint64_t[2], 24);
 FIELD(tn_peer, struct_size, uint32_t, 0);
 FIELD(tn_peer, transport, uint32_t, 4);
 FIELD(tn_peer, pid, int64_t, 8);
@@ -114,8 +116,9 @@ FIELD(tn_stats, ring_bytes, uint64_t, 72);
 FIELD(tn_stats, ring_used, uint64_t, 80);
 FIELD(tn_stats, ring_used_max, uint64_t, 88);
 static_assert(sizeof(void *) != 8 || sizeof(tn_slice) == 16, "tn_slice");
-static_assert(sizeof(void *) != 8 || sizeof(tn_message) == 40, "tn_message");
-static_assert(sizeof(void *) != 8 || sizeof(tn_loan) == 24, "tn_loan");
+static_assert(sizeof(void *) != 8 || sizeof(tn_message) == 72, "tn_message");
+static_assert(sizeof(void *) != 8 || sizeof(tn_loan) == 40, "tn_loan");
+static_assert(std::is_same_v<tn_fd, int>, "tn_fd");
 static_assert(sizeof(tn_status) == 4 && TN_INTERNAL == -14 && TN_OWNER_DIED == 1, "tn_status");
 static_assert(TN_NOWAIT == 0 && TN_FOREVER == -1, "timeouts");
 static_assert(-TN_FOREVER == 1, "a negative constant needs its parentheses");

@@ -19,7 +19,7 @@ fn view(channel: &Channel) -> tn_message {
     let mut view = MaybeUninit::uninit();
     // SAFETY: both references are valid.
     let status = unsafe { tn_channel_recv_view(Some(channel), 2000, Some(&mut view)) };
-    assert_eq!(status, tn_status::TN_OK);
+    assert_eq!(status, Status::Ok as tn_status);
     // SAFETY: it was stored, by TN_OK.
     unsafe { view.assume_init() }
 }
@@ -42,8 +42,8 @@ fn are_given_back_after_the_end(channel: &Channel, spoil: impl FnOnce()) {
         assert_eq!(bytes, PAYLOAD);
     }
     for view in views.iter().rev() {
-        assert_eq!(release(channel, view), tn_status::TN_OK);
-        assert_eq!(release(channel, view), tn_status::TN_INVALID, "it was released before");
+        assert_eq!(release(channel, view), Status::Ok as tn_status);
+        assert_eq!(release(channel, view), Status::Invalid as tn_status, "it was released before");
     }
     assert_eq!(in_time(NOW, || status(channel.recv_vec(NOW))), Status::Protocol);
 }

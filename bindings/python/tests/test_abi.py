@@ -12,16 +12,16 @@ from treenail import _abi
 
 HEADER = (ROOT / "include" / "treenail.h").read_text()
 CODE = re.sub(r"/\*.*?\*/", "", HEADER.replace("\\\n", " "), flags=re.S)
-CODE = re.sub(r"(?m)//.*|^#.*", "", CODE)
+CODE = re.sub(r"(?m)^#.*", "", CODE)
 
 NUMBERS = {
-    "int": ctypes.c_int,
     "int32_t": ctypes.c_int32,
     "int64_t": ctypes.c_int64,
     "uint32_t": ctypes.c_uint32,
     "uint64_t": ctypes.c_uint64,
     "size_t": ctypes.c_size_t,
     "tn_status": ctypes.c_int32,
+    "tn_fd": ctypes.c_int,
 }
 HANDLES = ["tn_channel", "tn_listener", "tn_poller", "tn_segment", "tn_semaphore"]
 STRUCTURES = ["tn_peer", "tn_stats", "tn_slice", "tn_loan", "tn_message"]
@@ -92,14 +92,15 @@ def test_a_structure_has_the_fields_of_the_header(name):
     expected = []
     for kind, field, count in re.findall(r"([\w *]+?)(\w+)(?:\[(\d+)\])?;", body):
         # void and char pointers differ in nothing, but what ctypes makes of them.
-        base = ctypes.c_char if count else type_of(kind)
+        base = ctypes.c_char if kind.strip() == "char" else type_of(kind)
         expected.append((field, base * int(count) if count else base))
     assert getattr(_abi, name)._fields_ == expected
 
 
 def test_every_constant_has_its_value():
     constants = dict(re.findall(r"\b(TN_\w+) = (-?\d+)", CODE))
-    constants.update(re.findall(r"^#define (TN_(?:TRANSPORT|MESSAGE)_\w+) (\d+)", HEADER, re.M))
+    macros = re.findall(r"^#define (TN_(?!VERSION)\w+) \(?(-?\d+)", HEADER, flags=re.M)
+    constants.update(macros)
     declared = {name: value for name, value in vars(_abi).items() if name.startswith("TN_")}
     assert declared == {name: int(value) for name, value in constants.items()}
 

@@ -57,7 +57,12 @@ class tn_slice(Structure):
 class tn_loan(Structure):
     data: int  # None for NULL
     len: int
-    _fields_ = [("data", c_void_p), ("len", c_size_t), ("private_", c_uint64)]
+    _fields_ = [
+        ("data", c_void_p),
+        ("len", c_size_t),
+        ("private_", c_uint64),
+        ("reserved", c_uint64 * 2),
+    ]
 
 
 class tn_message(Structure):
@@ -72,13 +77,15 @@ class tn_message(Structure):
         ("tag", c_uint32),
         ("id", c_uint32),
         ("flags", c_uint32),
-        ("reserved", c_uint32),
+        ("missed", c_uint32),
         ("private_", c_uint64),
+        ("reserved", c_uint64 * 4),
     ]
 
 
 _status, _timeout, _handle, _data = c_int32, c_int32, c_void_p, c_void_p
-_out_handle, _out_size, _out_int = POINTER(c_void_p), POINTER(c_size_t), POINTER(c_int)
+_fd = c_int
+_out_handle, _out_size, _out_fd = POINTER(c_void_p), POINTER(c_size_t), POINTER(_fd)
 _message, _loan, _slice = POINTER(tn_message), POINTER(tn_loan), POINTER(tn_slice)
 
 # Each function with its result, and its parameters.
@@ -90,14 +97,14 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tn_listener_open": (_status, [c_char_p, _out_handle]),
     "tn_listener_accept": (_status, [_handle, _timeout, _out_handle]),
     "tn_listener_endpoint": (_status, [_handle, c_char_p, c_size_t, _out_size]),
-    "tn_listener_fd": (_status, [_handle, _out_int]),
+    "tn_listener_fd": (_status, [_handle, _out_fd]),
     "tn_listener_close": (None, [_handle]),
     "tn_listener_free": (None, [_handle]),
     "tn_channel_connect": (_status, [c_char_p, _timeout, _out_handle]),
     "tn_channel_connect_start": (_status, [c_char_p, _out_handle]),
     "tn_channel_create": (_status, [c_char_p, _timeout, _out_handle]),
     "tn_channel_create_start": (_status, [c_char_p, _out_handle]),
-    "tn_channel_fd": (_status, [_handle, _out_int]),
+    "tn_channel_fd": (_status, [_handle, _out_fd]),
     "tn_channel_peer": (_status, [_handle, POINTER(tn_peer)]),
     "tn_channel_stats": (_status, [_handle, POINTER(tn_stats)]),
     "tn_channel_close": (None, [_handle]),
@@ -144,7 +151,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tn_segment_notify": (_status, [_handle]),
     "tn_segment_version": (c_uint64, [_handle]),
     "tn_segment_wait": (_status, [_handle, c_uint64, _timeout, POINTER(c_uint64)]),
-    "tn_segment_fd": (_status, [_handle, _out_int]),
+    "tn_segment_fd": (_status, [_handle, _out_fd]),
     "tn_segment_attached": (c_uint32, [_handle]),
     "tn_segment_close": (None, [_handle]),
     "tn_segment_free": (None, [_handle]),
@@ -153,18 +160,18 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tn_semaphore_acquire": (_status, [_handle, c_uint32, _timeout]),
     "tn_semaphore_release": (_status, [_handle, c_uint32]),
     "tn_semaphore_value": (_status, [_handle, POINTER(c_uint32)]),
-    "tn_semaphore_fd": (_status, [_handle, _out_int]),
+    "tn_semaphore_fd": (_status, [_handle, _out_fd]),
     "tn_semaphore_close": (None, [_handle]),
     "tn_semaphore_free": (None, [_handle]),
     "tn_semaphore_remove": (_status, [c_char_p]),
     "tn_poller_new": (_status, [_out_handle]),
     "tn_poller_add_channel": (_status, [_handle, _handle, c_uint64]),
     "tn_poller_add_listener": (_status, [_handle, _handle, c_uint64]),
-    "tn_poller_add_fd": (_status, [_handle, c_int, c_uint64]),
+    "tn_poller_add_fd": (_status, [_handle, _fd, c_uint64]),
     "tn_poller_remove": (_status, [_handle, c_uint64]),
     "tn_poller_wait": (_status, [_handle, _timeout, POINTER(c_uint64), c_size_t, _out_size]),
     "tn_poller_wake": (_status, [_handle]),
-    "tn_poller_fd": (_status, [_handle, _out_int]),
+    "tn_poller_fd": (_status, [_handle, _out_fd]),
     "tn_poller_free": (None, [_handle]),
 }
 
