@@ -699,21 +699,22 @@ tn_status tn_channel_release(const struct tn_channel *channel, const struct tn_m
 
 /**
  * tn_channel_recv_many receives as many messages as are there and fit, at most `max`: their
- * bytes go to the `cap` bytes at `buf`, each message 16-byte aligned, where each is goes to
- * `out_messages`, and how many there are to `*out_count`. It waits for the first only.
+ * bytes go to the `cap` bytes at `buf`, each message 16-byte aligned, each message with its tag,
+ * id and flags to `out_messages`, and how many there are to `*out_count`. It waits for the first
+ * only. There is nothing to release, and requests among them can be answered.
  *
- * Tags, ids and flags are left out. TN_TOO_LARGE: not even the first fits; `out_messages[0].len`
- * says how much it needs (15 more where `buf` isn't 16-byte aligned). Other statuses are those
- * of tn_channel_recv.
+ * TN_TOO_LARGE: not even the first fits; `out_messages[0].len` says how much it needs (15 more
+ * where `buf` isn't 16-byte aligned), and the rest of it is zero. Other statuses are those of
+ * tn_channel_recv.
  *
  * # Safety
  * `channel` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_messages` is NULL
- * or writable for `max` slices; `out_count` is NULL or writable.
+ * or writable for `max` messages; `out_count` is NULL or writable.
  */
 tn_status tn_channel_recv_many(const struct tn_channel *channel,
                                void *buf,
                                size_t cap,
-                               struct tn_slice *out_messages,
+                               struct tn_message *out_messages,
                                size_t max,
                                int32_t timeout_ms,
                                size_t *out_count);

@@ -194,18 +194,18 @@ impl Channel {
         Ok(View::new(self, parts))
     }
 
-    /// Receives as many messages as are there and fit, at most `max`: their places in `buf` are
-    /// left in `out`, and each begins 16-byte aligned. It waits for the first only.
+    /// Receives as many messages as are there and fit, at most `max`: what each is, with its tag,
+    /// id and flags, and its place in `buf`, are left in `out`. Each begins 16-byte aligned. It
+    /// waits for the first only.
     pub fn recv_many(
         &self,
         buf: &mut [u8],
-        out: &mut Vec<Range<usize>>,
+        out: &mut Vec<(Info, Range<usize>)>,
         max: usize,
         timeout: Option<Duration>,
     ) -> Result<usize> {
         out.clear();
-        let each = |range| out.push(range);
-        self.explain("recv_many", self.core.recv_many(uninit(buf), max, timeout, each))
+        self.recv_batch(uninit(buf), max, timeout, |info, place| out.push((info, place)))
     }
 
     /// Lends room to write a message of up to `len` bytes in place. What is sent after it is
@@ -348,8 +348,9 @@ impl Channel {
         buf: &mut [MaybeUninit<u8>],
         max: usize,
         timeout: Option<Duration>,
-        each: impl FnMut(Range<usize>),
+        mut each: impl FnMut(Info, Range<usize>),
     ) -> Result<usize> {
+        let each = |head, place| each(Info::from(head), place);
         self.explain("recv_many", self.core.recv_many(buf, max, timeout, each))
     }
 

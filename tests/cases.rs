@@ -273,6 +273,7 @@ cases! {
     batches::a_batch_without_room_is_taken_in_part needs [Boundaries],
     batches::large_messages_go_in_batches_too needs [Boundaries],
     batches::a_batch_stops_at_what_does_not_fit needs [Boundaries],
+    batches::tags_and_requests_survive_a_batch needs [Tags],
     facts::stats_count_both_ways needs [Boundaries],
     facts::the_ring_is_as_large_as_wished needs [InPlace],
     facts::the_peer_is_who_the_kernel_says needs [],
@@ -302,5 +303,5 @@ fn so_many_cases_are_skipped_and_no_more() {
         impossible.count()
     };
     let ways = [Way::Shm, Way::Local, Way::Fallback, Way::Raw];
-    assert_eq!((CASES.len(), ways.map(skipped)), (103, [4, 11, 11, 59]));
+    assert_eq!((CASES.len(), ways.map(skipped)), (104, [4, 11, 11, 60]));
 }

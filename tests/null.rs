@@ -43,7 +43,7 @@ int main(void) {
     tn_semaphore *semaphore = NULL;
     char segment_name[64];
     tn_slice slices[8];
-    tn_message message, request;
+    tn_message messages[8], request;
     tn_loan loan;
     tn_peer peer;
     tn_stats stats;
@@ -64,10 +64,10 @@ int main(void) {
     for (int i = 0; i < 8; i++) slices[i] = (tn_slice){scratch, 8};
     memset(&peer, 0, sizeof peer);
     memset(&stats, 0, sizeof stats);
-    memset(&message, 0, sizeof message);
+    memset(messages, 0, sizeof messages);
     peer.struct_size = sizeof peer;
     stats.struct_size = sizeof stats;
-    (void)handle, (void)size, (void)keys, (void)fd, (void)message;
+    (void)handle, (void)size, (void)keys, (void)fd, (void)messages;
 "#;
 const AFTER: &str = r#"
     OK(tn_channel_release(ends.client, &request));
@@ -91,9 +91,9 @@ fn value(function: &Function, parameter: &Parameter) -> &'static str {
         "const char *" if function.name.starts_with("tn_se") => "segment_name",
         "const char *" => "fresh_endpoint().text",
         "const void *" | "void *" | "char *" => "scratch",
-        "const tn_slice *" | "tn_slice *" => "slices",
+        "const tn_slice *" => "slices",
         "const tn_message *" => "&request",
-        "tn_message *" => "&message",
+        "tn_message *" => "messages",
         "const tn_loan *" | "tn_loan *" => "&loan",
         "tn_peer *" => "&peer",
         "tn_stats *" => "&stats",

@@ -40,7 +40,7 @@ static void many_flood(uint64_t ns)
 }
 
 /* Checks one batch; true when STOP was in it. */
-static bool many_check(const tn_slice *batch, size_t count, uint64_t *number)
+static bool many_check(const tn_message *batch, size_t count, uint64_t *number)
 {
     for (size_t i = 0; i < count; i++) {
         const unsigned char *data = batch[i].data;
@@ -56,7 +56,7 @@ static bool many_check(const tn_slice *batch, size_t count, uint64_t *number)
 
 static void many_drain(uint64_t ns, bench_result *result)
 {
-    static tn_slice batch[MANY_MAX];
+    static tn_message batch[MANY_MAX];
     const size_t capacity = 65536;
     unsigned char *buffer = bench_buffer(capacity);
     uint64_t number = 0, first = 0, start = 0, before = 0, sampled = 0, now;

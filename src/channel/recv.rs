@@ -272,13 +272,13 @@ impl Core {
         })
     }
 
-    /// Receives as many messages as are there and fit: `each` is told where in `buf`.
+    /// Receives as many messages as are there and fit: `each` is told of them, and where in `buf`.
     pub fn recv_many(
         &self,
         buf: &mut [MaybeUninit<u8>],
         max: usize,
         timeout: Option<Duration>,
-        mut each: impl FnMut(Range<usize>),
+        mut each: impl FnMut(Head, Range<usize>),
     ) -> Result<usize> {
         let skip = buf.as_ptr().align_offset(BATCH_ALIGNMENT).min(buf.len());
         self.drive(READ, timeout, |open, wait| {
@@ -298,7 +298,7 @@ impl Core {
                         break Err(over_buffer(len, buf.len() - at));
                     }
                     state.take_copy(open, &front, &mut buf[at..at + len]);
-                    each(at..at + len);
+                    each(front.head, at..at + len);
                     count += 1;
                     at = skip + (at - skip + len).next_multiple_of(BATCH_ALIGNMENT);
                     at = at.min(buf.len());

@@ -126,3 +126,8 @@ pub(super) fn message(info: &Info, data: *const c_void, private_: u64) -> tn_mes
     let &Info { len, tag, id, flags } = info;
     tn_message { data, len, tag, id, flags, missed: 0, private_, reserved: [0; 4] }
 }
+
+/// Says of a message that it needs more room.
+pub(super) fn too_large(needed: usize) -> tn_message {
+    message(&Info { len: needed, ..Info::default() }, std::ptr::null(), 0)
+}

@@ -1,9 +1,9 @@
 //! Receiving: one message, many, and in place.
 
-use super::message::{lent, message, number, tn_message, tn_slice};
+use super::message::{lent, message, number, tn_message, too_large};
 use super::status::{guard, tn_status};
 use super::{buffer, handle, there, timeout};
-use crate::channel::{Channel, Info};
+use crate::channel::Channel;
 use crate::error::{Error, Status};
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
@@ -62,10 +62,7 @@ pub unsafe extern "C" fn tn_channel_recv_message(
         let received = channel.recv_head("recv_message", room, timeout(timeout_ms)?);
         match received.as_ref().map_err(Error::needed) {
             Ok(info) => _ = out.write(message(info, buf, 0)),
-            Err(Some(needed)) => {
-                let info = Info { len: needed, ..Info::default() };
-                out.write(message(&info, std::ptr::null(), 0));
-            }
+            Err(Some(needed)) => _ = out.write(too_large(needed)),
             Err(None) => {}
         }
         received.map(drop)
@@ -109,22 +106,23 @@ pub unsafe extern "C" fn tn_channel_release(
 }
 
 /// tn_channel_recv_many receives as many messages as are there and fit, at most `max`: their
-/// bytes go to the `cap` bytes at `buf`, each message 16-byte aligned, where each is goes to
-/// `out_messages`, and how many there are to `*out_count`. It waits for the first only.
+/// bytes go to the `cap` bytes at `buf`, each message 16-byte aligned, each message with its tag,
+/// id and flags to `out_messages`, and how many there are to `*out_count`. It waits for the first
+/// only. There is nothing to release, and requests among them can be answered.
 ///
-/// Tags, ids and flags are left out. TN_TOO_LARGE: not even the first fits; `out_messages[0].len`
-/// says how much it needs (15 more where `buf` isn't 16-byte aligned). Other statuses are those
-/// of tn_channel_recv.
+/// TN_TOO_LARGE: not even the first fits; `out_messages[0].len` says how much it needs (15 more
+/// where `buf` isn't 16-byte aligned), and the rest of it is zero. Other statuses are those of
+/// tn_channel_recv.
 ///
 /// # Safety
 /// `channel` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_messages` is NULL
-/// or writable for `max` slices; `out_count` is NULL or writable.
+/// or writable for `max` messages; `out_count` is NULL or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tn_channel_recv_many(
     channel: Option<&Channel>,
     buf: *mut c_void,
     cap: usize,
-    out_messages: *mut tn_slice,
+    out_messages: *mut tn_message,
     max: usize,
     timeout_ms: i32,
     out_count: Option<&mut MaybeUninit<usize>>,
@@ -135,16 +133,15 @@ pub unsafe extern "C" fn tn_channel_recv_many(
         // SAFETY: NULL or writable for `cap` bytes, by this function's contract.
         let room = unsafe { buffer(buf, cap) }?;
         let mut index = 0;
-        let received = channel.recv_batch(room, max, timeout(timeout_ms)?, |range| {
-            let data = buf.wrapping_byte_add(range.start).cast_const();
-            // SAFETY: writable for `max` slices, by contract, and called at most that often.
-            unsafe { out_messages.add(index).write(tn_slice { data, len: range.len() }) };
+        let received = channel.recv_batch(room, max, timeout(timeout_ms)?, |info, place| {
+            let data = buf.wrapping_byte_add(place.start).cast_const();
+            // SAFETY: writable for `max` messages, by contract, and called at most that often.
+            unsafe { out_messages.add(index).write(message(&info, data, 0)) };
             index += 1;
         });
         if let Err(Some(len)) = received.as_ref().map_err(Error::needed) {
-            let data = std::ptr::null();
-            // SAFETY: writable for `max` slices, and nothing was received if `max` is 0.
-            unsafe { out_messages.write(tn_slice { data, len }) };
+            // SAFETY: writable for `max` messages, and nothing was received if `max` is 0.
+            unsafe { out_messages.write(too_large(len)) };
         }
         out_count.write(received?);
         Ok(())

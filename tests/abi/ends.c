@@ -20,7 +20,7 @@ static void expect_all_closed(const tn_channel *channel, int32_t timeout_ms) {
     STATUS(tn_channel_recv(channel, buffer, 16, timeout_ms, &len), TN_CLOSED);
     STATUS(tn_channel_recv_message(channel, buffer, 16, timeout_ms, &message), TN_CLOSED);
     STATUS(tn_channel_recv_view(channel, timeout_ms, &message), TN_CLOSED);
-    STATUS(tn_channel_recv_many(channel, buffer, 16, &slice, 1, timeout_ms, &len), TN_CLOSED);
+    STATUS(tn_channel_recv_many(channel, buffer, 16, &message, 1, timeout_ms, &len), TN_CLOSED);
     tn_status status = tn_channel_loan(channel, 1, timeout_ms, &loan);
     if (status == TN_OK) status = tn_channel_commit(channel, &loan, 0, 1);
     STATUS(status, TN_CLOSED);

@@ -23,7 +23,7 @@ static void touch_channel(const tn_channel *channel) {
     STATUS(tn_channel_recv(channel, buffer, 16, TN_FOREVER, &len), TN_INVALID);
     STATUS(tn_channel_recv_message(channel, buffer, 16, TN_FOREVER, &message), TN_INVALID);
     STATUS(tn_channel_recv_view(channel, TN_FOREVER, &message), TN_INVALID);
-    STATUS(tn_channel_recv_many(channel, buffer, 16, &slice, 1, TN_FOREVER, &len), TN_INVALID);
+    STATUS(tn_channel_recv_many(channel, buffer, 16, &message, 1, TN_FOREVER, &len), TN_INVALID);
     STATUS(tn_channel_loan(channel, 1, TN_FOREVER, &loan), TN_INVALID);
     STATUS(tn_channel_request(channel, 1, "x", 1, TN_FOREVER, &message), TN_INVALID);
     STATUS(tn_channel_request_start(channel, 1, "x", 1, TN_FOREVER, &id), TN_INVALID);

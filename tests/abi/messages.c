@@ -45,11 +45,9 @@ static void nothing_there_is_again_or_timed_out_and_leaves_the_outputs(void) {
     STATUS(tn_channel_recv_message(ends.server, buffer, 8, BRIEFLY, &message), TN_TIMED_OUT);
     STATUS(tn_channel_recv_view(ends.server, TN_NOWAIT, &message), TN_AGAIN);
     STATUS(tn_channel_recv_view(ends.server, BRIEFLY, &message), TN_TIMED_OUT);
-    CHECK(memcmp(&message, &poison, sizeof poison) == 0);
-    tn_slice slices[2] = {{NULL, 1}, {NULL, 2}};
-    STATUS(tn_channel_recv_many(ends.server, buffer, 8, slices, 2, TN_NOWAIT, &len), TN_AGAIN);
-    STATUS(tn_channel_recv_many(ends.server, buffer, 8, slices, 2, BRIEFLY, &len), TN_TIMED_OUT);
-    CHECK(len == UNTOUCHED && slices[0].len == 1 && slices[1].len == 2);
+    STATUS(tn_channel_recv_many(ends.server, buffer, 8, &message, 1, TN_NOWAIT, &len), TN_AGAIN);
+    STATUS(tn_channel_recv_many(ends.server, buffer, 8, &message, 1, BRIEFLY, &len), TN_TIMED_OUT);
+    CHECK(len == UNTOUCHED && memcmp(&message, &poison, sizeof poison) == 0);
     free_pair(&ends);
 }
 
@@ -156,7 +154,7 @@ static void the_receiver_s_largest_message_is_kept_to(void) {
 static void many_go_out_and_come_in_together(void) {
     pair ends = open_pair();
     tn_slice out[5] = {{"a", 1}, {"", 0}, {"ccccccccccccccccc", 17}, {"dd", 2}, {NULL, 0}};
-    tn_slice in[8];
+    tn_message in[8];
     _Alignas(16) char storage[513];
     size_t sent = UNTOUCHED, count = UNTOUCHED, seen = 0;
     OK(tn_channel_send_many(ends.client, out, 5, SOON, &sent));
@@ -181,14 +179,17 @@ static void many_go_out_and_come_in_together(void) {
 static void a_batch_takes_no_more_than_asked_for_or_fits(void) {
     pair ends = open_pair();
     char message[40];
-    tn_slice out[4] = {{message, 40}, {message, 40}, {message, 40}, {message, 40}}, in[4];
+    tn_slice out[4] = {{message, 40}, {message, 40}, {message, 40}, {message, 40}};
+    tn_message in[4];
     _Alignas(16) char storage[256];
     size_t sent = 0, count = 0, seen = 0;
     fill(message, sizeof message, 1);
     OK(tn_channel_send_many(ends.client, out, 4, SOON, &sent));
     OK(tn_channel_recv_many(ends.server, storage, 256, in, 1, SOON, &count));
     CHECK(count == 1 && in[0].len == 40 && filled(in[0].data, 40, 1));
+    memset(in, 0x5a, sizeof in);
     STATUS(tn_channel_recv_many(ends.server, storage, 39, in, 4, SOON, &count), TN_TOO_LARGE);
+    CHECK(count == 1 && in[0].len == 40 && in[0].data == NULL && in[0].flags == 0);
     while (seen < 2) { /* 100 bytes hold two of 40, aligned */
         OK(tn_channel_recv_many(ends.server, storage, 100, in, 4 - 1, SOON, &count));
         CHECK(count >= 1 && count <= 2);
@@ -196,6 +197,34 @@ static void a_batch_takes_no_more_than_asked_for_or_fits(void) {
     }
     for (; seen < 3; seen++) OK(tn_channel_recv(ends.server, storage, 40, SOON, &count));
     STATUS(tn_channel_recv(ends.server, storage, 40, TN_NOWAIT, &count), TN_AGAIN);
+    free_pair(&ends);
+}
+
+static void a_batch_says_of_each_message_what_it_is(void) {
+    pair ends = open_pair();
+    _Alignas(16) char storage[256];
+    tn_message all[4], *request = &all[1];
+    uint32_t id = 0;
+    size_t count = 0, seen = 0;
+    OK(tn_channel_send_tagged(ends.client, 7, "tagged", 6, SOON));
+    OK(tn_channel_request_start(ends.client, 8, "question", 8, SOON, &id));
+    OK(tn_channel_send(ends.client, "plain", 5, SOON));
+    memset(all, 0x5a, sizeof all);
+    for (; seen < 3; seen += count)
+        OK(tn_channel_recv_many(ends.server, storage + 64 * seen, 256 - 64 * seen, all + seen,
+                                4 - seen, SOON, &count));
+    CHECK(all[0].tag == 7 && all[0].id == 0 && all[0].flags == 0 && all[0].len == 6);
+    CHECK(request->tag == 8 && request->id == id && request->flags == TN_MESSAGE_REQUEST);
+    CHECK(memcmp(request->data, "question", 8) == 0);
+    CHECK(all[2].tag == 0 && all[2].id == 0 && all[2].flags == 0 && all[2].len == 5);
+    for (size_t i = 0; i < 3; i++) {
+        CHECK(all[i].missed == 0 && all[i].private_ == 0);
+        for (size_t k = 0; k < 4; k++) CHECK(all[i].reserved[k] == 0);
+    }
+    STATUS(tn_channel_release(ends.server, &all[0]), TN_INVALID);
+    OK(tn_channel_reply(ends.server, request, "answer", 6, SOON));
+    OK(tn_channel_recv_many(ends.client, storage, 256, all, 4, SOON, &count));
+    CHECK(count == 1 && all[0].flags == TN_MESSAGE_REPLY && all[0].id == id && all[0].tag == 8);
     free_pair(&ends);
 }
 
@@ -238,6 +267,7 @@ static const test_case cases[] = {
     CASE(the_receiver_s_largest_message_is_kept_to),
     CASE(many_go_out_and_come_in_together),
     CASE(a_batch_takes_no_more_than_asked_for_or_fits),
+    CASE(a_batch_says_of_each_message_what_it_is),
     CASE(sizes_around_every_boundary_arrive_whole),
 };
 MAIN(cases)

@@ -83,7 +83,6 @@ static void every_form_of_receiving_keeps_the_contract(void) {
     int fd = fd_of(ends.server);
     _Alignas(16) char buffer[64];
     tn_message message;
-    tn_slice slice;
     size_t count = 0;
     for (int form = 0; form < 3; form++) {
         send_text(ends.client, "x");
@@ -95,7 +94,7 @@ static void every_form_of_receiving_keeps_the_contract(void) {
             if (form == 1) status = tn_channel_recv_view(ends.server, 0, &message);
             if (form == 1 && status == TN_OK) OK(tn_channel_release(ends.server, &message));
             if (form == 2)
-                status = tn_channel_recv_many(ends.server, buffer, 64, &slice, 1, 0, &count);
+                status = tn_channel_recv_many(ends.server, buffer, 64, &message, 1, 0, &count);
         }
         STATUS(status, TN_AGAIN);
         CHECK(!readable(fd));

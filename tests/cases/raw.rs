@@ -21,10 +21,10 @@ fn receive(channel: &Channel, len: usize) -> Vec<u8> {
                 all.extend(&buffer[..count]);
             }
             _ => {
-                let mut ranges = Vec::new();
-                let result = channel.recv_many(&mut buffer, &mut ranges, 3, SOON);
+                let mut places = Vec::new();
+                let result = channel.recv_many(&mut buffer, &mut places, 3, SOON);
                 result.expect("bytes come");
-                ranges.into_iter().for_each(|range| all.extend(&buffer[range]));
+                places.into_iter().for_each(|(_, place)| all.extend(&buffer[place]));
             }
         }
     }

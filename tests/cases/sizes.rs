@@ -79,10 +79,10 @@ const RECEIVE: [fn(&Channel) -> Vec<u8>; 5] = [
     },
     |channel| {
         let mut buffer = vec![0; LIMIT + 16];
-        let mut ranges = Vec::new();
-        let count = channel.recv_many(&mut buffer, &mut ranges, 1, SOON);
+        let mut places = Vec::new();
+        let count = channel.recv_many(&mut buffer, &mut places, 1, SOON);
         assert_eq!(count.expect("a message comes"), 1);
-        buffer[ranges[0].clone()].to_vec()
+        buffer[places[0].1.clone()].to_vec()
     },
 ];
 

@@ -9,7 +9,7 @@ namespace {
 
 void empty_channel(const Channel& empty) {
     char buffer[8];
-    Bytes slots[2];
+    Message slots[2];
     std::string text;
     CHECK(!empty && empty.native_handle() == nullptr);
     STATUS(empty.try_send("", now), invalid);

@@ -87,13 +87,13 @@ void too_small_a_buffer_leaves_the_message() {
 void many_are_received_at_once() {
     const auto pair = open_pair();
     alignas(16) std::array<std::byte, 4096> buffer;
-    Bytes messages[4];
+    Message messages[4];
     STATUS(pair.server.try_recv_many(buffer, messages, now), again);
     THROWS(pair.server.recv_many(buffer, messages, briefly), timed_out);
     CHECK(pair.client.send_many({"a", "bc", "", "def", "five"}, soon) == 5);
     std::vector<std::string> got;
     while (got.size() < 5) {
-        for (const auto message : pair.server.recv_many(buffer, messages, soon)) {
+        for (const auto& message : pair.server.recv_many(buffer, messages, soon)) {
             CHECK(message.empty() || check::aligned_to_16(message.data()));
             got.emplace_back(message.text());
         }
@@ -102,6 +102,23 @@ void many_are_received_at_once() {
     pair.client.send(std::string(5000, 'x'), soon);
     STATUS(pair.server.try_recv_many(buffer, messages, soon), too_large);
     CHECK(messages[0].size() == 5000);
+}
+
+void a_batch_says_of_each_message_what_it_is() {
+    const auto pair = open_pair();
+    alignas(16) std::array<std::byte, 4096> buffer;
+    Message messages[4];
+    pair.client.send(7, "tagged", soon);
+    const auto tagged = pair.server.recv_many(buffer, messages, soon);
+    CHECK(tagged.size() == 1 && tagged[0].tag() == 7 && tagged[0].text() == "tagged");
+    CHECK(!tagged[0].is_request() && tagged[0].id() == 0);
+    const auto id = pair.client.request_start(8, "question", soon);
+    const auto asked = pair.server.recv_many(buffer, messages, soon);
+    CHECK(asked.size() == 1 && asked[0].is_request() && asked[0].id() == id);
+    pair.server.reply(asked[0], "answer", soon);
+    const auto answered = pair.client.recv_many(buffer, messages, soon);
+    CHECK(answered.size() == 1 && answered[0].is_reply() && answered[0].id() == id);
+    CHECK(answered[0].tag() == 8 && answered[0].str() == "answer");
 }
 
 void big_messages_cross() {
@@ -197,6 +214,7 @@ constexpr check::Case cases[] = {
     CASE(every_receive_gets_it),
     CASE(too_small_a_buffer_leaves_the_message),
     CASE(many_are_received_at_once),
+    CASE(a_batch_says_of_each_message_what_it_is),
     CASE(big_messages_cross),
     CASE(nothing_comes_in_time),
     CASE(a_full_channel_says_so_and_is_flushed),

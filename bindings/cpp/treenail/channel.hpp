@@ -181,19 +181,20 @@ public:
     }
 
     /// As many messages as are there and fit: their bytes go to the buffer, 16-byte aligned, and
-    /// where each is to `messages`, whose front part is the result. It waits for the first only.
-    /// Tags, ids and flags are left out. Status::too_large: not even the first fits, and the size
-    /// of messages[0] is the size it needs (15 more where the buffer isn't 16-byte aligned).
-    Span<const Bytes> recv_many(Buffer buffer, Span<Bytes> messages,
-                                Timeout timeout = no_timeout) const {
+    /// what each is, with its tag, id and flags, to `messages`, whose front part is the result. It
+    /// waits for the first only. Requests among them can be answered. Status::too_large: not even
+    /// the first fits, and the size of messages[0] is the size it needs (15 more where the buffer
+    /// isn't 16-byte aligned).
+    Span<const Message> recv_many(Buffer buffer, Span<Message> messages,
+                                  Timeout timeout = no_timeout) const {
         return try_recv_many(buffer, messages, timeout).value();
     }
-    Result<Span<const Bytes>> try_recv_many(Buffer buffer, Span<Bytes> messages,
-                                            Timeout timeout) const noexcept {
+    Result<Span<const Message>> try_recv_many(Buffer buffer, Span<Message> messages,
+                                              Timeout timeout) const noexcept {
         std::size_t count = 0;
         const auto status =
             tn_channel_recv_many(native_handle(), buffer.data(), buffer.size(),
-                                 reinterpret_cast<tn_slice*>(messages.data()), messages.size(),
+                                 reinterpret_cast<tn_message*>(messages.data()), messages.size(),
                                  timeout.to_c(), &count);
         return {detail::status(status), {messages.data(), count}};
     }

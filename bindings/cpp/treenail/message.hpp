@@ -60,6 +60,8 @@ protected:
 
     tn_message native_;
 };
+static_assert(sizeof(Message) == sizeof(tn_message) && std::is_standard_layout_v<Message>,
+              "a row of Message is a row of tn_message");
 
 /// A message that the channel lends for reading: nothing is copied on shm. Its bytes are 16-byte
 /// aligned, and the peer may still change them (unless views=copy): copy before you validate.

@@ -95,6 +95,8 @@ def test_tags_arrive_and_requests_are_answered(endpoint):
         theirs, ours = await meet(endpoint)
         await ours.send(b"tagged", tag=7)
         assert await theirs.recv_message() == treenail.Message(b"tagged", 7)
+        await ours.send(b"tagged", tag=8)
+        assert (await theirs.recv_many()).messages == [treenail.Message(b"tagged", 8)]
         server = asyncio.ensure_future(answer(theirs))
         questions = [b"%d." % number for number in range(300)]
         replies = await asyncio.gather(*[ours.request(question) for question in questions])

@@ -4,6 +4,7 @@ import array
 import ctypes
 import mmap
 import os
+import pickle
 import select
 import time
 
@@ -144,6 +145,45 @@ def test_batches_mix_all_buffers_and_sizes(pair):
     while len(received) < len(messages):
         received += theirs.recv_many(timeout=SOON)
     assert received == [memoryview(data).tobytes() for data in messages]
+    ended(sender)
+
+
+def test_tags_and_requests_survive_a_batch(pair):
+    ours, theirs = pair
+    ours.send(b"tagged", SOON, tag=7)
+    number = ours.request_start(b"question", SOON, tag=8)
+    ours.send(b"", SOON)
+    batch, received = [], []
+    while len(received) < 3:
+        batch = theirs.recv_many(timeout=SOON)
+        received += batch.messages
+        assert batch == [message.data for message in batch.messages]
+    tagged, question, empty = received
+    assert tagged == treenail.Message(b"tagged", tag=7)
+    assert question == treenail.Message(b"question", 8, number, treenail.MESSAGE_REQUEST)
+    assert empty == treenail.Message(b"")
+    theirs.reply(question, b"answer", SOON)
+    [answer] = ours.recv_many(timeout=SOON).messages
+    assert answer.is_reply and (answer.data, answer.tag, answer.id) == (b"answer", 8, number)
+
+
+def test_what_is_done_to_a_batch_does_not_change_its_messages(pair):
+    ours, theirs = pair
+    for tag in range(3):
+        ours.send(b"%d" % tag, SOON, tag=tag)
+    batch = theirs.recv_many(timeout=SOON)
+    copy = pickle.loads(pickle.dumps(batch))
+    batch.reverse()
+    del batch[0]
+    assert [(m.data, m.tag) for m in batch.messages] == [(b"0", 0), (b"1", 1), (b"2", 2)]
+    assert copy == [b"0", b"1", b"2"] and copy.messages == batch.messages
+
+
+def test_a_large_message_in_a_batch_keeps_its_tag(pair):
+    ours, theirs = pair
+    sender = started(lambda: ours.send(b"x" * 200_000, tag=9))
+    [message] = theirs.recv_many(timeout=SOON).messages
+    assert (len(message.data), message.tag) == (200_000, 9)
     ended(sender)
 
 

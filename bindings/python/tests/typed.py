@@ -18,6 +18,7 @@ def use_channel(channel: treenail.Channel) -> None:
     message: treenail.Message = channel.recv_message()
     length: int = channel.recv_into(bytearray(10), 0)
     batch: List[bytes] = channel.recv_many(10)
+    tags: List[int] = [message.tag for message in channel.recv_many(10).messages]
     with channel.recv_view() as view:
         data: memoryview = view.data
         both: bool = view.is_request and message.is_reply

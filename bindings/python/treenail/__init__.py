@@ -29,7 +29,7 @@ from ._channel import TRANSPORT_LOCAL, TRANSPORT_SHM, Channel, Peer, Stats
 from ._channel import connect, connect_start, create, create_start
 from ._errors import Again, Closed, Denied, Error, Exists, Internal, Invalid, Io, NoSpace, NotFound
 from ._errors import PeerLost, Protocol, TimedOut, TooLarge, Unsupported
-from ._lent import Loan, Message, View
+from ._lent import Loan, Message, Messages, View
 from ._listener import Listener
 from ._poller import Poller
 from ._segment import Held, Lock, Segment, Snapshot
@@ -54,6 +54,7 @@ __all__ = [
     "MESSAGE_REPLY",
     "MESSAGE_REQUEST",
     "Message",
+    "Messages",
     "NoSpace",
     "NotFound",
     "Peer",

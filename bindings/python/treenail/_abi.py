@@ -124,7 +124,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tn_channel_busy_poll": (_status, [_handle]),
     "tn_channel_recv_many": (
         _status,
-        [_handle, _data, c_size_t, _slice, c_size_t, _timeout, _out_size],
+        [_handle, _data, c_size_t, _message, c_size_t, _timeout, _out_size],
     ),
     "tn_channel_request": (_status, [_handle, c_uint32, _data, c_size_t, _timeout, _message]),
     "tn_channel_request_begin": (

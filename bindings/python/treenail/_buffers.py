@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from ctypes import POINTER, Structure, addressof, byref, c_char_p, c_int, c_size_t, c_ssize_t
-from ctypes import c_ubyte, c_void_p, create_string_buffer, memmove, py_object, pythonapi
+from ctypes import c_ubyte, c_void_p, create_string_buffer, memmove, py_object, pythonapi, sizeof
 from itertools import accumulate, chain
 from struct import iter_unpack
 from sys import getrefcount
@@ -149,8 +149,13 @@ SLOT_BYTES = c_size_t(BUFFER_BYTES)
 SIZES = [c_size_t(size) for size in range(1025)]  # made in advance, as making one takes long
 
 
+_WORD = sizeof(c_size_t)
+_STRIDE = sizeof(tn_message) // _WORD  # words of each; the first is its address, then its length
+BATCH_MAX = BUFFER_BYTES // 16  # as many messages as the buffer has places for
+
+
 class Batch:
-    """A buffer for many messages, and where in it they are."""
+    """A buffer for many messages, and what and where in it they are."""
 
     __slots__ = ("buffer", "address", "words", "count", "layout")
 
@@ -160,30 +165,32 @@ class Batch:
         # A message may be followed by what brings the next to a multiple of 16.
         self.buffer, self.count = create_string_buffer(BUFFER_BYTES + 16), c_size_t(UNTAKEN)
         self.address = addressof(self.buffer)
-        self.words = array("L")  # of each message, its address and its length: tn_slice
+        self.words = array("L")  # a tn_message for each; where they are sent, a tn_slice
         self.layout = (0, 0)
 
     def attempt(self, handle: Handle, max: int) -> Callable[[int], int]:
         """What receives up to `max` messages, with a time."""
-        if len(self.words) < 2 * max:
-            self.words = array("L", (0,)) * (2 * max)
+        max = min(max, BATCH_MAX)
+        if len(self.words) < _STRIDE * max:
+            self.words = array("L", (0,)) * (_STRIDE * max)
         count, limit = self.count, c_size_t(max)
         count.value = UNTAKEN
         buffer, out_count = byref(self.buffer), byref(count)
-        slices = c_void_p(self.words.buffer_info()[0])
+        places = c_void_p(self.words.buffer_info()[0])
 
         def receive(ms: int) -> int:
             count.value = UNTAKEN
-            return _recv_many(handle, buffer, SLOT_BYTES, slices, limit, ms, out_count)
+            return _recv_many(handle, buffer, SLOT_BYTES, places, limit, ms, out_count)
 
         return receive
 
-    def messages(self) -> list[bytes]:
-        """What was received."""
+    def received(self) -> tuple[list[bytes], array[int]]:
+        """What was received: the bytes of each message, and the tn_message of all."""
         count = self.count.value
         if not 0 < count < UNTAKEN:
-            return []
-        places, sizes = self.words[0 : 2 * count : 2], self.words[1 : 2 * count : 2]
+            return [], array("L")
+        natives = self.words[: _STRIDE * count]
+        places, sizes = natives[::_STRIDE], natives[1::_STRIDE]
         size, first = sizes[0], places[0] - self.address
         stride = size + -size % 16
         extent = stride * count
@@ -193,10 +200,11 @@ class Batch:
             and sizes.tobytes() == sizes[:1].tobytes() * count
         ):
             memory = memoryview(self.buffer)[first : first + extent]
-            return list(chain.from_iterable(iter_unpack(f"{size}s{stride - size}x", memory)))
+            unpacked = iter_unpack(f"{size}s{stride - size}x", memory)
+            return list(chain.from_iterable(unpacked)), natives
         data = self.buffer[: places[-1] + sizes[-1] - self.address]
         starts = [place - self.address for place in places]
-        return [data[at : at + size] for at, size in zip(starts, sizes)]
+        return [data[at : at + size] for at, size in zip(starts, sizes)], natives
 
     def fill(self, items: list[Any], size: int) -> None:
         """Takes in messages that are all of this size, to be sent."""

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ._abi import Handle
     from ._sending import Sending
 
+    _List = list[bytes]
+else:
+    _List = list
+
 
 class Message:
     """A received message: its bytes, and what it was sent with."""
@@ -58,6 +62,37 @@ class Message:
 
     def __repr__(self) -> str:
         return f"Message({self.data!r}, tag={self.tag}, id={self.id}, flags={self.flags})"
+
+
+class Messages(_List):
+    """What recv_many received: a list of the bytes of each message."""
+
+    __slots__ = ("_data", "_natives")
+
+    _data: list[bytes]
+    _natives: Any  # a tn_message for each
+
+    @classmethod
+    def _of(cls, data: list[bytes], natives: Any) -> Messages:
+        messages = cls(data)
+        messages._data, messages._natives = data, natives
+        return messages
+
+    @classmethod
+    def _one(cls, message: Message) -> Messages:
+        native = tn_message(tag=message.tag, id=message.id, flags=message.flags)
+        return cls._of([message.data], native)
+
+    @property
+    def messages(self) -> list[Message]:
+        """The messages with their tags, ids and flags; requests among them can be answered. What
+        was done to the list doesn't change these."""
+        natives = (tn_message * len(self._data)).from_buffer_copy(self._natives)
+        pairs = zip(self._data, natives)
+        return [Message(data, native.tag, native.id, native.flags) for data, native in pairs]
+
+    def __reduce__(self) -> Any:
+        return Messages._of, (self._data, bytes(self._natives))
 
 
 def when_gone(base: object, call: Callable[..., None], *arguments: object) -> None:

@@ -16,7 +16,7 @@ from ctypes import byref, c_size_t
 from ._abi import TN_AGAIN, TN_OK, TN_TOO_LARGE, hot, library
 from ._buffers import BATCHES, BUFFER_BYTES, SLOT_BYTES, SLOTS, UNTAKEN, Batch, new_slot, writable
 from ._errors import Again, Closed, TooLarge, error_of
-from ._lent import Message, View
+from ._lent import Message, Messages, View
 from ._owner import Owner
 from ._waiting import PATIENCE_MS, drive
 
@@ -131,9 +131,10 @@ class Receiving(Owner):
             kept[front] = held
             raise
 
-    def recv_many(self, max: int = 1024, timeout: Optional[float] = None) -> List[bytes]:
+    def recv_many(self, max: int = 1024, timeout: Optional[float] = None) -> Messages:
         """Receives as many messages as are there, at most `max`, and at least one: waits for the
-        first only. Tags, ids and flags are left out."""
+        first only. What it gives is a list of the bytes of each; its `messages` have their tags,
+        ids and flags too."""
         kept, front = self._kept, _FRONT
         held: List[Any] = []
         handle = self._handle
@@ -146,8 +147,8 @@ class Receiving(Owner):
                 held[:] = (batch,)
                 status = drive(attempt, self.fileno, timeout)
                 if status >= 0:
-                    messages = batch.messages()
-                    held[:] = messages
+                    messages = Messages._of(*batch.received())
+                    held[:] = (messages,)
                     BATCHES.append(batch)
                     return messages
                 held.clear()
@@ -155,7 +156,7 @@ class Receiving(Owner):
                 if status != TN_TOO_LARGE:
                     self._fail(status)
             self._receive(held, timeout)
-            return [self._message(held).data]
+            return Messages._one(self._message(held))
         except:
             kept[front] = held
             raise
@@ -271,7 +272,9 @@ def _messages_in(item: Any) -> List[Any]:
     if type(item) is bytes:
         return [Message(item)]
     if type(item) is Batch:
-        return [Message(data) for data in item.messages()]
+        return Messages._of(*item.received()).messages
+    if type(item) is Messages:
+        return item.messages
     if type(item) is tuple:
         return [_message_of(item)] if item[1].len <= BUFFER_BYTES else []
     return [item]

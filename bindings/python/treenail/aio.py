@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 from typing import Any, AsyncIterator, Callable, Deque, Dict, Iterable, List, Optional, TypeVar
 
 import treenail
-from treenail import Again, Closed, Loan, Message, NoSpace, Peer, Stats, View
+from treenail import Again, Closed, Loan, Message, Messages, NoSpace, Peer, Stats, View
 
 from ._aio_named import Lock, Segment, Semaphore
 from ._watched import Waiter, Waiters, Watched
@@ -120,8 +120,9 @@ class Channel(Watched[treenail.Channel]):
         """Receives one message in place: `with await channel.recv_view() as view`."""
         return await self._when_there(self._take_view)
 
-    async def recv_many(self, max: int = 1024) -> List[bytes]:
-        """Receives as many messages as are there, at most `max`, and at least one."""
+    async def recv_many(self, max: int = 1024) -> Messages:
+        """Receives as many messages as are there, at most `max`, and at least one: a list of the
+        bytes of each, whose `messages` have their tags, ids and flags too."""
         return await self._when_there(lambda: self._take_many(max))
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -197,10 +198,10 @@ class Channel(Watched[treenail.Channel]):
                 self._answer(view.id, view.tobytes())
         return View._of(self._from_inbox())
 
-    def _take_many(self, max: int) -> Optional[List[bytes]]:
-        if self._replies or self._inbox:  # a batch wouldn't tell replies from messages
+    def _take_many(self, max: int) -> Optional[Messages]:
+        if self._replies or self._inbox:  # replies that tasks wait for may be among them
             message = self._take()
-            return None if message is None else [message.data]
+            return None if message is None else Messages._one(message)
         try:
             return self._owner.recv_many(max, 0)
         except Again:
