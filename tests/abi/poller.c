@@ -17,6 +17,15 @@ static void expect_key(const tn_poller *poller, uint64_t key) {
     CHECK(count == 1 && keys[0] == key);
 }
 
+/* Waits for a key that may come with others: one wake-up may tell of messages and of room. */
+static void expect_among(const tn_poller *poller, uint64_t key) {
+    uint64_t keys[8] = {0};
+    size_t count = 0, found = 0;
+    OK(tn_poller_wait(poller, SOON, keys, 8, &count));
+    for (size_t i = 0; i < count; i++) found += keys[i] == key;
+    CHECK(found == 1);
+}
+
 static void expect_no_key(const tn_poller *poller) {
     uint64_t keys[2] = {11, 12};
     size_t count = UNTOUCHED;
@@ -113,6 +122,41 @@ static void keys_are_unique_and_removed_ones_are_silent(void) {
     STATUS(tn_poller_remove(poller, 7), TN_NOT_FOUND);
     OK(tn_poller_add_channel(poller, ends.server, 7));
     expect_key(poller, 7);
+    tn_poller_free(poller);
+    free_pair(&ends);
+}
+
+static void a_channel_s_room_has_a_key_of_its_own(void) {
+    pair ends = open_pair_with("ring=4KiB", "ring=4KiB");
+    tn_poller *poller = new_poller();
+    char message[1000] = {0};
+    size_t len = 0;
+    OK(tn_poller_add_channel(poller, ends.client, 1));
+    STATUS(tn_poller_add_channel_send(poller, ends.client, 1), TN_EXISTS);
+    OK(tn_poller_add_channel_send(poller, ends.client, 2));
+    STATUS(tn_poller_add_channel_send(poller, ends.client, 3), TN_EXISTS);
+    expect_nothing(ends.client);
+    expect_key(poller, 2);
+    while (tn_channel_send(ends.client, message, sizeof message, TN_NOWAIT) == TN_OK) continue;
+    expect_no_key(poller);
+    send_text(ends.server, "news");
+    expect_among(poller, 1);
+    expect_text(ends.client, "news");
+    expect_nothing(ends.client);
+    expect_no_key(poller);
+    while (tn_channel_recv(ends.server, message, sizeof message, TN_NOWAIT, &len) == TN_OK)
+        continue;
+    expect_among(poller, 2);
+    OK(tn_channel_send(ends.client, message, sizeof message, TN_NOWAIT));
+    expect_nothing(ends.client);
+    expect_key(poller, 2);
+    OK(tn_poller_remove(poller, 2));
+    expect_no_key(poller);
+    OK(tn_poller_add_channel_send(poller, ends.client, 2));
+    expect_key(poller, 2);
+    tn_channel_close(ends.server);
+    OK(tn_poller_remove(poller, 1));
+    expect_key(poller, 2);
     tn_poller_free(poller);
     free_pair(&ends);
 }
@@ -276,6 +320,7 @@ static const test_case cases[] = {
     CASE(the_ready_ones_are_told_by_their_keys),
     CASE(with_place_for_one_key_all_have_their_turn),
     CASE(keys_are_unique_and_removed_ones_are_silent),
+    CASE(a_channel_s_room_has_a_key_of_its_own),
     CASE(a_listener_is_ready_when_somebody_comes),
     CASE(any_descriptor_can_be_added),
     CASE(the_end_of_a_channel_is_an_event),

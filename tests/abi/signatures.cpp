@@ -37,6 +37,7 @@ static void functions_of_channels() {
     same<tn_status(const char *, int32_t, tn_channel **)>(tn_channel_create);
     same<tn_status(const char *, tn_channel **)>(tn_channel_create_start);
     same<tn_status(Channel, tn_fd *)>(tn_channel_fd);
+    same<tn_status(Channel, tn_fd *)>(tn_channel_send_fd);
     same<tn_status(Channel)>(tn_channel_busy_poll);
     same<tn_status(Channel, tn_peer *)>(tn_channel_peer);
     same<tn_status(Channel, int32_t)>(tn_channel_flush);
@@ -68,6 +69,7 @@ static void functions_of_messages() {
 static void functions_of_pollers() {
     same<tn_status(tn_poller **)>(tn_poller_new);
     same<tn_status(Poller, Channel, uint64_t)>(tn_poller_add_channel);
+    same<tn_status(Poller, Channel, uint64_t)>(tn_poller_add_channel_send);
     same<tn_status(Poller, Listener, uint64_t)>(tn_poller_add_listener);
     same<tn_status(Poller, tn_fd, uint64_t)>(tn_poller_add_fd);
     same<tn_status(Poller, uint64_t)>(tn_poller_remove);

@@ -29,6 +29,7 @@ void empty_channel(const Channel& empty) {
     STATUS(empty.try_request_start(1, "", now), invalid);
     STATUS(empty.try_reply(Message(), "", now), invalid);
     STATUS(empty.try_fd(), invalid);
+    STATUS(empty.try_send_fd(), invalid);
     STATUS(empty.try_peer(), invalid);
     STATUS(empty.try_stats(), invalid);
     THROWS(empty.send(""), invalid);
@@ -49,6 +50,7 @@ void empty_channel(const Channel& empty) {
     THROWS(empty.request_start(1, ""), invalid);
     THROWS(empty.reply(Message(), ""), invalid);
     THROWS(empty.fd(), invalid);
+    THROWS(empty.send_fd(), invalid);
     THROWS(empty.peer(), invalid);
     THROWS(empty.stats(), invalid);
     empty.close();
@@ -70,6 +72,7 @@ void empty_poller(const Poller& empty) {
     std::uint64_t keys[1];
     CHECK(!empty);
     STATUS(empty.try_add(Channel(), 1), invalid);
+    STATUS(empty.try_add_send(Channel(), 1), invalid);
     STATUS(empty.try_add(Listener(), 1), invalid);
     STATUS(empty.try_add_fd(0, 1), invalid);
     STATUS(empty.try_remove(1), invalid);
@@ -77,6 +80,7 @@ void empty_poller(const Poller& empty) {
     STATUS(empty.try_wake(), invalid);
     STATUS(empty.try_fd(), invalid);
     THROWS(empty.add(Channel(), 1), invalid);
+    THROWS(empty.add_send(Channel(), 1), invalid);
     THROWS(empty.wait(keys), invalid);
     THROWS(empty.wake(), invalid);
     THROWS(empty.fd(), invalid);

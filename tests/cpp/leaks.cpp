@@ -97,6 +97,7 @@ void channels_leave_nothing() {
         const auto fd = client.fd();
         const auto poller = Poller::create();
         poller.add(server, 1);
+        poller.add_send(server, 3);
         poller.add_fd(fd, 2);
         const auto unread = server.recv_view(soon);
         CHECK(unread.text() == "hello");

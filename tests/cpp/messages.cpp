@@ -168,7 +168,6 @@ void a_full_channel_says_so_and_is_flushed() {
     for (std::size_t i = 0; i < sent; i++) {
         CHECK(pair.server.recv(soon) == piece);
     }
-    CHECK(check::readable(pair.client.fd(), 10s));
     STATUS(pair.client.try_flush(soon), ok);
     pair.client.flush();
     CHECK(pair.client.stats().pending_bytes == 0);
@@ -197,6 +196,24 @@ void the_descriptor_tells_when() {
     CHECK(pair.server.recv(soon) == "x");
 }
 
+void another_descriptor_tells_when_there_is_room() {
+    const auto pair = open_pair("ring=4KiB");
+    const int fd = pair.client.fd(), send_fd = pair.client.send_fd();
+    CHECK(send_fd >= 0 && send_fd != fd && *pair.client.try_send_fd() == send_fd);
+    STATUS(pair.client.try_recv_view(now), again);
+    CHECK(check::readable(send_fd) && !check::readable(fd));
+    const std::string piece(1000, 'x');
+    while (pair.client.try_send(piece, now) == Status::ok) {
+    }
+    CHECK(!check::readable(send_fd));
+    while (pair.server.try_recv_view(now)) {
+    }
+    CHECK(check::readable(send_fd, 10s));
+    STATUS(pair.client.try_send(piece, now), ok);
+    STATUS(pair.client.try_recv_view(now), again);
+    CHECK(check::readable(send_fd) && !check::readable(fd));
+}
+
 void a_busy_poll_leaves_what_it_finds() {
     const auto pair = open_pair();
     CHECK(!pair.server.busy_poll());
@@ -220,6 +237,7 @@ constexpr check::Case cases[] = {
     CASE(a_full_channel_says_so_and_is_flushed),
     CASE(what_does_not_fit_stays_in_the_channel_until_flushed),
     CASE(the_descriptor_tells_when),
+    CASE(another_descriptor_tells_when_there_is_room),
     CASE(a_busy_poll_leaves_what_it_finds),
 };
 

@@ -103,7 +103,7 @@ void both_ends_start_and_get_on_in_their_calls() {
     const auto connected = Channel::connect_start(where);
     STATUS(connected.try_stats(), again);
     THROWS(connected.peer(), again);
-    const int fds[] = {created.fd(), connected.fd()};
+    const int fds[] = {created.send_fd(), connected.send_fd()};
     while (!connected.try_peer() || !created.try_peer()) {
         CHECK(check::readable(fds[0], 10ms) || check::readable(fds[1], 10s));
         (void)created.try_flush(now);

@@ -22,6 +22,13 @@ std::vector<std::uint64_t> ready(const Poller& poller) {
 
 using Keys = std::vector<std::uint64_t>;
 
+// Whether the key comes, perhaps with others: one wake-up may tell of messages and of room.
+bool comes(const Poller& poller, std::uint64_t key) {
+    std::uint64_t keys[4];
+    const auto found = poller.wait(keys, soon);
+    return std::count(found.begin(), found.end(), key) == 1;
+}
+
 void it_tells_who_is_ready() {
     const auto pair = open_pair();
     const auto poller = Poller::create();
@@ -88,10 +95,41 @@ void keys_and_handles_are_there_once() {
     STATUS(poller.try_add(pair.listener, channel_key), exists);
 }
 
+// Messages and room are two keys, which don't hide each other.
+void room_has_a_key_of_its_own() {
+    constexpr std::uint64_t room_key = 9;
+    const auto pair = open_pair("ring=4KiB");
+    const auto poller = Poller::create();
+    poller.add(pair.client, channel_key);
+    STATUS(poller.try_add_send(pair.client, channel_key), exists);
+    poller.add_send(pair.client, room_key);
+    STATUS(poller.try_add_send(pair.client, 7), exists);
+    CHECK((ready(poller) == Keys{room_key, channel_key}));
+    STATUS(pair.client.try_recv_view(now), again);
+    CHECK(ready(poller) == Keys{room_key});
+    const std::string piece(1000, 'x');
+    while (pair.client.try_send(piece, now) == Status::ok) {
+    }
+    CHECK(ready(poller).empty());
+    pair.server.send("x", soon);
+    CHECK(comes(poller, channel_key) && pair.client.recv(soon) == "x");
+    STATUS(pair.client.try_recv_view(now), again);
+    CHECK(ready(poller).empty());
+    while (pair.server.try_recv_view(now)) {
+    }
+    CHECK(comes(poller, room_key));
+    STATUS(pair.client.try_send(piece, now), ok);
+    STATUS(pair.client.try_recv_view(now), again);
+    CHECK(ready(poller) == Keys{room_key});
+    poller.remove(room_key);
+    CHECK(ready(poller).empty());
+}
+
 void a_channel_that_ends_leaves() {
     auto pair = open_pair();
     const auto poller = Poller::create();
     poller.add(pair.server, channel_key);
+    poller.add_send(pair.server, 9);
     pair.server = Channel();
     CHECK(ready(poller).empty());
     poller.add(pair.client, channel_key);
@@ -171,6 +209,7 @@ constexpr check::Case cases[] = {
     CASE(it_waits_in_vain),
     CASE(other_descriptors_are_waited_for),
     CASE(keys_and_handles_are_there_once),
+    CASE(room_has_a_key_of_its_own),
     CASE(a_channel_that_ends_leaves),
     CASE(wake_ends_a_wait_without_keys),
     CASE(a_signal_handler_wakes_it),

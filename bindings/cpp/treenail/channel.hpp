@@ -36,7 +36,7 @@ public:
         return {detail::status(status), Channel(made)};
     }
 
-    /// A connecting channel at once: its fd becomes readable on progress, and its calls are
+    /// A connecting channel at once: its descriptors become readable on progress, and its calls are
     /// Status::again, or wait, until the handshake is done, or give its failure.
     static Channel connect_start(std::string_view endpoint) {
         return try_connect_start(endpoint).value();
@@ -273,13 +273,26 @@ public:
 
     // ---- the rest of its life ----
 
-    /// A descriptor for poll, epoll and event loops: readable until a call is Status::again, then
-    /// again when there is a message, the end, or room after a send or flush that found none. Never
-    /// read, write or close it; it is the same number until the channel's end.
+    /// A descriptor for poll, epoll and event loops: readable while there may be a message, progress
+    /// of connecting, the end, or something that the library itself has to send, such as the rest
+    /// of a long message. Only a receiving call that is Status::again or timed_out makes it
+    /// unreadable. Never read, write or close it; it is the same number until the channel's end.
     int fd() const { return try_fd().value(); }
     Result<int> try_fd() const noexcept {
         int fd = -1;
         const auto status = tn_channel_fd(native_handle(), &fd);
+        return {detail::status(status), fd};
+    }
+
+    /// A second descriptor: readable while a send may succeed, on progress of connecting, and at
+    /// the end. It starts readable; only a send, commit or flush that is Status::again or
+    /// timed_out, or leaves the rest of a message here, makes it unreadable. Wait for it only while
+    /// there is something to send. Never read, write or close it; it is the same number until the
+    /// channel's end.
+    int send_fd() const { return try_send_fd().value(); }
+    Result<int> try_send_fd() const noexcept {
+        int fd = -1;
+        const auto status = tn_channel_send_fd(native_handle(), &fd);
         return {detail::status(status), fd};
     }
 

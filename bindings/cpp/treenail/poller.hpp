@@ -29,14 +29,25 @@ public:
         return {detail::status(status), Poller(made)};
     }
 
-    /// Waits for a channel too: the key comes whenever its fd would be readable. Status::exists:
-    /// the key, or the channel, is in this poller already.
+    /// Waits for a channel's messages and its end too: the key comes whenever its fd would be
+    /// readable. Status::exists: the key, or the channel, is in this poller already.
     void add(const Channel& channel, std::uint64_t key) const {
         detail::check(try_add(channel, key));
     }
     Status try_add(const Channel& channel, std::uint64_t key) const noexcept {
         return detail::status(
             tn_poller_add_channel(native_handle(), channel.native_handle(), key));
+    }
+
+    /// Waits for a channel's room to send and its end too: the key, which is another than that of
+    /// its messages, comes whenever its send_fd would be readable. Add it only while there is
+    /// something to send.
+    void add_send(const Channel& channel, std::uint64_t key) const {
+        detail::check(try_add_send(channel, key));
+    }
+    Status try_add_send(const Channel& channel, std::uint64_t key) const noexcept {
+        return detail::status(
+            tn_poller_add_channel_send(native_handle(), channel.native_handle(), key));
     }
 
     /// Waits for a listener too: the key comes whenever accept may get on.
