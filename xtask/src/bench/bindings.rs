@@ -1,8 +1,8 @@
 //! The rows of the C++ header, which is to cost nothing, and of the Python package.
 
-use super::rows::Program::{Ours, OursCpp, Python};
-use super::rows::Target::{MsAtMost, TimeAtMost};
-use super::rows::{Args, Contestant, Rival, Row, contestant, peer, row, seen};
+use super::table::Program::{Ours, OursCpp, Python};
+use super::table::Target::{MsAtMost, TimeAtMost};
+use super::table::{Args, Contestant, Rival, Row, contestant, peer, row, seen};
 
 const fn cpp(args: Args) -> Contestant {
     contestant("treenail, C++", OursCpp, args)

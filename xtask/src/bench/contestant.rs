@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::rows::Contestant;
+use super::table::Contestant;
 
 /// Beyond the time of a slice: whoever is later hangs.
 const PATIENCE: Duration = Duration::from_secs(20);

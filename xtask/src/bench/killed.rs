@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::prepare::Programs;
 use super::record::{Fate, Outcome};
-use super::rows::Contestant;
 use super::segments::KILLED;
+use super::table::Contestant;
 use crate::shell;
 
 /// What selects this on the command line, as a row's name does.

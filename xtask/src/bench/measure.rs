@@ -3,7 +3,7 @@
 use super::contestant::{Running, Slice};
 use super::prepare::Programs;
 use super::record::{Line, Spread};
-use super::rows::{Contestant, Row, Target};
+use super::table::{Contestant, Row, Target};
 
 /// A row whose floor moved by more than this between its rounds is measured again.
 pub const MOVED_MAX: f64 = 1.3;

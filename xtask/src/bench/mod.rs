@@ -5,6 +5,7 @@
 //! turn, in short slices, and only ratios within one round count. From the top down:
 //!
 //! - `rows`, `segments`, `bindings`, `qt`: what is compared with what, and what must be reached
+//! - `table`: what such a row is made of
 //! - `prepare`, `python`: install, build, and note the versions
 //! - `measure`: the rounds, and the median and spread of their ratios
 //! - `contestant`: one pair of processes that runs a slice when told to
@@ -24,6 +25,7 @@ mod qt;
 mod record;
 mod rows;
 mod segments;
+mod table;
 
 use std::fs;
 use std::path::Path;
@@ -31,7 +33,7 @@ use std::path::Path;
 use measure::Effort;
 use prepare::Programs;
 use record::{Line, Record};
-use rows::{Program, Row};
+use table::{Program, Row};
 
 use crate::shell;
 

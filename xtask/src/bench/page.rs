@@ -2,7 +2,7 @@
 
 use super::measure::MOVED_MAX;
 use super::record::{Fate, Line, Outcome, Record};
-use super::rows::Target;
+use super::table::Target;
 
 const HEADS: [&str; 8] =
     ["ours", "p99", "against", "theirs", "ratio", "spread", "target", "reached"];

@@ -2,7 +2,7 @@
 
 use super::page::times;
 use super::record::{Line, Record, Spread};
-use super::rows::Target;
+use super::table::Target;
 
 const WIDTH: f64 = 960.0;
 const LEFT: f64 = 330.0;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::python;
-use super::rows::Program;
+use super::table::Program;
 use crate::{install, shell};
 
 /// Where the built programs are.

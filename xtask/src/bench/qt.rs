@@ -1,8 +1,8 @@
 //! The rows of the Qt classes, beside Qt's own.
 
-use super::rows::Program::{QtLocks, QtMemory, QtMessages, QtSockets};
-use super::rows::Target::{P99AtMostMs, RateAtLeast, TimeAtMost};
-use super::rows::{Args, Rival, Row, contestant};
+use super::table::Program::{QtLocks, QtMemory, QtMessages, QtSockets};
+use super::table::Target::{P99AtMostMs, RateAtLeast, TimeAtMost};
+use super::table::{Args, Rival, Row, contestant};
 
 /// A LocalSocket, and a QLocalSocket that does the same; ours does it at least `times` as fast.
 macro_rules! sockets {

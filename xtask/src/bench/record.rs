@@ -1,6 +1,6 @@
 //! The results, as lines and as CSV: all that page and plot know.
 
-use super::rows::Target;
+use super::table::Target;
 
 /// Median and spread of one number over the rounds.
 #[derive(Clone, Copy, Debug, PartialEq)]

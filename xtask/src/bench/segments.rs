@@ -1,8 +1,8 @@
 //! The rows of segments and semaphores, and the locks whose owners are killed.
 
-use super::rows::Program::{BoostLocks, Floors, Locks, Ours, OursLocks, Python, QtLocks, RawSync};
-use super::rows::Target::{P99AtMostMs, RateAtLeast, TimeAtMost};
-use super::rows::{Args, Contestant, Rival, Row, Target, contestant, row, seen};
+use super::table::Program::{BoostLocks, Floors, Locks, Ours, OursLocks, Python, QtLocks, RawSync};
+use super::table::Target::{P99AtMostMs, RateAtLeast, TimeAtMost};
+use super::table::{Args, Contestant, Rival, Row, Target, contestant, row, seen};
 
 const fn locks(args: Args) -> Contestant {
     contestant("treenail", OursLocks, args)
