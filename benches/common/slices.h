@@ -117,19 +117,20 @@ BENCH_INLINE void bench_drain(const bench_way way, size_t size, bench_result *re
     bench_percentiles(result, chunk);
 }
 
-/* Does once what far has no part in, again and again. */
-static BENCH_UNUSED void bench_repeat(void (*once)(uint64_t number), uint64_t ns,
-                                      bench_result *result)
+/* Does again and again what far has no part in, `group` times between two looks at the clock. */
+BENCH_INLINE void bench_repeat(void (*once)(uint64_t number), uint64_t group, uint64_t ns,
+                               bench_result *result)
 {
     uint64_t number = 0, before, now = bench_now();
     const uint64_t end = now + ns;
     do {
         before = now;
-        once(number++);
+        for (uint64_t i = 0; i < group; i++)
+            once(number++);
         now = bench_now();
         bench_sample(now - before);
     } while (now < end);
-    bench_median(result, 1);
+    bench_median(result, group);
 }
 
 /* Makes the four slice functions of a way: NAME_ping, NAME_echo, NAME_flood and NAME_drain. */

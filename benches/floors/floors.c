@@ -59,6 +59,26 @@ static const bench_way socket_way = {socket_send, socket_recv};
 BENCH_SLICES(pipe, pipe_way, bench_size)
 BENCH_SLICES(socket, socket_way, bench_size)
 
+/* ---- a read of a pipe that is empty ---- */
+
+static void empty_prepare(void)
+{
+    pipe_prepare();
+    BENCH_CHECK(fcntl(fds_near[0], F_SETFL, O_NONBLOCK) == 0);
+}
+
+BENCH_INLINE void empty_read(uint64_t number)
+{
+    unsigned char byte;
+    (void)number;
+    BENCH_CHECK(read(fd_in, &byte, 1) == -1 && errno == EAGAIN);
+}
+
+static void empty_slice(uint64_t ns, bench_result *out)
+{
+    bench_repeat(empty_read, BENCH_CHUNK_SMALL, ns, out);
+}
+
 /* ---- eventfd: carries a number and no bytes, so the number is what is checked ---- */
 
 static void eventfd_prepare(void)
@@ -293,6 +313,8 @@ static const bench_contestant floors[] = {
      .far_open = ring_far_open, .near_slice = ring_any_drain, .far_slice = ring_any_flood},
     {.name = "pipe-ping", .prepare = pipe_prepare, .near_open = fd_near_open,
      .far_open = fd_far_open, .near_slice = pipe_ping, .far_slice = pipe_echo},
+    {.name = "pipe-empty", .prepare = empty_prepare, .near_open = fd_near_open,
+     .far_open = fd_far_open, .near_slice = empty_slice},
     {.name = "eventfd-ping", .prepare = eventfd_prepare, .near_open = fd_near_open,
      .far_open = fd_far_open, .near_slice = eventfd_ping, .far_slice = eventfd_echo},
     {.name = "socket-ping", .prepare = socket_prepare, .near_open = fd_near_open,

@@ -81,10 +81,14 @@ static void memory_twice(uint64_t number)
     memory_unmap(made);
 }
 
-static void memory_once_slice(uint64_t ns, bench_result *out) { bench_repeat(memory_once, ns, out); }
+static void memory_once_slice(uint64_t ns, bench_result *out)
+{
+    bench_repeat(memory_once, 1, ns, out);
+}
+
 static void memory_twice_slice(uint64_t ns, bench_result *out)
 {
-    bench_repeat(memory_twice, ns, out);
+    bench_repeat(memory_twice, 1, ns, out);
 }
 
 #endif

@@ -58,6 +58,28 @@ BENCH_INLINE void place_release(void)
 static const bench_in_place_way place_way = {place_loan, place_commit, place_view, place_release};
 BENCH_IN_PLACE_SLICES(place, place_way, bench_size)
 
+/* ---- a receive that finds nothing; an event loop watches the descriptor, or nobody does ---- */
+
+BENCH_INLINE void empty_recv(uint64_t number)
+{
+    unsigned char byte;
+    size_t length;
+    (void)number;
+    BENCH_CHECK(tn_channel_recv(ours_channel, &byte, 1, TN_NOWAIT, &length) == TN_AGAIN);
+}
+
+static void empty_slice(uint64_t ns, bench_result *out)
+{
+    bench_repeat(empty_recv, BENCH_CHUNK_SMALL, ns, out);
+}
+
+static void watched_accept(void)
+{
+    int fd;
+    ours_accept();
+    OURS_OK(tn_channel_fd(ours_channel, &fd));
+}
+
 /* ---- the table ---- */
 
 #define OURS_PAIR .near_open = ours_listen, .far_open = ours_connect, .near_opened = ours_accept, \
@@ -69,6 +91,10 @@ static const bench_contestant ours[] = {
     {.name = "flood-many", OURS_PAIR, .near_slice = many_drain, .far_slice = many_flood},
     {.name = "flood-view", OURS_PAIR, .near_slice = place_drain, .far_slice = copy_flood},
     {.name = "flood-in-place", OURS_PAIR, .near_slice = place_drain, .far_slice = place_flood},
+    {.name = "empty", OURS_PAIR, .near_slice = empty_slice},
+    {.name = "empty-watched", .near_open = ours_listen, .far_open = ours_connect,
+     .near_opened = watched_accept, .near_close = ours_near_close, .far_close = ours_far_close,
+     .near_slice = empty_slice},
     {.name = "threads-1", OURS_PAIR, .near_slice = threads_drain, .far_slice = threads_flood_1,
      .unpinned = true},
     {.name = "threads-8", OURS_PAIR, .near_slice = threads_drain, .far_slice = threads_flood_8,

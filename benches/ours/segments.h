@@ -49,7 +49,7 @@ static void segment_once(uint64_t number)
 
 static void segment_once_slice(uint64_t ns, bench_result *out)
 {
-    bench_repeat(segment_once, ns, out);
+    bench_repeat(segment_once, 1, ns, out);
 }
 
 #endif

@@ -42,6 +42,9 @@ use Target::{P99AtMostMs, RateAtLeast, TimeAtMost};
 /// larger as the messages are: with fewer of them under way, the sides would wait for each other more.
 const CONSTANT: Target = TimeAtMost(1.3);
 
+/// A look at a descriptor, and marking it as empty, costs a few system calls.
+const EMPTY_WATCHED: Target = TimeAtMost(4.0);
+
 /// All rows, in the order of the page.
 pub fn all() -> impl Iterator<Item = &'static Row> {
     ROWS.iter().chain(segments::ROWS).chain(bindings::ROWS).chain(qt::ROWS)
@@ -155,6 +158,24 @@ const ROWS: &[Row] = &[
             },
             seen("iceoryx2, 1 MiB in place", Iceoryx2, &["flood-in-place", "1048576"]),
         ],
+    ),
+    channel_row(
+        "shm-empty",
+        "shm: recv that finds nothing, TN_NOWAIT",
+        &["empty", "64", "shm"],
+        &[floor("read of an empty pipe", &["pipe-empty"], TimeAtMost(1.0))],
+    ),
+    channel_row(
+        "shm-empty-watched",
+        "shm: recv that finds nothing, TN_NOWAIT, after tn_channel_fd",
+        &["empty-watched", "64", "shm"],
+        &[floor("read of an empty pipe", &["pipe-empty"], EMPTY_WATCHED)],
+    ),
+    channel_row(
+        "local-empty-watched",
+        "local: recv that finds nothing, TN_NOWAIT, after tn_channel_fd",
+        &["empty-watched", "64", "local"],
+        &[floor("read of an empty pipe", &["pipe-empty"], EMPTY_WATCHED)],
     ),
     channel_row(
         "shm-threads",
