@@ -3,6 +3,7 @@
 #ifndef OURS_BATCHES_H
 #define OURS_BATCHES_H
 
+#include "abi.h"
 #include "channel.h"
 
 #define MANY_FRAME_HEADER 16
@@ -40,7 +41,7 @@ static void many_flood(uint64_t ns)
 }
 
 /* Checks one batch; true when STOP was in it. */
-static bool many_check(const tn_message *batch, size_t count, uint64_t *number)
+static bool many_check(const ours_received *batch, size_t count, uint64_t *number)
 {
     for (size_t i = 0; i < count; i++) {
         const unsigned char *data = batch[i].data;
@@ -56,15 +57,14 @@ static bool many_check(const tn_message *batch, size_t count, uint64_t *number)
 
 static void many_drain(uint64_t ns, bench_result *result)
 {
-    static tn_message batch[MANY_MAX];
+    static ours_received batch[MANY_MAX];
     const size_t capacity = 65536;
     unsigned char *buffer = bench_buffer(capacity);
     uint64_t number = 0, first = 0, start = 0, before = 0, sampled = 0, now;
     size_t count = 0;
     (void)ns;
     do {
-        OURS_OK(tn_channel_recv_many(ours_channel, buffer, capacity, batch, MANY_MAX, TN_FOREVER,
-                                     &count));
+        OURS_OK(ours_recv_many(ours_channel, buffer, capacity, batch, MANY_MAX, TN_FOREVER, &count));
         if (many_check(batch, count, &number))
             break;
         if (start == 0) {

@@ -3,6 +3,7 @@
  * See benches/common/lock.h for what they go through. */
 #include "../common/lock.h"
 
+#include "abi.h"
 #include "check.h"
 
 /* ---- a segment's lock ---- */
@@ -40,14 +41,14 @@ static tn_semaphore *semaphore;
 
 static void semaphore_open(void)
 {
-    OURS_OK(tn_semaphore_open(bench_unique_name(), 1, &semaphore));
+    OURS_OK(ours_semaphore_open(bench_unique_name(), 1, &semaphore));
 }
 
 static void semaphore_open_plain(void)
 {
     char name[96];
     snprintf(name, sizeof name, "%s?undo=0", bench_unique_name());
-    OURS_OK(tn_semaphore_open(name, 1, &semaphore));
+    OURS_OK(ours_semaphore_open(name, 1, &semaphore));
 }
 
 static void semaphore_remove(void)

@@ -3,9 +3,9 @@
  *     ours WAY BYTES SCHEME[?OPTIONS]      for instance: ours ping 64 'shm?spin=forever'
  *
  * See benches/common/harness.h for how a contestant is run. Both sides use the same endpoint. */
-#include "channel.h"
-
+#include "abi.h"
 #include "batches.h"
+#include "channel.h"
 #include "lifetimes.h"
 #include "segments.h"
 #include "threads.h"
@@ -40,7 +40,7 @@ BENCH_INLINE unsigned char *place_loan(size_t size)
 
 BENCH_INLINE void place_commit(size_t size)
 {
-    OURS_OK(tn_channel_commit(ours_channel, &ours_loan, 0, size));
+    OURS_OK(ours_commit(ours_channel, &ours_loan, size));
 }
 
 BENCH_INLINE const unsigned char *place_view(size_t size)

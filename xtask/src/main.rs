@@ -27,7 +27,7 @@ usage: cargo xtask COMMAND
   demo                    joins C, C++, Python and Rust programs; prints their speed
   test [STEP ...]         runs all tests, or the named steps of them; three quarters of an hour
   verify --hours N        runs the deep checks again and again, with new seeds
-  bench [...]             measures against the floors and the peers
+  bench [...]             measures against the floors and the peers, or an older library
   mutants [NAME ...]      breaks the library on purpose: a test must notice each time
   header                  writes include/treenail.h anew
   screenshots             takes the pictures of the Qt examples for docs/ anew

@@ -9,6 +9,7 @@ use super::table::{Contestant, Row, Target};
 pub const MOVED_MAX: f64 = 1.3;
 
 /// How much is measured.
+#[derive(Clone, Copy, PartialEq)]
 pub struct Effort {
     pub rounds: usize,
     pub slice_us: u64,

@@ -1,4 +1,4 @@
-//! `cargo xtask bench [--write] [--quick] [ROW]…`: floors, ours and peers side by side.
+//! `cargo xtask bench [OPTION]… [ROW]…`: floors, ours and peers side by side.
 //!
 //! Nothing measured here is compared with a figure from another run: two processors of a virtual
 //! machine are four times as far apart on one day as on another. So all contestants of a row run in
@@ -6,16 +6,19 @@
 //!
 //! - `rows`, `segments`, `bindings`, `qt`: what is compared with what, and what must be reached
 //! - `table`: what such a row is made of
-//! - `prepare`, `python`: install, build, and note the versions
+//! - `prepare`, `library`, `python`: install, build, and note the versions
 //! - `measure`: the rounds, and the median and spread of their ratios
 //! - `contestant`: one pair of processes that runs a slice when told to
+//! - `against`: instead of all that, ours with this tree's library and with an older one
 //! - `killed`: what becomes of locks whose owners are killed
 //! - `record`: the results as CSV, the only source of
 //! - `page` and `plot`: docs/performance.md and docs/performance.svg
 
+mod against;
 mod bindings;
 mod contestant;
 mod killed;
+mod library;
 mod measure;
 mod page;
 mod plot;
@@ -28,23 +31,28 @@ mod segments;
 mod table;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use library::Library;
 use measure::Effort;
 use prepare::Programs;
 use record::{Line, Record};
-use table::{Program, Row};
+use table::{Contestant, Program, Row};
 
 use crate::shell;
 
-const USAGE: &str = "usage: cargo xtask bench [--write] [--quick] [ROW]...
-  --write   replace docs/performance.csv, .md and .svg by what is measured now (all rows)
-  --quick   few and short rounds: to see that it works, not to judge by
-  ROW       only rows whose name contains this; the last one kills the owners of locks";
+const USAGE: &str = "usage: cargo xtask bench [OPTION]... [ROW]...
+  --write          replace docs/performance.csv, .md and .svg by what is measured now (all rows)
+  --quick          few and short rounds: to see that it works, not to judge by
+  --rounds N       so many rounds of each row
+  --against FILE   this tree's library beside the older one in FILE, a shared library; fails if
+                   a row is slower in the median by over 3 % and by more than it varies by itself
+  ROW              only rows whose name contains this; the last one kills the owners of locks";
 
 struct Options {
     write: bool,
-    quick: bool,
+    against: Option<PathBuf>,
+    effort: Effort,
     filters: Vec<String>,
 }
 
@@ -52,18 +60,20 @@ struct Options {
 pub fn run(args: &[String]) -> Result<(), String> {
     let options = parse(args)?;
     let rows: Vec<&Row> = rows::all().filter(|row| options.wants(row.name)).collect();
-    let owners_die = options.wants(killed::NAME);
+    let owners_die = options.against.is_none() && options.wants(killed::NAME);
     if rows.is_empty() && !owners_die {
         return Err(format!("no such row; there are {}", names()));
     }
     let root = shell::root();
-    let programs = Programs::prepare(&root, &wanted(&rows, owners_die))?;
-    let effort = if options.quick { Effort::QUICK } else { Effort::FULL };
+    if let Some(file) = &options.against {
+        return against::run(&root, &rows, file, &options.effort);
+    }
+    let programs = Programs::prepare(&root, Library::of_tree(&root)?, &wanted(&rows, owners_die))?;
     let mut record = Record::new(programs.facts());
     let mut broken = Vec::new();
     for row in rows {
         println!("\n{}: {}", row.name, row.what);
-        match measure::row(row, &programs, &effort) {
+        match measure::row(row, &programs, &options.effort) {
             Ok(lines) => {
                 print!("{}", page::terminal(&lines));
                 record.lines.extend(lines);
@@ -97,39 +107,64 @@ pub fn run(args: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// The programs of these rows, each once.
+/// The programs of these rows.
 fn wanted(rows: &[&Row], owners_die: bool) -> Vec<Program> {
     let rivals = rows.iter().flat_map(|row| row.rivals).map(|rival| &rival.contestant);
     let killed = segments::KILLED.iter().filter(|_| owners_die);
-    let mut wanted = Vec::new();
-    for contestant in rows.iter().map(|row| &row.ours).chain(rivals).chain(killed) {
-        if !wanted.contains(&contestant.program) {
-            wanted.push(contestant.program);
+    each_once(rows.iter().map(|row| &row.ours).chain(rivals).chain(killed))
+}
+
+fn each_once<'a>(contestants: impl Iterator<Item = &'a Contestant>) -> Vec<Program> {
+    let mut programs = Vec::new();
+    for contestant in contestants {
+        if !programs.contains(&contestant.program) {
+            programs.push(contestant.program);
         }
     }
-    wanted
+    programs
 }
 
 impl Options {
+    /// Whether it is all that docs/performance.md shows.
+    fn is_whole(&self) -> bool {
+        self.against.is_none() && self.filters.is_empty() && self.effort == Effort::FULL
+    }
+
     fn wants(&self, name: &str) -> bool {
         self.filters.is_empty() || self.filters.iter().any(|part| name.contains(part.as_str()))
     }
 }
 
 fn parse(args: &[String]) -> Result<Options, String> {
-    let mut options = Options { write: false, quick: false, filters: Vec::new() };
-    for arg in args {
+    let mut options =
+        Options { write: false, against: None, effort: Effort::FULL, filters: Vec::new() };
+    let mut rounds = None;
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
         match arg.as_str() {
             "--write" => options.write = true,
-            "--quick" => options.quick = true,
+            "--quick" => options.effort = Effort::QUICK,
+            "--rounds" => rounds = Some(number(args.next())?),
+            "--against" => options.against = Some(library(args.next())?),
             option if option.starts_with('-') => return Err(USAGE.into()),
             filter => options.filters.push(filter.into()),
         }
     }
-    if options.write && (options.quick || !options.filters.is_empty()) {
+    options.effort.rounds = rounds.unwrap_or(options.effort.rounds);
+    if options.write && !options.is_whole() {
         return Err("--write takes a full run of all rows".into());
     }
     Ok(options)
+}
+
+fn number(value: Option<&String>) -> Result<usize, String> {
+    let number = value.and_then(|value| value.parse().ok()).filter(|&number| number > 0);
+    number.ok_or_else(|| "--rounds takes a number from 1 up".into())
+}
+
+fn library(value: Option<&String>) -> Result<PathBuf, String> {
+    let file = value.ok_or("--against takes the file of a shared library")?;
+    fs::canonicalize(file).map_err(|e| format!("--against {file}: {e}"))
 }
 
 fn names() -> String {

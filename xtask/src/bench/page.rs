@@ -79,13 +79,17 @@ fn amount(line: &Line) -> String {
     if line.per_operation == 0.0 {
         "not here".into()
     } else if is_memory(line) {
-        format!("{:.1} KiB", line.per_operation / 1024.0)
+        kib(line.per_operation)
     } else {
         time(line.per_operation)
     }
 }
 
-fn time(ns: f64) -> String {
+pub fn kib(bytes: f64) -> String {
+    format!("{:.1} KiB", bytes / 1024.0)
+}
+
+pub fn time(ns: f64) -> String {
     match ns {
         ns if ns < 100.0 => format!("{ns:.1} ns"),
         ns if ns < 1e3 => format!("{ns:.0} ns"),

@@ -4,16 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::library::{Library, folder, target};
 use super::python;
 use super::table::Program;
 use crate::{install, shell};
 
-/// Where the built programs are.
+/// Where the built programs are. Those that are linked to the library lie beside it.
 pub struct Programs {
     root: PathBuf,
     folder: PathBuf,
     /// The library that all of ours use.
-    library: PathBuf,
+    library: Library,
     /// The newest Qt that is installed, as pkg-config calls it.
     qt: Option<&'static str>,
 }
@@ -39,26 +40,30 @@ const CLANG: Need = Need { path: "/usr/lib/llvm-*/lib/libclang.so", package: "li
 
 impl Programs {
     /// Makes ready what the rows need, and says what it does.
-    pub fn prepare(root: &Path, wanted: &[Program]) -> Result<Programs, String> {
-        let folder = target(root).join("bench");
-        fs::create_dir_all(&folder).map_err(|e| format!("create {}: {e}", folder.display()))?;
+    pub fn prepare(root: &Path, library: Library, wanted: &[Program]) -> Result<Programs, String> {
         install(wanted)?;
-        let library = copy_library(root, &folder)?;
-        let programs = Programs { root: root.into(), folder, library, qt: qt() };
-        for program in wanted {
-            programs.build(*program)?;
-        }
+        let programs = Programs { root: root.into(), folder: folder(root), library, qt: qt() };
+        wanted.iter().try_for_each(|program| programs.build(*program))?;
+        Ok(programs)
+    }
+
+    /// These programs with another library.
+    pub fn with(&self, library: Library, wanted: &[Program]) -> Result<Programs, String> {
+        let (root, folder) = (self.root.clone(), self.folder.clone());
+        let programs = Programs { root, folder, library, qt: self.qt };
+        let mut linked = wanted.iter().filter(|program| program.is_linked());
+        linked.try_for_each(|program| programs.build(*program))?;
         Ok(programs)
     }
 
     /// What runs a program's contestants, without their arguments; None if it isn't here.
     pub fn command(&self, program: Program) -> Option<Command> {
         match program {
-            Program::QtSockets => Some(Command::new(self.qt_folder().join("sockets"))),
-            Program::QtMessages => Some(Command::new(self.qt_folder().join("messages"))),
-            Program::QtMemory => Some(Command::new(self.qt_folder().join("locks"))),
+            Program::QtSockets => Some(self.qt_command("sockets")),
+            Program::QtMessages => Some(self.qt_command("messages")),
+            Program::QtMemory => Some(self.qt_command("locks")),
             Program::Python => {
-                Some(python::command(&self.root, &self.environment(), &self.library))
+                Some(python::command(&self.root, &self.environment(), &self.library.file))
             }
             Program::QtLocks if self.qt.is_none() => None,
             _ => Some(Command::new(self.path(program))),
@@ -97,11 +102,18 @@ impl Programs {
     }
 
     fn path(&self, program: Program) -> PathBuf {
-        self.folder.join(format!("{program:?}").to_lowercase())
+        let folder = if program.is_linked() { self.library.folder() } else { &self.folder };
+        folder.join(format!("{program:?}").to_lowercase())
     }
 
     fn environment(&self) -> PathBuf {
         self.path(Program::Python)
+    }
+
+    fn qt_command(&self, name: &str) -> Command {
+        let mut command = Command::new(self.qt_folder().join(name));
+        command.env("LD_LIBRARY_PATH", self.library.folder());
+        command
     }
 
     fn build(&self, program: Program) -> Result<(), String> {
@@ -149,9 +161,8 @@ impl Programs {
 
     fn compile_ours(&self, program: Program, source: &str, options: &[&str]) -> Result<(), String> {
         let include = format!("'-I{}'", self.root.join("include").display());
-        let library = format!("'{}'", self.library.display());
-        let rpath = format!("'-Wl,-rpath,{}'", self.folder.display());
-        let own = [include.as_str(), &library, &rpath, "-lpthread"];
+        let library = self.library.flags();
+        let own = [include.as_str(), &library, "-lpthread"];
         self.compile(program, source, &[options, &own].concat())
     }
 
@@ -159,7 +170,7 @@ impl Programs {
         self.folder.join("qt")
     }
 
-    /// The contestants over the Qt classes, with a copy of the library of their own.
+    /// The contestants over the Qt classes.
     fn build_with_cmake(&self) -> Result<(), String> {
         let build = self.qt_folder().display().to_string();
         let cargo = format!("-DTREENAIL_CARGO_TARGET_DIR='{}'", target(&self.root).display());
@@ -180,34 +191,8 @@ impl Programs {
     }
 }
 
-/// The library is copied beside the programs, under the name that the loader looks for: a build that
-/// runs meanwhile doesn't change what is measured.
-fn copy_library(root: &Path, folder: &Path) -> Result<PathBuf, String> {
-    shell::run("cargo build --quiet --release --package treenail")?;
-    let built = target(root).join("release/libtreenail.so");
-    let copy = folder.join(soname(&built)?);
-    // A new file, never the old one overwritten: a program may still have that one mapped.
-    let _ = fs::remove_file(&copy);
-    fs::copy(&built, &copy).map_err(|e| format!("copy {}: {e}", built.display()))?;
-    Ok(copy)
-}
-
-fn target(root: &Path) -> PathBuf {
-    match std::env::var_os("CARGO_TARGET_DIR") {
-        Some(folder) => root.join(folder),
-        None => root.join("target"),
-    }
-}
-
 fn qt() -> Option<&'static str> {
     ["Qt6Core", "Qt5Core"].into_iter().find(|qt| shell::succeeds(&format!("pkg-config {qt}")))
-}
-
-fn soname(library: &Path) -> Result<String, String> {
-    let dynamic = shell::capture(&format!("readelf -d '{}'", library.display()))?;
-    let name = dynamic.lines().find(|line| line.contains("(SONAME)"));
-    let name = name.and_then(|line| line.split(['[', ']']).nth(1));
-    name.map(Into::into).ok_or_else(|| format!("{} has no soname", library.display()))
 }
 
 fn install(programs: &[Program]) -> Result<(), String> {

@@ -22,6 +22,21 @@ pub enum Program {
     QtMessages,
 }
 
+impl Program {
+    /// Whether it is compiled against the library; the others only run with it, or without.
+    pub fn is_linked(self) -> bool {
+        matches!(self, Program::Ours | Program::OursLocks | Program::OursCpp)
+    }
+
+    /// Whether it runs with no library but of this tree's ABI, as its binding is made for that.
+    pub fn needs_this_abi(self) -> bool {
+        matches!(
+            self,
+            Program::Python | Program::QtSockets | Program::QtMemory | Program::QtMessages
+        )
+    }
+}
+
 /// What a program is called with.
 pub type Args = &'static [&'static str];
 
