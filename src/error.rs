@@ -14,24 +14,50 @@ use std::sync::Arc;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// A failure: its status, and one line of text for people, which is put together when it is
-/// displayed. It is one pointer wide, so that results stay small on the way of a good call.
+/// displayed. One that a loop gets again and again, as it would have to wait, allocates nothing.
 #[derive(Clone)]
-pub struct Error(Box<Failure>);
+pub struct Error {
+    reason: Reason,
+    /// What was tried on what, unless nobody has said it yet.
+    tried: Option<(&'static str, Arc<str>)>,
+}
+
+/// What went wrong, and what to do about it.
+#[derive(Clone)]
+enum Reason {
+    Known(&'static (Status, &'static str)),
+    Found(Box<Found>),
+}
 
 #[derive(Clone)]
-struct Failure {
+struct Found {
     status: Status,
-    verb: &'static str,
-    target: Option<Arc<str>>,
     detail: Cow<'static, str>,
     needed: Option<usize>,
 }
 
 impl Error {
+    /// A failure whose text never changes.
+    #[cold]
+    pub(crate) fn known(reason: &'static (Status, &'static str)) -> Error {
+        Error { reason: Reason::Known(reason), tried: None }
+    }
+
     #[cold]
     pub(crate) fn new(status: Status, detail: impl Into<Cow<'static, str>>) -> Error {
-        let detail = detail.into();
-        Error(Box::new(Failure { status, verb: "", target: None, detail, needed: None }))
+        Error::found(Found { status, detail: detail.into(), needed: None })
+    }
+
+    fn found(found: Found) -> Error {
+        Error { reason: Reason::Found(Box::new(found)), tried: None }
+    }
+
+    /// The call would have to wait, and may not.
+    pub(crate) fn again() -> Error {
+        Error::known(&(
+            Status::Again,
+            "not without waiting, and the timeout was 0; wait for the fd",
+        ))
     }
 
     pub(crate) fn invalid(detail: impl Into<Cow<'static, str>>) -> Error {
@@ -49,38 +75,47 @@ impl Error {
 
     /// A message of `needed` bytes that is over a buffer or a limit.
     pub(crate) fn too_large(needed: usize, detail: impl Into<Cow<'static, str>>) -> Error {
-        let mut error = Error::new(Status::TooLarge, detail);
-        error.0.needed = Some(needed);
-        error
+        let (status, needed) = (Status::TooLarge, Some(needed));
+        Error::found(Found { status, detail: detail.into(), needed })
     }
 
     /// Adds what was tried on what, unless a lower layer has said it already.
     #[cold]
     pub(crate) fn during(mut self, verb: &'static str, target: &Arc<str>) -> Error {
-        if self.0.verb.is_empty() {
-            self.0.verb = verb;
-            self.0.target = Some(Arc::clone(target));
-        }
+        self.tried.get_or_insert_with(|| (verb, Arc::clone(target)));
         self
     }
 
     /// The status, to branch on.
     pub fn status(&self) -> Status {
-        self.0.status
+        match &self.reason {
+            Reason::Known((status, _)) => *status,
+            Reason::Found(found) => found.status,
+        }
+    }
+
+    fn detail(&self) -> &str {
+        match &self.reason {
+            Reason::Known((_, detail)) => detail,
+            Reason::Found(found) => &found.detail,
+        }
     }
 
     /// How many bytes the message has, where it was too large for the buffer or for a limit.
     pub fn needed(&self) -> Option<usize> {
-        self.0.needed
+        match &self.reason {
+            Reason::Known(_) => None,
+            Reason::Found(found) => found.needed,
+        }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Failure { verb, target, detail, .. } = &*self.0;
-        match target {
-            Some(target) if target.is_empty() => write!(f, "{verb} \"\": {detail}"),
-            Some(target) => write!(f, "{verb} {target}: {detail}"),
+        let detail = self.detail();
+        match &self.tried {
+            Some((verb, target)) if target.is_empty() => write!(f, "{verb} \"\": {detail}"),
+            Some((verb, target)) => write!(f, "{verb} {target}: {detail}"),
             None => f.write_str(detail),
         }
     }

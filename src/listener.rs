@@ -83,7 +83,7 @@ impl Listener {
         }
         let mut attempt = || self.step(true);
         let accepted = self.waiting.wait(self, &|| READ, deadline, &|| (), &mut attempt)?;
-        accepted.ok_or_else(|| Error::new(Status::TimedOut, "nobody connected in time"))
+        accepted.ok_or_else(|| Error::known(&(Status::TimedOut, "nobody connected in time")))
     }
 
     fn step(&self, wait: bool) -> Result<Step<Channel>> {

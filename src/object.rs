@@ -116,8 +116,8 @@ impl Object {
         match gave {
             Gave::Way => self.closed(),
             Gave::Room => Error::new(Status::NoSpace, full),
-            Gave::Up if timeout == crate::NOW => crate::channel::core::again(),
-            Gave::Up => Error::new(Status::TimedOut, "it did not come about in time"),
+            Gave::Up if timeout == crate::NOW => Error::again(),
+            Gave::Up => Error::known(&(Status::TimedOut, "it did not come about in time")),
         }
     }
 }

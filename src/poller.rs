@@ -220,7 +220,7 @@ impl Poller {
             if deadline.passed() {
                 return Err(match deadline {
                     Deadline::Now => again(),
-                    _ => Error::new(Status::TimedOut, "nothing became ready in time"),
+                    _ => Error::known(&(Status::TimedOut, "nothing became ready in time")),
                 });
             }
         }

@@ -332,7 +332,7 @@ impl Core {
                 None => self.time_out(open, interest, attempt),
             };
         }
-        done.ok_or_else(|| timed_out("the timeout passed"))
+        done.ok_or_else(out_of_time)
     }
 
     /// A call that came to send is out of time: its descriptor shows when there is room.
@@ -344,10 +344,10 @@ impl Core {
     ) -> Result<T> {
         if !self.readiness.is_watched(Direction::Send) {
             self.disarm(open);
-            return Err(timed_out("the timeout passed"));
+            return Err(out_of_time());
         }
         self.refuse(open, interest, attempt).map_err(|error| match error.status() {
-            Status::Again => timed_out("the timeout passed"),
+            Status::Again => out_of_time(),
             _ => error,
         })
     }
@@ -369,7 +369,11 @@ impl Core {
 
 /// The call would have to wait, and may not.
 pub fn again() -> Error {
-    Error::new(Status::Again, "not without waiting, and the timeout was 0; wait for the fd")
+    Error::again()
+}
+
+fn out_of_time() -> Error {
+    Error::known(&(Status::TimedOut, "the timeout passed"))
 }
 
 fn timed_out(what: impl Into<Cow<'static, str>>) -> Error {

@@ -164,6 +164,6 @@ pub unsafe extern "C" fn tn_channel_recv_many(
 pub unsafe extern "C" fn tn_channel_busy_poll(channel: Option<&Channel>) -> tn_status {
     guard(|| match handle(channel)?.busy_poll()? {
         true => Ok(()),
-        false => Err(Error::new(Status::Again, "nothing came while this looked")),
+        false => Err(Error::known(&(Status::Again, "nothing came while this looked"))),
     })
 }

@@ -199,7 +199,8 @@ impl Waiting {
             _ => bit,
         };
         let interest = interest | wanted(READ, 0) | wanted(WRITE, 1);
-        let kick = Kick::own();
+        // One that only drains never polls.
+        let kick = if own == 0 { None } else { Kick::own() };
         *leader = Some(Leader { kick: kick.clone(), interest });
         Some(Lead { waiting: self, kick, interest, own })
     }
