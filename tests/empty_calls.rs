@@ -6,3 +6,5 @@ mod common;
 mod allocations;
 #[path = "empty_calls/from_c.rs"]
 mod from_c;
+#[path = "empty_calls/system_calls.rs"]
+mod system_calls;

@@ -17,6 +17,8 @@ mod lengths;
 mod pages;
 #[path = "hostile/scribbles.rs"]
 mod scribbles;
+#[path = "common/seccomp.rs"]
+mod seccomp;
 #[path = "hostile/shares.rs"]
 mod shares;
 #[path = "hostile/stalls.rs"]

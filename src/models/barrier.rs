@@ -4,6 +4,10 @@
 
 use loom::sync::atomic::{AtomicU32, Ordering};
 use std::cell::Cell;
+use std::time::Duration;
+
+/// There is always a barrier in a model.
+pub const STORES_VISIBLE_AFTER: Duration = Duration::ZERO;
 
 /// As many threads as loom has at most.
 const THREADS: usize = 5;
@@ -58,6 +62,7 @@ pub fn heavy_here() {
     fence(Ordering::SeqCst);
 }
 
-pub fn heavy_everywhere() {
+pub fn heavy_everywhere() -> bool {
     heavy_here();
+    true
 }

@@ -2,6 +2,7 @@
 //! checker sees who touches it.
 
 use crate::shm::layout::{ControlPage, RECORD_ALIGNMENT};
+use crate::shm::waits::OwnWaits;
 use std::cell::UnsafeCell;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 pub struct Shared {
     control: ControlPage,
     rings: [RingBytes; 2],
+    own_waits: [OwnWaits; 2],
     _memory: [Vec<UnsafeCell<u128>>; 2],
 }
 
@@ -35,14 +37,20 @@ impl Shared {
             size,
             slots: memory[ring].iter().map(|_| loom::cell::UnsafeCell::new(())).collect(),
         });
+        let (control, own_waits) = (ControlPage::new(), [OwnWaits::new(), OwnWaits::new()]);
         // Not Send to the compiler, nor need it be: loom's threads are one of the system's.
         #[allow(clippy::arc_with_non_send_sync)]
-        Arc::new(Shared { control: ControlPage::new(), rings, _memory: memory })
+        Arc::new(Shared { control, rings, own_waits, _memory: memory })
     }
 
     /// The words that the two sides share.
     pub fn control(&self) -> &ControlPage {
         &self.control
+    }
+
+    /// What a side keeps to itself of its wait words of one ring.
+    pub(crate) fn own_waits(&self, ring: usize) -> &OwnWaits {
+        &self.own_waits[ring]
     }
 
     /// The bytes of one ring.

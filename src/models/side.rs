@@ -75,10 +75,10 @@ pub fn pair(watched: [&[Direction]; 2]) -> [Arc<Side>; 2] {
 impl Source for Side {
     fn arm(&self, interest: u32) {
         if interest & READ != 0 {
-            waits::arm_reader(&self.shared, 1 - self.outgoing);
+            assert!(waits::arm_reader(&self.shared, 1 - self.outgoing));
         }
         if interest & WRITE != 0 {
-            waits::arm_writer(&self.shared, self.outgoing);
+            assert!(waits::arm_writer(&self.shared, self.outgoing));
         }
     }
 

@@ -4,15 +4,16 @@
 
 use super::{Fault, faulty, fork::generation};
 use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const REGISTER_PRIVATE: i32 = 1 << 4;
 const PRIVATE: i32 = 1 << 3;
 const REGISTER_GLOBAL: i32 = 1 << 2;
 const GLOBAL: i32 = 1 << 1;
 
-/// How long no processor keeps a store to itself: many times over.
-const STORES_VISIBLE_AFTER: Duration = Duration::from_millis(10);
+/// How long no processor keeps a store to itself: many times over. It is what is left where
+/// membarrier is forbidden after this process had registered, as by a seccomp filter.
+pub const STORES_VISIBLE_AFTER: Duration = Duration::from_millis(1);
 
 fn membarrier(command: i32) -> bool {
     if faulty(Fault::MembarrierStops) {
@@ -45,21 +46,28 @@ pub fn light() {
     compiler_fence(Ordering::SeqCst);
 }
 
-/// The seldom side's barrier, against threads of this process.
+/// The seldom side's barrier, against threads of this process. Without membarrier it spins until
+/// there is nothing left to wait for.
 pub fn heavy_here() {
-    heavy(PRIVATE);
+    if !heavy(PRIVATE) {
+        let began = Instant::now();
+        while began.elapsed() < STORES_VISIBLE_AFTER {
+            std::hint::spin_loop();
+        }
+    }
 }
 
-/// The seldom side's barrier, against every process that has registered.
-pub fn heavy_everywhere() {
-    heavy(GLOBAL);
+/// The seldom side's barrier, against every process that has registered; false if it was not to
+/// be had.
+pub fn heavy_everywhere() -> bool {
+    heavy(GLOBAL)
 }
 
-fn heavy(command: i32) {
-    if !membarrier(command) {
-        // It can only fail where it was forbidden after this process had registered, as by a
-        // seccomp filter. What has come to rely on it is waited for, and there will be no more.
-        std::thread::sleep(STORES_VISIBLE_AFTER);
+fn heavy(command: i32) -> bool {
+    let passed = membarrier(command);
+    if !passed {
+        // Nobody shall come to rely on it again.
         KNOWN.store(generation() << 1, Ordering::Relaxed);
     }
+    passed
 }

@@ -2,6 +2,7 @@
 
 use super::layout::{RingControl, payload_size_max};
 use super::mapping::{RingBytes, Shared};
+use super::waits::OwnWaits;
 use std::sync::Arc;
 
 /// One end's view of a ring.
@@ -19,6 +20,11 @@ impl End {
     #[inline]
     pub fn control(&self) -> &RingControl {
         &self.shared.control().rings[self.ring]
+    }
+
+    #[inline]
+    pub fn own_waits(&self) -> &OwnWaits {
+        self.shared.own_waits(self.ring)
     }
 
     /// Where position `at` is; a whole ring's size of bytes follows it.

@@ -3,6 +3,7 @@
 //! Each ring is mapped twice in a row, so that a record that wraps around is still contiguous.
 
 use super::layout::{ControlPage, FORMAT, MAGIC_WORD, TO_CONNECTOR, TO_LISTENER};
+use super::waits::OwnWaits;
 use crate::error::{Error, Result};
 use crate::os::fork::Fd;
 use crate::os::memory::{Mapping, Part, check_memfd, page_size, sealed_memfd};
@@ -16,6 +17,7 @@ use std::sync::atomic::Ordering;
 pub struct Shared {
     control: NonNull<ControlPage>,
     rings: [RingBytes; 2],
+    own_waits: [OwnWaits; 2],
     _mapping: Mapping,
 }
 
@@ -99,6 +101,12 @@ impl Shared {
         unsafe { self.control.as_ref() }
     }
 
+    /// What this side keeps to itself of its wait words of one ring.
+    #[inline]
+    pub(crate) fn own_waits(&self, ring: usize) -> &OwnWaits {
+        &self.own_waits[ring]
+    }
+
     /// The bytes of one ring; valid while `self` lives.
     pub fn bytes(&self, ring: usize) -> RingBytes {
         self.rings[ring]
@@ -147,7 +155,8 @@ fn map(memfd: BorrowedFd<'_>, share: &Share) -> std::io::Result<Shared> {
     let bytes = |ring: usize, size| RingBytes { base: unsafe { base.add(starts[ring]) }, size };
     let rings =
         [bytes(TO_LISTENER, share.to_listener.1), bytes(TO_CONNECTOR, share.to_connector.1)];
-    Ok(Shared { control: base.cast(), rings, _mapping: mapping })
+    let own_waits = [OwnWaits::new(), OwnWaits::new()];
+    Ok(Shared { control: base.cast(), rings, own_waits, _mapping: mapping })
 }
 
 /// Adds a part, to the last one where both are neighbours in the file too: a system call less.

@@ -21,7 +21,13 @@
 //! Which barrier: both sides fence (SeqCst), unless the wait word says BUSY. Then the side that
 //! publishes goes without, and the side that wants to sleep first sets WAITS and makes every
 //! processor that runs the other side pass a barrier (membarrier). A side says BUSY after some
-//! records, so one that sleeps often hardly ever pays for that.
+//! records between which it didn't arm, so one that sleeps often never pays for that.
+//!
+//! Where membarrier is forbidden from the start nobody says BUSY. Where it is forbidden later, it
+//! fails once a wait word at most, as nobody says BUSY any more. Then it is left to time: stores
+//! become visible within [`STORES_VISIBLE_AFTER`](crate::os::barrier::STORES_VISIBLE_AFTER), or
+//! with the peer's next answer, as that comes behind a fence. Until then one who armed looks again
+//! and again.
 //!
 //! Every number that comes from shared memory is checked against what this side knows, each
 //! time. A record's header is copied once, and only the copy is used.
@@ -164,7 +170,7 @@ impl Writer {
         // SYNC tail: Release, pairs with Acquire in `Reader::look`.
         control.tail.store(tail, Ordering::Release);
         let (waits, registered) = (&control.writer_waits, &control.reader_registered);
-        count_towards_busy(&mut self.records, waits, registered);
+        count_towards_busy(&mut self.records, &self.end.own_waits().writer, waits, registered);
         wakes(&control.reader_waits)
     }
 
@@ -385,7 +391,7 @@ impl Reader {
         // SYNC head: Release, pairs with Acquire in `Writer::look`.
         control.head.store(head, Ordering::Release);
         let (waits, registered) = (&control.reader_waits, &control.writer_registered);
-        count_towards_busy(&mut self.records, waits, registered);
+        count_towards_busy(&mut self.records, &self.end.own_waits().reader, waits, registered);
         wakes(&control.writer_waits)
     }
 }

@@ -4,10 +4,42 @@
 use super::layout::{AWAKE, BUSY, WAITS};
 use super::mapping::Shared;
 use crate::os::barrier;
-use crate::sync::{AtomicU32, Ordering, fence};
+use crate::sync::{AtomicU32, Mutex, Ordering, fence, lock};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 /// After how many records a side says that it is busy.
 const RECORDS_TO_BUSY: u32 = if cfg!(loom) { 1 } else { 64 };
+
+/// What a side keeps to itself of one of its wait words.
+pub(crate) struct OwnWait {
+    /// 1: it has said BUSY at some time. So a peer that writes BUSY where this side never did
+    /// makes it call for no barrier.
+    said_busy: AtomicU32,
+    /// Whether it has armed since it last came to saying BUSY. A hint, which no model needs.
+    armed: AtomicBool,
+    /// Held by one who arms: so whoever finds WAITS knows that the barrier for it is through.
+    /// Since when WAITS stands there for BUSY, where no barrier was to be had.
+    unfenced: Mutex<Option<Instant>>,
+}
+
+/// Both ends' of a ring.
+pub(crate) struct OwnWaits {
+    pub reader: OwnWait,
+    pub writer: OwnWait,
+}
+
+impl OwnWaits {
+    /// Those of a ring that nobody has used yet.
+    pub fn new() -> OwnWaits {
+        let own = || OwnWait {
+            said_busy: AtomicU32::new(0),
+            armed: AtomicBool::new(false),
+            unfenced: Mutex::new(None),
+        };
+        OwnWaits { reader: own(), writer: own() }
+    }
+}
 
 /// After a position was published: whether the other side waits for it, and must be woken.
 #[inline]
@@ -23,18 +55,28 @@ pub fn wakes(waits: &AtomicU32) -> bool {
     waits.load(Ordering::Relaxed) == WAITS && waits.swap(AWAKE, Ordering::Relaxed) == WAITS
 }
 
-/// Says that this side is busy, if it has moved some records since it last said so and the other
-/// side is registered.
+/// Says that this side is busy, if it has moved some records since it last came to this and the
+/// other side is registered.
 #[inline]
-pub fn count_towards_busy(count: &mut u32, waits: &AtomicU32, registered: &AtomicU32) {
+pub(super) fn count_towards_busy(
+    count: &mut u32,
+    own: &OwnWait,
+    waits: &AtomicU32,
+    registered: &AtomicU32,
+) {
     *count += 1;
     if *count >= RECORDS_TO_BUSY {
         *count = 0;
-        let fit = registered.load(Ordering::Relaxed) == 1 && barrier::available();
+        // One that sleeps more often than that would pay more than the other side saves.
+        let sleeps = own.armed.load(Ordering::Relaxed);
+        own.armed.store(false, Ordering::Relaxed);
+        let fit = !sleeps && registered.load(Ordering::Relaxed) == 1 && barrier::available();
         if fit && waits.load(Ordering::Relaxed) == AWAKE {
+            own.said_busy.store(1, Ordering::Relaxed);
             // A wait that another thread of this side announces meanwhile must not get lost.
+            // SYNC said_busy: Release, pairs with Acquire in `arm`.
             let (awake, busy) = (AWAKE, BUSY);
-            let _ = waits.compare_exchange(awake, busy, Ordering::Relaxed, Ordering::Relaxed);
+            let _ = waits.compare_exchange(awake, busy, Ordering::Release, Ordering::Relaxed);
         }
     }
 }
@@ -46,38 +88,57 @@ pub fn is_closed(shared: &Shared, ring: usize) -> bool {
     shared.control().rings[ring].writer_closed.load(Ordering::Acquire) != 0
 }
 
-/// Says that this side waits for records of `ring`. Whoever calls must look once more.
-pub fn arm_reader(shared: &Shared, ring: usize) {
-    arm(&shared.control().rings[ring].reader_waits);
+/// Says that this side waits for records of `ring`. Whoever calls must look once more, and if
+/// this is false, again and again until it isn't: no barrier was to be had, so that what the
+/// peer did before may show a little later.
+#[must_use]
+pub fn arm_reader(shared: &Shared, ring: usize) -> bool {
+    arm(&shared.control().rings[ring].reader_waits, &shared.own_waits(ring).reader)
 }
 
-/// Says that this side waits for room in `ring`. Whoever calls must look once more.
-pub fn arm_writer(shared: &Shared, ring: usize) {
-    arm(&shared.control().rings[ring].writer_waits);
+/// Says that this side waits for room in `ring`. Whoever calls must look, as for records.
+#[must_use]
+pub fn arm_writer(shared: &Shared, ring: usize) -> bool {
+    arm(&shared.control().rings[ring].writer_waits, &shared.own_waits(ring).writer)
 }
 
-fn arm(waits: &AtomicU32) {
-    // The barrier orders it before the look that follows.
-    // SYNC waits: Release, pairs with Acquire in `disarm_writer`.
-    let before = waits.swap(WAITS, Ordering::Release);
+fn arm(waits: &AtomicU32, own: &OwnWait) -> bool {
+    own.armed.store(true, Ordering::Relaxed);
+    let mut unfenced = lock(&own.unfenced);
+    // SYNC said_busy: Acquire, pairs with Release in `count_towards_busy`. For the look that
+    // follows Relaxed would be enough: the barrier orders it.
+    let before = waits.swap(WAITS, Ordering::Acquire);
     // SYNC waits: fence, pairs with the fence in `wakes`.
     fence(Ordering::SeqCst);
-    // Not for BUSY alone: another thread of this side may have set WAITS just now, and not be
-    // through with its own barrier.
-    if before != AWAKE {
-        // SYNC waits: heavy, pairs with the light barrier in `wakes`.
-        barrier::heavy_everywhere();
+    match before {
+        // The peer has answered an earlier wait, and fenced before: what it did without is seen.
+        AWAKE => *unfenced = None,
+        BUSY if own.said_busy.load(Ordering::Relaxed) != 0 => {
+            // SYNC waits: heavy, pairs with the light barrier in `wakes`.
+            let passed = barrier::heavy_everywhere();
+            *unfenced = (!passed).then(Instant::now);
+        }
+        _ => {}
     }
+    let is_recent = |since: &Instant| since.elapsed() < barrier::STORES_VISIBLE_AFTER;
+    *unfenced = unfenced.filter(is_recent);
+    unfenced.is_none()
 }
 
 /// Takes back what `arm_writer` said; false if the peer has answered it, or nothing was said.
 /// Whoever calls must look afterwards whether somebody else of this side has come to wait.
 pub fn disarm_writer(shared: &Shared, ring: usize) -> bool {
     let waits = &shared.control().rings[ring].writer_waits;
-    // SYNC waits: Acquire, pairs with Release in `arm`: that this side waits was noted before.
-    let disarmed = waits.compare_exchange(WAITS, AWAKE, Ordering::Acquire, Ordering::Relaxed);
+    // SYNC unfenced: the lock orders what one noted before it armed before what follows here.
+    let unfenced = lock(&shared.own_waits(ring).writer.unfenced);
+    // AWAKE is to mean that the peer has answered, where no barrier was to be had.
+    let disarms = unfenced.is_none();
+    let (waiting, awake) = (WAITS, AWAKE);
+    let disarmed = disarms
+        && waits.compare_exchange(waiting, awake, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+    drop(unfenced);
     fence(Ordering::SeqCst);
-    disarmed.is_ok()
+    disarmed
 }
 
 /// How far the peer has got with both rings: what a spinning side watches.

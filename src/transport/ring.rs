@@ -116,11 +116,11 @@ impl RingLink {
     }
 
     pub fn arm(&self, interest: u32) {
-        if interest & READ != 0 {
-            waits::arm_reader(&self.shared, self.incoming);
-        }
-        if interest & WRITE != 0 {
-            waits::arm_writer(&self.shared, self.outgoing);
+        let records = interest & READ == 0 || waits::arm_reader(&self.shared, self.incoming);
+        let room = interest & WRITE == 0 || waits::arm_writer(&self.shared, self.outgoing);
+        if !(records && room) {
+            // The look that follows may miss something: rather woken for nothing than never.
+            pipe::signal(&self.own_wake);
         }
     }
 

@@ -8,6 +8,7 @@ pub mod child;
 pub mod event;
 pub mod namespaces;
 pub mod page;
+pub mod seccomp;
 pub mod system;
 pub mod trace;
 

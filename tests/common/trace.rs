@@ -36,6 +36,18 @@ pub fn kill_at_each(all: usize, mut kill: impl FnMut(usize) -> bool) -> (usize, 
     (kills, stride)
 }
 
+/// What [`stop`] itself calls.
+const OF_STOPPING: [i64; 4] =
+    [libc::SYS_getpid, libc::SYS_gettid, libc::SYS_tgkill, libc::SYS_rt_sigprocmask];
+
+/// The system calls that a child makes in `act`, after `before`: their numbers.
+pub fn system_calls<T>(before: impl FnOnce() -> T, act: impl FnOnce(&T)) -> Vec<i64> {
+    let victim = Victim::new(before, act);
+    let made = victim.system_calls();
+    victim.kill();
+    made
+}
+
 /// A traced child, stopped behind `before`; `stepped` comes next. It doesn't end by itself.
 pub struct Victim(libc::pid_t);
 
@@ -94,6 +106,32 @@ impl Victim {
     /// How many steps it makes.
     pub fn count(&self, asleep: &mut dyn FnMut()) -> usize {
         (0..).take_while(|_| self.steps(1, asleep)).count()
+    }
+
+    /// The system calls that it makes until it is through: their numbers.
+    fn system_calls(&self) -> Vec<i64> {
+        let mut made = Vec::new();
+        // SAFETY: the child is stopped.
+        unsafe { libc::ptrace(libc::PTRACE_SETOPTIONS, self.0, 0, libc::PTRACE_O_TRACESYSGOOD) };
+        // SAFETY: as above.
+        let go_on = || unsafe { libc::ptrace(libc::PTRACE_SYSCALL, self.0, 0, 0) };
+        while go_on() == 0 && self.stopped(&mut || ()) != libc::SIGSTOP {
+            made.extend(self.entered().filter(|call| !OF_STOPPING.contains(call)));
+        }
+        made
+    }
+
+    /// The system call that it is about to make; None where it is coming out of one.
+    fn entered(&self) -> Option<i64> {
+        // SAFETY: all zeros is one; the kernel writes at most as much as it is told, and such a
+        // stop has the field that is read.
+        unsafe {
+            let mut info: libc::ptrace_syscall_info = std::mem::zeroed();
+            let (call, size) = (libc::PTRACE_GET_SYSCALL_INFO, size_of_val(&info));
+            assert!(libc::ptrace(call, self.0, size, &raw mut info) > 0, "what it stops for");
+            let entry = info.op == libc::PTRACE_SYSCALL_INFO_ENTRY;
+            entry.then_some(info.u.entry.nr as i64)
+        }
     }
 
     /// Kills it, and waits until it is gone.

@@ -3,10 +3,12 @@
 
 use super::common::{WAIT, alone, eventually, in_time, status, thread_time};
 use super::pages::{Arena, HEAD, READER_WAITS, TAIL, VICTIMS};
+use crate::seccomp::{Forbidden, forbid_here};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
+use treenail::shm::layout::BUSY;
 use treenail::{Channel, NOW, Status};
 
 const LONG: Option<Duration> = Some(Duration::from_millis(500));
@@ -147,6 +149,24 @@ fn a_peer_that_says_it_waits_all_the_time_costs_a_wake_up_a_message_at_most() {
     }
     let stats = channel.stats().expect("the channel is open");
     assert!(stats.wakeups_sent <= 1000, "{} wake-ups were sent", stats.wakeups_sent);
+}
+
+/// Each barrier interrupts processors that have nothing to do with this channel.
+#[test]
+fn a_peer_that_says_this_side_is_busy_makes_it_call_for_no_barrier() {
+    let _alone = alone();
+    for victim in VICTIMS {
+        let (channel, hostile) = Arena::new(victim, "").join();
+        channel.fd().expect("a descriptor");
+        let receive = || {
+            forbid_here(&[libc::SYS_membarrier], Forbidden::Kills);
+            for _ in 0..100 {
+                hostile.pages.half(hostile.out_word(READER_WAITS)).store(BUSY, Ordering::SeqCst);
+                assert_eq!(status(channel.recv(&mut [0; 64], NOW)), Status::Again);
+            }
+        };
+        thread::scope(|scope| scope.spawn(receive).join()).expect("no panic");
+    }
 }
 
 #[test]

@@ -240,8 +240,8 @@ impl Machine {
 
     fn wait_and_watch(&mut self) {
         let shared = &self.shared;
-        waits::arm_reader(shared, TO_LISTENER);
-        waits::arm_writer(shared, TO_LISTENER);
+        assert!(waits::arm_reader(shared, TO_LISTENER));
+        assert!(waits::arm_writer(shared, TO_LISTENER));
         waits::positions(shared, TO_LISTENER, TO_LISTENER);
         waits::is_closed(shared, TO_LISTENER);
         waits::disarm_writer(shared, TO_LISTENER);
