@@ -9,6 +9,7 @@ mod lent;
 mod loan;
 mod rearm;
 mod recv;
+mod release;
 mod remainder;
 mod request;
 mod send;

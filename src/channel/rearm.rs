@@ -4,7 +4,7 @@
 use super::core::{Core, Open, again};
 use crate::error::Result;
 use crate::os::kick::Kick;
-use crate::transport::readiness::{Direction, Shown};
+use crate::transport::readiness::{Direction, Ready, Shown};
 use crate::transport::wait::{Source, Step, WRITE};
 use crate::transport::{Link, choked};
 use std::os::fd::AsFd;
@@ -36,6 +36,16 @@ impl Shown for Side<'_> {
         match direction {
             Direction::Receive => self.core.may_receive(self.open),
             Direction::Send => self.core.may_send(self.open),
+        }
+    }
+
+    fn is_idle(&self, direction: Direction, ready: Ready) -> bool {
+        // The kernel knows what has come; what was read ahead is known here.
+        match self.open.link {
+            Link::Stream(_) if direction == Direction::Receive && !ready.other && !ready.end => {
+                !self.core.has_read_ahead(self.open) && !self.core.owes(self.open)
+            }
+            _ => false,
         }
     }
 
@@ -167,6 +177,14 @@ impl Core {
         self.tell_left(Direction::Receive, left);
         // Where another thread has the turn, it may be about to leave something.
         found.unwrap_or(true) || self.owes(open) && self.may_send(open)
+    }
+
+    /// Whether there may be something to receive that no descriptor of the transport shows.
+    fn has_read_ahead(&self, open: &Open) -> bool {
+        let mut left = false;
+        let found = open.recv.run(false, &mut left, |state| state.has_read_ahead());
+        self.tell_left(Direction::Receive, left);
+        found.unwrap_or(true)
     }
 
     fn may_send(&self, open: &Open) -> bool {

@@ -25,7 +25,7 @@ pub struct RecvState {
     /// Messages that came while a request waited for its reply.
     inbox: Inbox,
     views_in_place: bool,
-    heap_views: HashMap<u64, Buffer>,
+    pub heap_views: HashMap<u64, Buffer>,
     heap_views_made: u64,
     /// Whether the last look ended before all that is there was looked at.
     more: bool,
@@ -70,6 +70,11 @@ impl RecvState {
         let found = !self.inbox.is_empty() || !matches!(self.end.front(None), Ok(None));
         self.end.give_back();
         found || self.end.has_more()
+    }
+
+    /// Whether something was read that no descriptor of the transport shows any more.
+    pub fn has_read_ahead(&self) -> bool {
+        !self.inbox.is_empty() || self.end.has_read_ahead()
     }
 
     /// Why a stream ended, if that can be seen behind the messages that are still to be read.
@@ -327,7 +332,7 @@ impl Core {
                 Ok(Step::Blocked) => state.blocked(),
                 step => step,
             };
-            ahead = !state.inbox.is_empty() || state.end.has_read_ahead();
+            ahead = state.has_read_ahead();
             step
         });
         self.tell_left(Direction::Receive, left);
@@ -350,23 +355,6 @@ impl Core {
         if open.ring_size == 0 || ahead {
             self.readiness.mark(Direction::Receive);
         }
-    }
-
-    /// Gives a view back.
-    pub fn release(&self, number: u64) -> Result<()> {
-        self.alive_here()?;
-        let Some(open) = self.get_open() else {
-            return Err(no_such_view());
-        };
-        let mut left = false;
-        let found =
-            open.recv.run(true, &mut left, |state| match (&mut state.end, number & ON_HEAP) {
-                (RecvEnd::Ring(end), 0) => end.release(number),
-                _ => state.heap_views.remove(&number).is_some(),
-            });
-        self.tell_left(Direction::Receive, left);
-        self.waiting.notify();
-        if found == Some(true) { Ok(()) } else { Err(no_such_view()) }
     }
 }
 
@@ -392,8 +380,4 @@ fn over_buffer(len: usize, room: usize) -> Error {
         "the message has {len} bytes and the buffer {room}; it stays, so call again with more room"
     );
     Error::too_large(len, detail)
-}
-
-fn no_such_view() -> Error {
-    Error::invalid("no view of this channel is open under that number: was it released before?")
 }

@@ -44,7 +44,7 @@ impl Shows for Descriptor {
     }
 
     fn ready(&self) -> Ready {
-        Ready { wake_up: self.pipe.is_readable(), end: false }
+        Ready { wake_up: self.pipe.is_readable(), end: false, other: false }
     }
 }
 
@@ -102,6 +102,10 @@ impl Shown for Side {
             }
             Direction::Send => lock(&self.writer).has_room_for(super::records::PAYLOAD).unwrap(),
         }
+    }
+
+    fn is_idle(&self, _: Direction, _: Ready) -> bool {
+        false
     }
 
     fn look_at_peer(&self) {}

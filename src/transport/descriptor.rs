@@ -149,9 +149,7 @@ impl Shows for Descriptor {
 
     fn ready(&self) -> Ready {
         let bits = self.epoll.ready();
-        Ready {
-            wake_up: bits & 1 << Token::Marker as u32 != 0,
-            end: bits & 1 << Token::End as u32 != 0,
-        }
+        let has = |token: Token| bits & 1 << token as u32 != 0;
+        Ready { wake_up: has(Token::Marker), end: has(Token::End), other: has(Token::Other) }
     }
 }

@@ -63,12 +63,17 @@ pub struct Ready {
     pub wake_up: bool,
     /// The peer's end.
     pub end: bool,
+    /// Anything else: looking tells.
+    pub other: bool,
 }
 
 /// A channel as its descriptors see it.
 pub trait Shown: Source {
     /// Whether a call of this direction may succeed now.
     fn may(&self, direction: Direction) -> bool;
+    /// Whether looking again would be in vain, as nothing but this makes the descriptor readable
+    /// whose mark was just taken off.
+    fn is_idle(&self, direction: Direction, ready: Ready) -> bool;
     /// Looks whether the peer has ended.
     fn look_at_peer(&self);
     /// Takes back that this side waits for room; whether it had said so.
@@ -180,14 +185,18 @@ impl<D: Shows> Readiness<D> {
         attempt: &mut dyn FnMut() -> Result<Step<T>>,
     ) -> Result<Step<T>> {
         self.unmark(direction);
-        let ready = self.get(direction).map(Shows::ready);
-        if ready.is_none_or(|ready| ready.wake_up) && waiting.drain(source) {
+        let all = Ready { wake_up: true, end: true, other: true };
+        let ready = self.get(direction).map_or(all, Shows::ready);
+        if ready.wake_up && waiting.drain(source) {
             self.after_drain(source, Some(direction));
         }
-        if ready.is_none_or(|ready| ready.end) {
+        if ready.end {
             source.look_at_peer();
         }
         source.arm(interest);
+        if source.is_idle(direction, ready) {
+            return Ok(Step::Blocked);
+        }
         let step = attempt();
         match &step {
             // Whoever has the turn marks the descriptor when it is done.
