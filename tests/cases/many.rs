@@ -2,10 +2,10 @@
 
 use crate::common::child::{alone, finish, role, start};
 use crate::common::event::Events;
-use crate::common::system::limit_descriptors;
+use crate::common::system::{limit_descriptors, thread_time};
 use crate::common::{SOON, WATCHDOG, bounded, name, status};
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use treenail::{Channel, FOREVER, Listener, NOW, Status};
 
 /// Five times as many as the kernel allows paths from one file.
@@ -128,15 +128,15 @@ fn thousands_share_one_epoll_over_local() {
     share_one_epoll("local", "many::thousands_share_one_epoll_over_local");
 }
 
-/// What it takes to receive until nothing is left, which sets a mark and takes it off.
+/// The processor time that it takes to receive until nothing is left, which sets a mark and takes it off.
 fn cost_of_marking(sender: &Channel, receiver: &Channel) -> Duration {
-    let began = Instant::now();
+    let before = thread_time();
     for _ in 0..2000 {
         sender.send(b"x", NOW).expect("there is room");
         receiver.recv_vec(NOW).expect("it was sent");
         expect_again(receiver.recv_vec(NOW));
     }
-    began.elapsed()
+    thread_time() - before
 }
 
 #[test]
@@ -168,7 +168,8 @@ fn a_mark_costs_the_same_among_many() {
                 *cost = (*cost).min(cost_of_marking(&one.0, &one.1));
             }
         }
+        // A mark that looked at all the others would cost a hundred times as much.
         let [few, many] = costs;
-        assert!(many < 2 * few, "{few:?} with 10 that are marked, {many:?} with {MANY}");
+        assert!(many < 3 * few, "{few:?} with 10 that are marked, {many:?} with {MANY}");
     });
 }
