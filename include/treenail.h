@@ -612,9 +612,13 @@ tn_status tn_channel_loan(const struct tn_channel *channel,
 
 /**
  * tn_channel_commit sends the first `len` bytes of a loan as a message with a tag; the loan is
- * over then. TN_INVALID: it was committed or discarded before, or `len` is over its length; then
- * it stays as it is. TN_AGAIN: a remainder of an earlier message is in its way; flush and commit
- * again. TN_CLOSED, TN_PEER_LOST: the end; the loan is over.
+ * over then. One that lies in the ring never waits. Any other is sent as by tn_channel_send: with
+ * time left until all of it is in the ring or the kernel.
+ *
+ * TN_AGAIN, TN_TIMED_OUT: no room for its first byte; the loan stays open, to be committed again
+ * or discarded. TN_INVALID: it was committed or discarded before, or `len` is over its length;
+ * then it stays as it is. TN_UNSUPPORTED: a tag other than 0 with raw=1; it stays open too.
+ * TN_CLOSED, TN_PEER_LOST: the end; the loan is over.
  *
  * # Safety
  * `channel` and `loan` are NULL or valid.
@@ -622,7 +626,8 @@ tn_status tn_channel_loan(const struct tn_channel *channel,
 tn_status tn_channel_commit(const struct tn_channel *channel,
                             const struct tn_loan *loan,
                             uint32_t tag,
-                            size_t len);
+                            size_t len,
+                            int32_t timeout_ms);
 
 /**
  * tn_channel_discard gives a loan back unsent. TN_INVALID: it was committed or discarded before.

@@ -24,10 +24,11 @@ use crate::transport::handshake::Joined;
 use crate::transport::readiness::Direction;
 use crate::transport::{Link, SendEnd};
 pub use facts::{Info, Peer, Stats, TransportKind};
-pub use lent::{Loan, View};
+pub use lent::{CommitError, Loan, View};
 
 use connecting::Connecting;
 use core::Core;
+use loan::check_committed;
 use std::fmt;
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
@@ -148,10 +149,7 @@ impl Channel {
         parts: &[&[u8]],
         timeout: Option<Duration>,
     ) -> Result<()> {
-        let sent = match tag {
-            0 => Ok(()),
-            _ => self.core.refuse_raw(),
-        };
+        let sent = self.core.check_tag(tag);
         self.explain(verb, sent.and_then(|()| self.core.send(tag, 0, 0, parts, timeout)))
     }
 
@@ -355,12 +353,17 @@ impl Channel {
         self.explain("recv_many", self.core.recv_many(buf, max, timeout, each))
     }
 
-    pub(crate) fn commit(&self, number: u64, tag: u32, lent: usize, len: usize) -> Result<()> {
-        if len > lent {
-            let error = Error::invalid(format!("{len} bytes of a loan of {lent}"));
-            return self.explain("commit", Err(error));
-        }
-        self.explain("commit", self.core.commit(number, tag, len))
+    pub(crate) fn commit(
+        &self,
+        number: u64,
+        lent: usize,
+        tag: u32,
+        len: usize,
+        timeout: Option<Duration>,
+    ) -> Result<()> {
+        let checked = self.core.check_tag(tag).and_then(|()| check_committed(len, lent));
+        let sent = checked.and_then(|()| self.core.commit(number, tag, len, timeout));
+        self.explain("commit", sent)
     }
 
     pub(crate) fn discard(&self, number: u64) -> Result<()> {

@@ -67,7 +67,7 @@ mod transport {
 pub mod wire;
 
 #[cfg(not(loom))]
-pub use channel::{Channel, Info, Loan, Peer, Stats, TransportKind, View};
+pub use channel::{Channel, CommitError, Info, Loan, Peer, Stats, TransportKind, View};
 pub use error::{Error, Result, Status};
 #[cfg(not(loom))]
 pub use listener::Listener;

@@ -301,7 +301,7 @@ static tn_status send_chunks(const tn_channel *channel, FILE *file, const char *
             return tn_channel_discard(channel, &loan); /* it has shrunk: the server will say so */
         }
         EVP_DigestUpdate(hash, loan.data, len);
-        status = tn_channel_commit(channel, &loan, CHUNK, len);
+        status = tn_channel_commit(channel, &loan, CHUNK, len, TN_FOREVER);
         if (status < 0) {
             return status;
         }

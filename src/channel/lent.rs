@@ -2,12 +2,13 @@
 
 use super::Channel;
 use super::facts::Info;
-use super::loan::LoanParts;
+use super::loan::{LoanParts, is_still_lent};
 use super::recv::ViewParts;
-use crate::error::Result;
+use crate::error::{Error, Status};
 use crate::os::buffer::{Bytes, Lent};
 use std::fmt;
 use std::ops::Deref;
+use std::time::Duration;
 
 /// A message that was received in place; dropping it gives its room back. It can't be kept
 /// longer than its channel:
@@ -77,12 +78,12 @@ impl Drop for View<'_> {
 /// ```
 /// fn write(mut loan: treenail::Loan<'_>) -> treenail::Result<()> {
 ///     loan.write_at(0, b"hello");
-///     loan.commit(0, 5)
+///     Ok(loan.commit(0, 5, treenail::FOREVER)?)
 /// }
 /// ```
 /// ```compile_fail,E0382
 /// fn write(mut loan: treenail::Loan<'_>) -> treenail::Result<()> {
-///     loan.commit(0, 5)?;
+///     loan.commit(0, 5, treenail::FOREVER)?;
 ///     Ok(loan.write_at(0, b"hello"))
 /// }
 /// ```
@@ -107,20 +108,65 @@ impl<'a> Loan<'a> {
         self.bytes.as_mut_ptr()
     }
 
-    /// Sends the first `len` bytes as a message.
-    pub fn commit(mut self, tag: u32, len: usize) -> Result<()> {
+    /// Sends the first `len` bytes as a message. A loan that lies in the ring never waits; one
+    /// that doesn't is sent as [`Channel::send`] does it. Where nothing of it could be sent, the
+    /// error gives the loan back.
+    pub fn commit(
+        mut self,
+        tag: u32,
+        len: usize,
+        timeout: Option<Duration>,
+    ) -> std::result::Result<(), CommitError<'a>> {
         let parts = self.parts.take().expect("commit takes the loan");
-        let committed = self.channel.commit(parts.number, tag, parts.bytes.len(), len);
-        if committed.is_err() {
-            self.parts = Some(parts); // so that dropping it discards what may be left
-        }
-        committed
+        let (number, lent) = (parts.number, parts.bytes.len());
+        let sent = self.channel.commit(number, lent, tag, len, timeout);
+        sent.map_err(|error| {
+            let loan = is_still_lent(error.status()).then(|| {
+                self.parts = Some(parts);
+                self
+            });
+            CommitError { error, loan }
+        })
     }
 
     /// The number that commits it, and the room; the loan itself is forgotten.
     pub(crate) fn into_parts(mut self) -> (u64, Lent) {
         let parts = self.parts.take().expect("nothing has taken the loan");
         (parts.number, parts.bytes)
+    }
+}
+
+/// A commit that failed. `?` makes it an [`Error`], which discards the loan.
+#[derive(Debug)]
+pub struct CommitError<'a> {
+    error: Error,
+    loan: Option<Loan<'a>>,
+}
+
+impl<'a> CommitError<'a> {
+    /// The status, to branch on.
+    pub fn status(&self) -> Status {
+        self.error.status()
+    }
+
+    /// The loan, to be committed again: after [`Status::Again`] and [`Status::TimedOut`], and where
+    /// `len` or the tag was refused. After any other failure it is over.
+    pub fn into_loan(self) -> Option<Loan<'a>> {
+        self.loan
+    }
+}
+
+impl fmt::Display for CommitError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for CommitError<'_> {}
+
+impl From<CommitError<'_>> for Error {
+    fn from(error: CommitError<'_>) -> Error {
+        error.error
     }
 }
 

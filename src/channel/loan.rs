@@ -1,15 +1,13 @@
 //! Loans: messages that are written in place, and sent when they are committed.
 
-use super::core::{Core, Open, again};
-use super::remainder::Remainder;
+use super::core::{Core, Open};
 use super::send::SendState;
 use crate::error::{Error, Result, Status};
 use crate::os::buffer::{Buffer, Lent};
+use crate::transport::SendEnd;
 use crate::transport::readiness::Direction;
 use crate::transport::wait::{Step, WRITE};
-use crate::transport::{Outgoing, SendEnd};
-use crate::wire::Gather;
-use std::sync::atomic::Ordering;
+use crate::wire::{Header, Kind};
 use std::time::Duration;
 
 /// Loans on the heap at a time.
@@ -72,81 +70,43 @@ impl Core {
         Ok(Step::Done(LoanParts { number, bytes }))
     }
 
-    /// Sends the first `len` bytes of a loan.
-    pub fn commit(&self, number: u64, tag: u32, len: usize) -> Result<()> {
-        let open = self.opened()?;
-        let result = self.with_send(open, |state| self.commit_in(open, state, number, tag, len));
-        self.changed();
-        if open.has_remainder.load(Ordering::SeqCst) {
-            self.show_rest(open);
-        }
-        result
-    }
-
-    fn commit_in(
+    /// Sends the first `len` bytes of a loan. One in the ring is complete and never waits; one on
+    /// the heap is sent as any message is.
+    pub fn commit(
         &self,
-        open: &Open,
-        state: &mut SendState,
         number: u64,
         tag: u32,
         len: usize,
+        timeout: Option<Duration>,
     ) -> Result<()> {
-        let room = state.loan_size(number).ok_or_else(no_such_loan)?;
-        if len > room {
-            let detail = format!("{len} bytes were committed of a loan of {room}");
-            return Err(Error::invalid(detail));
+        let open = self.opened()?;
+        if number & ON_HEAP != 0 {
+            return self.commit_on_heap(open, number, tag, len, timeout);
         }
-        let result = match number & ON_HEAP {
-            0 => commit_in_ring(state, number, tag, len),
-            _ => self.commit_on_heap(open, state, number, tag, len),
-        };
-        if result.is_ok() {
-            state.count(len);
-        }
+        let result = self.with_send(open, |state| commit_in_ring(state, number, tag, len));
+        self.changed();
         result
     }
 
+    /// Meanwhile nobody else finds the loan; it comes back where nothing of it could be sent.
     fn commit_on_heap(
         &self,
         open: &Open,
-        state: &mut SendState,
         number: u64,
         tag: u32,
         len: usize,
+        timeout: Option<Duration>,
     ) -> Result<()> {
-        if state.busy {
-            return Err(again());
+        let data = self.with_send(open, |state| {
+            let data = state.heap_loans.get(&number).ok_or_else(no_such_loan)?;
+            check_committed(len, data.len())?;
+            state.heap_loans.remove(&number).ok_or_else(no_such_loan)
+        })?;
+        let sent = self.send(tag, 0, 0, &[&data.bytes()[..len]], timeout);
+        if sent.as_ref().is_err_and(|error| is_still_lent(error.status())) {
+            self.with_send(open, |state| state.heap_loans.insert(number, data));
         }
-        if state.remainder.is_some() {
-            match self.push_remainder(open, state) {
-                Ok(true) => {}
-                Ok(false) => return Err(again()),
-                Err(end) => {
-                    state.heap_loans.remove(&number);
-                    return Err(end);
-                }
-            }
-        }
-        let mut data = state.heap_loans.remove(&number).ok_or_else(no_such_loan)?;
-        data.truncate(len);
-        let bytes = [data.bytes()];
-        let mut out = Outgoing {
-            tag,
-            id: 0,
-            flags: 0,
-            data: Gather::new(&bytes),
-            started: false,
-            header_sent: 0,
-        };
-        if state.end.push(&mut out)? {
-            return Ok(());
-        }
-        let (header_sent, started, left) = (out.header_sent, out.started, out.data.len());
-        let done = data.len() - left;
-        state.remainder =
-            Some(Remainder { tag, id: 0, flags: 0, data, done, header_sent, started });
-        open.has_remainder.store(true, Ordering::SeqCst);
-        Ok(())
+        sent
     }
 
     /// Gives a loan back unsent.
@@ -169,20 +129,27 @@ fn commit_in_ring(state: &mut SendState, number: u64, tag: u32, len: usize) -> R
     let SendEnd::Ring(end) = &mut state.end else {
         return Err(no_such_loan());
     };
+    check_committed(len, end.writer.reserved(number).ok_or_else(no_such_loan)?.len())?;
     let ended = end.check_peer();
-    let header =
-        crate::wire::Header { tag, ..crate::wire::Header::plain(crate::wire::Kind::Data, len) };
+    let header = Header { tag, ..Header::plain(Kind::Data, len) };
     end.writer.fill(number, ended.is_ok().then_some(&header));
     end.show();
+    if ended.is_ok() {
+        state.count(len);
+    }
     ended
 }
 
-impl SendState {
-    fn loan_size(&self, number: u64) -> Option<usize> {
-        match (&self.end, number & ON_HEAP) {
-            (SendEnd::Ring(end), 0) => end.writer.reserved(number).map(|room| room.len()),
-            _ => self.heap_loans.get(&number).map(Buffer::len),
-        }
+/// Whether a loan is open still after a commit that came to this.
+pub fn is_still_lent(status: Status) -> bool {
+    matches!(status, Status::Again | Status::TimedOut | Status::Invalid | Status::Unsupported)
+}
+
+/// Refuses to send more of a loan than was lent.
+pub fn check_committed(len: usize, lent: usize) -> Result<()> {
+    match len <= lent {
+        true => Ok(()),
+        false => Err(Error::invalid(format!("{len} bytes were committed of a loan of {lent}"))),
     }
 }
 

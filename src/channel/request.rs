@@ -261,8 +261,14 @@ impl Core {
         self.send(tag, id, FLAG_REPLY, &[data], timeout)
     }
 
+    /// Refuses a tag that could not go along.
+    #[inline]
+    pub fn check_tag(&self, tag: u32) -> Result<()> {
+        if tag == 0 { Ok(()) } else { self.refuse_raw() }
+    }
+
     /// Tags and requests are in the frame, which `raw=1` does without.
-    pub fn refuse_raw(&self) -> Result<()> {
+    fn refuse_raw(&self) -> Result<()> {
         match self.endpoint.raw {
             false => Ok(()),
             true => {

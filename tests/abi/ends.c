@@ -22,7 +22,7 @@ static void expect_all_closed(const tn_channel *channel, int32_t timeout_ms) {
     STATUS(tn_channel_recv_view(channel, timeout_ms, &message), TN_CLOSED);
     STATUS(tn_channel_recv_many(channel, buffer, 16, &message, 1, timeout_ms, &len), TN_CLOSED);
     tn_status status = tn_channel_loan(channel, 1, timeout_ms, &loan);
-    if (status == TN_OK) status = tn_channel_commit(channel, &loan, 0, 1);
+    if (status == TN_OK) status = tn_channel_commit(channel, &loan, 0, 1, timeout_ms);
     STATUS(status, TN_CLOSED);
     STATUS(tn_channel_request(channel, 1, "x", 1, timeout_ms, &message), TN_CLOSED);
     STATUS(tn_channel_request_start(channel, 1, "x", 1, timeout_ms, &id), TN_CLOSED);

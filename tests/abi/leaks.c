@@ -88,7 +88,7 @@ static void exchange(void) {
     OK(tn_channel_recv_view(ends.server, SOON, &view));
     OK(tn_channel_release(ends.server, &view));
     OK(tn_channel_loan(ends.client, 100, SOON, &loan));
-    OK(tn_channel_commit(ends.client, &loan, 0, 50));
+    OK(tn_channel_commit(ends.client, &loan, 0, 50, SOON));
     OK(tn_channel_loan(ends.client, 100, SOON, &loan));
     OK(tn_channel_discard(ends.client, &loan));
     OK(tn_channel_recv_view(ends.server, SOON, &view));

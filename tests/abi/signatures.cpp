@@ -57,7 +57,7 @@ static void functions_of_messages() {
     same<tn_status(Channel, void *, size_t, tn_message *, size_t, int32_t, size_t *)>(
         tn_channel_recv_many);
     same<tn_status(Channel, size_t, int32_t, tn_loan *)>(tn_channel_loan);
-    same<tn_status(Channel, const tn_loan *, uint32_t, size_t)>(tn_channel_commit);
+    same<tn_status(Channel, const tn_loan *, uint32_t, size_t, int32_t)>(tn_channel_commit);
     same<tn_status(Channel, const tn_loan *)>(tn_channel_discard);
     same<tn_status(Channel, uint32_t, const void *, size_t, int32_t, tn_message *)>(
         tn_channel_request);

@@ -142,8 +142,8 @@ static void a_loan_is_written_in_place_and_committed_once(void) {
     OK(tn_channel_loan(ends.client, 100, SOON, &loan));
     CHECK(loan.len == 100 && aligned_to_16(loan.data));
     fill(loan.data, 100, 4);
-    OK(tn_channel_commit(ends.client, &loan, 42, 100));
-    STATUS(tn_channel_commit(ends.client, &loan, 42, 100), TN_INVALID);
+    OK(tn_channel_commit(ends.client, &loan, 42, 100, SOON));
+    STATUS(tn_channel_commit(ends.client, &loan, 42, 100, SOON), TN_INVALID);
     STATUS(tn_channel_discard(ends.client, &loan), TN_INVALID);
     OK(tn_channel_recv_view(ends.server, SOON, &view));
     CHECK(view.len == 100 && view.tag == 42 && filled(view.data, 100, 4));
@@ -158,7 +158,7 @@ static void a_discarded_loan_is_never_seen(void) {
     OK(tn_channel_loan(ends.client, 100, SOON, &loan));
     OK(tn_channel_discard(ends.client, &loan));
     STATUS(tn_channel_discard(ends.client, &loan), TN_INVALID);
-    STATUS(tn_channel_commit(ends.client, &loan, 0, 1), TN_INVALID);
+    STATUS(tn_channel_commit(ends.client, &loan, 0, 1, SOON), TN_INVALID);
     send_text(ends.client, "after");
     expect_text(ends.server, "after");
     free_pair(&ends);
@@ -171,12 +171,12 @@ static void a_loan_may_be_committed_shorter_but_not_longer(void) {
     size_t len = 0;
     OK(tn_channel_loan(ends.client, 100, SOON, &loan));
     memcpy(loan.data, "short", 5);
-    STATUS(tn_channel_commit(ends.client, &loan, 0, 101), TN_INVALID);
-    OK(tn_channel_commit(ends.client, &loan, 0, 5));
+    STATUS(tn_channel_commit(ends.client, &loan, 0, 101, SOON), TN_INVALID);
+    OK(tn_channel_commit(ends.client, &loan, 0, 5, SOON));
     OK(tn_channel_loan(ends.client, 64, SOON, &loan));
-    OK(tn_channel_commit(ends.client, &loan, 0, 0));
+    OK(tn_channel_commit(ends.client, &loan, 0, 0, SOON));
     OK(tn_channel_loan(ends.client, 0, SOON, &loan));
-    OK(tn_channel_commit(ends.client, &loan, 0, 0));
+    OK(tn_channel_commit(ends.client, &loan, 0, 0, SOON));
     send_text(ends.client, "after");
     expect_text(ends.server, "short");
     for (int i = 0; i < 2; i++) {
@@ -194,7 +194,7 @@ static void an_open_loan_holds_back_what_was_sent_after_it(void) {
     OK(tn_channel_send(ends.client, "second", 6, TN_NOWAIT));
     memcpy(loan.data, "first", 5);
     if (over_shm()) expect_nothing(ends.server);
-    OK(tn_channel_commit(ends.client, &loan, 0, 5));
+    OK(tn_channel_commit(ends.client, &loan, 0, 5, SOON));
     expect_text(ends.server, over_shm() ? "first" : "second");
     expect_text(ends.server, over_shm() ? "second" : "first");
     free_pair(&ends);
@@ -207,30 +207,85 @@ static void made_up_loans_and_too_large_ones_are_refused(void) {
     loan = poison;
     STATUS(tn_channel_loan(ends.client, 1001, SOON, &loan), TN_TOO_LARGE);
     CHECK(memcmp(&loan, &poison, sizeof loan) == 0);
-    STATUS(tn_channel_commit(ends.client, &loan, 0, 0), TN_INVALID);
+    STATUS(tn_channel_commit(ends.client, &loan, 0, 0, SOON), TN_INVALID);
     STATUS(tn_channel_discard(ends.client, &loan), TN_INVALID);
     memset(&loan, 0, sizeof loan);
-    STATUS(tn_channel_commit(ends.client, &loan, 0, 0), TN_INVALID);
+    STATUS(tn_channel_commit(ends.client, &loan, 0, 0, SOON), TN_INVALID);
     STATUS(tn_channel_discard(ends.client, &loan), TN_INVALID);
     free_pair(&ends);
 }
 
-static void a_loan_larger_than_the_ring_arrives_too(void) {
+static uint64_t pending(const tn_channel *channel) {
+    tn_stats stats = {sizeof stats, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    OK(tn_channel_stats(channel, &stats));
+    return stats.pending_bytes;
+}
+
+typedef struct committing { const tn_channel *channel; const tn_loan *loan; } committing;
+static void *commit_whole(void *argument) {
+    committing *task = (committing *)argument;
+    OK(tn_channel_commit(task->channel, task->loan, 3, task->loan->len, SOON));
+    CHECK(pending(task->channel) == 0);
+    return NULL;
+}
+
+/* The receiver gets it, though the sender makes no further call. */
+static void a_loan_larger_than_the_ring_is_out_when_its_commit_is_done(void) {
     pair ends = open_pair_with("ring=4KiB", "ring=4KiB");
-    size_t len = 100000;
+    size_t len = 4 << 20;
     tn_loan loan;
     tn_message view;
+    committing task = {ends.client, &loan};
     OK(tn_channel_loan(ends.client, len, SOON, &loan));
     CHECK(loan.len == len && aligned_to_16(loan.data));
     fill(loan.data, len, 6);
-    OK(tn_channel_commit(ends.client, &loan, 3, len));
-    int64_t deadline = now_ms() + SOON;
-    while (tn_channel_recv_view(ends.server, TN_NOWAIT, &view) != TN_OK) {
-        CHECK(now_ms() < deadline);
-        (void)tn_channel_flush(ends.client, TN_NOWAIT);
-    }
+    pthread_t thread = start(commit_whole, &task);
+    OK(tn_channel_recv_view(ends.server, SOON, &view));
     CHECK(view.len == len && view.tag == 3 && filled(view.data, len, 6));
     OK(tn_channel_release(ends.server, &view));
+    join(thread);
+    free_pair(&ends);
+}
+
+static void a_commit_whose_time_runs_out_amid_leaves_a_remainder(void) {
+    pair ends = open_pair_with("ring=4KiB", "ring=4KiB");
+    size_t len = 4 << 20;
+    tn_loan loan;
+    OK(tn_channel_loan(ends.client, len, SOON, &loan));
+    OK(tn_channel_commit(ends.client, &loan, 0, len, BRIEFLY));
+    CHECK(pending(ends.client) > 0 && pending(ends.client) < len);
+    STATUS(tn_channel_commit(ends.client, &loan, 0, len, BRIEFLY), TN_INVALID);
+    STATUS(tn_channel_discard(ends.client, &loan), TN_INVALID);
+    free_pair(&ends);
+}
+
+static void a_loan_that_finds_no_room_stays_open(void) {
+    pair ends = open_pair_with("ring=4KiB", "ring=4KiB");
+    size_t len = 100000, count = 0;
+    char filling[1000] = {0};
+    tn_loan loan, discarded, before;
+    tn_message view;
+    committing task = {ends.client, &loan};
+    OK(tn_channel_loan(ends.client, len, SOON, &loan));
+    OK(tn_channel_loan(ends.client, len, SOON, &discarded));
+    fill(loan.data, len, 7);
+    while (tn_channel_send(ends.client, filling, sizeof filling, TN_NOWAIT) == TN_OK) count++;
+    before = loan;
+    STATUS(tn_channel_commit(ends.client, &loan, 3, len, TN_NOWAIT), TN_AGAIN);
+    STATUS(tn_channel_commit(ends.client, &loan, 3, len, BRIEFLY), TN_TIMED_OUT);
+    STATUS(tn_channel_commit(ends.client, &discarded, 3, len, TN_NOWAIT), TN_AGAIN);
+    OK(tn_channel_discard(ends.client, &discarded));
+    CHECK(memcmp(&before, &loan, sizeof loan) == 0 && filled(loan.data, len, 7));
+    pthread_t thread = start(commit_whole, &task);
+    for (; count > 0; count--) {
+        OK(tn_channel_recv_view(ends.server, SOON, &view));
+        CHECK(view.len == sizeof filling);
+        OK(tn_channel_release(ends.server, &view));
+    }
+    OK(tn_channel_recv_view(ends.server, SOON, &view));
+    CHECK(view.len == len && view.tag == 3 && filled(view.data, len, 7));
+    OK(tn_channel_release(ends.server, &view));
+    join(thread);
     free_pair(&ends);
 }
 
@@ -247,6 +302,8 @@ static const test_case cases[] = {
     CASE(a_loan_may_be_committed_shorter_but_not_longer),
     CASE(an_open_loan_holds_back_what_was_sent_after_it),
     CASE(made_up_loans_and_too_large_ones_are_refused),
-    CASE(a_loan_larger_than_the_ring_arrives_too),
+    CASE(a_loan_larger_than_the_ring_is_out_when_its_commit_is_done),
+    CASE(a_commit_whose_time_runs_out_amid_leaves_a_remainder),
+    CASE(a_loan_that_finds_no_room_stays_open),
 };
 MAIN(cases)

@@ -15,7 +15,7 @@ pub fn stats_count_both_ways(way: Way) {
     pair.connector.sendv(1, &[IoSlice::new(b"ab"), IoSlice::new(b"c")], SOON).expect("room");
     let batch = [IoSlice::new(b""), IoSlice::new(b"four")];
     assert_eq!(pair.connector.send_many(&batch, SOON).expect("room"), 2);
-    pair.connector.loan(50, SOON).expect("room").commit(0, 20).expect("lent");
+    pair.connector.loan(50, SOON).expect("room").commit(0, 20, SOON).expect("lent");
     drop(pair.connector.loan(50, SOON).expect("room"));
     let stats = pair.connector.stats().expect("it is open");
     assert_eq!((stats.messages_sent, stats.bytes_sent), (5, 127));

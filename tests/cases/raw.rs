@@ -79,6 +79,7 @@ pub fn tags_and_requests_are_refused(way: Way) {
         status(channel.send_tagged(1, b"x", SOON)),
         status(channel.request(1, b"x", SOON)),
         status(channel.request_start(1, b"x", SOON)),
+        status(channel.loan(1, SOON).expect("a buffer").commit(1, 1, SOON)),
     ];
     for result in results {
         assert!(matches!(result, Status::Unsupported | Status::Invalid), "{result:?}");

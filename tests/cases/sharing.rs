@@ -45,7 +45,7 @@ fn send_somehow(channel: &Channel, number: u64) -> u64 {
             loan.write_at(0, &bytes);
             // A remainder of an earlier message may be in the way of a loan on the heap.
             channel.flush(SOON).expect("it goes out");
-            loan.commit(4, len).expect("it was lent");
+            loan.commit(4, len, SOON).expect("it was lent");
         }
         3 => {
             let id = channel.request_start(5, &bytes, SOON).expect("room comes");

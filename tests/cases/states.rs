@@ -189,7 +189,7 @@ pub fn a_close_leaves_nothing_behind_an_open_loan(way: Way) {
     pair.connector.close();
     assert_eq!(pair.acceptor.recv_vec(SOON).expect("it was sent"), b"behind");
     assert_eq!(status(pair.acceptor.recv_vec(SOON)), Status::Closed);
-    assert_eq!(status(loan.commit(0, 100)), Status::Closed);
+    assert_eq!(status(loan.commit(0, 100, NOW)), Status::Closed);
 }
 
 pub fn what_two_sent_in_vain_goes_out_while_both_receive(way: Way) {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant};
-use treenail::{Channel, Listener, Result, Status};
+use treenail::{Channel, Error, Listener, Status};
 
 /// Generous: what takes longer is not slow but stuck.
 pub const SOON: Option<Duration> = Some(Duration::from_secs(10));
@@ -102,8 +102,8 @@ pub fn with(endpoint: &str, options: &str) -> String {
 }
 
 /// What a call came to: Ok, or why not.
-pub fn status<T>(result: Result<T>) -> Status {
-    result.map_or_else(|error| error.status(), |_| Status::Ok)
+pub fn status<T, E: Into<Error>>(result: Result<T, E>) -> Status {
+    result.map_or_else(|error| error.into().status(), |_| Status::Ok)
 }
 
 const TABLE_SIZE: usize = 1 << 20;
@@ -217,7 +217,7 @@ pub fn bounded<T: Send + 'static>(limit: Duration, act: impl FnOnce() -> T + Sen
             (whole.0)()
         }));
     });
-    let result: std::result::Result<T, Box<dyn Any + Send>> =
+    let result: Result<T, Box<dyn Any + Send>> =
         wait.recv_timeout(limit).unwrap_or_else(|_| panic!("it hangs: not done after {limit:?}"));
     result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

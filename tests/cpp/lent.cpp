@@ -114,16 +114,17 @@ void a_loan_is_written_and_committed() {
     std::memcpy(loan.data(), "committed", 9);
     loan.commit(9, 4);
     CHECK(loan.data() == nullptr && loan.size() == 0);
-    STATUS(loan.try_commit(0), invalid);
+    STATUS(loan.try_commit(0, now), invalid);
     THROWS(loan.commit(0), invalid);
     const auto view = pair.server.recv_view(soon);
     CHECK(view.text() == "committed" && view.tag() == 4);
     auto tried = pair.client.try_loan(1, now);
     CHECK(tried && tried->size() == 1);
-    STATUS(tried->try_commit(2), invalid);
+    STATUS(tried->try_commit(2, now), invalid);
     *tried->data() = std::byte{'1'};
-    STATUS(tried->try_commit(1), ok);
-    CHECK(pair.server.recv(soon) == "1");
+    STATUS(tried->try_commit(1, 5, now), ok);
+    const auto last = pair.server.recv_view(soon);
+    CHECK(last.text() == "1" && last.tag() == 5);
 }
 
 void a_loan_that_ends_is_not_sent() {
@@ -133,10 +134,33 @@ void a_loan_that_ends_is_not_sent() {
     given_back.discard();
     CHECK(given_back.data() == nullptr && given_back.size() == 0);
     given_back.discard();
-    STATUS(given_back.try_commit(0), invalid);
+    STATUS(given_back.try_commit(0, now), invalid);
     pair.client.send("next", soon);  // which an open loan would hold back
     CHECK(pair.server.recv(soon) == "next");
     STATUS(pair.server.try_recv_view(now), again);
+}
+
+void a_loan_larger_than_the_ring_is_sent_like_a_message() {
+    const auto pair = open_pair("ring=4KiB");
+    constexpr std::size_t size = 1 << 20;
+    const std::string filling(1000, 'f');
+    auto loan = pair.client.loan(size, soon);
+    std::memset(loan.data(), 'x', size);
+    std::size_t sent = 0;
+    while (pair.client.try_send(filling, now) == Status::ok) {
+        sent++;
+    }
+    STATUS(loan.try_commit(size, now), again);
+    STATUS(loan.try_commit(size, 3, briefly), timed_out);
+    CHECK(loan.size() == size);
+    std::thread committing([&] { loan.commit(size, 3, soon); });
+    for (; sent > 0; sent--) {
+        CHECK(pair.server.recv(soon) == filling);
+    }
+    const auto view = pair.server.recv_view(soon);
+    CHECK(view.size() == size && view.tag() == 3 && view.str() == std::string(size, 'x'));
+    committing.join();
+    CHECK(loan.data() == nullptr && pair.client.stats().pending_bytes == 0);
 }
 
 void a_loan_moves() {
@@ -145,7 +169,7 @@ void a_loan_moves() {
     *first.data() = std::byte{'m'};
     Loan moved = std::move(first);
     CHECK(first.data() == nullptr && first.size() == 0);  // NOLINT: what is left
-    STATUS(first.try_commit(0), invalid);
+    STATUS(first.try_commit(0, now), invalid);
     first.discard();
     auto& same = moved;
     moved = std::move(same);
@@ -167,7 +191,7 @@ void no_loan_is_to_be_had() {
     auto loan = pair.client.loan(10, soon);
     pair.server.close();
     if (check::over_shm()) {  // elsewhere it may still be sent, as nobody has looked at the socket
-        STATUS(loan.try_commit(5), closed);
+        STATUS(loan.try_commit(5, soon), closed);
         CHECK(loan.data() == nullptr);
     }
     STATUS(pair.client.try_recv_view(soon), closed);
@@ -183,6 +207,7 @@ constexpr check::Case cases[] = {
     CASE(a_message_outlives_its_view_without_its_bytes),
     CASE(a_loan_is_written_and_committed),
     CASE(a_loan_that_ends_is_not_sent),
+    CASE(a_loan_larger_than_the_ring_is_sent_like_a_message),
     CASE(a_loan_moves),
     CASE(no_loan_is_to_be_had),
 };

@@ -33,7 +33,7 @@ fn use_once(channel: &Channel, way: usize, timeout: Option<Duration>) -> bool {
         4 => status(channel.recv_vec(timeout)),
         5 => status(channel.loan(100, timeout).and_then(|mut loan| {
             loan.write_at(0, b"written in place");
-            loan.commit(1, 50)
+            Ok(loan.commit(1, 50, timeout)?)
         })),
         6 => status(channel.send_many(&parts, timeout)),
         _ => status(channel.recv_many(&mut buffer, &mut Vec::new(), 9, timeout)),

@@ -38,7 +38,7 @@ static tn_status send_number(uint32_t number) {
     tn_status status = tn_channel_loan(channel, bytes.len, PATIENCE, &loan);
     if (status < 0) return status;
     memcpy(loan.data, bytes.data, bytes.len);
-    return tn_channel_commit(channel, &loan, number, bytes.len);
+    return tn_channel_commit(channel, &loan, number, bytes.len, TN_FOREVER);
 }
 
 /* Every other message by a view. */

@@ -86,7 +86,7 @@ impl Side {
         }
         let mut loan = self.channel.loan(bytes.len(), PATIENCE)?;
         loan.write_at(0, bytes);
-        loan.commit(number, bytes.len())
+        Ok(loan.commit(number, bytes.len(), PATIENCE)?)
     }
 
     /// Every other message by a view.

@@ -119,7 +119,7 @@ fn an_open_view_and_a_loan_may_be_freed_in_a_child() {
         assert_eq!(reap(child), 0);
         let (view, loan) = held.expect("the parent's own");
         assert_eq!(view.to_vec(), b"seen");
-        loan.commit(3, 4).expect("it is still lent");
+        loan.commit(3, 4, SOON).expect("it is still lent");
         assert_eq!(pair.acceptor.recv_vec(SOON).expect("it was committed"), b"lent");
     }
 }

@@ -106,7 +106,7 @@ fn messages(scheme: &'static str) {
         from.send(&large, SOON).expect("there is room");
         drop(to.recv_view(SOON).expect("it was sent"));
         let loan = from.loan(100, SOON).expect("there is room");
-        loan.commit(0, 50).expect("it was lent");
+        loan.commit(0, 50, SOON).expect("it was lent");
         drop(from.loan(100, SOON).expect("there is room"));
         drop(to.recv_view(SOON).expect("it was sent"));
         let id = from.request_begin(1, b"?", SOON).expect("there is room");

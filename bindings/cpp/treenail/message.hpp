@@ -4,6 +4,7 @@
 
 #include "bytes.hpp"
 #include "status.hpp"
+#include "timeout.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -138,15 +139,24 @@ public:
     /// The same place, for who writes characters.
     char* chars() const noexcept { return static_cast<char*>(native_.data); }
 
-    /// Sends the first `length` bytes as a message.
-    void commit(std::size_t length, Tag tag = 0) { detail::check(try_commit(length, tag)); }
-    /// Status::invalid: the loan is over, or `length` is over its size; Status::again: a remainder
-    /// of an earlier message is in the way, see Channel::flush. After these the loan stays as it
-    /// is; after anything else it is over.
-    Status try_commit(std::size_t length, Tag tag = 0) noexcept {
-        const auto status =
-            detail::status(tn_channel_commit(channel_, &native_, tag.number(), length));
-        if (status != Status::invalid && status != Status::again) {
+    /// Sends the first `length` bytes as a message: from the ring without waiting, else as
+    /// Channel::send does.
+    void commit(std::size_t length, Timeout timeout = no_timeout) { commit(length, 0, timeout); }
+    /// Sends the first `length` bytes as a message with a tag.
+    void commit(std::size_t length, Tag tag, Timeout timeout = no_timeout) {
+        detail::check(try_commit(length, tag, timeout));
+    }
+    Status try_commit(std::size_t length, Timeout timeout) noexcept {
+        return try_commit(length, 0, timeout);
+    }
+    /// Status::again, timed_out: no room for its first byte; Status::invalid: the loan is over, or
+    /// `length` is over its size; Status::unsupported: a tag with raw=1. After these the loan stays
+    /// as it is; after anything else it is over.
+    Status try_commit(std::size_t length, Tag tag, Timeout timeout) noexcept {
+        const auto status = detail::status(
+            tn_channel_commit(channel_, &native_, tag.number(), length, timeout.to_c()));
+        if (status != Status::again && status != Status::timed_out && status != Status::invalid &&
+            status != Status::unsupported) {
             forget();
         }
         return status;

@@ -206,6 +206,38 @@ def test_a_loan_can_be_shortened(pair):
         ours.loan(-1)
 
 
+def test_a_commit_may_say_another_tag(pair):
+    ours, theirs = pair
+    ours.loan(1, tag=3).commit(tag=4)
+    ours.loan(1, tag=3).commit()
+    assert [theirs.recv_message(SOON).tag for _ in range(2)] == [4, 3]
+    with ours.loan(1) as loan:
+        with pytest.raises(ValueError):
+            loan.commit(tag=-1)
+
+
+def test_a_loan_that_finds_no_room_stays(pair):
+    ours, theirs = pair
+    loan, count = ours.loan(4_000_000, tag=5), 0
+    loan[:2] = b"xy"
+    with pytest.raises(treenail.Again):
+        while True:
+            ours.send(bytes(1000), 0)
+            count += 1
+    with pytest.raises(treenail.Again):
+        loan.commit(timeout=0)
+    with pytest.raises(treenail.TimedOut):
+        loan.commit(timeout=0.01)
+    assert not loan.released and bytes(loan[:2]) == b"xy"
+    committer = started(lambda: loan.commit(timeout=SOON))
+    for _ in range(count):
+        assert theirs.recv(SOON) == bytes(1000)
+    message = theirs.recv_message(SOON)
+    assert (len(message.data), message.data[:2], message.tag) == (4_000_000, b"xy", 5)
+    ended(committer)
+    assert loan.released and ours.stats().pending_bytes == 0
+
+
 def test_a_loan_is_filled_as_an_array(pair):
     numpy = pytest.importorskip("numpy")
     ours, theirs = pair

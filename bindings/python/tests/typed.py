@@ -27,7 +27,7 @@ def use_channel(channel: treenail.Channel) -> None:
         loan.data[:] = data
         loan[0] = 1
         loan.length = 5
-        loan.commit(5, timeout=1)
+        loan.commit(5, timeout=1, tag=2)
         loan.discard()
     answer: bytes = channel.request(b"?", 1, tag=2)
     reply: treenail.View = channel.request_view(answer)

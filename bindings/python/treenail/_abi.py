@@ -114,7 +114,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tn_channel_sendv": (_status, [_handle, c_uint32, _slice, c_size_t, _timeout]),
     "tn_channel_send_many": (_status, [_handle, _slice, c_size_t, _timeout, _out_size]),
     "tn_channel_loan": (_status, [_handle, c_size_t, _timeout, _loan]),
-    "tn_channel_commit": (_status, [_handle, _loan, c_uint32, c_size_t]),
+    "tn_channel_commit": (_status, [_handle, _loan, c_uint32, c_size_t, _timeout]),
     "tn_channel_discard": (_status, [_handle, _loan]),
     "tn_channel_flush": (_status, [_handle, _timeout]),
     "tn_channel_recv": (_status, [_handle, _data, c_size_t, _timeout, _out_size]),

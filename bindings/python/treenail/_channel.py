@@ -9,9 +9,9 @@ from . import _abi
 from ._abi import ChannelHandle, library, tn_peer, tn_stats
 from ._buffers import place_of, readable
 from ._errors import check
-from ._lent import View
+from ._lent import View, tag_of
 from ._receiving import Receiving
-from ._sending import Sending, tag_of
+from ._sending import Sending
 from ._waiting import deadline_of, timeout_left
 
 TYPE_CHECKING = False

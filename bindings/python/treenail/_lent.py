@@ -7,7 +7,7 @@ from weakref import finalize
 
 from . import _buffers
 from ._abi import NOTHING, TN_AGAIN, TN_INVALID, TN_MESSAGE_REPLY, TN_MESSAGE_REQUEST
-from ._abi import library, tn_loan, tn_message
+from ._abi import TN_TIMED_OUT, TN_UNSUPPORTED, library, tn_loan, tn_message
 from ._owner import refuse_to_pickle
 
 TYPE_CHECKING = False
@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     _List = list[bytes]
 else:
     _List = list
+
+
+TAG_MAX = 2**32 - 1
+# After a commit that came to one of these the loan is open still.
+_LENT_STILL = (TN_AGAIN, TN_TIMED_OUT, TN_INVALID, TN_UNSUPPORTED)
+
+
+def tag_of(tag: int) -> c_uint32:
+    """A tag for the library; ctypes would cut off what is too much."""
+    if not 0 <= tag <= TAG_MAX:
+        raise ValueError(f"a tag is from 0 to {TAG_MAX}, not {tag}")
+    return c_uint32(tag)
 
 
 class Message:
@@ -295,23 +307,26 @@ class Loan(_Lent):
     def __setitem__(self, index: Any, value: Any) -> None:
         self.data[index] = value
 
-    def commit(self, length: Optional[int] = None, timeout: Optional[float] = None) -> None:
-        """Sends the first `length` bytes as a message. Waits for `timeout` seconds until it is
-        out, as a send does."""
+    def commit(
+        self,
+        length: Optional[int] = None,
+        timeout: Optional[float] = None,
+        *,
+        tag: Optional[int] = None,
+    ) -> None:
+        """Sends the first `length` bytes as a message, with this tag or that of the loan. Waits as
+        a send does; after Again and TimedOut the loan is there still."""
         if self.released:
             raise ValueError("this Loan was given back")
         if length is None:
             length = self._lent.len if self.length is None else self.length
-        size = length
+        size, kind = length, self._tag if tag is None else tag_of(tag)
         self._withdraw()
-        handle, lent, tag = self._handle, byref(self._lent), self._tag
+        handle, lent = self._handle, byref(self._lent)
 
         def attempt(ms: int) -> int:
-            status: int = library.tn_channel_commit(handle, lent, tag, size)
-            if status == TN_AGAIN and ms:  # the rest of a long message is in its way
-                status = library.tn_channel_flush(handle, ms)
-                return attempt(0) if status >= 0 else status
-            if status not in (TN_AGAIN, TN_INVALID):
+            status: int = library.tn_channel_commit(handle, lent, kind, size, ms)
+            if status not in _LENT_STILL:
                 self._handle = NOTHING
             return status
 

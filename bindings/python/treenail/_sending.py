@@ -7,7 +7,7 @@ from ctypes import byref, c_size_t, c_uint32
 from ._abi import TN_AGAIN, TN_TIMED_OUT, hot, library, tn_message
 from ._buffers import SIZES, Slices, place_of, readable
 from ._errors import Error
-from ._lent import Loan, Message, View
+from ._lent import TAG_MAX, Loan, Message, View, tag_of
 from ._owner import Owner
 from ._waiting import PATIENCE_MS, deadline_of, drive, timeout_left
 
@@ -19,18 +19,10 @@ _send = hot("tn_channel_send")
 _send_tagged = hot("tn_channel_send_tagged")
 _sendv = hot("tn_channel_sendv")
 _send_many = hot("tn_channel_send_many")
-_TAG_MAX = 2**32 - 1
 # A message of this size is never out in part: it takes less than half of the smallest ring, and
 # less than the least that a socket takes at once.
 _SMALL_BYTES = len(SIZES) - 1
 _PATIENCE = PATIENCE_MS / 1000
-
-
-def tag_of(tag: int) -> c_uint32:
-    """A tag for the library; ctypes would cut off what is too much."""
-    if not 0 <= tag <= _TAG_MAX:
-        raise ValueError(f"a tag is from 0 to {_TAG_MAX}, not {tag}")
-    return c_uint32(tag)
 
 
 class Sending(Owner):
@@ -45,7 +37,7 @@ class Sending(Owner):
         TooLarge: over the peer's max_message. Closed, PeerLost: the end. `tag` is a message type
         of the user's choice.
         """
-        if type(data) is bytes and len(data) <= _SMALL_BYTES and 0 <= tag <= _TAG_MAX:
+        if type(data) is bytes and len(data) <= _SMALL_BYTES and 0 <= tag <= TAG_MAX:
             handle, size = self._handle, SIZES[len(data)]
             wait = PATIENCE_MS if timeout is None or timeout > _PATIENCE else 0
             if not (
