@@ -3,6 +3,7 @@
 
 pub mod bias;
 pub mod buffer;
+pub mod cache;
 pub mod clock;
 pub mod turn;
 

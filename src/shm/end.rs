@@ -3,18 +3,25 @@
 use super::layout::{RingControl, payload_size_max};
 use super::mapping::{RingBytes, Shared};
 use super::waits::OwnWaits;
+use crate::os::cache::{LINE, Prefetch};
 use std::sync::Arc;
+
+/// How far in front of what is written lines are fetched: half a dozen small records, as long as
+/// it takes another processor to let go of a line.
+const AHEAD: u64 = 8 * LINE;
 
 /// One end's view of a ring.
 pub(super) struct End {
     shared: Arc<Shared>,
     ring: usize,
     pub bytes: RingBytes,
+    prefetch: Prefetch,
 }
 
 impl End {
     pub fn new(shared: &Arc<Shared>, ring: usize) -> End {
-        End { shared: Arc::clone(shared), ring, bytes: shared.bytes(ring) }
+        let bytes = shared.bytes(ring);
+        End { shared: Arc::clone(shared), ring, bytes, prefetch: Prefetch::new() }
     }
 
     #[inline]
@@ -33,6 +40,27 @@ impl End {
         let offset = (at & (self.bytes.size - 1)) as usize;
         // SAFETY: the offset is less than the ring's size, and the ring is mapped.
         unsafe { self.bytes.base.as_ptr().add(offset) }
+    }
+
+    /// Fetches lines that a later record is written to than the one that ended at `at`, where the
+    /// reader was through with them when it was last seen at `head`. Else each store to a line
+    /// that the reader had waits until it lets go, and all stores behind it do too.
+    #[inline(always)]
+    pub fn fetch_ahead(&self, at: u64, head: u64) {
+        let ahead = at + AHEAD;
+        if ahead + 2 * LINE - head <= self.bytes.size {
+            self.prefetch.to_write(self.address(ahead));
+            self.prefetch.to_write(self.address(ahead + LINE));
+        }
+    }
+
+    /// Fetches the second line of the record at `at`, if the tail is beyond it: at the same time
+    /// as the first, which says how long the record is.
+    #[inline(always)]
+    pub fn fetch_second(&self, at: u64, tail: u64) {
+        if tail - at > LINE {
+            self.prefetch.to_read(self.address(at + LINE));
+        }
     }
 
     pub fn payload_size_max(&self) -> usize {

@@ -143,6 +143,7 @@ impl Writer {
         }
         self.cursor += size;
         self.loans.pass(self.cursor);
+        self.end.fetch_ahead(self.cursor, self.head);
         Ok(true)
     }
 
@@ -308,6 +309,7 @@ impl Reader {
             }
         }
         self.end.bytes.reads(self.cursor, HEADER_SIZE as u64);
+        self.end.fetch_second(self.cursor, self.tail);
         let address = self.end.address(self.cursor).cast::<u64>();
         // SAFETY: aligned and mapped. The peer may write at the same time if it is hostile:
         // volatile, so that the copy is made once.
