@@ -120,7 +120,7 @@ impl Writer {
 
     /// Writes the header's record with the next `header.length` bytes of `data`, if there is
     /// room. It is not published yet.
-    #[inline]
+    #[inline(always)]
     pub fn write(&mut self, header: &Header, data: &mut Gather<'_>) -> Result<bool> {
         debug_assert!(header.length as usize <= self.payload_size_max());
         let size = record_size(u64::from(header.length));
@@ -160,7 +160,7 @@ impl Writer {
     }
 
     /// Shows the peer all that is whole. True: it waits, and must be woken.
-    #[inline]
+    #[inline(always)]
     pub fn publish(&mut self) -> bool {
         let tail = self.loans.frontier(self.cursor);
         if tail == self.tail {
@@ -382,7 +382,7 @@ impl Reader {
     }
 
     /// Gives the peer back all that was read. True: it waits for room, and must be woken.
-    #[inline]
+    #[inline(always)]
     pub fn publish(&mut self) -> bool {
         let head = self.views.frontier(self.cursor);
         if head == self.head {
