@@ -96,7 +96,7 @@ def test_what_outlives_its_view_keeps_the_memory(pair, make):
         with pytest.raises(BufferError, match="slice or an array"):
             with theirs.recv_view(SOON) as view:
                 made = make(view.data)
-        handle = weakref.ref(view._handle)
+        handle = weakref.ref(view._held[0].handle)
         del view
         gc.collect()
         assert bytes(made) == b"y" * len(made)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from ctypes import CDLL, POINTER, Structure, c_char, c_char_p, c_int, c_int32, c_int64
+from ctypes import CDLL, POINTER, Structure, addressof, c_char, c_char_p, c_int, c_int32, c_int64
 from ctypes import c_size_t, c_uint32, c_uint64, c_void_p
+from functools import partial
 
 TYPE_CHECKING = False  # importing typing would take longer than all of this package
 if TYPE_CHECKING:
@@ -214,6 +215,23 @@ def hot(name: str) -> Callable[..., int]:
     return function
 
 
+class Ending:
+    """Makes one call when nobody refers to it any more.
+
+    Python drops what a signal handler raises in a finaliser, and the rest of the finaliser with it.
+    So this one isn't written in Python: it is the call itself, of a function in C.
+    """
+
+    __slots__ = ("__del__",)
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        setattr(self, "__del__", call)
+
+    def cancel(self) -> None:
+        """It isn't to be called any more."""
+        setattr(self, "__del__", tuple)
+
+
 class Handle(c_void_p):
     """A handle of the library, which frees it when nobody refers to it any more.
 
@@ -221,12 +239,13 @@ class Handle(c_void_p):
     It exists before what it owns, so that nothing is lost if an exception comes in between.
     """
 
-    __slots__ = ()
+    __slots__ = ("_ending",)
     free: Callable[..., None]
 
-    def __del__(self) -> None:
-        if self.value:
-            self.free(self)
+    def __init__(self) -> None:
+        super().__init__()
+        # Another object in the same memory: this one would keep itself alive.
+        self._ending = Ending(partial(self.free, c_void_p.from_address(addressof(self))))
 
 
 class ChannelHandle(Handle):
@@ -259,7 +278,7 @@ class PollerHandle(Handle):
     free = library.tn_poller_free
 
 
-NOTHING = Handle()  # the handle of what is closed: NULL
+NOTHING: Handle = ChannelHandle()  # the handle of what is closed: NULL
 
 
 def version() -> str:

@@ -101,10 +101,11 @@ def writable(buffer: Any) -> memoryview:
 _SPANS: list[Any] = [c_ubyte * (1 << bits) for bits in range(48)]
 
 
-def lend(address: int, length: int, writable: bool) -> tuple[memoryview, Any]:
+def lend(address: int, length: int, writable: bool, owner: object) -> tuple[memoryview, Any]:
     """A memoryview of this memory, and what it is based on: that lives as long as the memoryview, a
-    slice of it or anything else that was made of it."""
+    slice of it or anything else that was made of it, and keeps the owner of the memory."""
     base = _SPANS[length.bit_length()].from_address(address)
+    base.owner = owner
     return reborrowed(base, length, writable), base
 
 
@@ -113,6 +114,15 @@ def reborrowed(base: Any, length: int, writable: bool) -> memoryview:
     Python crashes when it collects both as garbage."""
     view = PickleBuffer(base).raw()[:length]
     return view if writable else view.toreadonly()
+
+
+def is_released(view: Any) -> bool:
+    """Whether the memoryview can't be used any more."""
+    try:
+        view.readonly
+        return False
+    except ValueError:
+        return True
 
 
 def _references(owner: Any) -> int:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from ctypes import byref, c_uint32, string_at
-from weakref import finalize
+from functools import partial
 
 from . import _buffers
 from ._abi import NOTHING, TN_AGAIN, TN_INVALID, TN_MESSAGE_REPLY, TN_MESSAGE_REQUEST
-from ._abi import TN_TIMED_OUT, TN_UNSUPPORTED, library, tn_loan, tn_message
+from ._abi import TN_TIMED_OUT, TN_UNSUPPORTED, Ending, library, tn_loan, tn_message
 from ._owner import refuse_to_pickle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Iterator, Optional
+    from typing import Any, Callable, Iterator, List, Optional
 
     from ._abi import Handle
     from ._sending import Sending
 
     _List = list[bytes]
+    Partial = partial[None]
 else:
-    _List = list
+    _List, Partial = list, partial
 
 
 TAG_MAX = 2**32 - 1
@@ -107,9 +108,52 @@ class Messages(_List):
         return Messages._of, (self._data, bytes(self._natives))
 
 
-def when_gone(base: object, call: Callable[..., None], *arguments: object) -> None:
-    """Has it called when nobody uses the memory any more; at the exit somebody may still do so."""
-    setattr(finalize(base, call, *arguments), "atexit", False)
+class _Hold:
+    """What one of ours has of what is lent."""
+
+    __slots__ = ("handle", "ticket", "data", "_base")
+
+    handle: Handle
+    ticket: Ending  # gives it back when nobody uses it any more, not even what was made of it
+    data: Optional[memoryview]
+    _base: Any
+
+
+class _Leaving(Partial):
+    """The __exit__ of one `with`, which alone refers to it: so this ends with the `with`, even if a
+    signal handler raises before the first step of __exit__. Then nothing is held any more."""
+
+    __slots__ = ("__del__",)
+
+
+class _Exit:
+    """Makes the __exit__ for each `with`."""
+
+    def __get__(self, lent: Optional[_Lent], kind: object = None) -> Any:
+        if lent is None:  # contextlib.ExitStack asks the class
+            return lambda lent, *raised: lent.__exit__(*raised)
+        leaving, held = _Leaving(_leave, lent), lent._held
+        if held:
+            data = held[0].data
+            held.append(None if data is None else Ending(data.release))
+        setattr(leaving, "__del__", held.clear)
+        return leaving
+
+
+def _leave(lent: _Lent, kind: object, *_: object) -> None:
+    """Ends a `with`; where another exception is on its way, that is the one to see."""
+    held = lent._held
+    try:
+        if kind is None:
+            lent._end()
+        else:
+            lent._drop()
+    except BufferError:  # it stays open
+        lent._held = held[:1]
+        for ending in filter(None, held[1:]):
+            ending.cancel()
+        if kind is None:
+            raise
 
 
 class _Lent:
@@ -119,33 +163,40 @@ class _Lent:
     in between. Giving back what was never lent, or twice, is refused and does no harm.
     """
 
-    __slots__ = ("_handle", "_lent", "_data", "_base", "__weakref__")
+    __slots__ = ("_lent", "_held", "__weakref__")
 
-    _handle: Handle  # NOTHING when there is nothing to give back
     _lent: Any
-    _data: Optional[memoryview]
-    _base: Any
+    _held: List[Any]  # empty when it was given back; else a _Hold, and in a `with` what ends there
 
     _writable = False
+
+    def _hold(self, handle: Handle, give_back: Callable[..., int]) -> None:
+        hold = _Hold()
+        hold.handle, hold.data, hold._base = handle, None, None
+        hold.ticket = Ending(partial(give_back, handle, self._lent))
+        self._held = [hold]
 
     @property
     def data(self) -> memoryview:
         """The bytes. Raises ValueError when they were given back."""
-        if self._data is None:
-            if self.released:
-                raise ValueError(f"this {type(self).__name__} was given back")
-            if self._lent.len:
-                self._data, self._base = _buffers.lend(
-                    self._lent.data, self._lent.len, self._writable
-                )
-            else:
-                self._data = memoryview(bytearray() if self._writable else b"")
-        return self._data
+        for hold in self._held[:1]:
+            if hold.data is None:
+                if self._lent.len:
+                    hold.data, hold._base = _buffers.lend(
+                        self._lent.data, self._lent.len, self._writable, hold.ticket
+                    )
+                else:
+                    hold.data = memoryview(bytearray() if self._writable else b"")
+                if len(self._held) > 1:
+                    self._held.append(Ending(hold.data.release))
+            data: memoryview = hold.data
+            return data
+        raise ValueError(f"this {type(self).__name__} was given back")
 
     @property
     def released(self) -> bool:
         """Whether it was given back."""
-        return self._data is None and not self._handle.value
+        return not self._held
 
     def __len__(self) -> int:
         return len(self.data)
@@ -177,32 +228,31 @@ class _Lent:
 
     def _withdraw(self) -> None:
         """Makes the memoryview useless; BufferError while something else was made of it."""
-        try:
-            if self._data is not None:
-                self._data.release()
-            if self._base is not None and not _buffers.is_alone(self):
-                raise BufferError
-        except BufferError:
-            raise BufferError(
-                f"the bytes of this {type(self).__name__} are still in use, by a slice or an array "
-                "made of them: delete that first, or make a copy"
-            ) from None
-        self._data = self._base = None
+        for hold in self._held[:1]:
+            try:
+                if hold.data is not None:
+                    hold.data.release()
+                if hold._base is not None and not _buffers.is_alone(hold):
+                    raise BufferError
+            except BufferError:
+                if hold._base is not None and _buffers.is_released(hold.data):
+                    hold.data = _buffers.reborrowed(hold._base, self._lent.len, self._writable)
+                raise BufferError(
+                    f"the bytes of this {type(self).__name__} are still in use, by a slice or an "
+                    "array made of them: delete that first, or make a copy"
+                ) from None
+            hold.data = hold._base = None
 
-    def _give_back(self) -> None:
+    def _drop(self) -> None:
+        """Gives it back; BufferError while something made of it is there."""
+        self._withdraw()
+        self._held.clear()
+
+    def _end(self) -> None:
+        """What a `with` does at its end."""
         raise NotImplementedError
 
-    def __del__(self) -> None:
-        if not getattr(self, "_handle", NOTHING).value:  # it wasn't even made
-            return
-        self._data = None
-        if self._base is None or _buffers.is_alone(self):
-            self._give_back()
-        else:
-            # Somebody uses it without us: another gives it back when the last of that is gone.
-            heir = object.__new__(type(self))
-            heir._handle, heir._lent, heir._data, heir._base = self._handle, self._lent, None, None
-            when_gone(self._base, heir._give_back)
+    __exit__ = _Exit()
 
 
 class View(_Lent):
@@ -218,15 +268,15 @@ class View(_Lent):
     _lent: tn_message
 
     def __init__(self, handle: Handle) -> None:
-        self._lent, self._data, self._base = tn_message(), None, None
+        self._lent = tn_message()
         self._lent.len = _buffers.UNTAKEN
-        self._handle = handle
+        self._hold(handle, library.tn_channel_release)
 
     @classmethod
     def _of(cls, message: Message) -> View:
         """A view of a message that has bytes of its own."""
         view = cls(NOTHING)
-        view._data = memoryview(message.data)
+        view._held[0].data = memoryview(message.data)
         view._lent.tag, view._lent.id, view._lent.flags = message.tag, message.id, message.flags
         return view
 
@@ -260,18 +310,14 @@ class View(_Lent):
 
         Raises BufferError, and leaves it open, while a slice or an array made of it is there.
         """
-        self._withdraw()
-        if self._handle.value:
-            self._give_back()
+        self._drop()
 
-    def _give_back(self) -> None:
-        library.tn_channel_release(self._handle, byref(self._lent))
-        self._handle = NOTHING
+    _end = release
 
     def _message(self) -> Message:
         """A copy, with what it was sent with."""
         lent = self._lent
-        if self._data is None and lent.len:
+        if self._held and self._held[0].data is None and lent.len:
             data = string_at(lent.data, lent.len)
         else:
             data = self.tobytes()
@@ -279,9 +325,6 @@ class View(_Lent):
 
     def __enter__(self) -> View:
         return self
-
-    def __exit__(self, kind: Optional[type[BaseException]], *_: object) -> None:
-        leave(self.release, kind)
 
 
 class Loan(_Lent):
@@ -300,9 +343,9 @@ class Loan(_Lent):
     _writable = True
 
     def __init__(self, channel: Sending, tag: c_uint32) -> None:
-        self._lent, self._data, self._base = tn_loan(), None, None
+        self._lent = tn_loan()
         self._channel, self._tag, self.length = channel, tag, None
-        self._handle = channel._handle
+        self._hold(channel._handle, library.tn_channel_discard)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self.data[index] = value
@@ -318,38 +361,32 @@ class Loan(_Lent):
         a send does; after Again and TimedOut the loan is there still."""
         if self.released:
             raise ValueError("this Loan was given back")
+        hold = self._held[0]
         if length is None:
             length = self._lent.len if self.length is None else self.length
         size, kind = length, self._tag if tag is None else tag_of(tag)
         self._withdraw()
-        handle, lent = self._handle, byref(self._lent)
+        handle, lent = hold.handle, byref(self._lent)
 
         def attempt(ms: int) -> int:
             status: int = library.tn_channel_commit(handle, lent, kind, size, ms)
             if status not in _LENT_STILL:
-                self._handle = NOTHING
+                hold.ticket.cancel()
+                self._held.clear()
             return status
 
         self._channel._deliver(attempt, size, timeout)
 
     def discard(self) -> None:
         """Gives the loan back unsent. Twice, or after a commit, is fine."""
-        self._withdraw()
-        if self._handle.value:
-            self._give_back()
+        self._drop()
 
-    def _give_back(self) -> None:
-        library.tn_channel_discard(self._handle, byref(self._lent))
-        self._handle = NOTHING
+    def _end(self) -> None:
+        if not self.released:
+            self.commit()
 
     def __enter__(self) -> Loan:
         return self
-
-    def __exit__(self, kind: Optional[type[BaseException]], *_: object) -> None:
-        if kind is not None:
-            leave(self.discard, kind)
-        elif not self.released:
-            self.commit()
 
 
 def leave(end: Callable[[], None], kind: object) -> None:

@@ -268,7 +268,7 @@ class Receiving(Owner):
 def _messages_in(item: Any) -> List[Any]:
     """What was kept, as messages or views; nothing, if the library hadn't handed anything out."""
     if type(item) is View:
-        return [] if item._lent.len == UNTAKEN and item._data is None else [item]
+        return [] if item._lent.len == UNTAKEN and item._held[0].data is None else [item]
     if type(item) is bytes:
         return [Message(item)]
     if type(item) is Batch:

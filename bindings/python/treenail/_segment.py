@@ -8,9 +8,9 @@ from functools import partial
 from operator import index
 
 from ._abi import TN_DENIED, TN_NOWAIT, TN_OK, TN_OWNER_DIED, SegmentHandle, hot, library
-from ._buffers import is_alone, lend, place_of, readable, reborrowed, writable
+from ._buffers import is_alone, is_released, lend, place_of, readable, reborrowed, writable
 from ._errors import NotFound, check, closed
-from ._lent import leave, when_gone
+from ._lent import leave
 from ._named import Named, encoded
 from ._taking import ForStacks, giver, taker
 from ._waiting import drive_in_pieces
@@ -34,10 +34,6 @@ def _size_of(number: int) -> int:
     if size < 0:
         raise ValueError(f"a size or an offset is at least 0, not {size}")
     return min(size, _SIZE_MAX)
-
-
-def _let_go(_: Handle) -> None:
-    """Nothing needs to be done: that it was kept for this call is all."""
 
 
 class Held:
@@ -165,8 +161,7 @@ class Segment(Named):
         # A write that is refused either way says whether the data may be written at all.
         refusal = library.tn_segment_write(handle, self._size + 1, None, 0, TN_NOWAIT)
         address, self._writable = library.tn_segment_data(handle), refusal != TN_DENIED
-        self._buf, self._base = lend(address, self._size, self._writable)
-        when_gone(self._base, _let_go, handle)
+        self._buf, self._base = lend(address, self._size, self._writable, handle)
         self._lock = Lock(_lock, handle, None)
         self._lock_shared = Lock(_lock_shared, handle, None)
 
@@ -179,9 +174,7 @@ class Segment(Named):
     def buf(self) -> memoryview:
         """The data: read-only if it was opened so. numpy.frombuffer makes an array of it. Where the
         memoryview was released, this is a new one."""
-        try:
-            self._buf.readonly
-        except ValueError:  # it was released, here by close() or elsewhere
+        if is_released(self._buf):  # here by close() or elsewhere
             base = self._base
             if base is None:
                 closed("Segment")

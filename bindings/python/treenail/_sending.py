@@ -97,14 +97,14 @@ class Sending(Owner):
         holds back what is sent after it until then.
         """
         loan = Loan(self, tag_of(tag))
-        handle, lent = loan._handle, byref(loan._lent)
+        handle, lent = self._handle, byref(loan._lent)
         if length < 0:
             raise ValueError(f"a message of {length} bytes can't be")
         try:
             self._drive(lambda ms: library.tn_channel_loan(handle, length, ms, lent), timeout)
             return loan
         except:
-            loan._give_back()
+            loan._held.clear()
             raise
 
     def request_start(self, data: Any, timeout: Optional[float] = None, *, tag: int = 0) -> int:
