@@ -8,6 +8,9 @@ namespace treenail::qt::detail {
 
 namespace {
 
+/// How long a wait for ever is for a server to accept.
+constexpr int accept_ms = 1000;
+
 Timeout rest(const QDeadlineTimer& deadline) {
     return deadline.isForever() ? treenail::no_timeout
                                 : Timeout(std::chrono::milliseconds(deadline.remainingTime()));
@@ -21,10 +24,11 @@ bool is_pending(Status status) { return status == Status::again || status == Sta
 // ---- waiting ----
 
 bool ChannelBackend::waitForConnected(int msecs) {
-    const auto deadline = deadlineIn(msecs);
+    // It is connected. That the server has accepted is more than Qt asks for, and not for ever.
+    Wait wait(msecs < 0 ? accept_ms : msecs);
     while (!established_ && channel_) {
         goOn();
-        if (!established_ && !waitFor({}, deadline)) {
+        if (!established_ && !wait.until({})) {
             break;
         }
     }
@@ -33,7 +37,7 @@ bool ChannelBackend::waitForConnected(int msecs) {
 
 bool ChannelBackend::waitForReadyRead(int msecs) {
     const InUse in_use(this);
-    const auto deadline = deadlineIn(msecs);
+    Wait wait(msecs);
     for (;;) {
         flush();
         if (!in_use || state_ != LocalSocket::ConnectedState || room() == 0) {
@@ -42,7 +46,7 @@ bool ChannelBackend::waitForReadyRead(int msecs) {
         // The channel waits best by itself, where nothing else can get on meanwhile.
         const bool is_alone = established_ && gathered_.empty();
         const auto before = available();
-        const auto status = receive(is_alone ? rest(deadline) : treenail::now);
+        const auto status = receive(is_alone ? rest(wait.deadline()) : treenail::now);
         if (ok(status)) {
             if (gotSome(before)) {
                 return static_cast<bool>(in_use);
@@ -50,24 +54,22 @@ bool ChannelBackend::waitForReadyRead(int msecs) {
         } else if (!is_pending(status)) {
             lost(status);
             return false;
-        } else if (deadline.hasExpired()) {
+        } else if (is_alone || !wait.until({static_cast<int>(descriptor())})) {
             return timedOut();
-        } else if (!is_alone) {
-            waitFor({static_cast<int>(descriptor())}, deadline);
         }
     }
 }
 
 bool ChannelBackend::waitForBytesWritten(int msecs) {
     const InUse in_use(this);
-    const auto deadline = deadlineIn(msecs);
+    Wait wait(msecs);
     while (bytesToWrite() != 0) {
         if (flush() || !in_use) {
             return true;
         }
         if (room() == 0) {
             // The descriptor would tell of nothing but what is not to be read.
-            if (!sendGathered(rest(deadline)) && deadline.hasExpired()) {
+            if (!sendGathered(rest(wait.deadline())) && wait.deadline().hasExpired()) {
                 return timedOut();
             }
             continue;
@@ -79,10 +81,8 @@ bool ChannelBackend::waitForBytesWritten(int msecs) {
         } else if (!is_pending(status)) {
             lost(status);
             return false;
-        } else if (deadline.hasExpired()) {
+        } else if (!wait.until({static_cast<int>(descriptor())})) {
             return timedOut();
-        } else {
-            waitFor({static_cast<int>(descriptor())}, deadline);
         }
         if (!in_use || !channel_) {
             return false;
@@ -93,7 +93,7 @@ bool ChannelBackend::waitForBytesWritten(int msecs) {
 
 bool ChannelBackend::waitForDisconnected(int msecs) {
     const InUse in_use(this);
-    const auto deadline = deadlineIn(msecs);
+    Wait wait(msecs);
     for (;;) {
         flush();
         if (!in_use || state_ == LocalSocket::UnconnectedState) {
@@ -108,10 +108,8 @@ bool ChannelBackend::waitForDisconnected(int msecs) {
             gotSome(before);
         } else if (!is_pending(status)) {
             lost(status);
-        } else if (deadline.hasExpired()) {
+        } else if (!wait.until({static_cast<int>(descriptor())})) {
             return timedOut();
-        } else {
-            waitFor({static_cast<int>(descriptor())}, deadline);
         }
         if (!in_use) {
             return true;

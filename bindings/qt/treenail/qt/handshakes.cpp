@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <limits>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include <poll.h>
@@ -13,6 +14,9 @@
 namespace treenail::qt::detail {
 
 namespace {
+
+/// An honest handshake takes less than a millisecond, on a machine that isn't overloaded.
+constexpr int handshake_ms = 50;
 
 struct Everybody {
     std::mutex mutex;
@@ -45,7 +49,10 @@ void Handshaking::done() {
     all.erase(std::remove(all.begin(), all.end(), this), all.end());
 }
 
-bool waitFor(std::initializer_list<int> fds, QDeadlineTimer deadline) {
+bool Wait::until(std::initializer_list<int> fds) {
+    if (is_extended_ && deadline_.hasExpired()) {
+        return false;
+    }
     std::vector<Handshaking*> ours;
     {
         // Those of this thread can't go while it is here; the others are left alone.
@@ -65,11 +72,14 @@ bool waitFor(std::initializer_list<int> fds, QDeadlineTimer deadline) {
     }
     int ready = 0;
     do {
-        ready = ::poll(watched.data(), watched.size(), poll_time(deadline));
+        ready = ::poll(watched.data(), watched.size(), poll_time(deadline_));
     } while (ready < 0 && errno == EINTR);
     for (std::size_t i = 0; i < ours.size(); ++i) {
         if (watched[fds.size() + i].revents != 0) {
             ours[i]->goOn();
+            if (!std::exchange(is_extended_, true) && deadline_.remainingTime() >= 0) {
+                deadline_ = std::max(deadline_, QDeadlineTimer(handshake_ms));
+            }
         }
     }
     return ready > 0;

@@ -28,19 +28,28 @@ protected:
     void done();
 
 private:
-    friend bool waitFor(std::initializer_list<int> fds, QDeadlineTimer deadline);
+    friend class Wait;
 
     QObject* owner_;
 };
 
-/// Waits until one of the descriptors is readable, or one of this thread's handshakes has got on;
-/// false when the time is over. Those below zero are left out.
-bool waitFor(std::initializer_list<int> fds, QDeadlineTimer deadline);
+/// The time of one of Qt's waiting functions: -1 is for ever. Qt's own sockets meet in the kernel,
+/// so that with 0 too they find what has connected. Here handshakes are under way then, and one
+/// that gets on is waited for a little longer.
+class Wait {
+public:
+    explicit Wait(int msecs)
+        : deadline_(msecs < 0 ? QDeadlineTimer(QDeadlineTimer::Forever) : QDeadlineTimer(msecs)) {}
 
-/// A deadline as Qt's waiting functions take it: -1 is never.
-inline QDeadlineTimer deadlineIn(int msecs) {
-    return msecs < 0 ? QDeadlineTimer(QDeadlineTimer::Forever) : QDeadlineTimer(msecs);
-}
+    /// Waits until one of the descriptors is readable, or one of this thread's handshakes has got
+    /// on; false when the time is over. Those below zero are left out.
+    bool until(std::initializer_list<int> fds);
+    const QDeadlineTimer& deadline() const { return deadline_; }
+
+private:
+    QDeadlineTimer deadline_;
+    bool is_extended_ = false;
+};
 
 }  // namespace treenail::qt::detail
 

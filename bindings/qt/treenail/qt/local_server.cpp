@@ -46,7 +46,9 @@ public:
     /// Takes what has come to treenail's socket, and hands it on.
     void ready();
     void accept();
+    bool acceptOne();
     void deliver();
+    void deliverOne();
     /// Stops or goes on accepting, as there is room for more.
     void regulate();
     bool wait(int msec);
@@ -66,7 +68,9 @@ protected:
     bool event(QEvent* event) override;
 
 private:
-    int handshakeFd() override { return listener_ ? *listener_.try_fd() : -1; }
+    int handshakeFd() override {
+        return listener_ && (is_waiting_ || hasRoom()) ? *listener_.try_fd() : -1;
+    }
     void goOn() override;
 
     bool listenWithTreenail(const QString& name);
@@ -81,6 +85,8 @@ private:
     LocalServer& server_;
     treenail::Listener listener_;
     ListenerWatcher* watcher_ = nullptr;
+    /// A wait of this server's own is going on.
+    bool is_waiting_ = false;
     /// Channels that were accepted while somebody else waited.
     std::deque<treenail::Channel> accepted_;
 };
@@ -159,16 +165,25 @@ void LocalServer::Private::stop() {
 // ---- accepting ----
 
 void LocalServer::Private::accept() {
-    for (int i = 0; i < event_connections_max && listener_ && hasRoom(); ++i) {
-        auto channel = listener_.try_accept(treenail::now);
-        if (!channel) {
-            return;
-        }
-        accepted_.push_back(*std::move(channel));
+    for (int i = 0; i < event_connections_max && hasRoom() && acceptOne(); ++i) {
     }
 }
 
+bool LocalServer::Private::acceptOne() {
+    if (!listener_) {
+        return false;
+    }
+    auto channel = listener_.try_accept(treenail::now);
+    if (channel) {
+        accepted_.push_back(*std::move(channel));
+    }
+    return static_cast<bool>(channel);
+}
+
 void LocalServer::Private::goOn() {
+    if (is_waiting_) {
+        return;  // it accepts by itself
+    }
     accept();
     if (!accepted_.empty()) {
         QCoreApplication::postEvent(this, new QEvent(deliver_type()));
@@ -191,14 +206,18 @@ void LocalServer::Private::ready() {
 void LocalServer::Private::deliver() {
     const QPointer<Private> alive(this);
     while (alive && !accepted_.empty()) {
-        auto connection = std::make_unique<detail::Unclaimed>(detail::Unclaimed{
-            std::move(accepted_.front()), server_.serverName(), server_.fullServerName()});
-        accepted_.pop_front();
-        server_.incomingConnection(detail::deposit(std::move(connection)));
+        deliverOne();
     }
     if (alive) {
         regulate();
     }
+}
+
+void LocalServer::Private::deliverOne() {
+    auto connection = std::make_unique<detail::Unclaimed>(detail::Unclaimed{
+        std::move(accepted_.front()), server_.serverName(), server_.fullServerName()});
+    accepted_.pop_front();
+    server_.incomingConnection(detail::deposit(std::move(connection)));
 }
 
 /// Of a genuine QLocalSocket.
@@ -221,24 +240,30 @@ void LocalServer::Private::regulate() {
     }
 }
 
+/// Takes one connection, as Qt does, however many there are and whether or not there is room; the
+/// others are for the next calls or the event loop. False when the time is over.
 bool LocalServer::Private::wait(int msec) {
-    const auto deadline = detail::deadlineIn(msec);
-    const auto before = pending.size();
+    detail::Wait wait(msec);
     const QPointer<Private> alive(this);
-    for (;;) {
-        accept();
-        deliver();
-        if (alive && QLocalServer::isListening()) {
-            QLocalServer::waitForNewConnection(0);
-        }
-        if (!alive || !QLocalServer::isListening() || pending.size() > before) {
+    while (accepted_.empty()) {
+        bool is_over = false;
+        QLocalServer::waitForNewConnection(0, &is_over);
+        if (!is_over || !alive || !QLocalServer::isListening()) {
             return true;
         }
-        if (deadline.hasExpired() ||
-            !detail::waitFor({static_cast<int>(QLocalServer::socketDescriptor())}, deadline)) {
+        is_waiting_ = true;
+        const bool is_ready = wait.until({static_cast<int>(QLocalServer::socketDescriptor())});
+        is_waiting_ = false;
+        if (!is_ready) {
             return false;
         }
+        acceptOne();
     }
+    deliverOne();
+    if (alive) {
+        regulate();
+    }
+    return true;
 }
 
 // ---- the public face ----
@@ -316,11 +341,12 @@ bool LocalServer::waitForNewConnection(int msec, bool* timedOut) {
     if (!isListening()) {
         return false;
     }
+    const QPointer<LocalServer> alive(this);
     const bool is_over = !d->wait(msec);
     if (timedOut != nullptr) {
         *timedOut = is_over;
     }
-    return hasPendingConnections();
+    return alive && hasPendingConnections();
 }
 
 #if QT_VERSION >= QT_VERSION_CHECK(6, 3, 0)
