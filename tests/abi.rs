@@ -4,8 +4,9 @@
 #[path = "abi/toolchain.rs"]
 mod toolchain;
 
-use std::path::PathBuf;
-use toolchain::{build, root, run};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use toolchain::{build, compiler, library, root, run, sanitizer, succeed, workshop};
 
 fn source(name: &str) -> PathBuf {
     root().join("tests/abi").join(name)
@@ -43,12 +44,39 @@ programs! {
     peer_and_statistics: "facts.c",
     pollers: "poller.c",
     forked_children: "fork.c",
+    odd_moments: "moments.cpp",
     many_of_everything: "leaks.c",
     plain_sockets: "raw.c",
     segments: "segment.c",
     semaphores: "semaphore.c",
     a_program_in_cxx: "program.cpp",
     types_seen_from_cxx: "signatures.cpp",
+}
+
+/// Builds the program that loads libraries by itself, and runs it for one.
+fn load_again_and_again(how: &str, library: &Path) {
+    if sanitizer().is_some() {
+        return; // its runtime has to be there before the library
+    }
+    let source = source("loading/loader.c");
+    let program = workshop().join(format!("loader-{how}.program"));
+    succeed(compiler(&source).arg(&source).arg("-o").arg(&program).arg("-ldl"));
+    run(&program, &[how, library.to_str().expect("paths are text here")]);
+}
+
+#[test]
+fn loaded_and_unloaded_again_and_again() {
+    load_again_and_again("shared", &library());
+}
+
+#[test]
+fn unloaded_with_the_plugin_that_holds_it() {
+    let plugin = workshop().join("plugin.so");
+    let mut linker = Command::new("cc");
+    linker.args(["-shared", "-o"]).arg(&plugin).arg("-Wl,--whole-archive");
+    linker.arg(library().with_file_name("libtreenail.a")).arg("-Wl,--no-whole-archive");
+    succeed(linker.args(["-lpthread", "-ldl", "-lm"]));
+    load_again_and_again("static", &plugin);
 }
 
 #[test]

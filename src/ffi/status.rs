@@ -1,7 +1,7 @@
 //! Statuses, the text of the last failure, and the library's version.
 
 use crate::error::{Error, Result, Status};
-use std::cell::RefCell;
+use crate::os::thread::{PerThread, Slot};
 use std::ffi::{CString, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -34,14 +34,13 @@ impl Notice for Status {
 }
 
 /// A thread's last failure; its text is put together when it is asked for.
+#[derive(Default)]
 struct LastError {
     error: Option<Error>,
     text: Option<CString>,
 }
 
-thread_local! {
-    static LAST: RefCell<LastError> = const { RefCell::new(LastError { error: None, text: None }) };
-}
+static LAST: PerThread<LastError> = PerThread::new(Slot::Failure);
 
 /// Runs the body of an exported function: keeps panics inside, and what failed for tn_last_error.
 /// A body that has a notice to give returns that.
@@ -74,12 +73,7 @@ pub(super) fn guard_silent(body: impl FnOnce()) {
 
 fn failed(error: Error) -> tn_status {
     let status = error.status() as tn_status;
-    // A thread that is ending has no thread-local values any more.
-    let _ = LAST.try_with(|last| {
-        if let Ok(mut last) = last.try_borrow_mut() {
-            *last = LastError { error: Some(error), text: None };
-        }
-    });
+    LAST.with(|last| *last = LastError { error: Some(error), text: None });
     status
 }
 
@@ -104,9 +98,7 @@ pub extern "C" fn tn_status_name(status: tn_status) -> *const c_char {
 /// thread's next failure or its end.
 #[unsafe(no_mangle)]
 pub extern "C" fn tn_last_error() -> *const c_char {
-    let text = LAST.try_with(|last| {
-        let mut last = last.try_borrow_mut().ok()?;
-        let last = &mut *last;
+    let text = LAST.with(|last| {
         let error = last.error.as_ref()?;
         let text = last.text.get_or_insert_with(|| {
             let line = error.to_string().replace(['\0', '\n', '\r'], " ");
@@ -114,7 +106,7 @@ pub extern "C" fn tn_last_error() -> *const c_char {
         });
         Some(text.as_ptr())
     });
-    text.ok().flatten().unwrap_or(c"no call of this thread has failed".as_ptr())
+    text.flatten().unwrap_or(c"no call of this thread has failed".as_ptr())
 }
 
 /// tn_version returns the library's version as major * 65536 + minor * 256 + patch: compare it

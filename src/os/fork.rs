@@ -4,8 +4,9 @@
 //!
 //! A raw `clone()` without `CLONE_VM` runs no handlers and bypasses all of this.
 
+use super::bias::this_thread;
 use super::check;
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -23,10 +24,20 @@ static GENERATION: AtomicU32 = AtomicU32::new(0);
 /// never inherits one that isn't in the table yet.
 static GATE: RwLock<()> = RwLock::new(());
 
+/// The thread that forks; 0: none.
+static FORKING: AtomicU64 = AtomicU64::new(0);
+/// What that thread holds. Not a value of the thread: those are gone in an exit handler, which
+/// may fork.
+static HELD: Held = Held(UnsafeCell::new(None));
+
+struct Held(UnsafeCell<Option<RwLockWriteGuard<'static, ()>>>);
+
+// SAFETY: it is touched by the one thread that holds the gate exclusively.
+unsafe impl Sync for Held {}
+
 thread_local! {
-    static FORKING: Cell<Option<RwLockWriteGuard<'static, ()>>> = const { Cell::new(None) };
     /// Whether this thread holds the gate already: taking it once more could wait for a fork
-    /// that waits for this thread.
+    /// that waits for this thread. It has no destructor, and so is there to the end.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -145,15 +156,23 @@ fn install() {
 }
 
 extern "C" fn before() {
-    FORKING.with(|forking| {
-        let held = forking.take();
-        let hold = || GATE.write().unwrap_or_else(PoisonError::into_inner);
-        forking.set(Some(held.unwrap_or_else(hold)));
-    });
+    let own = this_thread();
+    // Relaxed is enough: it is this thread's number only if this thread has set it.
+    if FORKING.load(Ordering::Relaxed) == own {
+        return;
+    }
+    let guard = GATE.write().unwrap_or_else(PoisonError::into_inner);
+    // SAFETY: this thread holds the gate.
+    unsafe { *HELD.0.get() = Some(guard) };
+    FORKING.store(own, Ordering::Relaxed);
 }
 
 extern "C" fn in_parent() {
-    FORKING.with(|forking| drop(forking.take()));
+    if FORKING.load(Ordering::Relaxed) == this_thread() {
+        FORKING.store(0, Ordering::Relaxed);
+        // SAFETY: this thread holds the gate, and lets it go once it has taken it out of there.
+        drop(unsafe { (*HELD.0.get()).take() });
+    }
 }
 
 extern "C" fn in_child() {

@@ -3,7 +3,7 @@
 
 use super::event;
 use super::fork::{Fd, generation};
-use std::cell::RefCell;
+use super::thread::{PerThread, Slot};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
@@ -13,16 +13,12 @@ pub struct Kick {
     generation: u32,
 }
 
-thread_local! {
-    static OWN: RefCell<Option<Arc<Kick>>> = const { RefCell::new(None) };
-}
+static OWN: PerThread<Option<Arc<Kick>>> = PerThread::new(Slot::Kick);
 
 impl Kick {
     /// This thread's wake-up; None where no descriptor is left for it.
     pub fn own() -> Option<Arc<Kick>> {
-        // A thread that is ending has no thread-local values any more.
-        let own = OWN.try_with(|own| {
-            let mut own = own.borrow_mut();
+        let own = OWN.with(|own| {
             let fresh = own.as_ref().is_some_and(|kick| kick.generation == generation());
             if !fresh {
                 let fd = event::eventfd().ok()?;
@@ -30,7 +26,7 @@ impl Kick {
             }
             own.clone()
         });
-        own.ok().flatten()
+        own.flatten()
     }
 
     /// Makes the thread's poll return.

@@ -32,7 +32,7 @@
 static const char *scheme = "shm";
 static const char *case_name = "";
 
-static inline _Noreturn void fail(const char *file, int line, const char *what) {
+__attribute__((noreturn)) static inline void fail(const char *file, int line, const char *what) {
     fprintf(stderr, "%s:%d: %s over %s: %s\n", file, line, case_name, scheme, what);
     _exit(1);
 }
