@@ -44,6 +44,7 @@ programs! {
     peer_and_statistics: "facts.c",
     pollers: "poller.c",
     forked_children: "fork.c",
+    without_standard_descriptors: "daemon.c",
     odd_moments: "moments.cpp",
     many_of_everything: "leaks.c",
     plain_sockets: "raw.c",

@@ -21,5 +21,7 @@ mod names;
 mod objects;
 #[path = "resources/replies.rs"]
 mod replies;
+#[path = "resources/standard.rs"]
+mod standard;
 #[path = "resources/users.rs"]
 mod users;

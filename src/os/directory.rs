@@ -1,6 +1,6 @@
 //! The directory that socket files lie in: opened once, checked, locked, and names changed in it.
 
-use super::fork::{Fd, adopt};
+use super::fork::{Fd, adopt, enter};
 use super::{check, restart};
 use std::ffi::{CString, OsStr};
 use std::io;
@@ -133,6 +133,8 @@ pub fn group_id(name: &str) -> Option<u32> {
     // SAFETY: all zeros are valid, and are overwritten when the name is found.
     let mut group: libc::group = unsafe { std::mem::zeroed() };
     let mut found = std::ptr::null_mut();
+    // The system's library reads files for this.
+    let _gate = enter();
     // SAFETY: all pointers are live during the call, and the buffer is as long as said.
     let result = unsafe {
         let (text, len) = (buffer.as_mut_ptr(), buffer.len());

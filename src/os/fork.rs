@@ -5,7 +5,7 @@
 //! A raw `clone()` without `CLONE_VM` runs no handlers and bypasses all of this.
 
 use super::bias::this_thread;
-use super::check;
+use super::{check, standard};
 use std::cell::{Cell, UnsafeCell};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -42,7 +42,7 @@ thread_local! {
 }
 
 /// Keeps forks out.
-pub struct Gate(Option<RwLockReadGuard<'static, ()>>);
+pub struct Gate(Option<(Option<standard::Kept>, RwLockReadGuard<'static, ()>)>);
 
 /// How often this process came out of a fork as the child: a handle made under another number
 /// belongs to the parent.
@@ -63,7 +63,11 @@ pub struct Owned<T: AsFd> {
 pub type Fd = Owned<OwnedFd>;
 
 /// Makes descriptors with `make`, such that no fork can fall between making and registering.
-pub fn adopt<T: AsFd>(make: impl FnOnce() -> io::Result<T>) -> io::Result<Owned<T>> {
+pub fn adopt<T>(make: impl FnOnce() -> io::Result<T>) -> io::Result<Owned<T>>
+where
+    T: AsFd + From<OwnedFd>,
+    OwnedFd: From<T>,
+{
     let _gate = enter();
     make().and_then(Owned::register)
 }
@@ -71,7 +75,11 @@ pub fn adopt<T: AsFd>(make: impl FnOnce() -> io::Result<T>) -> io::Result<Owned<
 /// Keeps forks out while descriptors are made; each is then given to [`Owned::register`].
 pub fn enter() -> Gate {
     install();
-    Gate((!INSIDE.replace(true)).then(|| GATE.read().unwrap_or_else(PoisonError::into_inner)))
+    if INSIDE.replace(true) {
+        return Gate(None);
+    }
+    let guard = GATE.read().unwrap_or_else(PoisonError::into_inner);
+    Gate(Some((standard::keep(), guard)))
 }
 
 impl Drop for Gate {
@@ -84,7 +92,12 @@ impl Drop for Gate {
 
 impl<T: AsFd> Owned<T> {
     /// Takes a descriptor into the table, while [`enter`]'s guard is held.
-    pub fn register(inner: T) -> io::Result<Owned<T>> {
+    pub fn register(inner: T) -> io::Result<Owned<T>>
+    where
+        T: From<OwnedFd>,
+        OwnedFd: From<T>,
+    {
+        let inner = standard::lift(inner)?;
         let fd = inner.as_fd().as_raw_fd() as usize;
         let Some(word) = OURS.get(fd / 64) else {
             return Err(io::Error::from_raw_os_error(libc::EMFILE));
@@ -148,6 +161,7 @@ impl<T: AsFd> Drop for Owned<T> {
 fn install() {
     static INSTALLED: AtomicBool = AtomicBool::new(false);
     if !INSTALLED.load(Ordering::Acquire) {
+        standard::look();
         // SAFETY: the three handlers are plain functions that live as long as the process.
         let result = unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
         debug_assert_eq!(result, 0);

@@ -32,6 +32,8 @@ pub mod range;
 #[cfg(not(loom))]
 pub mod socket;
 #[cfg(not(loom))]
+mod standard;
+#[cfg(not(loom))]
 pub mod thread;
 #[cfg(not(loom))]
 pub mod watch;

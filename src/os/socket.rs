@@ -136,7 +136,7 @@ pub fn recv_with_fds(
         // Either the peer sent too many, or this process has no place for them: asked while
         // those that came are still open.
         // SAFETY: takes no memory.
-        let spare = check(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 0) })?;
+        let spare = check(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 3) })?;
         // SAFETY: the call just made it, and nobody else has it.
         drop(unsafe { OwnedFd::from_raw_fd(spare) });
         fds.clear();
