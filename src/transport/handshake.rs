@@ -3,29 +3,19 @@
 
 use super::peer::{Peer, admit, lost, watch_process};
 use super::ring::RingLink;
+use super::share::{self, Offer, Rings, SHARED_FDS, wrong_descriptors};
 use super::stream::StreamLink;
 use super::{Link, RecvEnd, SendEnd};
 use crate::endpoint::{Endpoint, Scheme};
 use crate::error::{Error, Result, Status};
 use crate::os::buffer::Buffer;
 use crate::os::fork::Fd;
-use crate::os::{pipe, socket};
-use crate::shm::mapping::{Shared, granted_ring_size};
-use crate::wire::{self, FEATURE_RING, HEADER_SIZE, Header, Hello, Kind, SHARE_ANSWER_SIZE, Share};
+use crate::os::socket;
+use crate::wire::{self, FEATURE_RING, HEADER_SIZE, Header, Hello, Kind, SHARE_ANSWER_SIZE};
 use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// Descriptors that come with SHARE: the memfd and two pipes.
-const SHARED_FDS: usize = 3;
-
-/// The wake-ups and the memory of a ring channel.
-struct Rings {
-    shared: Arc<Shared>,
-    own_wake: Fd,
-    peer_wake: Fd,
-}
 
 /// What a handshake has brought together.
 pub struct Joined {
@@ -209,23 +199,13 @@ impl Handshake {
 
     /// The listener makes the rings and hands them over.
     fn share(&mut self, hello: &Hello) -> Result<Rings> {
-        let own = &self.endpoint;
-        let to_listener = granted_ring_size(own.ring, hello.ring_wish.into(), own.ring_max);
-        let to_connector = granted_ring_size(own.ring, 0, own.ring_max);
-        let (shared, memfd, share) = Shared::create(to_listener, to_connector)?;
-        let failed = |error| Error::system("making a wake-up pipe", &error);
-        let foreign = self.credentials.uid != socket::own_uid();
-        let (own_read, own_write) = pipe::pipe(foreign).map_err(failed)?;
-        let (peer_read, peer_write) = pipe::pipe(foreign).map_err(failed)?;
-        let own_wake = pipe::reopen(own_read.as_fd()).map_err(failed)?;
-        let peer_wake = pipe::reopen(peer_write.as_fd()).map_err(failed)?;
-        let fds = [memfd.as_fd(), own_write.as_fd(), peer_read.as_fd()];
-        let bytes = share.encode();
+        let offer = Offer::new(&self.endpoint, hello.ring_wish, self.credentials.uid)?;
+        let frame = offer.frame();
         self.greet()?;
-        let sent = socket::send_with_fds(self.socket().as_fd(), &bytes, &fds)
+        let sent = socket::send_with_fds(self.socket().as_fd(), &frame, &offer.descriptors())
             .map_err(|error| Error::system("handing over shared memory", &error))?;
-        match sent == bytes.len() {
-            true => Ok(Rings { shared, own_wake, peer_wake }),
+        match sent == frame.len() {
+            true => Ok(offer.rings),
             false => Err(lost()),
         }
     }
@@ -237,7 +217,7 @@ impl Handshake {
                 Status::Unsupported,
                 "shm=required, but the listener could not make shared memory",
             )),
-            _ => open_share(payload, fds),
+            _ => share::open(payload, fds),
         };
         let answer = |status: u32| {
             let mut frame = Header::plain(Kind::Share, SHARE_ANSWER_SIZE).encode().to_vec();
@@ -373,24 +353,4 @@ impl Handshake {
             Err(error) => Err(Error::system("sending the handshake", &error)),
         }
     }
-}
-
-fn wrong_descriptors() -> Error {
-    Error::protocol(format!("SHARE did not bring exactly {SHARED_FDS} descriptors"))
-}
-
-/// Checks and maps what a listener handed over: the memfd, and two pipes.
-fn open_share(payload: &[u8], fds: Vec<Fd>) -> Result<Rings> {
-    let share = Share::decode(payload)?;
-    let Ok([memfd, peer_wake, own_wake]) = <[Fd; SHARED_FDS]>::try_from(fds) else {
-        return Err(wrong_descriptors());
-    };
-    let reopen = |fd: &Fd| {
-        pipe::reopen(fd.as_fd()).map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => Error::protocol(error.to_string()),
-            _ => Error::system("opening a wake-up pipe", &error),
-        })
-    };
-    let shared = Shared::open(memfd.as_fd(), &share)?;
-    Ok(Rings { shared, own_wake: reopen(&own_wake)?, peer_wake: reopen(&peer_wake)? })
 }

@@ -8,6 +8,7 @@ pub mod local;
 pub mod peer;
 pub mod readiness;
 pub mod ring;
+mod share;
 pub mod stream;
 pub mod wait;
 
