@@ -13,6 +13,8 @@ mod frames;
 mod handshakes;
 #[path = "hostile/lengths.rs"]
 mod lengths;
+#[path = "hostile/lingering.rs"]
+mod lingering;
 #[path = "hostile/pages.rs"]
 mod pages;
 #[path = "hostile/scribbles.rs"]

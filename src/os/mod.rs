@@ -62,6 +62,8 @@ pub enum Fault {
     MembarrierStops = 32,
     /// MFD_NOEXEC_SEAL is unknown, as before Linux 6.3.
     NoExecSeal = 64,
+    /// SO_PASSRIGHTS is unknown, as before Linux 6.16.
+    NoPassRights = 128,
 }
 
 static FAULTS: AtomicU32 = AtomicU32::new(0);

@@ -1,7 +1,8 @@
 //! Moving bytes and descriptors through a local socket, and who is at its other end.
 //!
 //! No call here waits (MSG_DONTWAIT) or raises SIGPIPE (MSG_NOSIGNAL). Only [`recv_with_fds`]
-//! has a control buffer: everywhere else the kernel drops descriptors that a peer attaches.
+//! has a control buffer: everywhere else the kernel drops descriptors that a peer attaches, or
+//! refuses them ([`refuse_descriptors`]).
 
 use super::buffer::{Buffer, Filling};
 use super::fork::{Fd, adopt, enter};
@@ -174,6 +175,21 @@ fn take_fds(message: &libc::msghdr, fds: &mut Vec<Fd>) -> io::Result<()> {
 pub fn shutdown(socket: BorrowedFd<'_>) {
     // SAFETY: takes no memory.
     unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_RDWR) };
+}
+
+/// Lets the kernel refuse what a peer attaches to its bytes from here on: descriptors that are
+/// dropped are closed in the call that reads the bytes, and closing a TCP socket may take as long as
+/// its maker likes (SO_LINGER). Connections inherit it from the listening socket. SO_PASSRIGHTS is
+/// of Linux 6.16; before it, nothing can be done.
+pub fn refuse_descriptors(socket: BorrowedFd<'_>) {
+    const SO_PASSRIGHTS: i32 = if cfg!(target_arch = "sparc64") { 0x5c } else { 83 };
+    if faulty(Fault::NoPassRights) {
+        return;
+    }
+    let off: libc::c_int = 0;
+    let (value, len) = (std::ptr::from_ref(&off).cast(), size_of_val(&off) as libc::socklen_t);
+    // SAFETY: reads a live variable of this length.
+    unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, SO_PASSRIGHTS, value, len) };
 }
 
 /// Starts listening again, with another backlog.

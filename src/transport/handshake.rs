@@ -61,6 +61,9 @@ pub struct Handshake {
 impl Handshake {
     /// Begins: checks who the peer is, and says HELLO.
     pub fn begin(endpoint: &Arc<Endpoint>, socket: Fd, listens: bool) -> Result<Handshake> {
+        if !listens && endpoint.scheme == Scheme::Local {
+            socket::refuse_descriptors(socket.as_fd());
+        }
         let failed = |error| Error::system("asking who the peer is", &error);
         let credentials = socket::credentials(socket.as_fd()).map_err(failed)?;
         if let Err(error) = admit(endpoint, credentials.uid) {
@@ -288,6 +291,10 @@ impl Handshake {
 
     fn peer(&mut self, talks: bool) -> Peer {
         let socket = self.socket.take().expect("a handshake is done once");
+        // The descriptors that were due have come. Those of a listener were refused all along.
+        if !self.listens {
+            socket::refuse_descriptors(socket.as_fd());
+        }
         Peer::new(socket, self.credentials, self.pidfd.take(), talks)
     }
 

@@ -258,10 +258,12 @@ fn take_name(
     let listener = adopt(|| {
         let options = ListenerOptions::new().name(fs_name(&path)?).reclaim_name(false);
         let options = options.nonblocking(ListenerNonblockingMode::Accept);
-        let options = options.mode(mode as libc::mode_t);
+        // Until its mode is set nobody can connect: what is in a queue can't be refused later.
+        let options = options.mode(0);
         options.create_sync_as::<uds::Listener>()
     });
     let listener = listener.map_err(failed("binding the socket"))?;
+    socket::refuse_descriptors(listener.as_fd());
     let named = (|| {
         // interprocess listens with a backlog of its own choice.
         socket::set_backlog(listener.as_fd(), endpoint.backlog).map_err(failed("listening"))?;
@@ -269,8 +271,7 @@ fn take_name(
             let set = place.directory.set_group(&temporary, gid);
             set.map_err(failed("giving the socket to its group"))?;
         }
-        // Behind the group, as changing that may take bits away. The mode at binding was cut by
-        // the umask.
+        // Behind the group, as changing that may take bits away.
         let set = place.directory.set_mode(&temporary, mode);
         set.map_err(failed("setting the socket's mode"))?;
         check_free(place)?;

@@ -6,9 +6,25 @@ use super::talk::{Raw, data, frame, greet, greet_for_rings, hello};
 use std::os::fd::AsRawFd;
 use std::thread;
 use treenail::wire::{FEATURE_RING, Kind};
-use treenail::{Channel, Status};
+use treenail::{Channel, Fault, Status, set_faults};
 
 const CLOSE: u8 = Kind::Close as u8;
+
+/// A kernel that can't refuse descriptors for us, until it is dropped.
+struct OldKernel;
+
+impl OldKernel {
+    fn new() -> OldKernel {
+        set_faults(&[Fault::NoPassRights]);
+        OldKernel
+    }
+}
+
+impl Drop for OldKernel {
+    fn drop(&mut self) {
+        set_faults(&[]);
+    }
+}
 
 /// Sends bytes with many copies of a canary's descriptor; who takes one keeps the canary alive.
 fn say_with_canary(raw: &mut Raw, bytes: &[u8]) -> Canary {
@@ -19,7 +35,7 @@ fn say_with_canary(raw: &mut Raw, bytes: &[u8]) -> Canary {
 
 #[test]
 fn those_on_a_connector_s_hello_are_dropped() {
-    let _alone = alone();
+    let (_alone, _old) = (alone(), OldKernel::new());
     for scheme in ["local", "shm"] {
         leaves_no_descriptors(|| {
             let place = Place::new();
@@ -36,7 +52,7 @@ fn those_on_a_connector_s_hello_are_dropped() {
 
 #[test]
 fn those_on_a_listener_s_hello_are_dropped() {
-    let _alone = alone();
+    let (_alone, _old) = (alone(), OldKernel::new());
     leaves_no_descriptors(|| {
         let place = Place::new();
         let server = Raw::listen(&place);
@@ -57,7 +73,7 @@ fn those_on_a_listener_s_hello_are_dropped() {
 
 #[test]
 fn those_on_data_and_close_are_dropped() {
-    let _alone = alone();
+    let (_alone, _old) = (alone(), OldKernel::new());
     leaves_no_descriptors(|| {
         let place = Place::new();
         let listener = place.listener("local", "");
@@ -79,7 +95,7 @@ fn greet_later(raw: &mut Raw) {
 
 #[test]
 fn those_on_the_answer_to_share_are_dropped() {
-    let _alone = alone();
+    let (_alone, _old) = (alone(), OldKernel::new());
     leaves_no_descriptors(|| {
         let place = Place::new();
         let listener = place.listener("shm", "");
@@ -98,7 +114,7 @@ fn those_on_the_answer_to_share_are_dropped() {
 
 #[test]
 fn those_on_bytes_after_the_handshake_over_rings_are_dropped_with_the_bytes() {
-    let _alone = alone();
+    let (_alone, _old) = (alone(), OldKernel::new());
     for victim in VICTIMS {
         leaves_no_descriptors(|| {
             let (channel, mut hostile) = Arena::new(victim, "").join();
@@ -111,7 +127,7 @@ fn those_on_bytes_after_the_handshake_over_rings_are_dropped_with_the_bytes() {
 
 #[test]
 fn those_on_a_listener_s_refusal_are_given_back() {
-    let _alone = alone();
+    let (_alone, _old) = (alone(), OldKernel::new());
     leaves_no_descriptors(|| {
         let place = Place::new();
         let server = Raw::listen(&place);
@@ -131,7 +147,7 @@ fn those_on_a_listener_s_refusal_are_given_back() {
 
 #[test]
 fn those_on_every_byte_of_a_share_are_given_back() {
-    let _alone = alone();
+    let (_alone, _old) = (alone(), OldKernel::new());
     leaves_no_descriptors(|| {
         let place = Place::new();
         let server = Raw::listen(&place);
@@ -155,7 +171,7 @@ fn those_on_every_byte_of_a_share_are_given_back() {
 
 #[test]
 fn a_greeting_for_rings_that_leads_nowhere_leaves_nothing() {
-    let _alone = alone();
+    let (_alone, _old) = (alone(), OldKernel::new());
     let place = Place::new();
     let listener = place.listener("shm", "handshake_ms=50");
     leaves_no_descriptors(|| {
@@ -171,7 +187,7 @@ fn a_greeting_for_rings_that_leads_nowhere_leaves_nothing() {
 
 #[test]
 fn a_plain_greeting_still_works_afterwards() {
-    let _alone = alone();
+    let (_alone, _old) = (alone(), OldKernel::new());
     let place = Place::new();
     let listener = place.listener("local", "");
     thread::scope(|scope| {
