@@ -21,6 +21,8 @@ mod names;
 mod objects;
 #[path = "resources/replies.rs"]
 mod replies;
+#[path = "resources/signals.rs"]
+mod signals;
 #[path = "resources/standard.rs"]
 mod standard;
 #[path = "resources/users.rs"]

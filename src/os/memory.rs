@@ -1,6 +1,7 @@
 //! Anonymous shared memory: a sealed memfd, and rings of it mapped twice in a row.
 
 use super::fork::{Fd, adopt};
+use super::signal::enlarging;
 use super::{Fault, check, faulty};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -24,7 +25,7 @@ pub fn sealed_memfd(size: u64) -> io::Result<Fd> {
     let size =
         libc::off_t::try_from(size).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?;
     // SAFETY: takes no memory.
-    check(unsafe { libc::ftruncate(fd.as_raw_fd(), size) })?;
+    enlarging(|| check(unsafe { libc::ftruncate(fd.as_raw_fd(), size) }))?;
     // SAFETY: takes no memory.
     check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_ADD_SEALS, SEALS) })?;
     Ok(fd)

@@ -30,6 +30,8 @@ pub mod poll;
 #[cfg(not(loom))]
 pub mod range;
 #[cfg(not(loom))]
+mod signal;
+#[cfg(not(loom))]
 pub mod socket;
 #[cfg(not(loom))]
 mod standard;

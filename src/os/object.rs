@@ -1,6 +1,7 @@
 //! Named objects of shared memory: files in /dev/shm, as shm_open has them.
 
 use super::fork::{Fd, adopt};
+use super::signal::enlarging;
 use super::{check, check_count, restart};
 use std::ffi::{CStr, CString};
 use std::io;
@@ -63,22 +64,10 @@ pub fn make(size: u64, mode: u32, group: Option<u32>) -> io::Result<(Fd, Facts)>
         // SAFETY: takes no memory.
         check(unsafe { libc::fchmod(raw, mode) })?;
     }
-    let too_large = || io::Error::from_raw_os_error(libc::EFBIG);
-    let len = libc::off_t::try_from(size).map_err(|_| too_large())?;
-    // Over this limit the kernel would kill the process with SIGXFSZ.
-    if file_size_limit() < size {
-        return Err(too_large());
-    }
+    let len = libc::off_t::try_from(size).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?;
     // SAFETY: takes no memory.
-    restart(|| check(unsafe { libc::fallocate(raw, 0, 0, len) }))?;
+    enlarging(|| restart(|| check(unsafe { libc::fallocate(raw, 0, 0, len) })))?;
     Ok((fd, Facts { size, mode, ..facts }))
-}
-
-fn file_size_limit() -> u64 {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the structure is live during the call, which can't fail for this limit.
-    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) };
-    limit.rlim_cur
 }
 
 /// Bytes that objects can have.
