@@ -144,6 +144,7 @@ fn the_control_page_is_where_the_wire_format_says() {
         (offset_of!(RingControl, writer_waits), 4, "`writer_waits`"),
         (offset_of!(RingControl, writer_closed), 4, "`writer_closed`"),
         (offset_of!(RingControl, writer_registered), 4, "`writer_registered`"),
+        (offset_of!(RingControl, refused), 8, "`refused`"),
         (offset_of!(RingControl, head), 8, "`head`"),
         (offset_of!(RingControl, reader_waits), 4, "`reader_waits`"),
         (offset_of!(RingControl, reader_registered), 4, "`reader_registered`"),

@@ -47,7 +47,10 @@ pub struct RingControl {
     pub writer_closed: AtomicU32,
     /// 1: the writer has registered for barriers, so the reader may be BUSY.
     pub writer_registered: AtomicU32,
-    pad_writer: [u8; LINE - 12],
+    pad_refused: [u8; 4],
+    /// The tail when the writer last found no room, though the reader could make some.
+    pub refused: AtomicU64,
+    pad_writer: [u8; LINE - 24],
     /// Bytes ever given back; only grows.
     pub head: AtomicU64,
     pad_head: [u8; LINE - 8],
@@ -69,6 +72,7 @@ const _: () = {
     assert!(offset_of!(RingControl, writer_waits) == 128);
     assert!(offset_of!(RingControl, writer_closed) == 132);
     assert!(offset_of!(RingControl, writer_registered) == 136);
+    assert!(offset_of!(RingControl, refused) == 144);
     assert!(offset_of!(RingControl, head) == 256);
     assert!(offset_of!(RingControl, reader_waits) == 384);
     assert!(offset_of!(RingControl, reader_registered) == 388);
@@ -89,6 +93,7 @@ pub const FORMAT: u32 = {
         offset_of!(RingControl, writer_waits) as u32,
         offset_of!(RingControl, writer_closed) as u32,
         offset_of!(RingControl, writer_registered) as u32,
+        offset_of!(RingControl, refused) as u32,
         offset_of!(RingControl, head) as u32,
         offset_of!(RingControl, reader_waits) as u32,
         offset_of!(RingControl, reader_registered) as u32,
@@ -116,7 +121,9 @@ impl ControlPage {
             writer_waits: AtomicU32::new(0),
             writer_closed: AtomicU32::new(0),
             writer_registered: AtomicU32::new(0),
-            pad_writer: [0; LINE - 12],
+            pad_refused: [0; 4],
+            refused: AtomicU64::new(0),
+            pad_writer: [0; LINE - 24],
             head: AtomicU64::new(0),
             pad_head: [0; LINE - 8],
             reader_waits: AtomicU32::new(0),

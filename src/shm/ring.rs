@@ -9,6 +9,7 @@
 //! |               | writer, 0  |         | taken by swap, so that one wake-up answers one wait  |
 //! | writer_waits  | writer     | reader  | Dekker with head, in the same way                    |
 //! |               | reader, 0  |         |                                                      |
+//! | refused       | writer     | reader  | Dekker with reader_waits, as tail                    |
 //! | writer_closed | writer     | reader  | Release / Acquire: no record comes after the tail    |
 //! | …_registered  | its side   | other   | Relaxed: set before the ring is used, never changed  |
 //! | record bytes  | writer     | reader  | plain; published by tail, given back by head         |
@@ -116,6 +117,11 @@ impl Writer {
     /// Whether a record with so much payload can be written now.
     pub fn has_room_for(&mut self, len: usize) -> Result<bool> {
         self.has_room(record_size(len as u64))
+    }
+
+    /// What the peer was shown last, unless it has given all of that back.
+    pub fn shown(&self) -> Option<u64> {
+        (self.head < self.tail).then_some(self.tail)
     }
 
     /// Writes the header's record with the next `header.length` bytes of `data`, if there is
@@ -241,7 +247,7 @@ pub struct Reader {
     /// Where the next record begins.
     cursor: u64,
     /// How far the peer had written when last looked.
-    tail: u64,
+    pub tail: u64,
     /// What the peer was told last.
     head: u64,
     records: u32,

@@ -55,6 +55,22 @@ pub fn wakes(waits: &AtomicU32) -> bool {
     waits.load(Ordering::Relaxed) == WAITS && waits.swap(AWAKE, Ordering::Relaxed) == WAITS
 }
 
+/// After a writer has found no room behind `tail`, though the reader could make some: whether the
+/// reader waits, and must be woken to hear of it. Open views of its own may be in the way.
+#[cold]
+pub fn refuse(shared: &Shared, ring: usize, tail: u64) -> bool {
+    let control = &shared.control().rings[ring];
+    // SYNC refused: the barrier in `wakes`, pairs with the one in `arm`.
+    control.refused.store(tail, Ordering::Relaxed);
+    wakes(&control.reader_waits)
+}
+
+/// Where the tail was when the writer last found no room.
+pub fn refused_at(shared: &Shared, ring: usize) -> u64 {
+    // Relaxed is enough: whoever has armed is woken to look again.
+    shared.control().rings[ring].refused.load(Ordering::Relaxed)
+}
+
 /// Says that this side is busy, if it has moved some records since it last came to this and the
 /// other side is registered.
 #[inline]

@@ -159,6 +159,9 @@ impl RingSend {
         let header = data_header(out, left, 0);
         let written = self.writer.write(&header, &mut out.data)?;
         self.show();
+        if !written {
+            self.tell_refused();
+        }
         Ok(written)
     }
 
@@ -170,6 +173,7 @@ impl RingSend {
             let len = out.data.len().min(most);
             let more = if len < out.data.len() { FLAG_MORE } else { 0 };
             if !self.writer.write(&data_header(out, len, more), &mut out.data)? {
+                self.tell_refused();
                 return Ok(false);
             }
             out.started = true;
@@ -181,13 +185,14 @@ impl RingSend {
     pub fn push_many(&mut self, messages: &[&[u8]]) -> Result<usize> {
         self.link.check_peer()?;
         let most = self.writer.payload_size_max();
-        let (mut count, mut hidden) = (0, 0);
+        let (mut count, mut hidden, mut full) = (0, 0, false);
         for message in messages {
             if message.len() > most {
                 break;
             }
             let header = Header::plain(Kind::Data, message.len());
             if !self.writer.write(&header, &mut Gather::new(&[message]))? {
+                full = true;
                 break;
             }
             count += 1;
@@ -198,7 +203,19 @@ impl RingSend {
             }
         }
         self.show();
+        if full {
+            self.tell_refused();
+        }
         Ok(count)
+    }
+
+    /// There is no room. Open views of the reader's may be in the way, so it is to hear of that.
+    #[cold]
+    fn tell_refused(&self) {
+        let (shared, ring) = (&self.link.shared, self.link.outgoing);
+        if self.writer.shown().is_some_and(|tail| waits::refuse(shared, ring, tail)) {
+            self.link.wake_peer();
+        }
     }
 
     /// Shows the peer what is whole, and wakes it if it waits.
@@ -231,7 +248,11 @@ impl RingSend {
     /// Reserves a record to be written in place: its number, and where it is.
     pub fn reserve(&mut self, len: usize) -> Result<Option<u64>> {
         self.link.check_peer()?;
-        self.writer.reserve(len)
+        let number = self.writer.reserve(len)?;
+        if number.is_none() {
+            self.tell_refused();
+        }
+        Ok(number)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Messages received in place.
 
 use crate::Way;
-use crate::common::{Random, SOON, assert_payload, number_of, payload, status};
+use crate::common::event::is_readable;
+use crate::common::{Random, SOON, assert_payload, number_of, payload, status, until};
 use std::collections::VecDeque;
 use std::thread;
+use std::time::Duration;
 use treenail::{Channel, NOW, Status, View};
 
 fn assert_view(view: &View<'_>, number: u64) {
@@ -124,4 +126,60 @@ pub fn views_outlive_the_end(way: Way) {
     drop(second);
     assert_view(&third, 2);
     assert_view(&first, 0);
+}
+
+/// Messages of which a few views hold more than half of a small ring.
+const HOLDERS: u64 = 3;
+
+/// Opens views that hold more than half of the ring to `to`.
+fn hold_most<'a>(from: &Channel, to: &'a Channel) -> Vec<View<'a>> {
+    let views = (0..HOLDERS).map(|number| {
+        from.send(&payload(number, 800), SOON).expect("there is room");
+        to.recv_view(SOON).expect("it was sent")
+    });
+    views.collect()
+}
+
+pub fn an_empty_ring_is_no_failure_while_others_hold_views(way: Way) {
+    let pair = way.pair("ring=4KiB");
+    let views = hold_most(&pair.connector, &pair.acceptor);
+    let fd = pair.acceptor.fd().expect("a descriptor");
+    assert_eq!(status(pair.acceptor.recv_vec(NOW)), Status::Again);
+    assert!(!is_readable(fd), "nothing came");
+    let short = Some(Duration::from_millis(150));
+    assert_eq!(status(pair.acceptor.recv_vec(short)), Status::TimedOut);
+    // It is one once the peer has been unable to send, and that is told at the descriptor.
+    assert_eq!(status(pair.acceptor.recv_vec(NOW)), Status::Again);
+    assert_eq!(status(pair.connector.send(&payload(HOLDERS, 1800), NOW)), Status::Again);
+    assert!(is_readable(fd), "the peer found no room");
+    assert_eq!(status(pair.acceptor.recv_vec(NOW)), Status::NoSpace);
+    drop(views);
+    pair.connector.send(&payload(HOLDERS, 1800), SOON).expect("there is room");
+    assert_payload(&pair.acceptor.recv_vec(SOON).expect("it was sent"), HOLDERS);
+    assert_eq!(status(pair.acceptor.recv_vec(NOW)), Status::Again);
+}
+
+pub fn one_who_waits_hears_that_the_peer_found_no_room(way: Way) {
+    let pair = way.pair("ring=4KiB");
+    for released in [false, true] {
+        let views = hold_most(&pair.connector, &pair.acceptor);
+        let waits = || pair.acceptor.stats().expect("it is open").recv_waits;
+        let before = waits();
+        thread::scope(|scope| {
+            let waiter = scope.spawn(|| pair.acceptor.recv_vec(SOON));
+            until("it waits", || waits() > before);
+            let send = || pair.connector.send(&payload(HOLDERS, 1800), SOON);
+            let sender = scope.spawn(send);
+            if released {
+                drop(views);
+                let received = waiter.join().expect("no panic").expect("there is room again");
+                assert_payload(&received, HOLDERS);
+            } else {
+                assert_eq!(status(waiter.join().expect("no panic")), Status::NoSpace);
+                drop(views);
+                assert_payload(&pair.acceptor.recv_vec(SOON).expect("it is sent"), HOLDERS);
+            }
+            sender.join().expect("no panic").expect("there is room again");
+        });
+    }
 }

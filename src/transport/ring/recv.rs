@@ -116,8 +116,13 @@ impl RingRecv {
         }
     }
 
-    /// Whether open views pin so much that the peer may be unable to send.
+    /// Whether open views pin so much that the peer was unable to send more.
     pub fn is_choked(&self) -> bool {
+        self.pins_much()
+            && waits::refused_at(&self.link.shared, self.link.incoming) == self.reader.tail
+    }
+
+    fn pins_much(&self) -> bool {
         self.reader.pinned() > self.reader.size() / 2
     }
 
@@ -172,7 +177,7 @@ impl RingRecv {
         if let Some(whole) = self.whole.take() {
             return Held::OnHeap(whole.data);
         }
-        if in_place && !self.is_choked() {
+        if in_place && !self.pins_much() {
             return Held::InRing(self.reader.hold_front(self.front_len));
         }
         let mut data = Buffer::default();
