@@ -8,14 +8,17 @@ use crate::error::{Error, Result};
 use crate::os::buffer::{Buffer, Lent};
 use crate::transport::readiness::Direction;
 use crate::transport::wait::{READ, Step};
-use crate::transport::{Head, HeapMessage, Held, RecvEnd};
+use crate::transport::{Head, Held, RecvEnd};
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::time::Duration;
 
-/// Replies that nobody waits for any more, dropped in one go.
+/// Replies that nobody waits for any more, dropped in one go, and bytes of them.
 const LATE_REPLIES_MAX: u32 = 1024;
+const LATE_BYTES_MAX: usize = 4 << 20;
+/// Messages of a batch, at most: empty ones take no room.
+const BATCH_MAX: usize = 1 << 16;
 /// Where messages of a batch begin.
 const BATCH_ALIGNMENT: usize = 16;
 
@@ -23,7 +26,7 @@ const BATCH_ALIGNMENT: usize = 16;
 pub struct RecvState {
     pub end: RecvEnd,
     /// Messages that came while a request waited for its reply.
-    inbox: Inbox,
+    pub inbox: Inbox,
     views_in_place: bool,
     pub heap_views: HashMap<u64, Buffer>,
     heap_views_made: u64,
@@ -97,6 +100,7 @@ impl RecvState {
             return Ok(Some(FrontMessage { head: message.head, in_inbox: true, delivered: false }));
         }
         self.more = false;
+        let mut bytes = 0;
         for _ in 0..LATE_REPLIES_MAX {
             let Some(front) = self.end.front(into.as_deref_mut())? else {
                 return Ok(None);
@@ -106,6 +110,10 @@ impl RecvState {
                 let delivered = front.delivered;
                 return Ok(Some(FrontMessage { head, in_inbox: false, delivered }));
             }
+            bytes += head.len;
+            if bytes > LATE_BYTES_MAX {
+                break;
+            }
         }
         self.more = true;
         Ok(None)
@@ -114,7 +122,7 @@ impl RecvState {
     /// Takes a reply out of the way: to the thread that waits for it, or to nowhere if nobody
     /// does. False: it is one that the user asked to receive.
     #[cold]
-    fn route(&mut self, core: &Core, open: &Open, head: Head) -> bool {
+    pub fn route(&mut self, core: &Core, open: &Open, head: Head) -> bool {
         match open.requests.who_waits(head.id()) {
             super::request::Waiter::Receiver => false,
             super::request::Waiter::Caller => {
@@ -205,26 +213,6 @@ impl RecvState {
             false => Step::Blocked,
         })
     }
-
-    /// On behalf of a waiting request: makes way for its reply by moving other messages to the
-    /// inbox. True if there was anything to move.
-    pub fn make_way(&mut self, core: &Core, open: &Open) -> Result<bool> {
-        let mut any = false;
-        while let Some(front) = self.end.front(None)? {
-            let head = front.head;
-            if head.is_reply() && self.route(core, open, head) {
-                return Ok(true);
-            }
-            self.inbox.check_room(head.len)?;
-            let data = match self.end.hold_front(false) {
-                Held::OnHeap(data) => data,
-                Held::InRing(_) => unreachable!("it was to be copied"),
-            };
-            self.inbox.push(HeapMessage { head, data });
-            any = true;
-        }
-        Ok(any)
-    }
 }
 
 impl Core {
@@ -286,6 +274,7 @@ impl Core {
         mut each: impl FnMut(Head, Range<usize>),
     ) -> Result<usize> {
         let skip = buf.as_ptr().align_offset(BATCH_ALIGNMENT).min(buf.len());
+        let max = max.min(BATCH_MAX);
         self.drive(READ, timeout, |open, wait| {
             self.receive(open, wait, |state| {
                 let (mut at, mut count) = (skip, 0);

@@ -1,12 +1,13 @@
 //! Requests and replies over one channel, from any number of threads at once.
 
 use super::core::{Core, Open, again};
-use super::recv::ViewParts;
+use super::recv::{RecvState, ViewParts};
 use crate::error::{Error, Result, Status};
 use crate::os::clock::Deadline;
 use crate::sync::lock;
 use crate::transport::readiness::Direction;
 use crate::transport::wait::{READ, Step};
+use crate::transport::{HeapMessage, Held};
 use crate::wire::{FLAG_REPLY, FLAG_REQUEST};
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -16,8 +17,10 @@ use std::time::Duration;
 /// Requests that wait for a reply at a time.
 const PENDING_MAX: usize = 1 << 16;
 
-/// How often a waiting request looks at what comes before it looks at the clock.
+/// How many messages, and bytes of them, a waiting request moves out of the way before it looks at
+/// the clock.
 const WAY_MAX: u32 = 256;
+const WAY_BYTES_MAX: usize = 1 << 20;
 
 /// Who a reply is for.
 pub enum Waiter {
@@ -146,6 +149,26 @@ fn no_such_request() -> Error {
     Error::invalid("no request of this channel is open under that id: was it ended before?")
 }
 
+impl RecvState {
+    /// On behalf of a waiting request: makes way for its reply by moving the front message to the
+    /// inbox, or to whom it is for. Its size; None if there was nothing to move.
+    fn make_way(&mut self, core: &Core, open: &Open) -> Result<Option<usize>> {
+        let Some(front) = self.end.front(None)? else {
+            return Ok(None);
+        };
+        let head = front.head;
+        if !head.is_reply() || !self.route(core, open, head) {
+            self.inbox.check_room(head.len)?;
+            let data = match self.end.hold_front(false) {
+                Held::OnHeap(data) => data,
+                Held::InRing(_) => unreachable!("it was to be copied"),
+            };
+            self.inbox.push(HeapMessage { head, data });
+        }
+        Ok(Some(head.len))
+    }
+}
+
 impl Core {
     /// Sends a request and waits for its reply.
     pub fn request(&self, tag: u32, data: &[u8], timeout: Option<Duration>) -> Result<ViewParts> {
@@ -227,11 +250,16 @@ impl Core {
     fn make_way<T>(&self, open: &Open, wait: bool) -> Result<Step<T>> {
         let (mut left, mut any) = (false, false);
         let step = open.recv.run(wait, &mut left, |state| {
+            let mut bytes = 0;
             for _ in 0..WAY_MAX {
-                if !state.make_way(self, open)? {
+                let Some(len) = state.make_way(self, open)? else {
                     return state.blocked();
-                }
+                };
                 any = true;
+                bytes += len;
+                if bytes > WAY_BYTES_MAX {
+                    break;
+                }
             }
             Ok(Step::More)
         });

@@ -177,10 +177,10 @@ pub fn shutdown(socket: BorrowedFd<'_>) {
     unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_RDWR) };
 }
 
-/// Lets the kernel refuse the descriptors that a peer attaches to its bytes from here on. Those that
-/// are dropped are closed in the call that reads the bytes, and closing a TCP socket takes as long
-/// as its maker likes (SO_LINGER). Connections inherit it from the listening socket. SO_PASSRIGHTS
-/// is of Linux 6.16; before it, nothing can be done.
+/// Lets the kernel refuse the descriptors that a peer attaches to its bytes from here on. What is
+/// dropped instead is closed in the call that reads the bytes, and closing a TCP socket takes as
+/// long as its maker likes (SO_LINGER). Connections inherit it from the listening socket.
+/// SO_PASSRIGHTS is of Linux 6.16; before it, nothing can be done.
 pub fn refuse_descriptors(socket: BorrowedFd<'_>) {
     const SO_PASSRIGHTS: i32 = if cfg!(target_arch = "sparc64") { 0x5c } else { 83 };
     if faulty(Fault::NoPassRights) {

@@ -16,6 +16,10 @@ use std::time::{Duration, Instant};
 /// Once all places for handshakes are taken, one that has taken this long makes way.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// Connections taken in one go. Clients that are refused and come again must not keep a call beyond
+/// its time.
+const CONNECTIONS_MAX: u32 = 16;
+
 /// How long a handshake counts as just begun.
 const FRESH: Duration = Duration::from_millis(1);
 
@@ -108,9 +112,9 @@ impl Acceptor {
         self.handshakes.retain(|_, handshake| now < handshake.deadline);
     }
 
-    /// Accepts what is waiting, and begins its handshakes.
+    /// Accepts some of what is waiting, and begins its handshakes.
     fn take_connections(&mut self, ready: &[u64]) -> Result<Option<(Joined, ChannelSlot)>> {
-        loop {
+        for _ in 0..CONNECTIONS_MAX {
             if !self.has_place() {
                 self.pause(true)?;
                 return Ok(None);
@@ -133,6 +137,8 @@ impl Acceptor {
                 return Ok(Some(done));
             }
         }
+        // The listening socket shows what is left.
+        self.pause(false).map(|()| None)
     }
 
     /// Begins the handshake of a new connection, which may be done at once.

@@ -26,6 +26,13 @@ use std::time::Duration;
 /// A fragment below this size is small: honest ones are large, but for a message's last. A peer
 /// that floods with small ones must not keep a call beyond its time.
 const FRAGMENT_LEN_MIN: usize = 512;
+/// A large one counts as so many of this size.
+const PIECE_LEN: usize = 4096;
+
+/// As how much a fragment counts towards what one call takes.
+fn pieces(len: usize) -> u32 {
+    u32::from(len < FRAGMENT_LEN_MIN) + (len / PIECE_LEN) as u32
+}
 
 /// A message on its way out, and how far it has got.
 #[derive(Clone)]

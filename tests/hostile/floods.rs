@@ -1,8 +1,9 @@
 //! A peer that never stops: calls keep their timeouts, close ends them, and memory stays bounded.
 
-use super::common::{Place, Stop, WAIT, alone, in_time, resident, status};
+use super::common::{Place, Stop, WAIT, alone, in_time, poll_soon, resident, status};
 use super::pages::{Arena, HEAD, Hostile, TAIL, VICTIMS};
 use super::talk::{Raw, frame, greet, header};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -218,4 +219,118 @@ fn padding_is_given_back_though_no_message_follows() {
         here.send(b"at last", WAIT).expect("the reader makes room");
         assert_eq!(receiving.join().expect("recv returns").expect("it came"), b"at last");
     });
+}
+
+/// Fills a ring with messages, or with a part of one, of which one call may not take all.
+fn assert_takes_a_portion(
+    message: &[u8],
+    count: usize,
+    ring: &str,
+    call: impl Fn(&Channel) -> Status,
+) {
+    let (here, there) = with_ring(ring);
+    for _ in 0..count {
+        here.send(message, NOW).expect("there is room for a part at least");
+    }
+    assert_eq!(call(&there), Status::Again);
+    let used = || here.stats().expect("it is open").ring_used;
+    let left = used();
+    assert!(left > 0, "all was taken in one go");
+    assert_eq!(call(&there), Status::Again);
+    assert!(used() < left, "a call gets on");
+}
+
+/// Two channels with rings of this size.
+fn with_ring(ring: &str) -> (Channel, Channel) {
+    let place = Place::new();
+    let options = format!("ring={ring}&ring_max={ring}&inbox=1GiB");
+    let listener = place.listener("shm", &options);
+    thread::scope(|scope| {
+        let accepting = scope.spawn(|| listener.accept(WAIT));
+        let there = Channel::connect(&place.endpoint("shm", &options), WAIT);
+        (accepting.join().expect("accept returns").expect("it is welcome"), there.expect("it is"))
+    })
+}
+
+#[test]
+fn a_batch_of_empty_messages_has_an_end() {
+    const COUNT: usize = 150_000;
+    let _alone = alone();
+    let (here, there) = with_ring("4MiB");
+    for _ in 0..COUNT {
+        here.send(b"", NOW).expect("there is room");
+    }
+    let mut ranges = Vec::new();
+    let batch = there.recv_many(&mut [], &mut ranges, usize::MAX, NOW).expect("some are there");
+    assert!(batch > 0 && batch < COUNT, "{batch} in one go");
+}
+
+#[test]
+fn a_waiting_request_takes_a_portion_at_a_time() {
+    let _alone = alone();
+    let request = |channel: &Channel| {
+        let begun = channel.request_begin(1, b"?", NOW).expect("there is room");
+        let end = status(channel.request_end(begun, NOW));
+        channel.request_cancel(begun).expect("it waits");
+        end
+    };
+    assert_takes_a_portion(b"small", 20_000, "1MiB", request);
+    assert_takes_a_portion(&[0; 100_000], 100, "16MiB", request);
+}
+
+#[test]
+fn a_long_message_is_taken_a_portion_at_a_time() {
+    let _alone = alone();
+    let receive = |channel: &Channel| status(channel.recv_vec(NOW));
+    assert_takes_a_portion(&vec![0; 60 << 20], 1, "64MiB", receive);
+}
+
+#[test]
+fn replies_to_nothing_are_dropped_a_portion_at_a_time() {
+    let _alone = alone();
+    let (here, there) = with_ring("64MiB");
+    let id = there.request_begin(1, b"?", NOW).expect("there is room");
+    let request = here.recv_view(WAIT).expect("it was sent").info();
+    there.request_cancel(id).expect("it waits");
+    for _ in 0..50 {
+        here.reply(&request, &vec![0; 1 << 20], NOW).expect("there is room");
+    }
+    assert_eq!(status(there.recv_vec(NOW)), Status::Again);
+    assert!(here.stats().expect("it is open").ring_used > 0, "all were dropped in one go");
+}
+
+#[test]
+fn clients_that_are_refused_are_taken_a_portion_at_a_time() {
+    const CLIENTS: usize = 100;
+    let _alone = alone();
+    for (scheme, options) in [("local", "peer_uid=4242"), ("shm", "max_channels=1")] {
+        let place = Place::new();
+        let listener = place.listener(scheme, options);
+        let one = (scheme == "shm").then(|| {
+            thread::scope(|scope| {
+                let accepting = scope.spawn(|| listener.accept(WAIT));
+                let connected = place.connect(scheme);
+                (accepting.join().expect("accept returns"), connected)
+            })
+        });
+        let clients: Vec<Raw> = (0..CLIENTS).map(|_| Raw::connect(&place)).collect();
+        assert_eq!(status(listener.accept(NOW)), Status::Again);
+        let refused = || clients.iter().filter(|raw| is_over(raw)).count();
+        let first = refused();
+        assert!(first < CLIENTS, "all were refused in one go");
+        while refused() < CLIENTS {
+            // The rest of them shows.
+            assert_ne!(poll_soon(&listener), 0);
+            assert_eq!(status(listener.accept(NOW)), Status::Again);
+        }
+        drop(one);
+    }
+}
+
+/// Whether the other side has hung up.
+fn is_over(raw: &Raw) -> bool {
+    let mut wanted = libc::pollfd { fd: raw.0.as_raw_fd(), events: 0, revents: 0 };
+    // SAFETY: the structure is live during the call.
+    unsafe { libc::poll(&mut wanted, 1, 0) };
+    wanted.revents & libc::POLLHUP != 0
 }

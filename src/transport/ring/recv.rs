@@ -6,12 +6,12 @@ use crate::os::buffer::{Buffer, Lent};
 use crate::shm::ring::Reader;
 use crate::shm::waits;
 use crate::transport::peer::closed_by_peer;
-use crate::transport::{FRAGMENT_LEN_MIN, Front, Head, HeapMessage, Held, too_long};
+use crate::transport::{Front, Head, HeapMessage, Held, pieces, too_long};
 use crate::wire::{FLAG_MORE, Header, Kind};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-/// Padding and small fragments, taken in one go.
+/// Padding, small fragments and pieces of large ones, taken in one go.
 const SMALL_MAX: u32 = 1024;
 
 /// The receiving end.
@@ -24,7 +24,7 @@ pub struct RingRecv {
     fragments: Option<HeapMessage>,
     /// The front message, where it came in fragments.
     whole: Option<HeapMessage>,
-    /// Padding and small fragments, since the last call.
+    /// Padding, small fragments and pieces of large ones, since the last call.
     small: u32,
     message_size_max: usize,
 }
@@ -141,7 +141,7 @@ impl RingRecv {
         if message.data.len() + len > self.message_size_max {
             return Err(too_long(self.message_size_max));
         }
-        self.small += u32::from(len < FRAGMENT_LEN_MIN);
+        self.small += pieces(len);
         self.reader.append_front(len, &mut message.data);
         message.head.len += len;
         self.reader.skip_front(len);

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::os::buffer::{Buffer, Filling, write};
 use crate::os::socket;
 use crate::transport::peer::closed_by_peer;
-use crate::transport::{FRAGMENT_LEN_MIN, Front, Head, HeapMessage, too_long};
+use crate::transport::{FRAGMENT_LEN_MIN, Front, Head, HeapMessage, PIECE_LEN, too_long};
 use crate::wire::{CLOSE_SIZE_MAX, FLAG_MORE, HEADER_SIZE, Header, Kind, PING_SIZE_MAX};
 use std::io;
 use std::mem::MaybeUninit;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// Messages of this size and more are read straight to where they go.
 const LARGE: usize = 8 << 10;
-/// Frames that are no messages, and small fragments, looked at in one go.
+/// Frames that are no messages, small fragments, and pieces of what was read, in one go.
 const CONTROLS_MAX: u32 = 1024;
 /// No message lies whole in what was read ahead.
 const NO_FRONT: usize = usize::MAX;
@@ -301,7 +301,10 @@ impl StreamRecv {
         };
         match received {
             Ok(0) => Err(self.ended(self.end_without_close())),
-            Ok(_) => Ok(true),
+            Ok(count) => {
+                self.controls += (count / PIECE_LEN) as u32;
+                Ok(true)
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => match gone {
                 true => Err(self.ended(self.end_without_close())),
                 false => Ok(false),
