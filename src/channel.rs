@@ -129,7 +129,7 @@ impl Channel {
 
     /// Sends one message out of parts, with a tag.
     pub fn sendv(&self, tag: u32, parts: &[IoSlice<'_>], timeout: Option<Duration>) -> Result<()> {
-        let parts: Vec<&[u8]> = parts.iter().map(|part| &**part).collect();
+        let parts = self.explain("sendv", slices(parts))?;
         self.send_parts(tag, &parts, timeout)
     }
 
@@ -155,7 +155,7 @@ impl Channel {
 
     /// Sends many messages with one wake-up: how many were taken.
     pub fn send_many(&self, messages: &[IoSlice<'_>], timeout: Option<Duration>) -> Result<usize> {
-        let messages: Vec<&[u8]> = messages.iter().map(|message| &**message).collect();
+        let messages = self.explain("send_many", slices(messages))?;
         self.send_slices(&messages, timeout)
     }
 
@@ -318,6 +318,14 @@ impl Channel {
     pub fn close(&self) {
         self.core.close();
     }
+}
+
+/// The same pieces as plain slices.
+fn slices<'a>(pieces: &'a [IoSlice<'_>]) -> Result<Vec<&'a [u8]>> {
+    let mut slices: Vec<&[u8]> = Vec::new();
+    slices.try_reserve_exact(pieces.len()).map_err(|_| Error::no_memory())?;
+    slices.extend(pieces.iter().map(|piece| &**piece));
+    Ok(slices)
 }
 
 impl fmt::Debug for Channel {

@@ -68,6 +68,13 @@ impl Error {
         Error::new(Status::Protocol, detail)
     }
 
+    /// What a peer or the user asked for is more than memory has.
+    #[cold]
+    pub(crate) fn no_memory() -> Error {
+        let detail = "no memory for it; free some and try again, or keep messages smaller";
+        Error::new(Status::NoSpace, detail)
+    }
+
     /// A system call that failed: `what` says which step it was.
     pub(crate) fn system(what: &str, error: &io::Error) -> Error {
         Error::new(status_of(error), format!("{what}: {error}{}", advice(error)))

@@ -154,6 +154,8 @@ impl Poller {
                 return Err(Error::new(Status::Exists, detail));
             }
         }
+        let room = members.keys.try_reserve(1).and_then(|()| members.by_key.try_reserve(1));
+        room.map_err(|_| Error::no_memory())?;
         let token = members.next_token;
         members.next_token += 1;
         // Before joining: what is ready may show at once.

@@ -15,6 +15,8 @@ mod faults;
 mod forks;
 #[path = "resources/leaks.rs"]
 mod leaks;
+#[path = "resources/memory.rs"]
+mod memory;
 #[path = "resources/names.rs"]
 mod names;
 #[path = "resources/objects.rs"]

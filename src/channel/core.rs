@@ -114,7 +114,7 @@ impl Core {
 
     /// Nothing more can be done with the channel, for good: its handshake has failed, or its peer
     /// does not keep to the format.
-    fn fail(&self, error: &Error) {
+    pub fn fail(&self, error: &Error) {
         let _ = self.failure.set(error.clone());
         if self.ended.swap(true, Ordering::AcqRel) {
             return;

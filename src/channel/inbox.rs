@@ -29,10 +29,10 @@ impl Inbox {
         self.messages.front()
     }
 
-    /// Refuses a message of this length where there is no room for it.
-    pub fn check_room(&self, len: usize) -> Result<()> {
+    /// Makes room for a message of this length, or refuses it.
+    pub fn make_room(&mut self, len: usize) -> Result<()> {
         if self.bytes + size_of_kept(len) <= self.bytes_max {
-            return Ok(());
+            return self.messages.try_reserve(1).map_err(|_| Error::no_memory());
         }
         let detail = "the inbox is full of messages that came before the reply; receive them, or \
                       raise inbox=";

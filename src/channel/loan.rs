@@ -61,8 +61,7 @@ impl Core {
             let detail = format!("{HEAP_LOANS_MAX} loans are open; commit or discard some");
             return Err(Error::new(Status::NoSpace, detail));
         }
-        let no_memory = || Error::new(Status::NoSpace, "no memory for a loan of this size");
-        let mut buffer = Buffer::zeroed(len).ok_or_else(no_memory)?;
+        let mut buffer = Buffer::zeroed(len).ok_or_else(Error::no_memory)?;
         let bytes = Lent::new(buffer.bytes_mut().as_mut_ptr(), len);
         let number = ON_HEAP | state.heap_loans_made;
         state.heap_loans_made += 1;

@@ -106,7 +106,7 @@ impl RecvState {
                 return Ok(None);
             };
             let head = front.head;
-            if !head.is_reply() || !self.route(core, open, head) {
+            if !head.is_reply() || !self.route(core, open, head)? {
                 let delivered = front.delivered;
                 return Ok(Some(FrontMessage { head, in_inbox: false, delivered }));
             }
@@ -122,32 +122,34 @@ impl RecvState {
     /// Takes a reply out of the way: to the thread that waits for it, or to nowhere if nobody
     /// does. False: it is one that the user asked to receive.
     #[cold]
-    pub fn route(&mut self, core: &Core, open: &Open, head: Head) -> bool {
+    pub fn route(&mut self, core: &Core, open: &Open, head: Head) -> Result<bool> {
         match open.requests.who_waits(head.id()) {
-            super::request::Waiter::Receiver => false,
+            super::request::Waiter::Receiver => Ok(false),
             super::request::Waiter::Caller => {
                 // On the heap: in the ring it would be in everybody's way until that thread runs.
-                let view = self.hold(head, false);
+                let view = self.hold(head, false)?;
                 if !open.requests.answer(view) {
                     self.heap_views.remove(&view.number);
                     self.late_replies += 1;
                 }
                 core.waiting.notify();
                 core.readiness.mark(Direction::Receive);
-                true
+                Ok(true)
             }
             super::request::Waiter::Nobody => {
                 self.late_replies += 1;
                 self.end.drop_front();
                 self.end.give_back();
-                true
+                Ok(true)
             }
         }
     }
 
     /// Takes the front message of the transport as a view.
-    fn hold(&mut self, head: Head, in_place: bool) -> ViewParts {
-        match self.end.hold_front(in_place) {
+    fn hold(&mut self, head: Head, in_place: bool) -> Result<ViewParts> {
+        // Before the message is taken.
+        self.heap_views.try_reserve(1).map_err(|_| Error::no_memory())?;
+        Ok(match self.end.hold_front(in_place)? {
             Held::InRing(number) => {
                 let bytes = match &self.end {
                     RecvEnd::Ring(end) => end.held(number, head.len),
@@ -156,7 +158,7 @@ impl RecvState {
                 ViewParts { head, number, bytes: bytes.expect("it was just held") }
             }
             Held::OnHeap(buffer) => self.keep_view(head, buffer),
-        }
+        })
     }
 
     fn keep_view(&mut self, head: Head, buffer: Buffer) -> ViewParts {
@@ -191,16 +193,17 @@ impl RecvState {
     }
 
     /// Takes the front message as a view.
-    fn take_view(&mut self, open: &Open, front: &FrontMessage) -> ViewParts {
+    fn take_view(&mut self, open: &Open, front: &FrontMessage) -> Result<ViewParts> {
         let view = match front.in_inbox {
             true => {
+                self.heap_views.try_reserve(1).map_err(|_| Error::no_memory())?;
                 let message = self.inbox.pop().expect("the front is there");
                 self.keep_view(message.head, message.data)
             }
-            false => self.hold(front.head, self.views_in_place),
+            false => self.hold(front.head, self.views_in_place)?,
         };
         self.count(open, front.head);
-        view
+        Ok(view)
     }
 
     /// There is no message now; what was passed over on the way is given back, as the peer may
@@ -245,7 +248,10 @@ impl Core {
                 let Some(front) = state.front(self, open, None)? else {
                     return Ok(Step::Blocked);
                 };
-                let mut bytes = vec![0; front.head.len];
+                let mut bytes = Vec::new();
+                let len = front.head.len;
+                bytes.try_reserve_exact(len).map_err(|_| Error::no_memory())?;
+                bytes.resize(len, 0);
                 state.take_copy(open, &front, crate::os::buffer::uninit(&mut bytes));
                 state.end.give_back();
                 Ok(Step::Done(bytes))
@@ -260,7 +266,7 @@ impl Core {
                 let Some(front) = state.front(self, open, None)? else {
                     return Ok(Step::Blocked);
                 };
-                Ok(Step::Done(state.take_view(open, &front)))
+                state.take_view(open, &front).map(Step::Done)
             })
         })
     }

@@ -8,7 +8,12 @@ use crate::os::buffer::Buffer;
 use crate::transport::readiness::Direction;
 use crate::transport::{Cut, Link, Outgoing, SendEnd};
 use crate::wire::Gather;
+use std::mem::take;
 use std::sync::atomic::Ordering;
+
+/// Room for the rest of messages up to this size is kept from one to the next. It is memory that
+/// was never touched.
+const SPARE_MAX: usize = 64 << 10;
 
 /// The rest of a message that was taken.
 pub struct Remainder {
@@ -28,7 +33,36 @@ impl SendState {
         self.remainder.as_ref().map_or(0, |rest| rest.data.len() - rest.done)
     }
 
-    fn keep(&mut self, out: &Outgoing<'_>, data: Buffer) {
+    /// Makes room for the rest of a message of this length, before its first byte is out: whatever
+    /// memory is like when the time is over, what began has to go on.
+    #[inline]
+    pub fn make_spare(&mut self, len: usize) -> Result<()> {
+        match len > self.end.whole_max() && len > self.spare.capacity() {
+            true => self.spare.reserve(len).map_err(|_| Error::no_memory()),
+            false => Ok(()),
+        }
+    }
+
+    /// A message is out: room for the rest of a long one is no longer needed.
+    #[inline]
+    pub fn trim_spare(&mut self) {
+        if self.spare.capacity() > SPARE_MAX {
+            self.spare = Buffer::default();
+        }
+    }
+
+    /// Keeps the rest of a message that consists of these parts; false if there is no memory.
+    fn keep(&mut self, open: &Open, out: &Outgoing<'_>, parts: &[&[u8]]) -> bool {
+        let mut data = take(&mut self.spare);
+        let kept = parts.iter().try_for_each(|part| data.extend(part)).is_ok();
+        if kept {
+            self.keep_data(out, data);
+            open.has_remainder.store(true, Ordering::SeqCst);
+        }
+        kept
+    }
+
+    fn keep_data(&mut self, out: &Outgoing<'_>, data: Buffer) {
         let done = data.len() - out.data.len();
         self.remainder = Some(Remainder {
             tag: out.tag,
@@ -110,18 +144,21 @@ impl Core {
         if !out.started {
             return Err(self.end_of_sending(open, error));
         }
-        let was_busy = self.with_send(open, |state| {
-            if !is_the_end {
-                let mut data = Buffer::with_capacity(len);
-                parts.iter().for_each(|part| data.extend(part));
-                state.keep(out, data);
+        let (was_busy, kept) = self.with_send(open, |state| {
+            let kept = is_the_end || state.keep(open, out, parts);
+            if kept && !is_the_end {
                 state.count(len);
-                open.has_remainder.store(true, Ordering::SeqCst);
             }
-            std::mem::replace(&mut state.busy, false)
+            (take(&mut state.busy), kept)
         });
         if was_busy {
             self.changed();
+        }
+        if !kept {
+            // It was to wait for ever, and broke off for another reason. The peer has its
+            // beginning, and will never have its end.
+            self.fail(&error);
+            return Err(error);
         }
         if is_the_end {
             return Err(self.end_of_sending(open, error));
@@ -140,6 +177,7 @@ impl Core {
         self.keep_rest(open, state, message, &out);
     }
 
+    /// Keeps the rest of a message for which there is room.
     pub fn keep_rest(
         &self,
         open: &Open,
@@ -147,9 +185,7 @@ impl Core {
         message: &[u8],
         out: &Outgoing<'_>,
     ) {
-        let mut data = Buffer::with_capacity(message.len());
-        data.extend(message);
-        state.keep(out, data);
-        open.has_remainder.store(true, Ordering::SeqCst);
+        let kept = state.keep(open, out, &[message]);
+        debug_assert!(kept, "there is room for it");
     }
 }

@@ -69,6 +69,7 @@ impl Requests {
             let detail = format!("{PENDING_MAX} requests wait for their replies already");
             return Err(Error::new(Status::NoSpace, detail));
         }
+        all.try_reserve(1).map_err(|_| Error::no_memory())?;
         loop {
             let id = self.next.fetch_add(1, Ordering::Relaxed);
             if id != 0 && !all.contains_key(&id) {
@@ -157,9 +158,9 @@ impl RecvState {
             return Ok(None);
         };
         let head = front.head;
-        if !head.is_reply() || !self.route(core, open, head) {
-            self.inbox.check_room(head.len)?;
-            let data = match self.end.hold_front(false) {
+        if !head.is_reply() || !self.route(core, open, head)? {
+            self.inbox.make_room(head.len)?;
+            let data = match self.end.hold_front(false)? {
                 Held::OnHeap(data) => data,
                 Held::InRing(_) => unreachable!("it was to be copied"),
             };

@@ -20,6 +20,8 @@ pub struct SendState {
     pub busy: bool,
     /// The rest of a message whose sender ran out of time.
     pub remainder: Option<Remainder>,
+    /// Room for one.
+    pub spare: Buffer,
     /// Bytes of the message that found no room last.
     pub refused: usize,
     pub heap_loans: HashMap<u64, Buffer>,
@@ -34,6 +36,7 @@ impl SendState {
             end,
             busy: false,
             remainder: None,
+            spare: Buffer::default(),
             refused: 0,
             heap_loans: HashMap::new(),
             heap_loans_made: 0,
@@ -92,8 +95,12 @@ impl Core {
             let mut left = false;
             let step = open.send.run(wait, &mut left, |state| {
                 self.alive()?;
+                if timeout.is_some() && !out.started {
+                    state.make_spare(len)?;
+                }
                 let step = self.send_step(open, state, &mut out)?;
                 if let Step::Done(()) = step {
+                    state.trim_spare();
                     state.count(len);
                     fits = len >= state.refused;
                 }
@@ -221,6 +228,7 @@ impl Core {
             let too_large =
                 rest.iter().position(|message| check_size(open, message.len()).is_err());
             let fitting = &rest[..too_large.unwrap_or(rest.len())];
+            state.make_spare(state.end.cut_max())?;
             let (count, cut) = state.end.push_many(fitting)?;
             fitting[..count].iter().for_each(|message| state.count(message.len()));
             *sent += count;
@@ -231,6 +239,7 @@ impl Core {
                 // One that doesn't go in whole, or is too large: as a message of its own.
                 let message = messages[*sent];
                 check_size(open, message.len())?;
+                state.make_spare(message.len())?;
                 let parts = [message];
                 let data = Gather::new(&parts);
                 let mut out =
@@ -247,6 +256,7 @@ impl Core {
                 }
             }
         }
+        state.trim_spare();
         match state.remainder.is_some() && !self.push_remainder(open, state)? {
             true => Ok(Step::Blocked),
             false => Ok(Step::Done(())),

@@ -107,7 +107,12 @@ pub(super) unsafe fn slices<'a>(slices: *const tn_slice, count: usize) -> Result
     // SAFETY: as above.
     let mut all = slices.iter().map(|slice| unsafe { bytes(slice.data, slice.len) });
     if count > FEW {
-        return all.collect::<Result<_>>().map(Slices::Many);
+        let mut many = Vec::new();
+        many.try_reserve_exact(count).map_err(|_| Error::no_memory())?;
+        for slice in all {
+            many.push(slice?);
+        }
+        return Ok(Slices::Many(many));
     }
     let mut few: [&[u8]; FEW] = [&[]; FEW];
     for place in &mut few[..count] {

@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result, Status};
 use crate::os::thread::{PerThread, Slot};
-use std::ffi::{CString, c_char};
+use std::ffi::c_char;
+use std::fmt::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What a call came to: the number of a [`Status`]. The header has an enumeration of that name.
@@ -37,7 +38,30 @@ impl Notice for Status {
 #[derive(Default)]
 struct LastError {
     error: Option<Error>,
-    text: Option<CString>,
+    text: Option<Line>,
+}
+
+/// One line of text with a NUL at its end; putting it together fails where memory is short.
+#[derive(Default)]
+struct Line(Vec<u8>);
+
+impl fmt::Write for Line {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        self.0.try_reserve(part.len()).map_err(|_| fmt::Error)?;
+        let end_it = |byte| matches!(byte, b'\0' | b'\n' | b'\r');
+        self.0.extend(part.bytes().map(|byte| if end_it(byte) { b' ' } else { byte }));
+        Ok(())
+    }
+}
+
+impl Line {
+    fn of(error: &Error) -> Option<Line> {
+        let mut line = Line::default();
+        write!(line, "{error}").ok()?;
+        line.0.try_reserve(1).ok()?;
+        line.0.push(0);
+        Some(line)
+    }
 }
 
 static LAST: PerThread<LastError> = PerThread::new(Slot::Failure);
@@ -99,14 +123,16 @@ pub extern "C" fn tn_status_name(status: tn_status) -> *const c_char {
 #[unsafe(no_mangle)]
 pub extern "C" fn tn_last_error() -> *const c_char {
     let text = LAST.with(|last| {
-        let error = last.error.as_ref()?;
-        let text = last.text.get_or_insert_with(|| {
-            let line = error.to_string().replace(['\0', '\n', '\r'], " ");
-            CString::new(line).unwrap_or_default()
-        });
-        Some(text.as_ptr())
+        let Some(error) = &last.error else {
+            return c"no call of this thread has failed".as_ptr();
+        };
+        if last.text.is_none() {
+            last.text = Line::of(error);
+        }
+        let line = last.text.as_ref().map(|line| line.0.as_ptr().cast());
+        line.unwrap_or(c"the call failed, and there is no memory for its text".as_ptr())
     });
-    text.flatten().unwrap_or(c"no call of this thread has failed".as_ptr())
+    text.unwrap_or(c"there is no memory for the text of a failure".as_ptr())
 }
 
 /// tn_version returns the library's version as major * 65536 + minor * 256 + patch: compare it

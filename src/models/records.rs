@@ -25,7 +25,7 @@ pub fn read(reader: &mut Reader) -> Result<Option<u8>> {
         return Ok(None);
     };
     let mut payload = Buffer::default();
-    reader.append_front(len, &mut payload);
+    reader.append_front(len, &mut payload).expect("there is memory");
     reader.skip_front(len);
     let number = payload.bytes()[0];
     assert_eq!(payload.bytes(), [number; PAYLOAD]);
@@ -84,7 +84,7 @@ fn loom_ring_loans_and_views_hold_others_back() {
         let mut view = None;
         for _ in 0..2 {
             if let (None, Some((len, _))) = (view, reader.front_plain().unwrap()) {
-                view = Some(reader.hold_front(len));
+                view = Some(reader.hold_front(len).expect("there is memory"));
                 assert_eq!(read(&mut reader).unwrap(), Some(1));
                 reader.publish();
             } else if let Some(number) = view {

@@ -1,5 +1,6 @@
 //! Heap bytes that begin at a multiple of 16, and views of memory that may be uninitialised.
 
+use std::io;
 use std::mem::MaybeUninit;
 
 const ALIGNMENT: usize = 16;
@@ -17,10 +18,10 @@ pub struct Buffer {
 
 impl Buffer {
     /// An empty buffer with room for `capacity` bytes.
-    pub fn with_capacity(capacity: usize) -> Buffer {
+    pub fn with_capacity(capacity: usize) -> io::Result<Buffer> {
         let mut buffer = Buffer::default();
-        buffer.reserve(capacity);
-        buffer
+        buffer.reserve(capacity)?;
+        Ok(buffer)
     }
 
     /// A buffer of `len` zero bytes; None where there is no memory for it.
@@ -36,13 +37,25 @@ impl Buffer {
         self.len
     }
 
-    /// Makes room for `more` bytes after those held.
-    pub fn reserve(&mut self, more: usize) {
+    /// Bytes that there is room for, with those held.
+    pub fn capacity(&self) -> usize {
+        self.blocks.len() * ALIGNMENT
+    }
+
+    /// Makes room for `more` bytes after those held. Where there is no memory for them, nothing
+    /// changes.
+    pub fn reserve(&mut self, more: usize) -> io::Result<()> {
+        let no_memory = |_| io::Error::from_raw_os_error(libc::ENOMEM);
         let blocks = (self.len + more).div_ceil(ALIGNMENT);
-        if blocks > self.blocks.len() {
-            let grown = blocks.max(self.blocks.len() + self.blocks.len() / 2);
-            self.blocks.resize(grown, Block([MaybeUninit::uninit(); ALIGNMENT]));
+        let have = self.blocks.len();
+        if blocks > have {
+            let grown = blocks.max(have + have / 2);
+            let amply = self.blocks.try_reserve_exact(grown - have);
+            amply.or_else(|_| self.blocks.try_reserve_exact(blocks - have)).map_err(no_memory)?;
+            // SAFETY: there is room for so many, and blocks may be uninitialised.
+            unsafe { self.blocks.set_len(grown.min(self.blocks.capacity())) };
         }
+        Ok(())
     }
 
     /// The room after the bytes held.
@@ -60,12 +73,11 @@ impl Buffer {
         self.len += count;
     }
 
-    /// Appends bytes.
-    pub fn extend(&mut self, bytes: &[u8]) {
-        self.reserve(bytes.len());
-        write(&mut self.spare()[..bytes.len()], bytes);
-        // SAFETY: the line before wrote them.
-        unsafe { self.advance(bytes.len()) };
+    /// Appends bytes, all of them or none.
+    pub fn extend(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.reserve(bytes.len())?;
+        self.append(bytes);
+        Ok(())
     }
 
     /// Appends bytes that there is room for already.

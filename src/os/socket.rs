@@ -99,7 +99,7 @@ pub fn recv_filling(socket: BorrowedFd<'_>, into: &mut Filling<'_>) -> io::Resul
 
 /// Receives up to `count` bytes behind those that `buffer` holds; 0 is the end.
 pub fn recv_into(socket: BorrowedFd<'_>, buffer: &mut Buffer, count: usize) -> io::Result<usize> {
-    buffer.reserve(count);
+    buffer.reserve(count)?;
     let received = recv(socket, &mut buffer.spare()[..count])?;
     // SAFETY: the kernel wrote that many.
     unsafe { buffer.advance(received) };
@@ -115,7 +115,7 @@ pub fn recv_with_fds(
     fds: &mut Vec<Fd>,
 ) -> io::Result<usize> {
     let _gate = enter();
-    buffer.reserve(count);
+    buffer.reserve(count)?;
     let mut part = libc::iovec { iov_base: buffer.spare().as_mut_ptr().cast(), iov_len: count };
     let mut control = Control::new();
     // SAFETY: all zeros is a valid msghdr.

@@ -26,10 +26,12 @@ impl Pins {
         self.spans.is_empty()
     }
 
-    /// Opens a span that begins where all others end; the number closes it.
-    pub fn open(&mut self, start: u64, end: u64) -> u64 {
+    /// Opens a span that begins where all others end; the number closes it. None: no memory.
+    pub fn open(&mut self, start: u64, end: u64) -> Option<u64> {
+        // One more for what is passed behind it.
+        self.spans.try_reserve(2).ok()?;
         self.spans.push_back(Span { start, end, open: true });
-        self.first + self.spans.len() as u64 - 1
+        Some(self.first + self.spans.len() as u64 - 1)
     }
 
     /// Counts what lies before `end` as done, if anything before it is still open.

@@ -189,6 +189,7 @@ impl Writer {
         }
         self.end.bytes.writes(self.cursor, size);
         let number = self.loans.open(self.cursor, self.cursor + size);
+        let number = number.ok_or_else(Error::no_memory)?;
         self.cursor += size;
         Ok(Some(number))
     }
@@ -352,11 +353,12 @@ impl Reader {
     }
 
     /// Appends the payload of the record at the front to `to`.
-    pub fn append_front(&self, len: usize, to: &mut Buffer) {
-        to.reserve(len);
+    pub fn append_front(&self, len: usize, to: &mut Buffer) -> Result<()> {
+        to.reserve(len).map_err(|_| Error::no_memory())?;
         self.copy_front(len, &mut to.spare()[..len]);
         // SAFETY: the line before wrote them.
         unsafe { to.advance(len) };
+        Ok(())
     }
 
     /// The first `len` bytes of the payload of the held record with this number.
@@ -376,10 +378,11 @@ impl Reader {
 
     /// Passes over the record at the front, but keeps it as it is until it is released: its
     /// number.
-    pub fn hold_front(&mut self, len: usize) -> u64 {
-        let start = self.cursor;
-        self.cursor += record_size(len as u64);
-        self.views.open(start, self.cursor)
+    pub fn hold_front(&mut self, len: usize) -> Result<u64> {
+        let end = self.cursor + record_size(len as u64);
+        let number = self.views.open(self.cursor, end).ok_or_else(Error::no_memory)?;
+        self.cursor = end;
+        Ok(number)
     }
 
     /// Gives a held record back; false if there is none with this number.

@@ -67,7 +67,7 @@ fn read(reader: &mut Reader, number: u64) -> bool {
         return false;
     };
     let mut data = Buffer::default();
-    reader.append_front(header.length as usize, &mut data);
+    reader.append_front(header.length as usize, &mut data).expect("there is memory");
     reader.skip_front(header.length as usize);
     assert_eq!(data.bytes(), payload_of(number), "message {number}");
     true
@@ -145,7 +145,7 @@ fn threads_release_views_out_of_order() {
         let header = front(reader).filter(|_| !full);
         if let Some(header) = header {
             let len = header.length as usize;
-            views.push_back((reader.hold_front(len), len, number));
+            views.push_back((reader.hold_front(len).expect("there is memory"), len, number));
             return true;
         }
         // The youngest and the oldest in turn: the head waits for the oldest.

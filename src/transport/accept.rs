@@ -150,6 +150,7 @@ impl Acceptor {
         }
         // One who may not come in, or has gone already, is no failure of the listener's.
         let handshake = Handshake::begin(&self.endpoint, socket, true).ok()?;
+        self.handshakes.try_reserve(1).ok()?;
         self.began = handshake.began;
         let token = self.next_token;
         self.next_token += 1;

@@ -128,6 +128,23 @@ impl SendEnd {
         }
     }
 
+    /// The longest message that goes out whole or not at all.
+    #[inline]
+    pub fn whole_max(&self) -> usize {
+        match self {
+            SendEnd::Ring(end) => end.writer.payload_size_max(),
+            SendEnd::Stream(_) => 0,
+        }
+    }
+
+    /// The longest message that may be cut by [`SendEnd::push_many`].
+    pub fn cut_max(&self) -> usize {
+        match self {
+            SendEnd::Ring(_) => 0,
+            SendEnd::Stream(_) => stream::BLOCK,
+        }
+    }
+
     /// Sends as many whole messages as there is room for. On a stream the last may be cut: how
     /// much of it is out is in the second value.
     pub fn push_many(&mut self, messages: &[&[u8]]) -> Result<(usize, Option<Cut>)> {
@@ -212,10 +229,10 @@ impl RecvEnd {
     }
 
     /// Takes the front message, in place if that is possible and wished.
-    pub fn hold_front(&mut self, in_place: bool) -> Held {
+    pub fn hold_front(&mut self, in_place: bool) -> Result<Held> {
         match self {
             RecvEnd::Ring(end) => end.hold_front(in_place),
-            RecvEnd::Stream(end) => Held::OnHeap(end.take_front()),
+            RecvEnd::Stream(end) => end.take_front().map(Held::OnHeap),
         }
     }
 

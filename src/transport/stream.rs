@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 /// Bytes that are read ahead at most, and sent together at most.
-const BLOCK: usize = 64 << 10;
+pub const BLOCK: usize = 64 << 10;
 /// Answers to pings that are kept until there is room; more pings go unanswered.
 const PONGS_MAX: usize = 16;
 

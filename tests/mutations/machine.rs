@@ -209,7 +209,7 @@ impl Machine {
 
     fn hold(&mut self) {
         let Some(len) = self.front() else { return };
-        let number = self.reader.hold_front(len);
+        let number = self.reader.hold_front(len).expect("there is memory");
         self.views.push((number, len));
         self.counts.held += 1;
         if self.views.len() > OPEN_MAX {

@@ -131,10 +131,10 @@ impl RingRecv {
     fn collect(&mut self, header: &Header) -> Result<Option<Front>> {
         let len = header.length as usize;
         let head = Head { len: 0, ..Head::of(header) };
-        let mut message = match self.fragments.take() {
-            Some(message) => message,
-            None => HeapMessage { head, data: Buffer::default() },
-        };
+        let before = self.fragments.take();
+        let began = before.is_some();
+        let first = || HeapMessage { head, data: Buffer::default() };
+        let mut message = before.unwrap_or_else(first);
         if (Head { len: 0, ..message.head }) != head {
             return Err(Error::protocol("fragments of two messages that are mixed"));
         }
@@ -142,7 +142,11 @@ impl RingRecv {
             return Err(too_long(self.message_size_max));
         }
         self.small += pieces(len);
-        self.reader.append_front(len, &mut message.data);
+        if let Err(error) = self.reader.append_front(len, &mut message.data) {
+            // Both stay, until there is memory.
+            self.fragments = began.then_some(message);
+            return Err(error);
+        }
         message.head.len += len;
         self.reader.skip_front(len);
         self.give_back();
@@ -173,18 +177,18 @@ impl RingRecv {
 
     /// Takes the front message. Where open views pin more than half the ring it is copied, so
     /// that it doesn't add to that.
-    pub fn hold_front(&mut self, in_place: bool) -> Held {
+    pub fn hold_front(&mut self, in_place: bool) -> Result<Held> {
         if let Some(whole) = self.whole.take() {
-            return Held::OnHeap(whole.data);
+            return Ok(Held::OnHeap(whole.data));
         }
         if in_place && !self.pins_much() {
-            return Held::InRing(self.reader.hold_front(self.front_len));
+            return self.reader.hold_front(self.front_len).map(Held::InRing);
         }
         let mut data = Buffer::default();
-        self.reader.append_front(self.front_len, &mut data);
+        self.reader.append_front(self.front_len, &mut data)?;
         self.reader.skip_front(self.front_len);
         self.give_back();
-        Held::OnHeap(data)
+        Ok(Held::OnHeap(data))
     }
 
     /// The payload of a held record.

@@ -134,7 +134,7 @@ impl StreamRecv {
     /// The next message among the bytes that are here, if it is whole.
     fn parse(&mut self, into: &mut Option<&mut [MaybeUninit<u8>]>) -> Result<Option<Front>> {
         loop {
-            self.continue_partial();
+            self.continue_partial()?;
             if let Some(front) = self.whole_front() {
                 return Ok(Some(front));
             }
@@ -174,7 +174,8 @@ impl StreamRecv {
             if single
                 && header.flags == 0
                 && let Some(to) = into.take().filter(|to| len <= to.len())
-                && self.deliver(Head::of(&header), &mut to[..len])
+                && let Ok(spare) = Buffer::with_capacity(len)
+                && self.deliver(Head::of(&header), &mut to[..len], spare)
             {
                 return Ok(Some(Front { head: Head::of(&header), delivered: true }));
             }
@@ -185,8 +186,8 @@ impl StreamRecv {
     }
 
     /// Reads a large message straight into the caller's buffer. What came of it when the socket
-    /// runs dry moves to the heap, as the call may end before the rest comes.
-    fn deliver(&mut self, head: Head, to: &mut [MaybeUninit<u8>]) -> bool {
+    /// runs dry moves to `spare`, as the call may end before the rest comes.
+    fn deliver(&mut self, head: Head, to: &mut [MaybeUninit<u8>], mut spare: Buffer) -> bool {
         let mut to = Filling::new(to);
         self.start += to.push(&self.ahead.bytes()[self.start..]);
         let socket = self.link.peer.socket.as_fd();
@@ -197,9 +198,8 @@ impl StreamRecv {
             }
         }
         if to.left() > 0 {
-            let mut data = Buffer::default();
-            data.extend(to.bytes());
-            let message = HeapMessage { head, data };
+            spare.append(to.bytes());
+            let message = HeapMessage { head, data: spare };
             self.partial =
                 Some(Partial { message, frame_left: to.left(), more: false, between: false });
         }
@@ -226,23 +226,24 @@ impl StreamRecv {
     }
 
     /// Takes what is here of the current frame. A message that is whole then becomes the front.
-    fn continue_partial(&mut self) {
+    fn continue_partial(&mut self) -> Result<()> {
         let Some(partial) = &mut self.partial else {
-            return;
+            return Ok(());
         };
         let here = &self.ahead.bytes()[self.start..];
         let count = here.len().min(partial.frame_left);
-        partial.message.data.extend(&here[..count]);
+        partial.message.data.extend(&here[..count]).map_err(|_| Error::no_memory())?;
         partial.frame_left -= count;
         self.start += count;
         if partial.frame_left > 0 || partial.between {
-            return;
+            return Ok(());
         }
         partial.between = partial.more;
         if let Some(Partial { mut message, .. }) = self.partial.take_if(|partial| !partial.more) {
             message.head.len = message.data.len();
             self.whole = Some(message);
         }
+        Ok(())
     }
 
     /// A frame that is no message; false if not all of it is here.
@@ -362,14 +363,14 @@ impl StreamRecv {
         }
     }
 
-    pub fn take_front(&mut self) -> Buffer {
+    pub fn take_front(&mut self) -> Result<Buffer> {
         if let Some(whole) = self.whole.take() {
-            return whole.data;
+            return Ok(whole.data);
         }
         let mut data = Buffer::default();
-        data.extend(self.front_bytes());
+        data.extend(self.front_bytes()).map_err(|_| Error::no_memory())?;
         self.drop_front(usize::MAX);
-        data
+        Ok(data)
     }
 
     /// Whether the last look ended before all that is there was looked at.

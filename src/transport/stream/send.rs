@@ -1,7 +1,7 @@
 //! The sending end of a stream.
 
 use super::{BLOCK, StreamLink};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::os::buffer::Buffer;
 use crate::transport::peer::lost;
 use crate::transport::{Cut, Outgoing};
@@ -109,7 +109,7 @@ impl StreamSend {
         }
         let mut done = 0;
         while done < messages.len() {
-            let count = self.fill_block(&messages[done..]);
+            let count = self.fill_block(&messages[done..])?;
             if count == 0 {
                 break;
             }
@@ -124,19 +124,19 @@ impl StreamSend {
     }
 
     /// Puts frames into the block: how many fit. A message larger than it is sent on its own.
-    fn fill_block(&mut self, messages: &[&[u8]]) -> usize {
+    fn fill_block(&mut self, messages: &[&[u8]]) -> Result<usize> {
         self.block.truncate(0);
-        self.block.reserve(BLOCK);
+        self.block.reserve(BLOCK).map_err(|_| Error::no_memory())?;
         for (index, message) in messages.iter().enumerate() {
             if self.block.len() + HEADER_SIZE + message.len() > BLOCK {
-                return index;
+                return Ok(index);
             }
             if !self.link.raw {
                 self.block.append(&Header::plain(Kind::Data, message.len()).encode());
             }
             self.block.append(message);
         }
-        messages.len()
+        Ok(messages.len())
     }
 
     /// How many messages are whole in the first `sent` bytes, and how much of the next is.
