@@ -33,13 +33,11 @@
 
 #[cfg(not(loom))]
 mod channel;
-#[cfg(not(loom))]
-#[doc(hidden)]
-pub mod endpoint;
+#[cfg(not(any(loom, feature = "internals")))]
+mod endpoint;
 mod error;
-#[cfg(not(loom))]
-#[doc(hidden)]
-pub mod ffi;
+#[cfg(not(any(loom, feature = "internals")))]
+mod ffi;
 #[cfg(not(loom))]
 mod listener;
 #[cfg(loom)]
@@ -53,8 +51,8 @@ mod poller;
 mod segment;
 #[cfg(not(loom))]
 mod semaphore;
-#[doc(hidden)]
-pub mod shm;
+#[cfg(not(feature = "internals"))]
+mod shm;
 mod sync;
 #[cfg(not(loom))]
 mod transport;
@@ -63,6 +61,21 @@ mod transport {
     pub mod readiness;
     pub mod wait;
 }
+#[cfg(not(feature = "internals"))]
+mod wire;
+
+// What this project's own tests and fuzzing reach into. It is no part of the API: it trusts its
+// callers, and safe code can crash by it.
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod endpoint;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod ffi;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod shm;
+#[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod wire;
 
@@ -92,7 +105,6 @@ pub fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
-/// Not part of the API: how tests take system calls away.
-#[cfg(not(loom))]
+#[cfg(feature = "internals")]
 #[doc(hidden)]
 pub use os::{Fault, set_faults};

@@ -131,6 +131,21 @@ fn unsafe_stands_in_its_rooms_alone() {
     report("unsafe stands in src/os, src/shm and src/ffi alone", complaints);
 }
 
+/// Modules that trust their callers are public for this project's own tests alone.
+#[test]
+fn no_module_is_public_without_the_feature_for_tests() {
+    let lib = fs::read_to_string(root().join("src/lib.rs")).expect("it is there");
+    let lines: Vec<&str> = lib.lines().collect();
+    let is_open = |i: usize| {
+        let attributes = lines[..i].iter().rev().take_while(|line| line.starts_with("#["));
+        !attributes.into_iter().any(|line| *line == "#[cfg(feature = \"internals\")]")
+    };
+    let open = (0..lines.len()).filter(|&i| lines[i].starts_with("pub mod ") && is_open(i));
+    report("safe code could crash by these", open.map(|i| lines[i].to_owned()).collect());
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("it is there");
+    assert!(!manifest.contains("\ndefault = "), "nobody gets the feature without asking for it");
+}
+
 #[test]
 fn plain_values_and_the_translation_hold_no_atomics() {
     let complaints = offending(&sources(&["src"], &[".rs"]), |file, line| {

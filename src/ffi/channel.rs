@@ -9,8 +9,10 @@ use std::mem::{MaybeUninit, size_of};
 use std::os::fd::AsRawFd;
 
 /// tn_peer.transport: rings in shared memory.
+#[allow(dead_code, reason = "for C")]
 pub const TN_TRANSPORT_SHM: u32 = 1;
 /// tn_peer.transport: a local socket.
+#[allow(dead_code, reason = "for C")]
 pub const TN_TRANSPORT_LOCAL: u32 = 2;
 
 /// tn_peer says who is at the other end, as the kernel says, not as the peer says.

@@ -6,8 +6,10 @@ use crate::error::{Error, Result};
 use std::ffi::c_void;
 
 /// tn_message.flags: the sender waits for a reply; see tn_channel_reply.
+#[allow(dead_code, reason = "for C")]
 pub const TN_MESSAGE_REQUEST: u32 = 1;
 /// tn_message.flags: this answers the request with the same id.
+#[allow(dead_code, reason = "for C")]
 pub const TN_MESSAGE_REPLY: u32 = 2;
 
 /// tn_slice is a piece of memory. `data` is ignored where `len` is 0.

@@ -197,8 +197,8 @@ impl Lent {
 pub struct Bytes(Lent);
 
 impl Bytes {
-    #[doc(hidden)]
-    pub fn new(lent: Lent) -> Bytes {
+    /// Only for what keeps the memory until it is dropped itself.
+    pub(crate) fn new(lent: Lent) -> Bytes {
         Bytes(lent)
     }
 
@@ -234,8 +234,7 @@ impl Bytes {
     }
 
     /// Writes `bytes` from `offset` on. Panics if they reach past the end.
-    #[doc(hidden)]
-    pub fn write_at(&mut self, offset: usize, bytes: &[u8]) {
+    pub(crate) fn write_at(&mut self, offset: usize, bytes: &[u8]) {
         let room = self.len().checked_sub(offset).is_some_and(|room| bytes.len() <= room);
         assert!(room, "{} bytes at {offset} reach past {}", bytes.len(), self.len());
         // SAFETY: within the bounds just checked, of memory that is there as in `copy_to`.

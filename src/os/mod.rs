@@ -71,6 +71,7 @@ pub enum Fault {
 static FAULTS: AtomicU32 = AtomicU32::new(0);
 
 /// Sets which faults this process suffers from now on. For tests.
+#[cfg(feature = "internals")]
 pub fn set_faults(faults: &[Fault]) {
     FAULTS.store(faults.iter().fold(0, |bits, fault| bits | *fault as u32), Ordering::Relaxed);
 }

@@ -3,7 +3,6 @@
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use treenail::Bytes;
 use treenail::shm::layout::{ControlPage, TO_LISTENER, record_size};
 use treenail::shm::mapping::Shared;
 use treenail::shm::ring::{Reader, Writer};
@@ -140,7 +139,8 @@ impl Machine {
         let room = self.writer.reserved(number).expect("it was just reserved");
         assert!(room.len() >= len);
         self.lies_within(room.as_mut_ptr(), room.len());
-        Bytes::new(room).write_at(0, &vec![8; room.len()]);
+        // SAFETY: it lies within the ring, as just checked.
+        unsafe { room.as_mut_ptr().write_bytes(8, room.len()) };
         self.loans.push((number, len));
         if self.loans.len() > OPEN_MAX {
             self.fill(0, false);
@@ -230,9 +230,12 @@ impl Machine {
     /// Reads all that is held.
     fn hold_and_look(&mut self) {
         for &(number, len) in &self.views {
-            let bytes = Bytes::new(self.reader.held(number, len).expect("it is held"));
-            self.lies_within(bytes.as_ptr(), len);
-            assert_eq!(bytes.to_vec().len(), len);
+            let held = self.reader.held(number, len).expect("it is held");
+            assert_eq!(held.len(), len);
+            self.lies_within(held.as_mut_ptr(), len);
+            let mut bytes = vec![0; len];
+            // SAFETY: it lies within the ring, as just checked.
+            unsafe { held.as_mut_ptr().copy_to_nonoverlapping(bytes.as_mut_ptr(), len) };
         }
         assert!(self.reader.pinned() <= RING && self.reader.size() == RING);
         assert!(self.writer.fill_level().0 <= RING && self.writer.size() == RING);
