@@ -38,9 +38,10 @@
  *               where either side can't share memory (tn_channel_peer tells)
  *   local:NAME  a local socket
  *   A NAME is 1 to 64 of A-Z a-z 0-9 . _ - and doesn't start with a dot. Its socket is NAME.sock
- *   in $TREENAIL_DIR, else in /run/user/UID/treenail, else in /tmp/treenail-UID. With a slash it
- *   is a path. The first ? ends the address; bytes may be written %XX. Sizes are written 4096,
- *   64KiB, 1MiB.
+ *   in $TREENAIL_DIR alone if that is set, else in /run/user/UID/treenail or /tmp/treenail-UID:
+ *   listening binds in the first of them that there is, and connecting tries both. With a slash
+ *   it is a path. The first ? ends the address; bytes may be written %XX. Sizes are written
+ *   4096, 64KiB, 1MiB.
  *
  *   ring          4KiB to 1GiB; default 256KiB
  *   ring_max      4KiB to 1GiB; default 16MiB

@@ -21,6 +21,8 @@ mod memory;
 mod names;
 #[path = "resources/objects.rs"]
 mod objects;
+#[path = "resources/places.rs"]
+mod places;
 #[path = "resources/replies.rs"]
 mod replies;
 #[path = "resources/signals.rs"]

@@ -15,31 +15,26 @@ const HEADER_LEN = 16;
 const HELLO_LEN = 32;
 const MESSAGE_MAX = 64 << 20;
 
-// Where the sockets of this user are; made on demand, and refused if others could write it.
-function directory() {
-  const uid = process.getuid();
-  let place = process.env.TREENAIL_DIR;
-  if (!place) {
-    const run = fs.statSync(`/run/user/${uid}`, { throwIfNoEntry: false });
-    const ours = run && run.isDirectory() && run.uid === uid;
-    place = ours ? `/run/user/${uid}/treenail` : `/tmp/treenail-${uid}`;
-  }
-  fs.mkdirSync(place, { recursive: true, mode: 0o700 });
-  const info = fs.lstatSync(place);
-  if (!info.isDirectory() || info.uid !== uid || info.mode & 0o022) {
-    throw new Error(`${place} is not a directory of ours alone`);
-  }
-  return place;
+// Whether it is a directory that nobody else can change.
+function isOurs(place) {
+  const info = fs.lstatSync(place, { throwIfNoEntry: false });
+  return info && info.isDirectory() && info.uid === process.getuid() && !(info.mode & 0o022);
 }
 
-// The socket of an endpoint such as shm:chat; a name with a slash is a path itself.
+// Where the socket of an endpoint such as shm:chat is: in one of the user's places, in this order.
+// A name with a slash is a path itself.
 function socketPath(endpoint) {
   const [, scheme, address] = /^([a-z]+):([^?]*)/.exec(endpoint) ?? [];
   if (scheme !== 'shm' && scheme !== 'local') {
     throw new Error(`${endpoint}: the scheme is shm or local`);
   }
   const name = decodeURIComponent(address);
-  return name.includes('/') ? name : `${directory()}/${name}.sock`;
+  if (name.includes('/')) return name;
+  const uid = process.getuid();
+  const chosen = process.env.TREENAIL_DIR;
+  const places = chosen ? [chosen] : [`/run/user/${uid}/treenail`, `/tmp/treenail-${uid}`];
+  const paths = places.filter(isOurs).map((place) => `${place}/${name}.sock`);
+  return paths.find((path) => fs.existsSync(path)) ?? `${places[0]}/${name}.sock`;
 }
 
 function frame(kind, body, flags = 0, tag = 0, id = 0) {

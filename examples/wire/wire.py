@@ -27,27 +27,44 @@ class Lost(Exception):
     """The peer died, or does not speak this format."""
 
 
-def directory():
-    """Where the sockets of this user are; made on demand, and refused if others could write it."""
-    place = os.environ.get("TREENAIL_DIR")
-    if not place:
-        uid, run = os.getuid(), f"/run/user/{os.getuid()}"
-        ours = os.path.isdir(run) and os.stat(run).st_uid == uid
-        place = f"{run}/treenail" if ours else f"/tmp/treenail-{uid}"
-    os.makedirs(place, mode=0o700, exist_ok=True)
-    info = os.lstat(place)
-    if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid() or info.st_mode & 0o022:
-        raise PermissionError(f"{place} is not a directory of ours alone")
-    return place
+def places():
+    """The directories that names of this user may be in, in the order of connecting."""
+    if os.environ.get("TREENAIL_DIR"):
+        return [os.environ["TREENAIL_DIR"]]
+    return [f"/run/user/{os.getuid()}/treenail", f"/tmp/treenail-{os.getuid()}"]
 
 
-def socket_path(endpoint):
-    """The socket of an endpoint such as shm:chat; a name with a slash is a path itself."""
+def is_ours(place):
+    """Whether it is a directory that nobody else can change."""
+    try:
+        info = os.lstat(place)
+    except OSError:
+        return False
+    return stat.S_ISDIR(info.st_mode) and info.st_uid == os.getuid() and not info.st_mode & 0o022
+
+
+def make_place():
+    """Makes the first place whose parent is ours, or else the last."""
+    for place in places():
+        parent = os.path.dirname(place)
+        last = place == places()[-1]
+        if last or os.path.isdir(parent) and os.stat(parent).st_uid == os.getuid():
+            os.makedirs(place, mode=0o700, exist_ok=True)
+            if not is_ours(place):
+                raise PermissionError(f"{place} is not a directory of ours alone")
+            return
+
+
+def where(endpoint):
+    """The directories that the socket of an endpoint such as shm:chat may be in, and its name
+    there; a name with a slash is a path itself."""
     scheme, _, rest = endpoint.partition(":")
     if scheme not in ("shm", "local"):
         raise ValueError(f"{endpoint}: the scheme is shm or local")
     name = unquote(rest.partition("?")[0])
-    return name if "/" in name else f"{directory()}/{name}.sock"
+    if "/" in name:
+        return [os.path.dirname(name) or "."], os.path.basename(name)
+    return [place for place in places() if is_ours(place)], f"{name}.sock"
 
 
 class Channel:
@@ -68,9 +85,16 @@ class Channel:
 
     @classmethod
     def connect(cls, endpoint):
-        sock = socket.socket(socket.AF_UNIX)
-        sock.connect(socket_path(endpoint))
-        return cls(sock)
+        directories, name = where(endpoint)
+        for directory in directories:
+            sock = socket.socket(socket.AF_UNIX)
+            try:
+                sock.connect(f"{directory}/{name}")
+            except (FileNotFoundError, ConnectionRefusedError):
+                sock.close()  # a listener that began before login is in another place
+            else:
+                return cls(sock)
+        raise ConnectionRefusedError(f"nobody listens at {endpoint}")
 
     def fileno(self):
         return self.sock.fileno()
@@ -131,22 +155,27 @@ class Listener:
     """Listens at an endpoint, and takes over the socket file that a killed listener left."""
 
     def __init__(self, endpoint):
-        self.path = socket_path(endpoint)
+        make_place()
+        directories, name = where(endpoint)
+        self.path = f"{directories[0]}/{name}"
         self.sock = socket.socket(socket.AF_UNIX)
         fresh = f"{self.path}.{os.getpid()}"
-        # All listeners lock the directory here, so of two that find a stale file exactly one wins.
-        lock = os.open(os.path.dirname(self.path), os.O_DIRECTORY)
+        locks = []
+        # All listeners lock these, the last first, so of two that find no listener exactly one wins.
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if somebody_listens(self.path):
-                raise FileExistsError(f"somebody listens at {self.path}")
+            for directory in reversed(directories):
+                locks.append(os.open(directory, os.O_DIRECTORY))
+                fcntl.flock(locks[-1], fcntl.LOCK_EX)
+                if somebody_listens(f"{directory}/{name}"):
+                    raise FileExistsError(f"somebody listens at {directory}/{name}")
             self.sock.bind(fresh)
             os.chmod(fresh, 0o600)
             self.sock.listen(64)
             os.rename(fresh, self.path)
             self.inode = os.stat(self.path).st_ino
         finally:
-            os.close(lock)
+            for lock in locks:
+                os.close(lock)
 
     def fileno(self):
         return self.sock.fileno()

@@ -40,12 +40,27 @@ impl Directory {
         Ok(Directory { fd, path: path.to_owned() })
     }
 
+    /// The path by which it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the path still leads here.
+    pub fn is_there(&self) -> bool {
+        let id = |stat: libc::stat| (stat.st_dev, stat.st_ino);
+        // SAFETY: the structure is live during the call.
+        let here = stat_of(|stat| unsafe { libc::fstat(self.fd.as_raw_fd(), stat) });
+        let there = c_path(self.path.as_os_str()).and_then(|path| {
+            // SAFETY: the path ends with a NUL and the structure is live during the call.
+            stat_of(|stat| unsafe { libc::stat(path.as_ptr(), stat) })
+        });
+        here.is_ok_and(|here| there.is_ok_and(|there| id(here) == id(there)))
+    }
+
     /// The directory's owner and permission bits.
     pub fn owner_and_mode(&self) -> io::Result<(u32, u32)> {
-        // SAFETY: all zeros are valid, and the kernel overwrites them.
-        let mut stat: libc::stat = unsafe { std::mem::zeroed() };
         // SAFETY: the structure is live during the call.
-        check(unsafe { libc::fstat(self.fd.as_raw_fd(), &mut stat) })?;
+        let stat = stat_of(|stat| unsafe { libc::fstat(self.fd.as_raw_fd(), stat) })?;
         Ok((stat.st_uid, stat.st_mode & 0o7777))
     }
 
@@ -77,11 +92,9 @@ impl Directory {
     /// What `name` is; symbolic links are not followed.
     pub fn identify(&self, name: &OsStr) -> io::Result<FileId> {
         let name = c_path(name)?;
-        // SAFETY: all zeros are valid, and the kernel overwrites them.
-        let mut stat: libc::stat = unsafe { std::mem::zeroed() };
         let (fd, flags) = (self.fd.as_raw_fd(), libc::AT_SYMLINK_NOFOLLOW);
         // SAFETY: the name ends with a NUL and the structure is live during the call.
-        check(unsafe { libc::fstatat(fd, name.as_ptr(), &mut stat, flags) })?;
+        let stat = stat_of(|stat| unsafe { libc::fstatat(fd, name.as_ptr(), stat, flags) })?;
         let is_socket = stat.st_mode & libc::S_IFMT == libc::S_IFSOCK;
         Ok(FileId { device: stat.st_dev, inode: stat.st_ino, is_socket })
     }
@@ -141,6 +154,14 @@ pub fn group_id(name: &str) -> Option<u32> {
         libc::getgrnam_r(name.as_ptr(), &mut group, text, len, &mut found)
     };
     (result == 0 && !found.is_null()).then_some(group.gr_gid)
+}
+
+/// What a call says of a file.
+fn stat_of(ask: impl FnOnce(&mut libc::stat) -> libc::c_int) -> io::Result<libc::stat> {
+    // SAFETY: all zeros are valid, and the kernel overwrites them.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    check(ask(&mut stat))?;
+    Ok(stat)
 }
 
 fn c_path(path: &OsStr) -> io::Result<CString> {

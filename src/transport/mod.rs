@@ -6,6 +6,7 @@ pub mod descriptor;
 pub mod handshake;
 pub mod local;
 pub mod peer;
+pub mod places;
 pub mod readiness;
 pub mod ring;
 mod share;

@@ -64,6 +64,16 @@ pub fn hide(what: &str, folder: &CStr) -> bool {
     true
 }
 
+/// Gives this process a /run/user and a /tmp of its own, with nothing in them; false as above.
+pub fn own_places(what: &str) -> bool {
+    if !hide(what, c"/run") {
+        return false;
+    }
+    mount(c"tmpfs", c"/tmp", c"tmpfs", 0, c"mode=1777");
+    fs::create_dir("/run/user").expect("it is ours");
+    true
+}
+
 fn mount(source: &CStr, target: &CStr, kind: &CStr, flags: libc::c_ulong, options: &CStr) {
     let (source, target) = (source.as_ptr(), target.as_ptr());
     // SAFETY: every text ends with a NUL.
