@@ -15,8 +15,9 @@
  *   Fork    Handles belong to the process that made them. In a forked child every call on one is
  *           TN_INVALID, except that freeing it is fine. A raw clone() bypasses this: a child made
  *           so must not use the handles, nor keep their descriptors open.
- *   Rights  Only the same user and root may connect, unless peer_uid= says otherwise; what other
- *           users shall reach also needs a path with a slash and mode=.
+ *   Rights  A listener lets in the same user and root, and a connector talks to the same user's
+ *           or root's listener, unless peer_uid= says otherwise; root's connector, to anybody's.
+ *           What other users shall reach also needs a path with a slash and mode=.
  *           Whoever may write a segment is trusted with it, also with truncating it, which ends
  *           those that use it; by default only the same user and root may.
  *   Host    Both sides are on one host: shared memory and local sockets end there.

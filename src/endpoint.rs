@@ -57,7 +57,7 @@ pub enum Views {
 /// Which users may be on the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerUid {
-    /// The same user, or root.
+    /// The same user, or root; to root's connector anybody.
     SameOrRoot,
     /// Anybody who can reach the socket.
     Any,
@@ -78,7 +78,7 @@ pub struct Endpoint {
     pub ring_max: u64,
     /// Most bytes of messages kept while a request waits for its reply.
     pub inbox: u64,
-    /// None: direct where only the same user and root are admitted, copied otherwise.
+    /// None: direct where the peer is the same user or root and no other is admitted, else copied.
     pub views: Option<Views>,
     /// The largest message taken, in bytes.
     pub max_message: u32,
@@ -132,11 +132,11 @@ impl Endpoint {
         read(text, &shown).map_err(|error| error.during("endpoint", &shown))
     }
 
-    /// Where views are, all things considered.
-    pub fn views_in_place(&self) -> bool {
+    /// Where views are, all things considered; `trusted`: the peer is of the same user, or root's.
+    pub fn views_in_place(&self, trusted: bool) -> bool {
         let default = match self.peer_uid {
-            PeerUid::SameOrRoot => Views::Direct,
-            PeerUid::Any | PeerUid::Only(_) => Views::Copy,
+            PeerUid::SameOrRoot if trusted => Views::Direct,
+            _ => Views::Copy,
         };
         self.views.unwrap_or(default) == Views::Direct
     }

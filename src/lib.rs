@@ -20,7 +20,8 @@
 //!   a semaphore comes back.
 //! - **Fork**: handles belong to the process that made them. In a forked child every call on one
 //!   is [`Status::Invalid`], and no harm is done to the parent. (A raw `clone()` bypasses this.)
-//! - **Rights**: only the same user and root may connect, unless `peer_uid=` says otherwise.
+//! - **Rights**: a listener lets in the same user and root, and a connector talks to the same
+//!   user's or root's listener, unless `peer_uid=` says otherwise; root's connector, to anybody's.
 //! - **Same host**: shared memory and local sockets end at the machine's edge.
 //!
 //! # Waiting

@@ -92,9 +92,9 @@ impl Core {
     pub fn set_open(&self, joined: Joined, slot: Option<ChannelSlot>) {
         let Joined { link, send, recv, peer_message_size_max, ring_size } = joined;
         let open = Open {
-            link,
             send: Turn::new(SendState::new(send)),
-            recv: Turn::new(RecvState::new(recv, &self.endpoint)),
+            recv: Turn::new(RecvState::new(recv, &self.endpoint, link.peer().is_trusted())),
+            link,
             requests: Requests::new(),
             peer_message_size_max,
             ring_size,

@@ -54,11 +54,11 @@ struct FrontMessage {
 }
 
 impl RecvState {
-    pub fn new(end: RecvEnd, endpoint: &Endpoint) -> RecvState {
+    pub fn new(end: RecvEnd, endpoint: &Endpoint, trusted: bool) -> RecvState {
         RecvState {
             end,
             inbox: Inbox::new(endpoint.inbox),
-            views_in_place: endpoint.views_in_place(),
+            views_in_place: endpoint.views_in_place(trusted),
             heap_views: HashMap::new(),
             heap_views_made: 0,
             more: false,

@@ -25,10 +25,22 @@ pub struct FileId {
     pub is_socket: bool,
 }
 
+/// What a directory is opened for.
+#[derive(Clone, Copy)]
+pub enum Purpose {
+    /// To reach what lies in it: takes no right to read it, as connect(2) takes none.
+    Search,
+    /// To lock it too, which takes the right to read it.
+    Lock,
+}
+
 impl Directory {
     /// Opens a directory; where the last part of `path` is a symbolic link only if `follow`.
-    pub fn open(path: &Path, follow: bool) -> io::Result<Directory> {
-        let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
+    pub fn open(path: &Path, follow: bool, purpose: Purpose) -> io::Result<Directory> {
+        let flags = match purpose {
+            Purpose::Search => libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC,
+            Purpose::Lock => libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC,
+        };
         let flags = if follow { flags } else { flags | libc::O_NOFOLLOW };
         let name = c_path(path.as_os_str())?;
         let fd = adopt(|| {

@@ -192,7 +192,7 @@ impl Place {
             return Err(error);
         }
         object::remove(&self.file_name).map_err(|error| match error.raw_os_error() {
-            Some(libc::EISDIR) => Error::protocol("what has the name is a directory: use rmdir"),
+            Some(libc::EISDIR) => Error::protocol("what has the name is a directory"),
             _ => failed("removing what has the object's name")(error),
         })
     }

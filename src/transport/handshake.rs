@@ -66,7 +66,7 @@ impl Handshake {
         }
         let failed = |error| Error::system("asking who the peer is", &error);
         let credentials = socket::credentials(socket.as_fd()).map_err(failed)?;
-        if let Err(error) = admit(endpoint, credentials.uid) {
+        if let Err(error) = admit(endpoint, credentials.uid, listens) {
             if listens && !endpoint.raw {
                 let _ = socket::send(socket.as_fd(), &[IoSlice::new(&wire::refusal(&error))]);
             }

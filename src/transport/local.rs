@@ -4,7 +4,7 @@
 use super::places::{self, Claim, Place};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
-use crate::os::directory::{self, FileId};
+use crate::os::directory::{self, FileId, Purpose};
 use crate::os::fork::{Fd, Owned, adopt};
 use crate::os::socket;
 use interprocess::ConnectWaitMode;
@@ -30,7 +30,7 @@ pub enum Dialled {
 pub fn dial(endpoint: &Endpoint) -> Result<Dialled> {
     let mut nobody = Vec::new();
     for candidate in places::candidates(&endpoint.address)? {
-        let place = match candidate.open() {
+        let place = match candidate.open(Purpose::Search) {
             Err(error) if candidate.is_skipped_for(&error) => {
                 let denied = error.status() == Status::Denied;
                 let why = if denied { format!(" (passed over: {error})") } else { String::new() };

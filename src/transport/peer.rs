@@ -60,6 +60,11 @@ impl Peer {
         std::iter::once(socket).chain(process).collect()
     }
 
+    /// Whether it can do what this program can anyway: it is of the same user, or root's.
+    pub fn is_trusted(&self) -> bool {
+        is_trusted(self.credentials.uid)
+    }
+
     /// Whether its end has been seen. What it sent before is received first.
     #[inline]
     pub fn is_gone(&self) -> bool {
@@ -146,13 +151,17 @@ pub fn closed_by_peer() -> Error {
     Error::new(Status::Closed, "the peer has closed the channel")
 }
 
-/// Whether the endpoint lets this user in.
-pub fn admit(endpoint: &Endpoint, uid: u32) -> Result<()> {
-    let own = socket::own_uid();
+/// Whether a user can do what this program can anyway.
+fn is_trusted(uid: u32) -> bool {
+    uid == socket::own_uid() || uid == 0
+}
+
+/// Whether the endpoint lets this user in. Root connects to whoever listens, as connect(2) does.
+pub fn admit(endpoint: &Endpoint, uid: u32, listens: bool) -> Result<()> {
     let admitted = match endpoint.peer_uid {
         PeerUid::Any => true,
         PeerUid::Only(only) => uid == only,
-        PeerUid::SameOrRoot => uid == own || uid == 0,
+        PeerUid::SameOrRoot => is_trusted(uid) || (!listens && socket::own_uid() == 0),
     };
     if admitted {
         return Ok(());

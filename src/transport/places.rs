@@ -3,7 +3,7 @@
 
 use crate::endpoint::Address;
 use crate::error::{Error, Result, Status};
-use crate::os::directory::{self, Directory, FileId};
+use crate::os::directory::{self, Directory, FileId, Purpose};
 use crate::os::socket;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -116,8 +116,8 @@ impl Candidate {
     }
 
     /// Opens it.
-    pub fn open(&self) -> Result<Place> {
-        let directory = Directory::open(&self.path, !self.is_own);
+    pub fn open(&self, purpose: Purpose) -> Result<Place> {
+        let directory = Directory::open(&self.path, !self.is_own, purpose);
         let directory = directory.map_err(|error| bad_directory(&self.path, &error))?;
         if self.is_own {
             check_own(&directory, &self.path)?;
@@ -211,7 +211,7 @@ impl Claim {
             if index == chosen {
                 candidate.make()?;
             }
-            let place = match candidate.open() {
+            let place = match candidate.open(Purpose::Lock) {
                 Err(error) if index != chosen && candidate.is_skipped_for(&error) => continue,
                 place => place?,
             };
@@ -264,8 +264,9 @@ impl Claim {
 /// Which of these to bind in: the first whose parent is there and is ours, or else the last.
 fn to_bind_in(candidates: &[Candidate]) -> usize {
     let is_ours = |candidate: &Candidate| {
-        let parent = Directory::open(candidate.path.parent().unwrap_or(&candidate.path), false);
-        let owner = parent.and_then(|parent| parent.owner_and_mode());
+        let parent = candidate.path.parent().unwrap_or(&candidate.path);
+        let owner = Directory::open(parent, false, Purpose::Search)
+            .and_then(|parent| parent.owner_and_mode());
         owner.is_ok_and(|(owner, _)| owner == socket::own_uid())
     };
     let last = candidates.len() - 1;

@@ -1,6 +1,6 @@
 //! Other users: refused unless they are let in, by both sides, over both ways.
 
-use crate::common::child::{self, finish, start};
+use crate::common::child::{self, alone, as_user, finish, kill, start};
 use crate::common::system::{become_user, is_root, make_directory, set_mode};
 use crate::common::{SOON, directory, name, status, with};
 use std::process::Child;
@@ -9,6 +9,7 @@ use treenail::{Channel, Listener, Status, TransportKind};
 
 const OTHER: u32 = 65534;
 const TEST: &str = "users::somebody_else";
+const SEARCHED: &str = "users::a_directory_that_may_be_searched_but_not_read_is_enough_to_connect";
 
 /// Connects as another user, and answers one message.
 #[test]
@@ -97,7 +98,7 @@ fn another_user_is_let_in_where_that_is_said() {
 
 #[test]
 fn a_connector_looks_at_who_listens_too() {
-    if !is_root() {
+    if !is_root() || !alone("users::a_connector_looks_at_who_listens_too") {
         return;
     }
     for scheme in ["shm", "local"] {
@@ -108,9 +109,67 @@ fn a_connector_looks_at_who_listens_too() {
         let channel = Channel::connect(&patient, SOON).expect("it is let in");
         assert_echo(&channel);
         assert!(finish(other, Duration::from_secs(20)));
-        let other = somebody("listens", &listening, "Denied");
-        let refused = Channel::connect(&with(&endpoint, "retry=1"), SOON);
-        assert_eq!(status(refused), Status::Denied, "root's peer is root");
-        finish(other, Duration::from_secs(20));
+        let other = somebody("listens", &listening, "it is killed");
+        as_user(65533, 65533, || {
+            let refused = Channel::connect(&with(&endpoint, "retry=1"), SOON);
+            assert_eq!(status(refused), Status::Denied, "neither its own user nor root");
+        });
+        kill(other);
+    }
+}
+
+#[test]
+fn root_connects_to_anybody_s_listener() {
+    if !is_root() {
+        return;
+    }
+    for scheme in ["shm", "local"] {
+        // A listener that lets in nobody but its own user and root.
+        let endpoint = endpoint(scheme);
+        let other = somebody("listens", &endpoint, "Closed");
+        let channel = Channel::connect(&with(&endpoint, "retry=1"), SOON).expect("it is let in");
+        let transport = channel.peer().expect("it is joined").transport;
+        assert_eq!(transport == TransportKind::Shm, scheme == "shm");
+        channel.send(b"who are you?", SOON).expect("there is room");
+        let view = channel.recv_view(SOON).expect("it answers");
+        assert_eq!(view.to_vec(), b"who are you?");
+        assert!(!is_shared(view.as_ptr()), "a user's bytes are copied before root looks at them");
+        drop(view);
+        channel.close();
+        assert!(finish(other, Duration::from_secs(20)), "{scheme}");
+        let other = somebody("listens", &endpoint, "it is killed");
+        let refused = Channel::connect(&with(&endpoint, "retry=1&peer_uid=0"), SOON);
+        assert_eq!(status(refused), Status::Denied, "a number admits that user alone");
+        kill(other);
+    }
+}
+
+/// Whether an address lies in shared memory.
+fn is_shared(address: *const u8) -> bool {
+    let maps = std::fs::read_to_string("/proc/self/maps").expect("/proc");
+    let hex = |text| usize::from_str_radix(text, 16).expect("an address");
+    maps.lines().filter(|line| line.contains("memfd:")).any(|line| {
+        let (start, end) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+        (hex(start)..hex(end)).contains(&address.addr())
+    })
+}
+
+#[test]
+fn a_directory_that_may_be_searched_but_not_read_is_enough_to_connect() {
+    if !is_root() || !alone(SEARCHED) {
+        return;
+    }
+    let deep = "a".repeat(80);
+    for (scheme, file) in [("shm", "socket"), ("local", "socket"), ("local", deep.as_str())] {
+        set_mode(directory(), 0o711);
+        let path = directory().join(name());
+        make_directory(&path, 0o711);
+        let endpoint = format!("{scheme}:{}/{file}", path.display());
+        let listener = Listener::open(&with(&endpoint, "mode=0666&peer_uid=any")).expect("free");
+        let accepting = std::thread::spawn(move || listener.accept(SOON).map(drop));
+        as_user(OTHER, OTHER, || {
+            Channel::connect(&endpoint, SOON).expect("connect(2) may");
+        });
+        accepting.join().expect("no panic").expect("somebody connects");
     }
 }
