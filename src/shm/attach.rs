@@ -58,8 +58,7 @@ struct Plan<'a> {
 struct Native {
     fd: Fd,
     size: usize,
-    mode: u32,
-    owner: u32,
+    facts: Facts,
 }
 
 /// Makes an object of `size` bytes.
@@ -119,8 +118,9 @@ fn open_native(name: &ObjectName, native: &str) -> Result<Holder> {
     if !facts.is_file || !(1..=OBJECT_SIZE_MAX).contains(&size) {
         return Err(Error::protocol("it is no shared memory, or has no bytes"));
     }
-    let native = Native { fd, size, mode: facts.mode, owner: facts.owner };
-    let place = Place::beside(name, &native);
+    check_owner(&facts, name.owner.unwrap_or(facts.owner))?;
+    let native = Native { fd, size, facts };
+    let place = Place::beside(&native.facts);
     if !place.is_own {
         let held = unless(hold(&place, Some(&native), writable), Status::NotFound)?;
         return held.ok_or_else(|| {
@@ -130,7 +130,7 @@ fn open_native(name: &ObjectName, native: &str) -> Result<Holder> {
         });
     }
     // Who may use the data may lock them, and nobody else but the owner.
-    let mode = native.mode & 0o666 | 0o600;
+    let mode = facts.mode & 0o666 | 0o600;
     let plan = Plan { size: 0, mode, group: &None, persists: false, units: 0 };
     either(&place, &plan, Some(&native), writable)
 }
@@ -152,14 +152,12 @@ impl Place {
         Ok(Place { file_name: file_name.into_bytes(), owner, is_own, kind: name.kind })
     }
 
-    /// Of a companion; no name of an object of ours begins with a tilde.
-    fn beside(name: &ObjectName, native: &Native) -> Place {
-        let Object::Native(text) = &name.object else {
-            unreachable!("only native objects have a companion");
-        };
-        let owner = name.owner.unwrap_or(native.owner);
-        let file_name = format!("treenail.{owner}.~{text}").into_bytes();
-        Place { file_name, owner, is_own: owner == object::user(), kind: name.kind }
+    /// Of a companion, named by what is the same for all that see the object: not by its owner,
+    /// who has another number in another user namespace.
+    fn beside(native: &Facts) -> Place {
+        let file_name = format!("treenail.~{:x}.{}", native.device, native.inode).into_bytes();
+        let is_own = native.owner == object::user();
+        Place { file_name, owner: native.owner, is_own, kind: Kind::Segment }
     }
 
     /// Opens the file; None if there is none.
@@ -172,13 +170,7 @@ impl Place {
             return Ok(None);
         };
         let facts = object::facts(fd.as_fd()).map_err(failed("opening the object"))?;
-        if facts.owner != self.owner {
-            let detail = format!(
-                "the object of that name belongs to user {}, not to {}",
-                facts.owner, self.owner
-            );
-            return Err(Error::new(Status::Denied, detail));
-        }
+        check_owner(&facts, self.owner)?;
         if !facts.is_file {
             return Err(Error::protocol("what has the object's name is no shared memory"));
         }
@@ -231,6 +223,15 @@ fn check_size(size: usize) -> Result<()> {
             Err(Error::new(Status::TooLarge, detail))
         }
     }
+}
+
+fn check_owner(facts: &Facts, expected: u32) -> Result<()> {
+    if facts.owner == expected {
+        return Ok(());
+    }
+    let owner = facts.owner;
+    let detail = format!("the object of that name belongs to user {owner}, not to {expected}");
+    Err(Error::new(Status::Denied, detail))
 }
 
 fn is_full(error: &io::Error) -> bool {

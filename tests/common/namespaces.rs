@@ -28,15 +28,37 @@ pub fn unshare(what: &str, flags: i32) -> bool {
         return false;
     }
     if flags & libc::CLONE_NEWUSER != 0 {
-        let say = |file: &str, text: String| {
-            let written = fs::write(format!("/proc/self/{file}"), text);
-            written.unwrap_or_else(|error| panic!("{file}: {error}"));
-        };
-        say("setgroups", "deny".to_owned());
-        say("uid_map", format!("{uid} {uid} 1"));
-        say("gid_map", format!("{gid} {gid} 1"));
+        map_users((uid, uid), (gid, gid));
     }
     true
+}
+
+/// Gives this process a namespace of users in which it is root, as rootless containers have;
+/// false as above.
+pub fn become_root_inside(what: &str) -> bool {
+    let (uid, gid) = (super::system::own_uid(), own_gid());
+    // One that has changed its user may not write the maps below.
+    // SAFETY: takes no memory.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) };
+    // SAFETY: takes no memory.
+    if unsafe { libc::unshare(libc::CLONE_NEWUSER) } != 0 {
+        let error = std::io::Error::last_os_error();
+        super::not_checked(what, &format!("no namespaces here: {error}"));
+        return false;
+    }
+    map_users((0, uid), (0, gid));
+    true
+}
+
+/// Says who the user and the group are inside and outside.
+fn map_users((inside, uid): (u32, u32), (group, gid): (u32, u32)) {
+    let say = |file: &str, text: String| {
+        let written = fs::write(format!("/proc/self/{file}"), text);
+        written.unwrap_or_else(|error| panic!("{file}: {error}"));
+    };
+    say("setgroups", "deny".to_owned());
+    say("uid_map", format!("{inside} {uid} 1"));
+    say("gid_map", format!("{group} {gid} 1"));
 }
 
 fn own_gid() -> u32 {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Whether all this was built with AddressSanitizer, and so takes several times as long.
@@ -31,6 +31,12 @@ pub fn descriptor_list() -> Vec<String> {
 pub fn shared_maps() -> usize {
     let maps = fs::read_to_string("/proc/self/maps").expect("/proc");
     maps.lines().filter(|line| line.contains("memfd:") || line.contains("/dev/shm/")).count()
+}
+
+/// Where the lock is of what another program has made.
+pub fn companion(file: &Path) -> PathBuf {
+    let facts = fs::metadata(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    format!("/dev/shm/treenail.~{:x}.{}", facts.dev(), facts.ino()).into()
 }
 
 /// The names in a directory; none if there is none.

@@ -2,7 +2,7 @@
 
 use super::lock::{add, counter};
 use crate::common::child::{self, die_with_parent};
-use crate::common::system::names_in;
+use crate::common::system::companion;
 use crate::common::{NEVER_MIND, SOON, name, not_checked, status, until, until_within};
 use crate::toolchain::{build, python, root};
 use std::path::Path;
@@ -88,6 +88,8 @@ fn what_others_made_is_opened_and_locked() {
             Segment::open(&native).is_ok_and(|segment| is_there(&segment))
         });
         let segments = [(); 4].map(|()| Segment::open(&native).expect("it is there"));
+        let companion = companion(&Path::new("/dev/shm").join(&name));
+        assert!(companion.exists(), "{}", maker.what);
         assert_eq!(segments[0].size(), SIZE, "{}", maker.what);
         assert_eq!(segments[0].attached(), 4);
         thread::scope(|scope| {
@@ -111,7 +113,6 @@ fn what_others_made_is_opened_and_locked() {
         assert!(child::finish(child, NEVER_MIND), "{} saw no answer", maker.what);
         assert_eq!(status(Segment::open(&native)), Status::NotFound, "it was taken away");
         drop(segments);
-        let left = names_in(Path::new("/dev/shm"));
-        assert!(!left.iter().any(|left| left.contains(&name)), "{}: {left:?}", maker.what);
+        assert!(!companion.exists(), "{}: it goes with its last holder", maker.what);
     }
 }

@@ -1,5 +1,6 @@
 //! How segments come and go: names, options, sizes, what else may have the name.
 
+use crate::common::system::companion;
 use crate::common::{at_once, name, status};
 use std::fs;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
@@ -248,11 +249,11 @@ fn another_program_s_object_is_opened_as_it_is_and_can_be_locked() {
     assert_eq!(fs::read(&file).expect("readable"), b"oursign bytes");
     assert_eq!(status(Segment::create(&native, 8)), Status::Invalid);
     assert_eq!(status(Segment::remove(&native)), Status::Invalid);
+    assert!(companion(&file).exists());
     drop((first, second));
+    assert!(!companion(&file).exists(), "it goes with its last holder");
+    assert!(Segment::open(&format!("{native}?owner=12345")).is_err(), "it isn't that user's");
     fs::remove_file(&file).expect("it is still there");
-    let own = file.file_name().unwrap().to_string_lossy().into_owned();
-    let left = crate::common::system::names_in(std::path::Path::new("/dev/shm"));
-    assert!(!left.iter().any(|left| left.contains(&own)), "{left:?}");
     fs::write(&file, b"").expect("writable");
     assert_eq!(status(Segment::open(&native)), Status::Protocol, "no bytes");
     fs::remove_file(&file).expect("it is there");

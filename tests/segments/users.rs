@@ -3,8 +3,9 @@
 use super::lock::{add, counter};
 use super::names::path;
 use crate::common::child::{alone, as_user, fork, pause, reap};
+use crate::common::namespaces::become_root_inside;
 use crate::common::page::Page;
-use crate::common::system::{become_user, is_root, set_mode, set_owner};
+use crate::common::system::{become_user, companion, is_root, set_mode, set_owner};
 use crate::common::{SOON, at_once, name, not_before, not_checked, status, until, with};
 use std::fs;
 use std::io::Write;
@@ -270,6 +271,70 @@ fn another_program_s_object_has_a_lock_once_its_owner_opens_it() {
         theirs.write(0, b"f", NOW).expect("free");
     });
     assert_eq!(ours.version(), 1);
+    fs::remove_file(&file).expect("it is there");
+}
+
+#[test]
+fn another_program_s_object_has_one_lock_for_all_user_namespaces() {
+    let test = "users::another_program_s_object_has_one_lock_for_all_user_namespaces";
+    if !as_root(test) {
+        return;
+    }
+    let name = name();
+    let (native, file) = (format!("native:/{name}"), Path::new("/dev/shm").join(&name));
+    fs::write(&file, b"foreign").expect("the name is free");
+    set_mode(&file, 0o600);
+    set_owner(&file, OTHER);
+    as_user(OTHER, OTHER, || {
+        let outside = Segment::open(&native).expect("it is this user's");
+        outside.lock(NOW).expect("free");
+        let inside = fork(|| {
+            if become_root_inside(test) {
+                let segment = Segment::open(&native).expect("it is root's, as seen from here");
+                assert_eq!(status(segment.lock(NOW)), Status::Again, "outside has it");
+                assert_eq!(segment.attached(), 2);
+                segment.close();
+            }
+            0
+        });
+        assert_eq!(reap(inside), 0);
+        outside.unlock().expect("held");
+        // A container alone, whose companion others find.
+        outside.close();
+        assert!(!companion(&file).exists());
+        let inside = fork(|| {
+            if become_root_inside(test) {
+                let segment = Segment::open(&native).expect("it is root's, as seen from here");
+                segment.lock(NOW).expect("free");
+                assert!(companion(&file).exists());
+            }
+            0
+        });
+        assert_eq!(reap(inside), 0);
+        let next = Segment::open(&native).expect("it is this user's");
+        next.lock(NOW).expect("free");
+    });
+    assert!(!companion(&file).exists(), "it goes with its last holder");
+    fs::remove_file(&file).expect("it is there");
+}
+
+#[test]
+fn another_program_s_object_of_a_user_is_that_user_s() {
+    if !as_root("users::another_program_s_object_of_a_user_is_that_user_s") {
+        return;
+    }
+    let name = name();
+    let (native, file) = (format!("native:/{name}"), Path::new("/dev/shm").join(&name));
+    fs::write(&file, b"foreign").expect("the name is free");
+    set_owner(&file, OTHER);
+    // Root may do anything, but a lock that it makes for itself would be none.
+    let error = Segment::open(&format!("{native}?owner=0")).expect_err("it isn't root's");
+    assert_eq!(error.status(), Status::Denied);
+    assert!(error.to_string().contains("belongs to user 65534, not to 0"), "{error}");
+    as_user(OTHER, OTHER, || {
+        let theirs = Segment::open(&format!("{native}?owner={OTHER}")).expect("it is theirs");
+        theirs.lock(NOW).expect("free");
+    });
     fs::remove_file(&file).expect("it is there");
 }
 
