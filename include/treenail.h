@@ -393,7 +393,9 @@ tn_status tn_listener_endpoint(const struct tn_listener *listener,
 
 /**
  * tn_listener_fd stores a descriptor in `*out` that is readable while tn_listener_accept may
- * get on: wait for it, never read, write or close it. It is the same number until free.
+ * get on: wait for it, never read, write or close it. It is the same number until free. Every 5 s
+ * it is readable for the listener to look, in that call, whether its socket's file is there: one
+ * that was taken away is made anew, and who came before is accepted first.
  *
  * # Safety
  * `listener` is NULL or valid; `out` is NULL or writable.

@@ -75,6 +75,7 @@ impl Listener {
 
     fn accept_by(&self, deadline: Deadline) -> Result<Channel> {
         let now = matches!(deadline, Deadline::Now);
+        self.look();
         if let Step::Done(channel) = self.step(!now)? {
             return Ok(channel);
         }
@@ -84,6 +85,16 @@ impl Listener {
         let mut attempt = || self.step(true);
         let accepted = self.waiting.wait(self, &|| READ, deadline, &|| (), &mut attempt)?;
         accepted.ok_or_else(|| Error::known(&(Status::TimedOut, "nobody connected in time")))
+    }
+
+    /// Looks whether clients still find it, unless another thread is at it.
+    fn look(&self) {
+        if self.alive().is_ok()
+            && let Ok(mut acceptor) = self.acceptor.try_lock()
+            && let Some(acceptor) = acceptor.as_mut()
+        {
+            acceptor.look();
+        }
     }
 
     fn step(&self, wait: bool) -> Result<Step<Channel>> {
@@ -129,7 +140,9 @@ impl Listener {
         &self.epoll
     }
 
-    /// A descriptor that is readable while `accept` may get on. Never read or write it.
+    /// A descriptor that is readable while `accept` may get on. Never read or write it. Every 5 s
+    /// it is readable for `accept` to look whether the socket's file is there: one that was taken
+    /// away is made anew.
     pub fn fd(&self) -> Result<BorrowedFd<'_>> {
         match self.generation == generation() {
             true => Ok(self.epoll.fd().as_fd()),

@@ -10,12 +10,13 @@ use treenail::endpoint::object::OBJECT_OPTIONS;
 use treenail::shm::layout::{ControlPage, FORMAT, RingControl};
 
 /// Limits whose names don't say that they are.
-const OTHER_LIMITS: [&str; 9] = [
+const OTHER_LIMITS: [&str; 10] = [
     "BLOCK",
     "LARGE",
     "BATCH_SHOWN",
     "PATIENCE",
     "FRESH",
+    "LOOK_PERIOD",
     "CHOKED_SLICE",
     "PLACES",
     "SLICE",

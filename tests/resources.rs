@@ -31,3 +31,5 @@ mod signals;
 mod standard;
 #[path = "resources/users.rs"]
 mod users;
+#[path = "resources/vanished.rs"]
+mod vanished;

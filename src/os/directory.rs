@@ -141,6 +141,13 @@ impl Directory {
     }
 }
 
+/// What all paths of this process begin at.
+pub fn root() -> Option<FileId> {
+    // SAFETY: the path ends with a NUL and the structure is live during the call.
+    let stat = stat_of(|stat| unsafe { libc::stat(c"/".as_ptr(), stat) });
+    stat.ok().map(|stat| FileId { device: stat.st_dev, inode: stat.st_ino, is_socket: false })
+}
+
 /// Makes a directory that only this user can use.
 pub fn make(path: &Path) -> io::Result<()> {
     let path = c_path(path.as_os_str())?;

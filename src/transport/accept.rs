@@ -8,7 +8,7 @@ use crate::error::{Error, Result, Status};
 use crate::os::event::{Epoll, READABLE, clear, set_timer, timerfd};
 use crate::os::fork::Fd;
 use std::collections::HashMap;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -22,6 +22,9 @@ const CONNECTIONS_MAX: u32 = 16;
 
 /// How long a handshake counts as just begun.
 const FRESH: Duration = Duration::from_millis(1);
+
+/// How often a listener looks whether its socket's file is there, while nobody comes.
+const LOOK_PERIOD: Duration = Duration::from_secs(5);
 
 const LISTENER: u64 = 0;
 const TIMER: u64 = 1;
@@ -52,6 +55,8 @@ pub struct Acceptor {
     next_token: u64,
     /// Whether the listening socket is out of the epoll, as there is no place or no descriptor.
     paused: bool,
+    /// Whether others hindered the last look.
+    look_soon: bool,
     channels: Arc<AtomicU32>,
     /// When the last handshake began.
     began: Instant,
@@ -64,9 +69,11 @@ impl Acceptor {
         let epoll = Arc::new(Epoll::new().map_err(failed)?);
         let listening = Listening::open(endpoint)?;
         let timer = timerfd().map_err(failed)?;
-        epoll.set(listening.as_fd(), READABLE, LISTENER).map_err(failed)?;
+        for socket in listening.descriptors() {
+            epoll.set(socket, READABLE, LISTENER).map_err(failed)?;
+        }
         epoll.set(timer.as_fd(), READABLE, TIMER).map_err(failed)?;
-        Ok(Acceptor {
+        let mut acceptor = Acceptor {
             endpoint: Arc::clone(endpoint),
             listening,
             epoll,
@@ -75,9 +82,12 @@ impl Acceptor {
             handshakes: HashMap::new(),
             next_token: FIRST,
             paused: false,
+            look_soon: false,
             channels: Arc::new(AtomicU32::new(0)),
             began: Instant::now(),
-        })
+        };
+        acceptor.reset_timer(&[]);
+        Ok(acceptor)
     }
 
     /// Readable whenever [`Acceptor::step`] may get on.
@@ -97,6 +107,9 @@ impl Acceptor {
             }
         }
         self.drop_overdue();
+        if ready.contains(&TIMER) {
+            self.look();
+        }
         if (!self.paused || ready.contains(&TIMER))
             && let Some(done) = self.take_connections(&ready)?
         {
@@ -105,6 +118,13 @@ impl Acceptor {
         }
         self.reset_timer(&ready);
         Ok(None)
+    }
+
+    /// Looks whether the socket's file is there, and listens anew where it is gone.
+    pub fn look(&mut self) {
+        let events = if self.paused { 0 } else { READABLE };
+        let watch = |socket: BorrowedFd<'_>| self.epoll.set(socket, events, LISTENER);
+        self.look_soon = self.listening.renew(watch);
     }
 
     fn drop_overdue(&mut self) {
@@ -205,8 +225,10 @@ impl Acceptor {
         if pause != self.paused {
             self.paused = pause;
             let events = if pause { 0 } else { READABLE };
-            let set = self.epoll.set(self.listening.as_fd(), events, LISTENER);
-            set.map_err(|error| Error::system("watching the listening socket", &error))?;
+            for socket in self.listening.descriptors() {
+                let set = self.epoll.set(socket, events, LISTENER);
+                set.map_err(|error| Error::system("watching the listening socket", &error))?;
+            }
         }
         Ok(())
     }
@@ -215,21 +237,18 @@ impl Acceptor {
     fn reset_timer(&mut self, ready: &[u64]) {
         let now = Instant::now();
         let deadline = self.handshakes.values().map(|handshake| handshake.deadline).min();
-        let due = deadline.map(|deadline| deadline.saturating_duration_since(now));
-        let due = match self.paused {
-            true => Some(due.map_or(PATIENCE / 10, |due| due.min(PATIENCE / 10))),
-            false => due,
-        };
+        let due = deadline.map_or(LOOK_PERIOD, |deadline| deadline.saturating_duration_since(now));
+        let due = due.min(match (self.paused, self.look_soon) {
+            (true, _) => PATIENCE / 10,
+            (false, true) => PATIENCE,
+            (false, false) => LOOK_PERIOD,
+        });
         // One that goes off too early only makes for one more step.
-        let at = due.map(|due| now + due);
-        if at.is_none() && self.timer_at.is_none() {
-            return;
-        }
-        let again = ready.contains(&TIMER) || self.timer_at.is_none();
-        if again || at.is_some_and(|at| self.timer_at.is_some_and(|set| at < set)) {
+        let at = now + due;
+        if ready.contains(&TIMER) || self.timer_at.is_none_or(|set| at < set) {
             clear(self.timer.as_fd());
-            set_timer(self.timer.as_fd(), due);
-            self.timer_at = at;
+            set_timer(self.timer.as_fd(), Some(due));
+            self.timer_at = Some(at);
         }
     }
 

@@ -2,7 +2,7 @@
 //! Dialling, and taking over the name of a listener that was killed.
 
 use super::places::{self, Claim, Place};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Address, Endpoint};
 use crate::error::{Error, Result, Status};
 use crate::os::directory::{self, FileId, Purpose};
 use crate::os::fork::{Fd, Owned, adopt};
@@ -18,6 +18,11 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a call to accept waits for others that change names in the same directory.
+const LOOK_LOCK_TIME_MAX: Duration = Duration::from_millis(5);
 
 /// What came of dialling.
 pub enum Dialled {
@@ -72,25 +77,15 @@ fn fs_name(path: &Path) -> io::Result<Name<'_>> {
 }
 
 /// A socket that listens under a name, which goes when this is dropped.
-pub struct Listening {
+struct Bound {
     listener: Owned<uds::Listener>,
     place: Place,
     file: FileId,
     generation: u32,
 }
 
-impl Listening {
-    /// Listens at an endpoint, and takes its name over from one that was killed.
-    pub fn open(endpoint: &Endpoint) -> Result<Listening> {
-        let group = endpoint.group.as_deref().map(group_id).transpose()?;
-        let claim = Claim::on(&endpoint.address)?;
-        let (listener, file) = take_name(&claim, endpoint, group)?;
-        let generation = crate::os::fork::generation();
-        Ok(Listening { listener, place: claim.into_place(), file, generation })
-    }
-
-    /// The next connection, if one is waiting.
-    pub fn accept(&self) -> Result<Option<Fd>> {
+impl Bound {
+    fn accept(&self) -> Result<Option<Fd>> {
         match adopt(|| self.listener.accept().map(OwnedFd::from)) {
             Ok(socket) => Ok(Some(socket)),
             Err(error) => match error.raw_os_error() {
@@ -100,24 +95,87 @@ impl Listening {
         }
     }
 
-    /// The listening socket, to wait for.
-    pub fn as_fd(&self) -> BorrowedFd<'_> {
-        self.listener.as_fd()
+    /// Whether the name still is this socket's.
+    fn has_name(&self) -> bool {
+        self.place.identify().is_ok_and(|file| file == self.file)
     }
 }
 
-impl Drop for Listening {
+impl Drop for Bound {
     /// Removes the name, but only if it is still this socket's; never in a forked child.
     fn drop(&mut self) {
-        if self.generation != crate::os::fork::generation()
-            || self.place.lock(places::lock_deadline()).is_err()
-        {
+        let is_own = self.generation == crate::os::fork::generation();
+        if !is_own || !self.has_name() || self.place.lock(places::lock_deadline()).is_err() {
             return;
         }
-        if self.place.identify().is_ok_and(|file| file == self.file) {
+        if self.has_name() {
             let _ = self.place.directory.remove(&self.place.name);
         }
         self.place.directory.unlock();
+    }
+}
+
+/// Listens at an endpoint, with one socket after another where their files are taken away: by
+/// who cleans /tmp, or with all of /run/user/UID at logout.
+pub struct Listening {
+    endpoint: Arc<Endpoint>,
+    address: Address,
+    group: Option<u32>,
+    root: Option<FileId>,
+    bound: Bound,
+    /// The one before, as long as somebody waits in its queue.
+    before: Option<Bound>,
+}
+
+impl Listening {
+    /// Listens at an endpoint, and takes its name over from one that was killed.
+    pub fn open(endpoint: &Arc<Endpoint>) -> Result<Listening> {
+        let group = endpoint.group.as_deref().map(group_id).transpose()?;
+        let address = places::absolute(&endpoint.address);
+        let claim = Claim::on(&address, places::lock_deadline())?;
+        let bound = take_name(claim, endpoint, group)?;
+        let (endpoint, root) = (Arc::clone(endpoint), directory::root());
+        Ok(Listening { endpoint, address, group, root, bound, before: None })
+    }
+
+    /// The next connection, if one is waiting.
+    pub fn accept(&mut self) -> Result<Option<Fd>> {
+        if let Some(before) = &self.before {
+            if let Some(socket) = before.accept()? {
+                return Ok(Some(socket));
+            }
+            self.before = None;
+        }
+        self.bound.accept()
+    }
+
+    /// The listening sockets, to wait for.
+    pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let all = std::iter::once(&self.bound).chain(&self.before);
+        all.map(|bound| bound.listener.as_fd())
+    }
+
+    /// Listens anew if the socket's file is gone and nobody alive has the name. `watch` is shown
+    /// the new socket first. True if others kept the directory locked: try again soon.
+    pub fn renew(&mut self, watch: impl FnOnce(BorrowedFd<'_>) -> io::Result<()>) -> bool {
+        // Where a process has another root now, it can't tell what others see.
+        let is_reachable =
+            || self.bound.place.directory.is_there() || self.root != directory::root();
+        if self.before.is_some() || (self.bound.has_name() && is_reachable()) {
+            return false;
+        }
+        let claim = match Claim::on(&self.address, Instant::now() + LOOK_LOCK_TIME_MAX) {
+            Ok(claim) => claim,
+            Err(error) => return error.status() == Status::Io,
+        };
+        if claim.check_free().is_err() {
+            return false;
+        }
+        let fresh = take_name(claim, &self.endpoint, self.group);
+        if let Some(fresh) = fresh.ok().filter(|fresh| watch(fresh.listener.as_fd()).is_ok()) {
+            self.before = Some(std::mem::replace(&mut self.bound, fresh));
+        }
+        false
     }
 }
 
@@ -129,11 +187,7 @@ fn group_id(name: &str) -> Result<u32> {
 
 /// Under the locks of the claim: binds to a temporary name, sees whether anybody alive has the
 /// name, and renames over it. So nobody ever meets a socket that is not listening yet.
-fn take_name(
-    claim: &Claim,
-    endpoint: &Endpoint,
-    group: Option<u32>,
-) -> Result<(Owned<uds::Listener>, FileId)> {
+fn take_name(claim: Claim, endpoint: &Endpoint, group: Option<u32>) -> Result<Bound> {
     let place = claim.place();
     // Whoever holds the lock is alone with this name: what is there was left by one killed.
     let temporary = OsString::from(format!(".treenail-{}.tmp", socket::own_uid()));
@@ -168,7 +222,10 @@ fn take_name(
             .map_err(failed("naming the socket"))
     })();
     match named {
-        Ok(file) => Ok((listener, file)),
+        Ok(file) => {
+            let (place, generation) = (claim.into_place(), crate::os::fork::generation());
+            Ok(Bound { listener, place, file, generation })
+        }
         Err(error) => {
             let _ = place.directory.remove(&temporary);
             Err(error)

@@ -8,7 +8,7 @@ use crate::os::socket;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -53,7 +53,7 @@ impl Place {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
                     return Err(Error::system(&format!("locking {path}"), &error));
                 }
-                Err(_) if Instant::now() > end => {
+                Err(_) if Instant::now() >= end => {
                     let detail = format!("another process keeps {path} locked; find it with lsof");
                     return Err(Error::new(Status::Io, detail));
                 }
@@ -106,6 +106,15 @@ pub fn candidates(address: &Address) -> Result<Vec<Candidate>> {
         is_own: false,
         is_one_of_many: false,
     }])
+}
+
+/// The same address whatever the working directory will be.
+pub fn absolute(address: &Address) -> Address {
+    let path = match address {
+        Address::Path(bytes) => std::path::absolute(OsStr::from_bytes(bytes)).ok(),
+        Address::Name(_) => None,
+    };
+    path.map_or_else(|| address.clone(), |path| Address::Path(path.into_os_string().into_vec()))
 }
 
 impl Candidate {
@@ -186,9 +195,9 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Makes the directory to bind in, and locks all of the address that are there.
-    pub fn on(address: &Address) -> Result<Claim> {
-        let end = lock_deadline();
+    /// Makes the directory to bind in, and locks all of the address that are there, which others
+    /// may have locked until `end`.
+    pub fn on(address: &Address, end: Instant) -> Result<Claim> {
         let mut failure = Error::new(Status::Io, "directories are made and removed all the time");
         for _ in 0..DIRECTORY_TRIES_MAX {
             match Claim::try_on(address, end) {

@@ -71,8 +71,8 @@ pub fn own_shm(what: &str, options: &CStr) -> bool {
     if !unshare(what, libc::CLONE_NEWNS) {
         return false;
     }
-    mount(c"none", c"/", c"", libc::MS_REC | libc::MS_PRIVATE, c"");
-    mount(c"tmpfs", c"/dev/shm", c"tmpfs", 0, options);
+    keep_mounts_private();
+    mount(c"tmpfs", c"/dev/shm", c"tmpfs", options);
     true
 }
 
@@ -81,8 +81,8 @@ pub fn hide(what: &str, folder: &CStr) -> bool {
     if !unshare(what, libc::CLONE_NEWNS) {
         return false;
     }
-    mount(c"none", c"/", c"", libc::MS_REC | libc::MS_PRIVATE, c"");
-    mount(c"tmpfs", folder, c"tmpfs", 0, c"");
+    keep_mounts_private();
+    mount(c"tmpfs", folder, c"tmpfs", c"");
     true
 }
 
@@ -91,16 +91,32 @@ pub fn own_places(what: &str) -> bool {
     if !hide(what, c"/run") {
         return false;
     }
-    mount(c"tmpfs", c"/tmp", c"tmpfs", 0, c"mode=1777");
+    mount(c"tmpfs", c"/tmp", c"tmpfs", c"mode=1777");
     fs::create_dir("/run/user").expect("it is ours");
     true
 }
 
-fn mount(source: &CStr, target: &CStr, kind: &CStr, flags: libc::c_ulong, options: &CStr) {
+fn keep_mounts_private() {
+    mount_with(c"none", c"/", c"", libc::MS_REC | libc::MS_PRIVATE, c"");
+}
+
+/// Mounts a file system, in a namespace of this process' own.
+pub fn mount(source: &CStr, target: &CStr, kind: &CStr, options: &CStr) {
+    mount_with(source, target, kind, 0, options);
+}
+
+fn mount_with(source: &CStr, target: &CStr, kind: &CStr, flags: libc::c_ulong, options: &CStr) {
     let (source, target) = (source.as_ptr(), target.as_ptr());
     // SAFETY: every text ends with a NUL.
     let result =
         unsafe { libc::mount(source, target, kind.as_ptr(), flags, options.as_ptr().cast()) };
+    assert_eq!(result, 0, "{target:?}: {}", std::io::Error::last_os_error());
+}
+
+/// Takes a file system away, also one in use.
+pub fn unmount(target: &CStr) {
+    // SAFETY: the path ends with a NUL.
+    let result = unsafe { libc::umount2(target.as_ptr(), libc::MNT_DETACH) };
     assert_eq!(result, 0, "{target:?}: {}", std::io::Error::last_os_error());
 }
 

@@ -15,25 +15,25 @@ use treenail::{Channel, Listener, NOW, Status};
 
 const NOBODY: u32 = 65534;
 
-fn runtime() -> PathBuf {
+pub fn runtime() -> PathBuf {
     format!("/run/user/{}", own_uid()).into()
 }
 
-fn first() -> PathBuf {
+pub fn first() -> PathBuf {
     runtime().join("treenail")
 }
 
-fn second() -> PathBuf {
+pub fn second() -> PathBuf {
     format!("/tmp/treenail-{}", own_uid()).into()
 }
 
 /// What logind does.
-fn log_in() {
+pub fn log_in() {
     make_directory(&runtime(), 0o700);
 }
 
 /// Runs `act` where `/run/user` and `/tmp` are empty, and nothing else says where names are.
-fn among_places(test: &str, act: impl FnOnce()) {
+pub fn among_places(test: &str, act: impl FnOnce()) {
     if !alone(test) {
         return;
     }
@@ -58,7 +58,7 @@ fn assert_echo(listener: &Listener, endpoint: &str) {
     assert_eq!(acceptor.recv_vec(SOON).expect("it was sent"), b"found");
 }
 
-fn lock(path: &Path) -> File {
+pub fn lock(path: &Path) -> File {
     let directory = File::open(path).expect("it is ours");
     // SAFETY: takes no memory.
     assert_eq!(unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_EX) }, 0);

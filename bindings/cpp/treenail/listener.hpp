@@ -58,7 +58,8 @@ public:
     }
 
     /// A descriptor that is readable while accept may get on. Never read, write or close it; it is
-    /// the same number until the listener's end.
+    /// the same number until the listener's end. Every 5 s it is readable for accept to look whether
+    /// the socket's file is there.
     int fd() const { return try_fd().value(); }
     Result<int> try_fd() const noexcept {
         int fd = -1;
