@@ -72,7 +72,7 @@
  *   The same NAME is the same segment from every program and working directory of one user: the
  *   object treenail.UID.NAME in /dev/shm. It begins with 20 KiB or more of the library's own. The
  *   last one that goes takes the segment with it. What is left when the last one is killed nobody
- *   can open: the next one that makes that NAME takes its place, or it is removed.
+ *   can open: the next one that makes that NAME takes its place, or tn_sweep removes it.
  *   native:/NAME opens the object /NAME that another program has made with shm_open, as it is;
  *   its lock is in an object of its own beside it, and is for programs that use treenail. The
  *   owner of the object makes that: another user can open it while the owner has it open.
@@ -1241,6 +1241,39 @@ tn_status tn_poller_fd(const struct tn_poller *poller, tn_fd *out);
  * `poller` is NULL, or came from tn_poller_new and no thread uses it any more.
  */
 void tn_poller_free(struct tn_poller *poller);
+
+/**
+ * tn_list writes what this user has on this machine to `buf`, with a NUL behind it, and stores its
+ * length without that in `*out_len`. It is a JSON object a line: listeners in the user's own
+ * directories, segments, semaphores, and locks of native objects. Each has the keys kind, name,
+ * owner (a user's number), alive (whether anybody holds it), holders (how many handles), bytes (of
+ * data), memory (bytes in /dev/shm), persist, mode and path; a semaphore units (that are free), a
+ * segment version. There may be more one day.
+ *
+ * `pattern` is kind:name, with * for any letters, or NULL for all. It takes no lock and calls into
+ * no other program; what comes and goes meanwhile may be there or not.
+ *
+ * TN_TOO_LARGE: `*out_len` is the size it needs, with the NUL; that may be more the next time.
+ * TN_INVALID: there is no such kind, or no colon.
+ *
+ * # Safety
+ * `pattern` is NULL or NUL-terminated; `buf` is NULL or writable for `cap` bytes; `out_len` is
+ * NULL or writable.
+ */
+tn_status tn_list(const char *pattern, char *buf, size_t cap, size_t *out_len);
+
+/**
+ * tn_sweep removes what killed programs have left of this user's: segments, semaphores and locks
+ * that nobody alive holds and that aren't persist=1, and socket files in the user's own
+ * directories at which nobody listens. It stores how many in `*out_count`.
+ *
+ * `pattern` is as for tn_list. What somebody is just taking or leaving is left alone, and what
+ * isn't this user's. TN_IO: another process keeps a directory of sockets locked.
+ *
+ * # Safety
+ * `pattern` is NULL or NUL-terminated; `out_count` is NULL or writable.
+ */
+tn_status tn_sweep(const char *pattern, size_t *out_count);
 
 #ifdef __cplusplus
 }

@@ -2,6 +2,7 @@
 //! here; a wrong word is an error that lists the right ones.
 
 pub mod object;
+pub mod pattern;
 
 use crate::error::{Error, Result, Status};
 use std::sync::Arc;

@@ -40,6 +40,8 @@ mod error;
 #[cfg(not(any(loom, feature = "internals")))]
 mod ffi;
 #[cfg(not(loom))]
+mod list;
+#[cfg(not(loom))]
 mod listener;
 #[cfg(loom)]
 mod models;
@@ -83,6 +85,8 @@ pub mod wire;
 #[cfg(not(loom))]
 pub use channel::{Channel, CommitError, Info, Loan, Peer, Stats, TransportKind, View};
 pub use error::{Error, Result, Status};
+#[cfg(not(loom))]
+pub use list::{list, sweep};
 #[cfg(not(loom))]
 pub use listener::Listener;
 #[cfg(not(loom))]

@@ -50,6 +50,7 @@ programs! {
     plain_sockets: "raw.c",
     segments: "segment.c",
     semaphores: "semaphore.c",
+    what_there_is: "list.c",
     a_program_in_cxx: "program.cpp",
     types_seen_from_cxx: "signatures.cpp",
 }

@@ -88,6 +88,7 @@ fn value(function: &Function, parameter: &Parameter) -> &'static str {
         "const tn_poller *" => "poller",
         "const tn_segment *" => "segment",
         "const tn_semaphore *" => "semaphore",
+        "const char *" if ["tn_list", "tn_sweep"].contains(&&*function.name) => "\"segment:null\"",
         "const char *" if function.name.starts_with("tn_se") => "segment_name",
         "const char *" => "fresh_endpoint().text",
         "const void *" | "void *" | "char *" => "scratch",
@@ -106,6 +107,11 @@ fn value(function: &Function, parameter: &Parameter) -> &'static str {
         "uint32_t" | "uint64_t" | "size_t" | "uintptr_t" | "tn_fd" => "8",
         kind => panic!("{}: there is no value for a `{kind}` here", function.name),
     }
+}
+
+/// Where NULL means something.
+fn may_be_null(function: &Function, parameter: &Parameter) -> bool {
+    matches!((&*function.name, &*parameter.name), ("tn_list" | "tn_sweep", "pattern"))
 }
 
 /// One line of C: the call with NULL for one of its parameters.
@@ -129,7 +135,8 @@ fn null_for_any_pointer_is_invalid() {
     let functions = functions(&header);
     let mut program = String::from(BEFORE);
     for function in &functions {
-        for parameter in function.parameters.iter().filter(|one| one.is_pointer()) {
+        let pointers = function.parameters.iter().filter(|one| one.is_pointer());
+        for parameter in pointers.filter(|one| !may_be_null(function, one)) {
             program.push_str(&case(function, parameter));
         }
     }

@@ -15,6 +15,8 @@ mod faults;
 mod forks;
 #[path = "resources/leaks.rs"]
 mod leaks;
+#[path = "resources/listing.rs"]
+mod listing;
 #[path = "resources/memory.rs"]
 mod memory;
 #[path = "resources/names.rs"]

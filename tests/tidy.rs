@@ -20,7 +20,7 @@ const FLOORS: [&[&str]; 6] = [
     &["os"],
     &["wire", "shm"],
     &["transport"],
-    &["channel", "listener", "object", "segment", "semaphore", "queue", "topic", "poller"],
+    &["channel", "listener", "object", "segment", "semaphore", "queue", "topic", "poller", "list"],
     &["ffi"],
 ];
 

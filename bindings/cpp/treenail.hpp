@@ -45,6 +45,7 @@
 #include "treenail/bytes.hpp"
 #include "treenail/channel.hpp"
 #include "treenail/facts.hpp"
+#include "treenail/list.hpp"
 #include "treenail/listener.hpp"
 #include "treenail/message.hpp"
 #include "treenail/poller.hpp"

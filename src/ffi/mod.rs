@@ -21,6 +21,8 @@ pub mod semaphore;
 
 pub mod poller;
 
+pub mod list;
+
 use crate::error::{Error, Result};
 use status::{TN_FOREVER, TN_NOWAIT};
 use std::ffi::{CStr, c_char, c_int, c_void};

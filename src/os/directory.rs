@@ -1,8 +1,8 @@
 //! The directory that socket files lie in: opened once, checked, locked, and names changed in it.
 
 use super::fork::{Fd, adopt, enter};
-use super::{check, restart};
-use std::ffi::{CString, OsStr};
+use super::{check, check_count, restart};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -22,7 +22,26 @@ pub struct Directory {
 pub struct FileId {
     pub device: u64,
     pub inode: u64,
+    pub owner: u32,
+    pub mode: u32,
     pub is_socket: bool,
+}
+
+impl FileId {
+    fn of(stat: &libc::stat) -> FileId {
+        FileId {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            owner: stat.st_uid,
+            mode: stat.st_mode & 0o7777,
+            is_socket: stat.st_mode & libc::S_IFMT == libc::S_IFSOCK,
+        }
+    }
+
+    /// Whether both are the same file.
+    pub fn is(&self, other: &FileId) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
 }
 
 /// What a directory is opened for.
@@ -30,8 +49,8 @@ pub struct FileId {
 pub enum Purpose {
     /// To reach what lies in it: takes no right to read it, as connect(2) takes none.
     Search,
-    /// To lock it too, which takes the right to read it.
-    Lock,
+    /// To lock it and list its names too, which takes the right to read it.
+    Read,
 }
 
 impl Directory {
@@ -39,7 +58,7 @@ impl Directory {
     pub fn open(path: &Path, follow: bool, purpose: Purpose) -> io::Result<Directory> {
         let flags = match purpose {
             Purpose::Search => libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC,
-            Purpose::Lock => libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC,
+            Purpose::Read => libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC,
         };
         let flags = if follow { flags } else { flags | libc::O_NOFOLLOW };
         let name = c_path(path.as_os_str())?;
@@ -59,14 +78,13 @@ impl Directory {
 
     /// Whether the path still leads here.
     pub fn is_there(&self) -> bool {
-        let id = |stat: libc::stat| (stat.st_dev, stat.st_ino);
         // SAFETY: the structure is live during the call.
         let here = stat_of(|stat| unsafe { libc::fstat(self.fd.as_raw_fd(), stat) });
         let there = c_path(self.path.as_os_str()).and_then(|path| {
             // SAFETY: the path ends with a NUL and the structure is live during the call.
             stat_of(|stat| unsafe { libc::stat(path.as_ptr(), stat) })
         });
-        here.is_ok_and(|here| there.is_ok_and(|there| id(here) == id(there)))
+        here.is_ok_and(|here| there.is_ok_and(|there| FileId::of(&here).is(&FileId::of(&there))))
     }
 
     /// The directory's owner and permission bits.
@@ -107,8 +125,37 @@ impl Directory {
         let (fd, flags) = (self.fd.as_raw_fd(), libc::AT_SYMLINK_NOFOLLOW);
         // SAFETY: the name ends with a NUL and the structure is live during the call.
         let stat = stat_of(|stat| unsafe { libc::fstatat(fd, name.as_ptr(), stat, flags) })?;
-        let is_socket = stat.st_mode & libc::S_IFMT == libc::S_IFSOCK;
-        Ok(FileId { device: stat.st_dev, inode: stat.st_ino, is_socket })
+        Ok(FileId::of(&stat))
+    }
+
+    /// The names in it, but for its own and its parent's, which must be opened to read.
+    pub fn names(&self) -> io::Result<Vec<OsString>> {
+        let mut names = Vec::new();
+        let mut entries = [0u64; 4096];
+        loop {
+            let (fd, size) = (self.fd.as_raw_fd(), size_of_val(&entries));
+            let into = entries.as_mut_ptr();
+            // SAFETY: the kernel writes at most `size` bytes.
+            let read = || unsafe { libc::syscall(libc::SYS_getdents64, fd, into, size) };
+            let count = restart(|| check_count(read() as libc::ssize_t))?;
+            if count == 0 {
+                return Ok(names);
+            }
+            let mut at = 0;
+            while at < count {
+                // SAFETY: the kernel wrote whole entries into these bytes, each with its length and
+                // a name that ends with a NUL.
+                let (length, name) = unsafe {
+                    let entry = into.cast::<u8>().add(at).cast::<libc::dirent64>();
+                    let name = CStr::from_ptr((&raw const (*entry).d_name).cast());
+                    ((*entry).d_reclen, name.to_bytes())
+                };
+                if name != b"." && name != b".." {
+                    names.push(OsStr::from_bytes(name).to_owned());
+                }
+                at += usize::from(length);
+            }
+        }
     }
 
     /// Gives `name` to a group.
@@ -145,7 +192,7 @@ impl Directory {
 pub fn root() -> Option<FileId> {
     // SAFETY: the path ends with a NUL and the structure is live during the call.
     let stat = stat_of(|stat| unsafe { libc::stat(c"/".as_ptr(), stat) });
-    stat.ok().map(|stat| FileId { device: stat.st_dev, inode: stat.st_ino, is_socket: false })
+    stat.ok().map(|stat| FileId::of(&stat))
 }
 
 /// Makes a directory that only this user can use.

@@ -7,7 +7,9 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-const FOLDER: &CStr = c"/dev/shm";
+/// Where they are.
+pub const FOLDER: &str = "/dev/shm";
+const FOLDER_PATH: &CStr = c"/dev/shm";
 
 /// What an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +20,7 @@ pub struct Facts {
     pub owner: u32,
     pub mode: u32,
     pub is_file: bool,
+    pub is_fifo: bool,
 }
 
 impl Facts {
@@ -29,6 +32,7 @@ impl Facts {
             owner: stat.st_uid,
             mode: stat.st_mode & 0o7777,
             is_file: stat.st_mode & libc::S_IFMT == libc::S_IFREG,
+            is_fifo: stat.st_mode & libc::S_IFMT == libc::S_IFIFO,
         }
     }
 
@@ -51,7 +55,7 @@ const MAKER_MODE: u32 = 0o600;
 /// fails. It vanishes with its last descriptor.
 pub fn make(size: u64, mode: u32, group: Option<u32>) -> io::Result<(Fd, Facts)> {
     let mode = mode | MAKER_MODE;
-    let made = adopt(|| open_at(FOLDER, libc::O_TMPFILE | libc::O_RDWR, mode));
+    let made = adopt(|| open_at(FOLDER_PATH, libc::O_TMPFILE | libc::O_RDWR, mode));
     let fd = made.map_err(missing("there is no /dev/shm, where named objects are"))?;
     let raw = fd.as_raw_fd();
     if let Some(group) = group {
@@ -81,7 +85,7 @@ pub fn room() -> Room {
     // SAFETY: all zeros are valid, and the kernel overwrites them.
     let mut stat: libc::statvfs = unsafe { std::mem::zeroed() };
     // SAFETY: the path ends with a NUL, and the structure is live during the call.
-    match unsafe { libc::statvfs(FOLDER.as_ptr(), &mut stat) } {
+    match unsafe { libc::statvfs(FOLDER_PATH.as_ptr(), &mut stat) } {
         0 if stat.f_blocks > 0 => {
             let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
             Room { all: bytes(stat.f_blocks), free: bytes(stat.f_bavail) }
@@ -184,6 +188,6 @@ pub fn touch(fd: BorrowedFd<'_>) {
 }
 
 fn path(name: &[u8]) -> io::Result<CString> {
-    let path = [FOLDER.to_bytes(), b"/", name].concat();
+    let path = [FOLDER.as_bytes(), b"/", name].concat();
     CString::new(path).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
 }

@@ -9,6 +9,7 @@ use super::file::{File, GATE_TIME_MAX, open_named};
 use super::holder::Holder;
 use super::ledger::{UNITS_SIZE, Word};
 use super::memory::Data;
+use super::names;
 use super::object::{CONTROL_SIZE, FORMAT, Header, MAGIC_WORD, PERSISTS};
 use super::pauses::Pauses;
 use crate::endpoint::object::{Kind, Object, ObjectName};
@@ -143,19 +144,13 @@ impl Place {
         };
         let user = object::user();
         let owner = name.owner.unwrap_or(user);
-        // No name has a tilde: a segment and a semaphore of one name are two files.
-        let file_name = match name.kind {
-            Kind::Segment => format!("treenail.{owner}.{own}"),
-            Kind::Semaphore => format!("treenail.{owner}.{own}~semaphore"),
-        };
-        let is_own = owner == user;
-        Ok(Place { file_name: file_name.into_bytes(), owner, is_own, kind: name.kind })
+        let file_name = names::of_object(name.kind, owner, own);
+        Ok(Place { file_name, owner, is_own: owner == user, kind: name.kind })
     }
 
-    /// Of a companion, named by what is the same for all that see the object: not by its owner,
-    /// who has another number in another user namespace.
+    /// Of a companion.
     fn beside(native: &Facts) -> Place {
-        let file_name = format!("treenail.~{:x}.{}", native.device, native.inode).into_bytes();
+        let file_name = names::of_companion(native);
         let is_own = native.owner == object::user();
         Place { file_name, owner: native.owner, is_own, kind: Kind::Segment }
     }
@@ -265,7 +260,7 @@ fn again<T>(mut attempt: impl FnMut() -> Result<Option<T>>) -> Result<T> {
 }
 
 /// What can't change any more, read without mapping it: the file could be shorter than that.
-fn read_header(file: &File, kind: Kind) -> Result<(usize, bool)> {
+pub fn read_header(file: &File, kind: Kind) -> Result<(usize, bool)> {
     let mut bytes = [0; 64];
     let count = object::read_start(file.fd.as_fd(), &mut bytes);
     if count.map_err(failed("reading the object"))? < bytes.len() {
@@ -298,7 +293,7 @@ fn read_header(file: &File, kind: Kind) -> Result<(usize, bool)> {
 }
 
 /// Where an object's data begin.
-fn data_offset() -> usize {
+pub fn data_offset() -> usize {
     CONTROL_SIZE.next_multiple_of(page_size())
 }
 

@@ -26,10 +26,14 @@ const GATE: Bytes = Bytes(0, 1);
 pub const SLOT_BYTES: Bytes = Bytes(1, HOLDERS_MAX as u64);
 /// One for each holder that may only read, which has no slot.
 pub const OBSERVER_BYTES: Bytes = Bytes(1 + HOLDERS_MAX as u64, HOLDERS_MAX as u64);
+/// Locked by whoever sweeps.
+const SWEEPING: Bytes = Bytes(1 + 2 * HOLDERS_MAX as u64, 1);
+/// What nobody else has locked while it may be swept: all but the gate.
+const SWEPT_BYTES: Bytes = Bytes(1, 2 * HOLDERS_MAX as u64 + 1);
 /// All that holders lock.
 const HELD_BYTES: Bytes = Bytes(1, 2 * HOLDERS_MAX as u64);
-/// These and the gate.
-const ALL_BYTES: Bytes = Bytes(0, 1 + 2 * HOLDERS_MAX as u64);
+/// All of these.
+const ALL_BYTES: Bytes = Bytes(0, 2 + 2 * HOLDERS_MAX as u64);
 
 pub fn byte(bytes: Bytes, index: usize) -> Bytes {
     Bytes(bytes.0 + index as u64, 1)
@@ -79,6 +83,16 @@ impl File {
     /// Enters the gate if nobody is behind it.
     pub fn try_gate(&self) -> bool {
         range::try_lock(self.fd.as_fd(), GATE, Kind::Exclusive).unwrap_or(false)
+    }
+
+    /// Keeps others from coming, going and sweeping, without waiting and without the right to
+    /// write, until [`File::let_go`]; false if anybody is about to, or holds it.
+    pub fn try_alone(&self) -> bool {
+        let fd = self.fd.as_fd();
+        let shared = |bytes| range::try_lock(fd, bytes, Kind::Shared).unwrap_or(false);
+        // The slots are looked at and not locked, as who may only read shares the gate: that one
+        // would take the locks of a sweeper for those of holders.
+        shared(GATE) && shared(SWEEPING) && !range::is_locked(fd, SWEPT_BYTES).unwrap_or(true)
     }
 
     pub fn leave_gate(&self) {

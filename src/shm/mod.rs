@@ -10,6 +10,8 @@ mod end;
 #[cfg(not(loom))]
 pub mod file;
 #[cfg(not(loom))]
+pub mod found;
+#[cfg(not(loom))]
 pub mod holder;
 pub mod layout;
 pub mod ledger;
@@ -18,6 +20,8 @@ pub mod lock;
 pub mod mapping;
 #[cfg(not(loom))]
 pub mod memory;
+#[cfg(not(loom))]
+pub mod names;
 pub mod object;
 #[cfg(not(loom))]
 mod pauses;

@@ -1,13 +1,16 @@
 //! Both ends of a ring as threads over one mapping: what ThreadSanitizer can see into, which
-//! knows a race by its address.
+//! knows a race by its address. And one that sweeps an object, beside another.
 
+use super::file::File;
 use super::mapping::Shared;
 use super::ring::{Reader, Writer};
 use crate::os::buffer::Buffer;
 use crate::os::buffer::Bytes;
+use crate::os::object;
 use crate::os::turn::Turn;
 use crate::wire::{Gather, Header, Kind};
 use std::collections::VecDeque;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -227,4 +230,22 @@ fn threads_pass_the_door() {
     }
     owner.join().expect("it had its turns");
     assert_eq!(turn.take().0, TURNS + strange);
+}
+
+/// Each would take the name away from what a third has made meanwhile.
+#[test]
+fn two_never_sweep_at_once() {
+    let name = format!("treenail-sweepers-{}", std::process::id()).into_bytes();
+    let (fd, facts) = object::make(4096, 0o600, None).expect("there is room");
+    object::publish(fd.as_fd(), 0o600, &name).expect("the name is free");
+    let open = || {
+        let fd = object::open(&name, false).expect("it is there");
+        File { fd, name: name.clone(), facts, writable: false }
+    };
+    let (first, second) = (open(), open());
+    assert!(first.try_alone() && !second.try_alone());
+    first.let_go();
+    second.let_go();
+    assert!(second.try_alone());
+    object::remove(&name).expect("it is there");
 }

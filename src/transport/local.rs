@@ -97,7 +97,7 @@ impl Bound {
 
     /// Whether the name still is this socket's.
     fn has_name(&self) -> bool {
-        self.place.identify().is_ok_and(|file| file == self.file)
+        self.place.identify().is_ok_and(|file| file.is(&self.file))
     }
 }
 

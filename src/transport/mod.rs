@@ -10,6 +10,7 @@ pub mod places;
 pub mod readiness;
 pub mod ring;
 mod share;
+pub mod sockets;
 pub mod stream;
 pub mod wait;
 

@@ -32,6 +32,24 @@ pub fn lock_deadline() -> Instant {
     Instant::now() + LOCK_TIME_MAX
 }
 
+/// Locks a directory's names, which others may have locked until `end`.
+pub fn lock(directory: &Directory, end: Instant) -> Result<()> {
+    loop {
+        let path = directory.path().display();
+        match directory.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                return Err(Error::system(&format!("locking {path}"), &error));
+            }
+            Err(_) if Instant::now() >= end => {
+                let detail = format!("another process keeps {path} locked; find it with lsof");
+                return Err(Error::new(Status::Io, detail));
+            }
+            Err(_) => std::thread::sleep(Duration::from_micros(200)),
+        }
+    }
+}
+
 /// A directory and a name in it.
 pub struct Place {
     pub directory: Directory,
@@ -46,20 +64,7 @@ impl Place {
 
     /// Locks the directory's names, for as long as the directory is not unlocked.
     pub fn lock(&self, end: Instant) -> Result<()> {
-        loop {
-            let path = self.directory.path().display();
-            match self.directory.try_lock() {
-                Ok(()) => return Ok(()),
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
-                    return Err(Error::system(&format!("locking {path}"), &error));
-                }
-                Err(_) if Instant::now() >= end => {
-                    let detail = format!("another process keeps {path} locked; find it with lsof");
-                    return Err(Error::new(Status::Io, detail));
-                }
-                Err(_) => std::thread::sleep(Duration::from_micros(200)),
-            }
-        }
+        lock(&self.directory, end)
     }
 
     /// What has the name.
@@ -108,6 +113,25 @@ pub fn candidates(address: &Address) -> Result<Vec<Candidate>> {
     }])
 }
 
+/// The directories of the user's names that are there and are ours.
+pub fn own(purpose: Purpose) -> Result<Vec<Directory>> {
+    let mut found = Vec::new();
+    for path in own_directories() {
+        match open_own(&path, purpose) {
+            Ok(directory) => found.push(directory),
+            Err(error) if matches!(error.status(), Status::NotFound | Status::Denied) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+fn open_own(path: &Path, purpose: Purpose) -> Result<Directory> {
+    let directory = Directory::open(path, false, purpose);
+    let directory = directory.map_err(|error| bad_directory(path, &error))?;
+    check_own(&directory, path).map(|()| directory)
+}
+
 /// The same address whatever the working directory will be.
 pub fn absolute(address: &Address) -> Address {
     let path = match address {
@@ -126,11 +150,11 @@ impl Candidate {
 
     /// Opens it.
     pub fn open(&self, purpose: Purpose) -> Result<Place> {
-        let directory = Directory::open(&self.path, !self.is_own, purpose);
-        let directory = directory.map_err(|error| bad_directory(&self.path, &error))?;
-        if self.is_own {
-            check_own(&directory, &self.path)?;
-        }
+        let directory = match self.is_own {
+            true => open_own(&self.path, purpose)?,
+            false => Directory::open(&self.path, true, purpose)
+                .map_err(|error| bad_directory(&self.path, &error))?,
+        };
         Ok(Place { directory, name: self.name.clone() })
     }
 
@@ -220,7 +244,7 @@ impl Claim {
             if index == chosen {
                 candidate.make()?;
             }
-            let place = match candidate.open(Purpose::Lock) {
+            let place = match candidate.open(Purpose::Read) {
                 Err(error) if index != chosen && candidate.is_skipped_for(&error) => continue,
                 place => place?,
             };

@@ -95,6 +95,9 @@ def use_named() -> None:
     semaphore.release(2)
     print(memory.buf, took, semaphore.value, semaphore.name, semaphore.fileno())
     treenail.Semaphore.remove("typed")
+    alive: List[str] = [found["name"] for found in treenail.list("segment:*") if found["alive"]]
+    swept: int = treenail.sweep("segment:typed")
+    print(alive, swept)
 
 
 async def use_named_in_asyncio(segment: aio.Segment, semaphore: aio.Semaphore) -> None:

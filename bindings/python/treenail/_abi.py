@@ -174,6 +174,8 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tn_poller_wake": (_status, [_handle]),
     "tn_poller_fd": (_status, [_handle, _out_fd]),
     "tn_poller_free": (None, [_handle]),
+    "tn_list": (_status, [c_char_p, c_char_p, c_size_t, _out_size]),
+    "tn_sweep": (_status, [c_char_p, _out_size]),
 }
 
 

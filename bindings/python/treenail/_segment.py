@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from ctypes import byref, c_uint64
 from functools import partial
 from operator import index
@@ -11,6 +10,7 @@ from ._abi import TN_DENIED, TN_NOWAIT, TN_OK, TN_OWNER_DIED, SegmentHandle, hot
 from ._buffers import is_alone, is_released, lend, place_of, readable, reborrowed, writable
 from ._errors import NotFound, check, closed
 from ._lent import leave
+from ._list import name_of_its_own
 from ._named import Named, encoded
 from ._taking import ForStacks, giver, taker
 from ._waiting import drive_in_pieces
@@ -124,7 +124,7 @@ class Segment(Named):
             self._hold(library.tn_segment_open, name, name)
             return
         if name is None:
-            name = f"tn_{os.urandom(8).hex()}"
+            name = name_of_its_own()
         option = "" if track else "&persist=1" if "?" in name else "?persist=1"
         self._hold(library.tn_segment_create, name, name + option, size)
 

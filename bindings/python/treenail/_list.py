@@ -1,0 +1,72 @@
+"""What there is on this machine, and what nobody alive has left."""
+
+from __future__ import annotations
+
+import os
+import re
+from ctypes import byref, c_size_t, create_string_buffer
+
+from ._abi import TN_TOO_LARGE, library
+from ._errors import Error, check
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional
+
+_NAMELESS = re.compile("tn_[0-9a-f]{16}")
+_SWEPT_MAX = 64
+
+
+def _encoded(pattern: Optional[str]) -> Optional[bytes]:
+    text = None if pattern is None else os.fsencode(pattern)
+    if text is not None and 0 in text:
+        raise ValueError("a pattern has no NUL in it")
+    return text
+
+
+def list(pattern: Optional[str] = None) -> List[Dict[str, Any]]:
+    """What this user has on this machine: listeners, segments, semaphores, and locks of native
+    objects, each a dict with the keys kind, name, owner, alive, holders, bytes, memory, persist,
+    mode, path, and units or version.
+
+    `pattern` is "kind:name", with * for any letters; None means all. It takes no lock, and
+    disturbs nobody.
+    """
+    import json
+
+    meant, size, length = _encoded(pattern), 4096, c_size_t()
+    while True:
+        text = create_string_buffer(size)
+        status = library.tn_list(meant, text, size, byref(length))
+        if status != TN_TOO_LARGE:
+            break
+        size = length.value + length.value // 8  # others may come meanwhile
+    check(status)
+    return [json.loads(line) for line in text.value.splitlines()]
+
+
+def sweep(pattern: Optional[str] = None) -> int:
+    """Removes what killed programs have left of this user's: what nobody alive holds and isn't
+    persist=1, and socket files at which nobody listens. How many that were."""
+    count = c_size_t()
+    check(library.tn_sweep(_encoded(pattern), byref(count)))
+    return count.value
+
+
+_nameless_swept = False
+
+
+def name_of_its_own() -> str:
+    """A name that no other segment has. The first time in a process what killed ones have left of
+    such goes, as nobody would ever make a segment of those names again."""
+    global _nameless_swept
+    if not _nameless_swept:
+        _nameless_swept = True
+        try:
+            found = list("segment:tn_*")
+            dead = [one["name"] for one in found if not one["alive"] and not one["persist"]]
+            for name in [*filter(_NAMELESS.fullmatch, dead)][:_SWEPT_MAX]:
+                sweep(f"segment:{name}")
+        except Error:
+            pass  # it isn't what was asked for
+    return f"tn_{os.urandom(8).hex()}"

@@ -1,0 +1,176 @@
+//! Named objects seen from outside: who looks holds none of them, and takes no lock to look. What
+//! nobody holds is swept.
+
+use super::attach::{data_offset, read_header};
+use super::file::{File, OBSERVER_BYTES, SLOT_BYTES, byte};
+use super::ledger::Word;
+use super::names::{self, FileName};
+use super::object::{HOLDERS_MAX, Header};
+use crate::endpoint::object::Kind;
+use crate::endpoint::pattern::{NamedKind, Pattern};
+use crate::error::{Error, Result};
+use crate::os::directory::{Directory, Purpose};
+use crate::os::object::{self, FOLDER, Facts};
+use crate::os::range::{self, Bytes};
+use std::io;
+use std::mem::offset_of;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+
+/// An object of this user's.
+pub struct Found {
+    file: File,
+    object: Kind,
+    pub kind: NamedKind,
+    pub name: String,
+    /// Bytes of data.
+    pub bytes: u64,
+    /// Whether it stays when nobody holds it.
+    pub persists: bool,
+}
+
+/// The objects of this user that a pattern means, one after another.
+pub fn each(pattern: &Pattern, mut act: impl FnMut(&Found)) -> Result<()> {
+    let user = object::user();
+    let kinds = [(NamedKind::Segment, Kind::Segment), (NamedKind::Semaphore, Kind::Semaphore)];
+    if let Some(name) = pattern.only_name() {
+        for (kind, object) in kinds.into_iter().filter(|(kind, _)| pattern.has_kind(*kind)) {
+            let file_name = names::of_object(object, user, name);
+            Found::open(&file_name, kind, name).iter().for_each(&mut act);
+        }
+        if !pattern.has_kind(NamedKind::Native) {
+            return Ok(());
+        }
+    }
+    let all = names()?;
+    for file_name in all.iter().filter(|name| names::is_ours(name)) {
+        let found = match names::read(file_name) {
+            Some(FileName::Object(object, owner, name)) if owner == user => {
+                let (kind, _) = kinds[object as usize - 1];
+                let meant = pattern.only_name().is_none() && pattern.fits(kind, name);
+                meant.then(|| Found::open(file_name, kind, name)).flatten()
+            }
+            Some(FileName::Companion(identity)) if pattern.has_kind(NamedKind::Native) => {
+                let native = all.iter().find_map(|name| native(name, identity));
+                let name = native.as_ref().map_or(format!("~{identity}"), |(name, _)| name.clone());
+                let meant = pattern.fits(NamedKind::Native, &name);
+                let found = meant.then(|| Found::open(file_name, NamedKind::Native, &name));
+                found.flatten().map(|found| Found {
+                    bytes: native.map_or(0, |(_, facts)| facts.size),
+                    ..found
+                })
+            }
+            _ => None,
+        };
+        found.iter().for_each(&mut act);
+    }
+    Ok(())
+}
+
+/// All names in /dev/shm; none where there is none.
+fn names() -> Result<Vec<Vec<u8>>> {
+    let folder = Path::new(FOLDER);
+    let names = Directory::open(folder, true, Purpose::Read).and_then(|folder| folder.names());
+    match names {
+        Ok(names) => Ok(names.into_iter().map(OsStringExt::into_vec).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Error::system(&format!("reading {FOLDER}"), &error)),
+    }
+}
+
+/// Another program's object, if it is the one that a companion is named by.
+fn native(file_name: &[u8], identity: &str) -> Option<(String, Facts)> {
+    let inode = identity.rsplit('.').next()?;
+    if names::is_ours(file_name) || inode.is_empty() {
+        return None;
+    }
+    let facts = object::facts_at(file_name).ok()?;
+    let is_it = names::identity(&facts) == identity;
+    is_it.then(|| (format!("/{}", String::from_utf8_lossy(file_name)), facts))
+}
+
+impl Found {
+    /// None for what is gone, isn't this user's, or none of this library's.
+    fn open(file_name: &[u8], kind: NamedKind, name: &str) -> Option<Found> {
+        let facts = object::facts_at(file_name).ok()?;
+        if !facts.is_file || facts.owner != object::user() {
+            return None;
+        }
+        let fd = object::open(file_name, false).ok()?;
+        let facts = object::facts(fd.as_fd()).ok()?;
+        let file = File { fd, name: file_name.to_owned(), facts, writable: false };
+        let object = match kind {
+            NamedKind::Semaphore => Kind::Semaphore,
+            _ => Kind::Segment,
+        };
+        let (bytes, persists) = read_header(&file, object).ok()?;
+        let (name, bytes) = (name.to_owned(), bytes as u64);
+        Some(Found { file, object, kind, name, bytes, persists })
+    }
+
+    pub fn facts(&self) -> &Facts {
+        &self.file.facts
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> String {
+        format!("{FOLDER}/{}", String::from_utf8_lossy(&self.file.name))
+    }
+
+    /// How many hold it now.
+    pub fn holders(&self) -> usize {
+        let fd = self.file.fd.as_fd();
+        let count = |bytes: Bytes| match range::is_locked(fd, bytes) {
+            Ok(true) => (0..HOLDERS_MAX)
+                .filter(|index| range::is_locked(fd, byte(bytes, *index)).unwrap_or(false))
+                .count(),
+            _ => 0,
+        };
+        count(SLOT_BYTES) + count(OBSERVER_BYTES)
+    }
+
+    /// What else there is to say: a segment's version, or a semaphore's free units.
+    pub fn count(&self) -> (&'static str, u64) {
+        let at = match self.object {
+            Kind::Segment => offset_of!(Header, version),
+            Kind::Semaphore => data_offset(),
+        };
+        let mut bytes = vec![0; at + 8];
+        // A file that was cut short meanwhile has zeros there.
+        let _ = object::read_start(self.file.fd.as_fd(), &mut bytes);
+        let value = u64::from_ne_bytes(*bytes.last_chunk().expect("eight bytes"));
+        match self.object {
+            Kind::Segment => ("version", value),
+            Kind::Semaphore => ("units", Word(value).free().into()),
+        }
+    }
+
+    /// Takes the name away if nobody holds it and it is to go then: what the files of its holders
+    /// begin with.
+    pub fn sweep(&self) -> Option<Vec<u8>> {
+        if !self.file.try_alone() {
+            return None;
+        }
+        // What was true before may not be any more.
+        let is_to_go = self.file.is_named()
+            && read_header(&self.file, self.object).is_ok_and(|(_, persists)| !persists);
+        let swept = is_to_go && object::remove(&self.file.name).is_ok();
+        self.file.let_go();
+        swept.then(|| names::of_holders(&self.file.name, &self.file.facts))
+    }
+}
+
+/// Takes away what lies beside objects that were swept: pipes, by which their holders were told.
+pub fn sweep_beside(prefixes: &[Vec<u8>]) {
+    if prefixes.is_empty() {
+        return;
+    }
+    for name in names().unwrap_or_default() {
+        let is_beside = prefixes.iter().any(|prefix| name.starts_with(prefix));
+        let is_pipe = |facts: Facts| facts.is_fifo && facts.owner == object::user();
+        if is_beside && object::facts_at(&name).is_ok_and(is_pipe) {
+            let _ = object::remove(&name);
+        }
+    }
+}

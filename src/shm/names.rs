@@ -1,0 +1,63 @@
+//! What the files of named objects are called in /dev/shm.
+
+use crate::endpoint::name_is_valid;
+use crate::endpoint::object::Kind;
+use crate::os::object::Facts;
+
+const PREFIX: &str = "treenail.";
+/// No name has a tilde: a segment and a semaphore of one name are two files.
+const SEMAPHORE: &str = "~semaphore";
+
+/// What a file's name says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileName<'a> {
+    /// An object of this owner, and its name.
+    Object(Kind, u32, &'a str),
+    /// The lock of another program's object, by its device and inode.
+    Companion(&'a str),
+}
+
+/// The file of an object.
+pub fn of_object(kind: Kind, owner: u32, name: &str) -> Vec<u8> {
+    let suffix = match kind {
+        Kind::Segment => "",
+        Kind::Semaphore => SEMAPHORE,
+    };
+    format!("{PREFIX}{owner}.{name}{suffix}").into_bytes()
+}
+
+/// The file of the lock of another program's object, named by what is the same for all that see
+/// the object: not by its owner, who has another number in another user namespace.
+pub fn of_companion(native: &Facts) -> Vec<u8> {
+    format!("{PREFIX}~{}", identity(native)).into_bytes()
+}
+
+/// What tells an object of another program from all others.
+pub fn identity(native: &Facts) -> String {
+    format!("{:x}.{}", native.device, native.inode)
+}
+
+/// What the files of a dead object's holders begin with, that lie beside it.
+pub fn of_holders(file_name: &[u8], facts: &Facts) -> Vec<u8> {
+    [file_name, format!("~{:x}.", facts.inode).as_bytes()].concat()
+}
+
+/// Whether a file can be this library's.
+pub fn is_ours(file_name: &[u8]) -> bool {
+    file_name.starts_with(PREFIX.as_bytes())
+}
+
+/// Reads a file's name; None for what is no object's.
+pub fn read(file_name: &[u8]) -> Option<FileName<'_>> {
+    let rest = std::str::from_utf8(file_name).ok()?.strip_prefix(PREFIX)?;
+    if let Some(identity) = rest.strip_prefix('~') {
+        return Some(FileName::Companion(identity));
+    }
+    let (owner, name) = rest.split_once('.')?;
+    let (kind, name) = match name.strip_suffix(SEMAPHORE) {
+        Some(name) => (Kind::Semaphore, name),
+        None => (Kind::Segment, name),
+    };
+    let owner = owner.parse().ok()?;
+    name_is_valid(name).then_some(FileName::Object(kind, owner, name))
+}
