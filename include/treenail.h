@@ -70,9 +70,10 @@
  *
  * SEGMENTS AND SEMAPHORES: NAME?key=value&key=value
  *   The same NAME is the same segment from every program and working directory of one user: the
- *   object treenail.UID.NAME in /dev/shm. It begins with 20 KiB or more of the library's own. The
- *   last one that goes takes the segment with it. What is left when the last one is killed nobody
- *   can open: the next one that makes that NAME takes its place, or tn_sweep removes it.
+ *   object treenail.UID.NAME in /dev/shm ($TREENAIL_SHM_PREFIX in the place of treenail. if it is
+ *   set). It begins with 20 KiB or more of the library's own. The last one that goes takes the
+ *   segment with it. What is left when the last one is killed nobody can open: the next one that
+ *   makes that NAME takes its place, or tn_sweep removes it.
  *   native:/NAME opens the object /NAME that another program has made with shm_open, as it is;
  *   its lock is in an object of its own beside it, and is for programs that use treenail. The
  *   owner of the object makes that: another user can open it while the owner has it open.

@@ -21,6 +21,8 @@ mod lock;
 mod names;
 #[path = "segments/owners.rs"]
 mod owners;
+#[path = "segments/prefixes.rs"]
+mod prefixes;
 #[path = "segments/purposes.rs"]
 mod purposes;
 #[path = "segments/scribbles.rs"]

@@ -12,6 +12,8 @@ pub mod barrier;
 #[cfg(not(loom))]
 pub mod directory;
 #[cfg(not(loom))]
+pub mod environment;
+#[cfg(not(loom))]
 pub mod event;
 #[cfg(not(loom))]
 pub mod fork;

@@ -121,7 +121,7 @@ fn open_native(name: &ObjectName, native: &str) -> Result<Holder> {
     }
     check_owner(&facts, name.owner.unwrap_or(facts.owner))?;
     let native = Native { fd, size, facts };
-    let place = Place::beside(&native.facts);
+    let place = Place::beside(&native.facts)?;
     if !place.is_own {
         let held = unless(hold(&place, Some(&native), writable), Status::NotFound)?;
         return held.ok_or_else(|| {
@@ -144,15 +144,15 @@ impl Place {
         };
         let user = object::user();
         let owner = name.owner.unwrap_or(user);
-        let file_name = names::of_object(name.kind, owner, own);
+        let file_name = names::of_object(name.kind, owner, own)?;
         Ok(Place { file_name, owner, is_own: owner == user, kind: name.kind })
     }
 
     /// Of a companion.
-    fn beside(native: &Facts) -> Place {
-        let file_name = names::of_companion(native);
+    fn beside(native: &Facts) -> Result<Place> {
+        let file_name = names::of_companion(native)?;
         let is_own = native.owner == object::user();
-        Place { file_name, owner: native.owner, is_own, kind: Kind::Segment }
+        Ok(Place { file_name, owner: native.owner, is_own, kind: Kind::Segment })
     }
 
     /// Opens the file; None if there is none.

@@ -6,6 +6,7 @@ use super::file::{File, OBSERVER_BYTES, SLOT_BYTES, byte};
 use super::ledger::Word;
 use super::names::{self, FileName};
 use super::object::{HOLDERS_MAX, Header};
+use crate::endpoint::name_is_valid;
 use crate::endpoint::object::Kind;
 use crate::endpoint::pattern::{NamedKind, Pattern};
 use crate::error::{Error, Result};
@@ -32,11 +33,13 @@ pub struct Found {
 
 /// The objects of this user that a pattern means, one after another.
 pub fn each(pattern: &Pattern, mut act: impl FnMut(&Found)) -> Result<()> {
+    names::prefix()?;
     let user = object::user();
     let kinds = [(NamedKind::Segment, Kind::Segment), (NamedKind::Semaphore, Kind::Semaphore)];
     if let Some(name) = pattern.only_name() {
-        for (kind, object) in kinds.into_iter().filter(|(kind, _)| pattern.has_kind(*kind)) {
-            let file_name = names::of_object(object, user, name);
+        let meant = |(kind, _): &_| name_is_valid(name) && pattern.has_kind(*kind);
+        for (kind, object) in kinds.into_iter().filter(meant) {
+            let file_name = names::of_object(object, user, name)?;
             Found::open(&file_name, kind, name).iter().for_each(&mut act);
         }
         if !pattern.has_kind(NamedKind::Native) {
@@ -44,7 +47,7 @@ pub fn each(pattern: &Pattern, mut act: impl FnMut(&Found)) -> Result<()> {
         }
     }
     let all = names()?;
-    for file_name in all.iter().filter(|name| names::is_ours(name)) {
+    for file_name in &all {
         let found = match names::read(file_name) {
             Some(FileName::Object(object, owner, name)) if owner == user => {
                 let (kind, _) = kinds[object as usize - 1];
@@ -81,10 +84,6 @@ fn names() -> Result<Vec<Vec<u8>>> {
 
 /// Another program's object, if it is the one that a companion is named by.
 fn native(file_name: &[u8], identity: &str) -> Option<(String, Facts)> {
-    let inode = identity.rsplit('.').next()?;
-    if names::is_ours(file_name) || inode.is_empty() {
-        return None;
-    }
     let facts = object::facts_at(file_name).ok()?;
     let is_it = names::identity(&facts) == identity;
     is_it.then(|| (format!("/{}", String::from_utf8_lossy(file_name)), facts))

@@ -2,9 +2,17 @@
 
 use crate::endpoint::name_is_valid;
 use crate::endpoint::object::Kind;
+use crate::error::{Error, Result};
+use crate::os::environment;
 use crate::os::object::Facts;
+use std::ffi::OsString;
+use std::sync::OnceLock;
 
 const PREFIX: &str = "treenail.";
+/// What is put in its place, where others may not be made.
+const PREFIX_VARIABLE: &str = "TREENAIL_SHM_PREFIX";
+/// Bytes of that at most: with all that follows it is a file's name.
+const PREFIX_SIZE_MAX: usize = 100;
 /// No name has a tilde: a segment and a semaphore of one name are two files.
 const SEMAPHORE: &str = "~semaphore";
 
@@ -17,19 +25,34 @@ pub enum FileName<'a> {
     Companion(&'a str),
 }
 
+/// What all of them begin with, as long as the process lives.
+pub fn prefix() -> Result<&'static str> {
+    static CHOSEN: OnceLock<Option<OsString>> = OnceLock::new();
+    let Some(chosen) = CHOSEN.get_or_init(|| environment::secure(PREFIX_VARIABLE)) else {
+        return Ok(PREFIX);
+    };
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    match chosen.to_str() {
+        Some(text) if text.len() <= PREFIX_SIZE_MAX && text.bytes().all(allowed) => Ok(text),
+        _ => Err(Error::invalid(format!(
+            "{PREFIX_VARIABLE} has at most {PREFIX_SIZE_MAX} of A-Z a-z 0-9 . _ -"
+        ))),
+    }
+}
+
 /// The file of an object.
-pub fn of_object(kind: Kind, owner: u32, name: &str) -> Vec<u8> {
+pub fn of_object(kind: Kind, owner: u32, name: &str) -> Result<Vec<u8>> {
     let suffix = match kind {
         Kind::Segment => "",
         Kind::Semaphore => SEMAPHORE,
     };
-    format!("{PREFIX}{owner}.{name}{suffix}").into_bytes()
+    Ok(format!("{}{owner}.{name}{suffix}", prefix()?).into_bytes())
 }
 
 /// The file of the lock of another program's object, named by what is the same for all that see
 /// the object: not by its owner, who has another number in another user namespace.
-pub fn of_companion(native: &Facts) -> Vec<u8> {
-    format!("{PREFIX}~{}", identity(native)).into_bytes()
+pub fn of_companion(native: &Facts) -> Result<Vec<u8>> {
+    Ok(format!("{}~{}", prefix()?, identity(native)).into_bytes())
 }
 
 /// What tells an object of another program from all others.
@@ -42,14 +65,9 @@ pub fn of_holders(file_name: &[u8], facts: &Facts) -> Vec<u8> {
     [file_name, format!("~{:x}.", facts.inode).as_bytes()].concat()
 }
 
-/// Whether a file can be this library's.
-pub fn is_ours(file_name: &[u8]) -> bool {
-    file_name.starts_with(PREFIX.as_bytes())
-}
-
 /// Reads a file's name; None for what is no object's.
 pub fn read(file_name: &[u8]) -> Option<FileName<'_>> {
-    let rest = std::str::from_utf8(file_name).ok()?.strip_prefix(PREFIX)?;
+    let rest = std::str::from_utf8(file_name).ok()?.strip_prefix(prefix().ok()?)?;
     if let Some(identity) = rest.strip_prefix('~') {
         return Some(FileName::Companion(identity));
     }

@@ -319,6 +319,27 @@ fn another_program_s_object_has_one_lock_for_all_user_namespaces() {
 }
 
 #[test]
+fn an_owner_that_is_not_mapped_is_nobody_s_number() {
+    let test = "users::an_owner_that_is_not_mapped_is_nobody_s_number";
+    if !as_root(test) {
+        return;
+    }
+    let name = name();
+    let _ours = Segment::create(&format!("{name}?mode=0666"), 8).expect("the name is free");
+    as_user(OTHER, OTHER, || {
+        Segment::open(&format!("{name}?owner=0")).expect("it may be used by everybody");
+        if become_root_inside(test) {
+            // This user is 0 here, and who is 0 outside is mapped to nobody.
+            for name in [name.clone(), format!("{name}?owner=0"), format!("{name}?owner=65534")] {
+                let result = status(Segment::open(&name));
+                assert!(matches!(result, Status::Denied | Status::NotFound), "{name}: {result:?}");
+            }
+            assert_eq!(status(Segment::create(&name, 8)), Status::Denied);
+        }
+    });
+}
+
+#[test]
 fn another_program_s_object_of_a_user_is_that_user_s() {
     if !as_root("users::another_program_s_object_of_a_user_is_that_user_s") {
         return;
