@@ -56,7 +56,7 @@ pub const TEST: &[Step] = &[
          --nocapture kill stale forked", &[C, Cpp, Python], 20),
     step("loom", "bounded model check of ring and wake-up",
         "RUSTFLAGS='--cfg loom' LOOM_MAX_PREEMPTIONS=2 CARGO_TARGET_DIR=target/loom \
-         cargo test --release --lib loom_ -- --skip two_receivers_and_the_fd", &[C], 10),
+         cargo test --release --lib loom_ -- --skip two_receivers_and_the_fd", &[C], 20),
     step("asan", "the tests under AddressSanitizer",
         "cargo xtask asan", &[C, Cpp, Boost, Python, PythonVenv], 20),
     step("tsan", "the tests under ThreadSanitizer",
