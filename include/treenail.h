@@ -825,9 +825,12 @@ tn_status tn_channel_request_start(const struct tn_channel *channel,
                                    uint32_t *out_id);
 
 /**
- * tn_channel_reply answers a message whose flags say TN_MESSAGE_REQUEST. Of `request` only the
- * flags, id and tag are read, so it may have been released, and any thread may answer. Statuses
- * are those of tn_channel_send; TN_INVALID: `request` is none.
+ * tn_channel_reply answers a message whose flags say TN_MESSAGE_REQUEST, once. Of `request` only
+ * the flags, id and tag are read, so it may have been released, and any thread may answer.
+ *
+ * Statuses are those of tn_channel_send; where it failed it may be tried again. TN_INVALID:
+ * `request` is none, came to another channel, or was answered before, as far as the last 65536
+ * unanswered ones are remembered; an older one may be answered.
  *
  * # Safety
  * `channel` and `request` are NULL or valid; `data` is NULL or readable for `len` bytes.

@@ -15,6 +15,7 @@ mod request;
 mod send;
 pub(crate) mod spin;
 mod turns;
+mod unanswered;
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
@@ -171,8 +172,7 @@ impl Channel {
     /// [`Error::needed`] says how much it needs.
     #[inline]
     pub fn recv(&self, buf: &mut [u8], timeout: Option<Duration>) -> Result<usize> {
-        let head = self.core.recv(uninit(buf), timeout);
-        self.explain("recv", head).map(|head| head.len)
+        self.recv_len(uninit(buf), timeout)
     }
 
     /// Receives one message of any size.
@@ -182,14 +182,14 @@ impl Channel {
 
     /// Receives one message into `buf`, with its tag, id and flags.
     pub fn recv_message(&self, buf: &mut [u8], timeout: Option<Duration>) -> Result<Info> {
-        let head = self.core.recv(uninit(buf), timeout);
-        self.explain("recv_message", head).map(Info::from)
+        self.recv_info(uninit(buf), timeout)
     }
 
     /// Receives one message in place, without a copy where the transport can. Several views may
     /// be open at a time; each holds room in the ring until it is dropped.
     pub fn recv_view(&self, timeout: Option<Duration>) -> Result<View<'_>> {
         let parts = self.explain("recv_view", self.core.recv_view(timeout))?;
+        self.core.note_request(parts.head);
         Ok(View::new(self, parts))
     }
 
@@ -247,7 +247,9 @@ impl Channel {
         self.explain("request_start", self.core.request_start(tag, data, timeout))
     }
 
-    /// Answers a request.
+    /// Answers a request that came by [`Channel::recv_message`], `recv_view` or `recv_many`, once:
+    /// [`crate::Status::Invalid`] for a second answer, as far as the last 65,536 unanswered
+    /// requests are remembered. One that could not be sent may be tried again.
     pub fn reply(&self, request: &Info, data: &[u8], timeout: Option<Duration>) -> Result<()> {
         if !request.is_request() || request.id == 0 {
             let error = Error::invalid("the message to reply to is not a request");
@@ -341,13 +343,24 @@ impl Drop for Channel {
 }
 
 impl Channel {
-    pub(crate) fn recv_head(
+    #[inline]
+    pub(crate) fn recv_len(
         &self,
-        verb: &'static str,
+        buf: &mut [MaybeUninit<u8>],
+        timeout: Option<Duration>,
+    ) -> Result<usize> {
+        self.explain("recv", self.core.recv(buf, timeout)).map(|head| head.len)
+    }
+
+    #[inline]
+    pub(crate) fn recv_info(
+        &self,
         buf: &mut [MaybeUninit<u8>],
         timeout: Option<Duration>,
     ) -> Result<Info> {
-        self.explain(verb, self.core.recv(buf, timeout)).map(Info::from)
+        let head = self.explain("recv_message", self.core.recv(buf, timeout))?;
+        self.core.note_request(head);
+        Ok(head.into())
     }
 
     pub(crate) fn recv_batch(
@@ -357,7 +370,10 @@ impl Channel {
         timeout: Option<Duration>,
         mut each: impl FnMut(Info, Range<usize>),
     ) -> Result<usize> {
-        let each = |head, place| each(Info::from(head), place);
+        let each = |head, place| {
+            self.core.note_request(head);
+            each(Info::from(head), place);
+        };
         self.explain("recv_many", self.core.recv_many(buf, max, timeout, each))
     }
 

@@ -3,6 +3,8 @@
 
 mod common;
 
+#[path = "cases/answers.rs"]
+mod answers;
 #[path = "cases/batches.rs"]
 mod batches;
 #[path = "cases/busy.rs"]
@@ -257,6 +259,9 @@ cases! {
     requests::other_messages_keep_their_order needs [Tags],
     requests::only_requests_can_be_answered needs [Tags],
     requests::large_requests_and_replies_arrive needs [Tags],
+    answers::a_second_reply_is_invalid needs [Tags],
+    answers::a_request_taken_without_its_id_can_not_be_answered needs [Tags],
+    answers::a_reply_that_found_no_room_may_be_tried_again needs [Tags],
     views::views_are_released_in_any_order needs [Boundaries],
     views::too_many_views_are_refused_and_never_waited_for needs [InPlace],
     views::an_empty_ring_is_no_failure_while_others_hold_views needs [InPlace],
@@ -310,5 +315,5 @@ fn so_many_cases_are_skipped_and_no_more() {
         impossible.count()
     };
     let ways = [Way::Shm, Way::Local, Way::Fallback, Way::Raw];
-    assert_eq!((CASES.len(), ways.map(skipped)), (111, [4, 14, 14, 67]));
+    assert_eq!((CASES.len(), ways.map(skipped)), (114, [4, 14, 14, 70]));
 }

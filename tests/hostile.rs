@@ -17,6 +17,8 @@ mod lengths;
 mod lingering;
 #[path = "hostile/pages.rs"]
 mod pages;
+#[path = "hostile/requests.rs"]
+mod requests;
 #[path = "hostile/scribbles.rs"]
 mod scribbles;
 #[path = "common/seccomp.rs"]

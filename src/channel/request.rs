@@ -2,12 +2,13 @@
 
 use super::core::{Core, Open, again};
 use super::recv::{RecvState, ViewParts};
+use super::unanswered::Unanswered;
 use crate::error::{Error, Result, Status};
 use crate::os::clock::Deadline;
 use crate::sync::lock;
 use crate::transport::readiness::Direction;
 use crate::transport::wait::{READ, Step};
-use crate::transport::{HeapMessage, Held};
+use crate::transport::{Head, HeapMessage, Held};
 use crate::wire::{FLAG_REPLY, FLAG_REQUEST};
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -47,7 +48,8 @@ impl Pending {
     }
 }
 
-/// The requests of one channel that wait for their replies.
+/// The requests of one channel: those of this side that wait for their replies, and those of the
+/// peer that may be answered.
 pub struct Requests {
     next: AtomicU32,
     pending: Mutex<HashMap<u32, Pending>>,
@@ -55,12 +57,19 @@ pub struct Requests {
     awaited: AtomicU32,
     /// Whether a reply has come since a receiving call last found nothing.
     news: AtomicBool,
+    unanswered: Mutex<Unanswered>,
 }
 
 impl Requests {
     pub fn new() -> Requests {
         let (next, awaited) = (AtomicU32::new(1), AtomicU32::new(0));
-        Requests { next, pending: Mutex::default(), awaited, news: AtomicBool::new(false) }
+        Requests {
+            next,
+            pending: Mutex::default(),
+            awaited,
+            news: AtomicBool::new(false),
+            unanswered: Mutex::default(),
+        }
     }
 
     fn begin(&self, pending: Pending) -> Result<u32> {
@@ -148,6 +157,12 @@ impl Requests {
 
 fn no_such_request() -> Error {
     Error::invalid("no request of this channel is open under that id: was it ended before?")
+}
+
+fn no_such_question() -> Error {
+    let detail = "no request with this id is to be answered on this channel: it was answered \
+                  before, or came to another channel";
+    Error::invalid(detail)
 }
 
 impl RecvState {
@@ -284,10 +299,35 @@ impl Core {
         sent.map(|()| id)
     }
 
-    /// Answers a request.
+    /// A message is being handed out with all that a reply needs.
+    #[inline(always)]
+    pub fn note_request(&self, head: Head) {
+        if head.is_request() {
+            self.may_be_answered(head.id());
+        }
+    }
+
+    #[cold]
+    fn may_be_answered(&self, id: u32) {
+        if let Some(open) = self.get_open() {
+            lock(&open.requests.unanswered).add(id);
+        }
+    }
+
+    /// Answers a request, once.
     pub fn reply(&self, tag: u32, id: u32, data: &[u8], timeout: Option<Duration>) -> Result<()> {
+        let (open, timeout) = self.open(Direction::Send, timeout)?;
         self.refuse_raw()?;
-        self.send(tag, id, FLAG_REPLY, &[data], timeout)
+        let unanswered = || lock(&open.requests.unanswered);
+        if !unanswered().take(id) {
+            self.look_for_end_of_sending(open)?;
+            return Err(no_such_question());
+        }
+        let sent = self.send(tag, id, FLAG_REPLY, &[data], timeout);
+        if sent.is_err() {
+            unanswered().put_back(id);
+        }
+        sent
     }
 
     /// Refuses a tag that could not go along.

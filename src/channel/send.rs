@@ -183,6 +183,12 @@ impl Core {
         self.with_recv(open, |recv| recv.end_seen_ahead()).unwrap_or(error)
     }
 
+    /// The end, where nothing can be sent any more.
+    pub fn look_for_end_of_sending(&self, open: &Open) -> Result<()> {
+        let ended = self.with_send(open, |state| state.end.look_for_end());
+        ended.map_err(|error| self.end_of_sending(open, error))
+    }
+
     /// Sends as many messages as there is room and time for.
     pub fn send_many(&self, messages: &[&[u8]], timeout: Option<Duration>) -> Result<usize> {
         let mut sent = 0;

@@ -30,9 +30,9 @@ pub unsafe extern "C" fn tn_channel_recv(
         let (channel, out_len) = (handle(channel)?, there(out_len, "out_len")?);
         // SAFETY: NULL or writable for `cap` bytes, by this function's contract.
         let buf = unsafe { buffer(buf, cap) }?;
-        let received = channel.recv_head("recv", buf, timeout(timeout_ms)?);
+        let received = channel.recv_len(buf, timeout(timeout_ms)?);
         match received.as_ref().map_err(Error::needed) {
-            Ok(info) => _ = out_len.write(info.len),
+            Ok(len) => _ = out_len.write(*len),
             Err(Some(needed)) => _ = out_len.write(needed),
             Err(None) => {}
         }
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn tn_channel_recv_message(
         let (channel, out) = (handle(channel)?, there(out, "out")?);
         // SAFETY: NULL or writable for `cap` bytes, by this function's contract.
         let room = unsafe { buffer(buf, cap) }?;
-        let received = channel.recv_head("recv_message", room, timeout(timeout_ms)?);
+        let received = channel.recv_info(room, timeout(timeout_ms)?);
         match received.as_ref().map_err(Error::needed) {
             Ok(info) => _ = out.write(message(info, buf, 0)),
             Err(Some(needed)) => _ = out.write(too_large(needed)),

@@ -17,7 +17,7 @@ pub mod wait;
 use crate::error::{Error, Result, Status};
 use crate::os::buffer::Buffer;
 use crate::os::kick::Kick;
-use crate::wire::{FLAG_MORE, FLAG_REPLY, Gather, Header};
+use crate::wire::{FLAG_MORE, FLAG_REPLY, FLAG_REQUEST, Gather, Header};
 use descriptor::{Marker, Watched};
 use peer::Peer;
 use readiness::Direction;
@@ -85,6 +85,11 @@ impl Head {
 
     pub fn flags(&self) -> u32 {
         self.flags as u32
+    }
+
+    #[inline(always)]
+    pub fn is_request(&self) -> bool {
+        self.flags & u64::from(FLAG_REQUEST) != 0
     }
 
     #[inline(always)]
@@ -169,6 +174,14 @@ impl SendEnd {
     pub fn discard_loans(&mut self) {
         if let SendEnd::Ring(end) = self {
             end.discard_loans();
+        }
+    }
+
+    /// The end, if a message that was sent now would meet it.
+    pub fn look_for_end(&self) -> Result<()> {
+        match self {
+            SendEnd::Ring(end) => end.check_peer(),
+            SendEnd::Stream(end) => end.look_for_end(),
         }
     }
 

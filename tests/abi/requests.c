@@ -179,6 +179,22 @@ static void a_request_taken_by_copy_can_be_answered(void) {
     free_pair(&ends);
 }
 
+static void a_request_is_answered_once(void) {
+    pair ends = open_pair();
+    uint32_t id = 0;
+    OK(tn_channel_request_start(ends.client, 3, "q", 1, SOON, &id));
+    tn_message request = take_request(ends.server, "q", 3);
+    STATUS(tn_channel_reply(ends.client, &request, "astray", 6, SOON), TN_INVALID);
+    OK(tn_channel_reply(ends.server, &request, "a", 1, SOON));
+    STATUS(tn_channel_reply(ends.server, &request, "again", 5, SOON), TN_INVALID);
+    STATUS(tn_channel_reply(ends.server, &request, "again", 5, TN_NOWAIT), TN_INVALID);
+    expect_text(ends.client, "a");
+    expect_nothing(ends.client);
+    tn_channel_close(ends.server);
+    STATUS(tn_channel_reply(ends.server, &request, "again", 5, SOON), TN_CLOSED);
+    free_pair(&ends);
+}
+
 static void only_a_request_can_be_answered(void) {
     pair ends = open_pair();
     tn_message view;
@@ -262,6 +278,7 @@ static const test_case cases[] = {
     CASE(a_started_request_gets_its_reply_as_a_message),
     CASE(a_request_in_halves_is_ended_or_cancelled),
     CASE(a_request_taken_by_copy_can_be_answered),
+    CASE(a_request_is_answered_once),
     CASE(only_a_request_can_be_answered),
     CASE(both_peers_may_request_at_once),
     CASE(a_request_ends_when_the_peer_closes),

@@ -107,6 +107,10 @@ void only_a_request_is_answered() {
     STATUS(pair.server.try_reply(view, "", soon), invalid);
     THROWS(pair.server.reply(view, ""), invalid);
     STATUS(pair.server.try_reply(Message(), "", soon), invalid);
+    pair.client.request_start(1, "once", soon);
+    const auto once = pair.server.recv_view(soon);
+    pair.server.reply(once, "answer", soon);
+    STATUS(pair.server.try_reply(once, "another", soon), invalid);
 }
 
 constexpr check::Case cases[] = {

@@ -4,7 +4,6 @@ import array
 import ctypes
 import mmap
 import os
-import pickle
 import select
 import time
 
@@ -124,19 +123,6 @@ def test_what_does_not_fit_stays(pair):
         assert theirs.recv_into(bytearray(size), SOON) == size
 
 
-def test_batches_keep_their_order(pair):
-    ours, theirs = pair
-    messages = [b"%d" % i * (i % 50) for i in range(5000)]
-    sender = started(ours.send_many, messages)
-    received = []
-    while len(received) < len(messages):
-        some = theirs.recv_many(100, SOON)
-        assert 1 <= len(some) <= 100
-        received += some
-    assert received == messages
-    ended(sender)
-
-
 def test_batches_mix_all_buffers_and_sizes(pair):
     ours, theirs = pair
     messages = list(BUFFERS.values())
@@ -148,60 +134,18 @@ def test_batches_mix_all_buffers_and_sizes(pair):
     ended(sender)
 
 
-def test_tags_and_requests_survive_a_batch(pair):
+def test_a_request_is_answered_once(pair):
     ours, theirs = pair
-    ours.send(b"tagged", SOON, tag=7)
-    number = ours.request_start(b"question", SOON, tag=8)
-    ours.send(b"", SOON)
-    batch, received = [], []
-    while len(received) < 3:
-        batch = theirs.recv_many(timeout=SOON)
-        received += batch.messages
-        assert batch == [message.data for message in batch.messages]
-    tagged, question, empty = received
-    assert tagged == treenail.Message(b"tagged", tag=7)
-    assert question == treenail.Message(b"question", 8, number, treenail.MESSAGE_REQUEST)
-    assert empty == treenail.Message(b"")
-    theirs.reply(question, b"answer", SOON)
-    [answer] = ours.recv_many(timeout=SOON).messages
-    assert answer.is_reply and (answer.data, answer.tag, answer.id) == (b"answer", 8, number)
-
-
-def test_what_is_done_to_a_batch_does_not_change_its_messages(pair):
-    ours, theirs = pair
-    for tag in range(3):
-        ours.send(b"%d" % tag, SOON, tag=tag)
-    batch = theirs.recv_many(timeout=SOON)
-    copy = pickle.loads(pickle.dumps(batch))
-    batch.reverse()
-    del batch[0]
-    assert [(m.data, m.tag) for m in batch.messages] == [(b"0", 0), (b"1", 1), (b"2", 2)]
-    assert copy == [b"0", b"1", b"2"] and copy.messages == batch.messages
-
-
-def test_a_large_message_in_a_batch_keeps_its_tag(pair):
-    ours, theirs = pair
-    sender = started(lambda: ours.send(b"x" * 200_000, tag=9))
-    [message] = theirs.recv_many(timeout=SOON).messages
-    assert (len(message.data), message.tag) == (200_000, 9)
-    ended(sender)
-
-
-def test_a_batch_without_room_says_how_many_were_taken(endpoint):
-    ours, theirs = joined(endpoint, "?ring=4KiB" if endpoint.startswith("shm") else "")
-    messages = [bytes(1000)] * 1000
-    sent = ours.send_many(messages, 0)
-    assert 0 < sent < len(messages)
+    ours.request_start(b"?", SOON)
+    question = theirs.recv_message(SOON)
+    with pytest.raises(treenail.Invalid):
+        ours.reply(question, b"astray")
+    theirs.reply(question, b"!", SOON)
+    with pytest.raises(treenail.Invalid):
+        theirs.reply(question, b"once more", SOON)
+    assert ours.recv(SOON) == b"!"
     with pytest.raises(treenail.Again):
-        while True:
-            sent += ours.send_many(messages, 0)
-    with pytest.raises(treenail.TimedOut):
-        while True:
-            sent += ours.send_many(messages, 0.03)
-    flusher = started(ours.flush, SOON)  # of the last one a part may still be here
-    assert [theirs.recv(SOON) for _ in range(sent)] == messages[:1] * sent
-    assert ours.send_many([], SOON) == 0
-    ended(flusher)
+        ours.recv(0)
 
 
 def test_iteration_ends_at_an_orderly_close(pair):

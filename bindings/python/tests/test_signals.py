@@ -17,11 +17,13 @@ COUNT = 20000
 
 def waits(ours, theirs, endpoint):
     listener, poller = treenail.Listener(endpoint + "2"), treenail.Poller()
-    request = treenail.Message(b"", id=1, flags=treenail.MESSAGE_REQUEST)
-
     def fill():
         while True:
             theirs.send_many([bytes(10000)] * 10)
+
+    def reply():
+        ours.request_start(b"?")
+        theirs.reply(theirs.recv_message(), bytes(10000))
 
     return {
         "recv": ours.recv,
@@ -41,7 +43,7 @@ def waits(ours, theirs, endpoint):
         "send with a tag": lambda: theirs.send(bytes(10000), tag=1),
         "sendv": lambda: theirs.sendv([bytes(10000)]),
         "loan": lambda: theirs.loan(1000),
-        "reply": lambda: theirs.reply(request, bytes(10000)),
+        "reply": reply,
         "request_start": lambda: theirs.request_start(bytes(10000)),
     }
 

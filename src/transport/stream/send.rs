@@ -51,6 +51,12 @@ impl StreamSend {
         }
     }
 
+    /// The end, if the kernel knows of it: it says so when nothing is sent as well.
+    pub fn look_for_end(&self) -> Result<()> {
+        self.check_end()?;
+        self.link.send(&[]).map(drop)
+    }
+
     /// Whether a frame is half out that is no message.
     pub fn is_amid_pong(&self) -> bool {
         !self.pong.is_empty()
