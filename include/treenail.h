@@ -246,7 +246,7 @@ typedef struct tn_peer {
     char address[256];
 } tn_peer;
 
-/** tn_stats says what has gone through a channel. */
+/** What has gone through a channel. */
 typedef struct tn_stats {
     /** sizeof(tn_stats), set by the caller; more fields may be added behind the last. */
     uint32_t struct_size;

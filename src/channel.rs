@@ -284,33 +284,26 @@ impl Channel {
     /// What has gone through.
     pub fn stats(&self) -> Result<Stats> {
         let open = self.explain("stats", self.core.opened())?;
-        let (messages_received, bytes_received, late_replies) =
-            self.core.with_recv(open, |recv| (recv.messages, recv.bytes, recv.late_replies));
-        let (messages_sent, bytes_sent, pending, fill) = self.core.with_send(open, |send| {
-            let fill = match &mut send.end {
-                SendEnd::Ring(end) => end.writer.fill_level(),
-                SendEnd::Stream(_) => (0, 0),
-            };
-            (send.messages, send.bytes, send.pending() as u64, fill)
+        let mut stats = Stats { ring_bytes: open.ring_size, ..Stats::default() };
+        stats.send_waits = open.send_waits.load(Ordering::Relaxed);
+        stats.recv_waits = open.recv_waits.load(Ordering::Relaxed);
+        if let Link::Ring(link) = &open.link {
+            stats.wakeups_sent = link.wakeups_sent.load(Ordering::Relaxed);
+        }
+        self.core.with_recv(open, |recv| {
+            stats.messages_received = recv.messages;
+            stats.bytes_received = recv.bytes;
+            stats.late_replies = recv.late_replies;
         });
-        let wakeups_sent = match &open.link {
-            Link::Ring(link) => link.wakeups_sent.load(Ordering::Relaxed),
-            Link::Stream(_) => 0,
-        };
-        Ok(Stats {
-            messages_sent,
-            messages_received,
-            bytes_sent,
-            bytes_received,
-            send_waits: open.send_waits.load(Ordering::Relaxed),
-            recv_waits: open.recv_waits.load(Ordering::Relaxed),
-            wakeups_sent,
-            pending_bytes: pending,
-            ring_bytes: open.ring_size,
-            ring_used: fill.0,
-            ring_used_max: fill.1,
-            late_replies,
-        })
+        self.core.with_send(open, |send| {
+            stats.messages_sent = send.messages;
+            stats.bytes_sent = send.bytes;
+            stats.pending_bytes = send.pending() as u64;
+            if let SendEnd::Ring(end) = &mut send.end {
+                (stats.ring_used, stats.ring_used_max) = end.writer.fill_level();
+            }
+        });
+        Ok(stats)
     }
 
     /// Ends the channel: every call is [`Status::Closed`] from here on, in all threads, and the

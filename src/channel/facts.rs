@@ -62,9 +62,14 @@ pub struct Peer {
 }
 
 /// What has gone through a channel.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
+    /// sizeof(tn_stats), set by the caller; more fields may be added behind the last.
+    pub(crate) struct_size: u32,
+    /// 0.
+    pub(crate) reserved: u32,
     /// Messages that sends have taken.
     pub messages_sent: u64,
     /// Messages that were handed out.

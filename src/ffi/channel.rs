@@ -2,7 +2,7 @@
 
 use super::status::{guard, guard_silent, tn_status};
 use super::{handle, text, there, timeout, tn_fd};
-use crate::channel::Channel;
+use crate::channel::{Channel, Stats};
 use crate::error::{Error, Result};
 use std::ffi::c_char;
 use std::mem::{MaybeUninit, size_of};
@@ -31,41 +31,6 @@ pub struct tn_peer {
     pub gid: u32,
     /// Where the two sides met; NUL-terminated, cut where it is longer.
     pub address: [c_char; 256],
-}
-
-/// tn_stats says what has gone through a channel.
-#[allow(non_camel_case_types)]
-#[repr(C)]
-#[derive(Default)]
-pub struct tn_stats {
-    /// sizeof(tn_stats), set by the caller; more fields may be added behind the last.
-    pub struct_size: u32,
-    /// 0.
-    pub reserved: u32,
-    /// Messages that sends have taken.
-    pub messages_sent: u64,
-    /// Messages that were handed out.
-    pub messages_received: u64,
-    /// Bytes of the messages sent.
-    pub bytes_sent: u64,
-    /// Bytes of the messages received.
-    pub bytes_received: u64,
-    /// Sends that went to sleep.
-    pub send_waits: u64,
-    /// Receives that went to sleep.
-    pub recv_waits: u64,
-    /// Times the peer was woken by a system call.
-    pub wakeups_sent: u64,
-    /// Bytes that were taken and are still in this process.
-    pub pending_bytes: u64,
-    /// Bytes of the ring to the peer; 0 on a socket.
-    pub ring_bytes: u64,
-    /// Bytes of it in use now.
-    pub ring_used: u64,
-    /// The most bytes of it found in use, whenever the reader's position was looked at.
-    pub ring_used_max: u64,
-    /// Replies that were dropped, as nobody waited for them any more.
-    pub late_replies: u64,
 }
 
 /// Hands a channel to C.
@@ -245,31 +210,12 @@ pub unsafe extern "C" fn tn_channel_peer(
 /// # Safety
 /// `channel` is NULL or valid; `out` is NULL, or writable for its struct_size bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tn_channel_stats(
-    channel: Option<&Channel>,
-    out: *mut tn_stats,
-) -> tn_status {
+pub unsafe extern "C" fn tn_channel_stats(channel: Option<&Channel>, out: *mut Stats) -> tn_status {
     guard(|| {
         let channel = handle(channel)?;
         // SAFETY: by this function's contract.
         let struct_size = unsafe { struct_size_of(out.cast()) }?;
-        let stats = channel.stats()?;
-        let value = tn_stats {
-            struct_size,
-            reserved: 0,
-            messages_sent: stats.messages_sent,
-            messages_received: stats.messages_received,
-            bytes_sent: stats.bytes_sent,
-            bytes_received: stats.bytes_received,
-            send_waits: stats.send_waits,
-            recv_waits: stats.recv_waits,
-            wakeups_sent: stats.wakeups_sent,
-            pending_bytes: stats.pending_bytes,
-            ring_bytes: stats.ring_bytes,
-            ring_used: stats.ring_used,
-            ring_used_max: stats.ring_used_max,
-            late_replies: stats.late_replies,
-        };
+        let value = Stats { struct_size, ..channel.stats()? };
         // SAFETY: writable for `struct_size` bytes, by this function's contract.
         unsafe { give_struct(&value, out.cast(), struct_size) };
         Ok(())

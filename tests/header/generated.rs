@@ -24,13 +24,14 @@ pub fn generated() -> String {
     in_strict_c(&with_short_comments(&without_rust(&text)))
 }
 
-/// The files that the header is made of: those that have the handles, then the front door, whose
-/// modules cbindgen follows in their order.
+/// The files that the header is made of: those that have the handles and what can be asked of
+/// them, then the front door, whose modules cbindgen follows in their order.
 fn sources() -> Vec<String> {
     let door = "src/ffi/mod.rs";
     let text = fs::read_to_string(root().join(door)).expect("it is there");
     let modules = text.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
-    let nouns = modules.map(|name| format!("src/{name}.rs"));
+    let nouns =
+        modules.flat_map(|name| ["", "/facts"].map(|facts| format!("src/{name}{facts}.rs")));
     nouns.filter(|file| root().join(file).exists()).chain([door.to_owned()]).collect()
 }
 
