@@ -155,8 +155,9 @@ def new_slot() -> Slot:
 # Slots that no call uses now: each call takes one, and brings it back. A call that is interrupted
 # leaves its slot to whoever receives next, with the message that may be in it.
 SLOTS: list[Slot] = []
-SLOT_BYTES = c_size_t(BUFFER_BYTES)
-SIZES = [c_size_t(size) for size in range(1025)]  # made in advance, as making one takes long
+SLOT_BYTES = c_size_t.from_param(BUFFER_BYTES)
+# Arguments as a call has them in the end: made in advance, as making them takes long.
+SIZES = [c_size_t.from_param(size) for size in range(1025)]
 
 
 _WORD = sizeof(c_size_t)
