@@ -289,10 +289,12 @@ fn a_long_message_is_taken_a_portion_at_a_time() {
 fn replies_to_nothing_are_dropped_a_portion_at_a_time() {
     let _alone = alone();
     let (here, there) = with_ring("64MiB");
+    // All are asked first, as asking takes what has come.
+    let ids: Vec<u32> =
+        (0..50).map(|_| there.request_begin(1, b"?", NOW).expect("there is room")).collect();
+    ids.into_iter().for_each(|id| there.request_cancel(id).expect("it waits"));
     for _ in 0..50 {
-        let id = there.request_begin(1, b"?", NOW).expect("there is room");
         let request = here.recv_view(WAIT).expect("it was sent").info();
-        there.request_cancel(id).expect("it waits");
         here.reply(&request, &vec![0; 1 << 20], NOW).expect("there is room");
     }
     assert_eq!(status(there.recv_vec(NOW)), Status::Again);
