@@ -18,7 +18,7 @@ mod turns;
 mod unanswered;
 
 use crate::endpoint::Endpoint;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Status};
 use crate::os::buffer::uninit;
 use crate::transport::accept::ChannelSlot;
 use crate::transport::handshake::Joined;
@@ -107,7 +107,11 @@ impl Channel {
     fn opened(self, verb: &'static str, timeout: Option<Duration>) -> Result<Channel> {
         match self.core.open(Direction::Receive, timeout) {
             Ok(_) => Ok(self),
-            Err(error) => Err(error.during(verb, &self.core.endpoint.text)),
+            Err(error) => {
+                // Nothing was to be received yet.
+                let error = if error.status() == Status::Again { Error::again() } else { error };
+                Err(error.during(verb, &self.core.endpoint.text))
+            }
         }
     }
 

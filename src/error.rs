@@ -14,50 +14,39 @@ use std::sync::Arc;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// A failure: its status, and one line of text for people, which is put together when it is
-/// displayed. One that a loop gets again and again, as it would have to wait, allocates nothing.
+/// displayed. It is one pointer wide, so that results stay small on the way of a good call. A copy
+/// shares what it points to, and allocates nothing.
 #[derive(Clone)]
-pub struct Error {
-    reason: Reason,
-    /// What was tried on what, unless nobody has said it yet.
-    tried: Option<(&'static str, Arc<str>)>,
-}
-
-/// What went wrong, and what to do about it.
-#[derive(Clone)]
-enum Reason {
-    Known(&'static (Status, &'static str)),
-    Found(Box<Found>),
-}
+pub struct Error(
+    /// None: the call would have to wait, and nobody has said yet what was tried on what.
+    Option<Arc<Failure>>,
+);
 
 #[derive(Clone)]
-struct Found {
+struct Failure {
     status: Status,
+    verb: &'static str,
+    target: Option<Arc<str>>,
     detail: Cow<'static, str>,
     needed: Option<usize>,
 }
 
-impl Error {
-    /// A failure whose text never changes.
-    #[cold]
-    pub(crate) fn known(reason: &'static (Status, &'static str)) -> Error {
-        Error { reason: Reason::Known(reason), tried: None }
-    }
+const AGAIN: &str = "not without waiting, and the timeout was 0; wait for the fd";
 
+impl Error {
     #[cold]
     pub(crate) fn new(status: Status, detail: impl Into<Cow<'static, str>>) -> Error {
-        Error::found(Found { status, detail: detail.into(), needed: None })
+        Error::with(status, detail.into(), None)
     }
 
-    fn found(found: Found) -> Error {
-        Error { reason: Reason::Found(Box::new(found)), tried: None }
+    fn with(status: Status, detail: Cow<'static, str>, needed: Option<usize>) -> Error {
+        Error(Some(Arc::new(Failure { status, verb: "", target: None, detail, needed })))
     }
 
-    /// The call would have to wait, and may not.
-    pub(crate) fn again() -> Error {
-        Error::known(&(
-            Status::Again,
-            "not without waiting, and the timeout was 0; wait for the fd",
-        ))
+    /// A call would have to wait, and may not. Loops get this all the time: a handle that has a
+    /// name says it once, and gives copies away.
+    pub(crate) const fn again() -> Error {
+        Error(None)
     }
 
     pub(crate) fn invalid(detail: impl Into<Cow<'static, str>>) -> Error {
@@ -82,47 +71,56 @@ impl Error {
 
     /// A message of `needed` bytes that is over a buffer or a limit.
     pub(crate) fn too_large(needed: usize, detail: impl Into<Cow<'static, str>>) -> Error {
-        let (status, needed) = (Status::TooLarge, Some(needed));
-        Error::found(Found { status, detail: detail.into(), needed })
+        Error::with(Status::TooLarge, detail.into(), Some(needed))
     }
 
     /// Adds what was tried on what, unless a lower layer has said it already.
     #[cold]
     pub(crate) fn during(mut self, verb: &'static str, target: &Arc<str>) -> Error {
-        self.tried.get_or_insert_with(|| (verb, Arc::clone(target)));
+        if self.0.is_none() {
+            self = Error::new(Status::Again, AGAIN);
+        }
+        if let Some(failure) = self.0.as_mut().filter(|failure| failure.verb.is_empty()) {
+            let failure = Arc::make_mut(failure);
+            failure.verb = verb;
+            failure.target = Some(Arc::clone(target));
+        }
         self
     }
 
     /// The status, to branch on.
     pub fn status(&self) -> Status {
-        match &self.reason {
-            Reason::Known((status, _)) => *status,
-            Reason::Found(found) => found.status,
-        }
-    }
-
-    fn detail(&self) -> &str {
-        match &self.reason {
-            Reason::Known((_, detail)) => detail,
-            Reason::Found(found) => &found.detail,
-        }
+        self.0.as_ref().map_or(Status::Again, |failure| failure.status)
     }
 
     /// How many bytes the message has, where it was too large for the buffer or for a limit.
     pub fn needed(&self) -> Option<usize> {
-        match &self.reason {
-            Reason::Known(_) => None,
-            Reason::Found(found) => found.needed,
+        self.0.as_ref().and_then(|failure| failure.needed)
+    }
+}
+
+/// Out of the way of a good call, whose results would else lie in memory: what an Arc does at its
+/// end takes a reference to it.
+impl Drop for Error {
+    #[inline]
+    fn drop(&mut self) {
+        #[cold]
+        #[inline(never)]
+        fn let_go(_: Arc<Failure>) {}
+        if let Some(failure) = self.0.take() {
+            let_go(failure);
         }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let detail = self.detail();
-        match &self.tried {
-            Some((verb, target)) if target.is_empty() => write!(f, "{verb} \"\": {detail}"),
-            Some((verb, target)) => write!(f, "{verb} {target}: {detail}"),
+        let Some(Failure { verb, target, detail, .. }) = self.0.as_deref() else {
+            return f.write_str(AGAIN);
+        };
+        match target {
+            Some(target) if target.is_empty() => write!(f, "{verb} \"\": {detail}"),
+            Some(target) => write!(f, "{verb} {target}: {detail}"),
             None => f.write_str(detail),
         }
     }

@@ -1,7 +1,6 @@
 //! Where channels come from: a name that others connect to.
 
 use crate::channel::Channel;
-use crate::channel::core::again;
 use crate::channel::spin::spin_on_handshake;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
@@ -38,6 +37,8 @@ pub struct Listener {
     /// Shows the own close. Made at once, as running out of descriptors must not hide that.
     end: Fd,
     waiting: Waiting,
+    /// Why an accept is refused that would have to wait.
+    again: Error,
 }
 
 impl Listener {
@@ -63,6 +64,7 @@ impl Listener {
             epoll: Arc::clone(acceptor.epoll()),
             acceptor: Mutex::new(Some(acceptor)),
             waiting: Waiting::new(),
+            again: Error::again().during("accept", &endpoint.text),
             endpoint,
         })
     }
@@ -80,11 +82,11 @@ impl Listener {
             return Ok(channel);
         }
         if now {
-            return Err(again());
+            return Err(self.again.clone());
         }
         let mut attempt = || self.step(true);
         let accepted = self.waiting.wait(self, &|| READ, deadline, &|| (), &mut attempt)?;
-        accepted.ok_or_else(|| Error::known(&(Status::TimedOut, "nobody connected in time")))
+        accepted.ok_or_else(|| Error::new(Status::TimedOut, "nobody connected in time"))
     }
 
     /// Looks whether clients still find it, unless another thread is at it.

@@ -21,6 +21,8 @@ pub struct Object {
     kind: Kind,
     name: Arc<str>,
     generation: u32,
+    /// Why a call is refused that would have to wait: for its turn, and for a change.
+    again: [Error; 2],
     pub holder: Holder,
     pub ready: Ready,
 }
@@ -36,7 +38,10 @@ impl Object {
         let name = ObjectName::parse(kind, name)?;
         let holder = hold(&name).map_err(|error| error.during(verb, &name.text))?;
         let (generation, ready) = (generation(), Ready::new());
-        Ok((Object { kind, name: Arc::clone(&name.text), generation, holder, ready }, name))
+        let again = kind.waits().map(|verb| Error::again().during(verb, &name.text));
+        let object =
+            Object { kind, name: Arc::clone(&name.text), generation, again, holder, ready };
+        Ok((object, name))
     }
 
     /// Takes the name of an object away.
@@ -110,14 +115,23 @@ impl Object {
         Error::new(Status::Closed, format!("the {noun} was closed by this program"))
     }
 
+    /// Why a call that waits for a change gave up.
+    #[cold]
+    pub fn unchanged(&self, timeout: Option<Duration>) -> Error {
+        match timeout {
+            crate::NOW => self.again[1].clone(),
+            _ => Error::new(Status::TimedOut, "it did not come about in time"),
+        }
+    }
+
     /// Why a call that waits gave up; `full` where there was no room.
     #[cold]
     pub fn refusal(&self, gave: Gave, timeout: Option<Duration>, full: &'static str) -> Error {
         match gave {
             Gave::Way => self.closed(),
             Gave::Room => Error::new(Status::NoSpace, full),
-            Gave::Up if timeout == crate::NOW => Error::again(),
-            Gave::Up => Error::known(&(Status::TimedOut, "it did not come about in time")),
+            Gave::Up if timeout == crate::NOW => self.again[0].clone(),
+            Gave::Up => Error::new(Status::TimedOut, "it did not come about in time"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Waits for many channels, listeners and descriptors at once.
 
 use crate::channel::Channel;
-use crate::channel::core::{again, forked};
+use crate::channel::core::forked;
 use crate::error::{Error, Result, Status};
 use crate::listener::Listener;
 use crate::os::clock::Deadline;
@@ -221,8 +221,8 @@ impl Poller {
             }
             if deadline.passed() {
                 return Err(match deadline {
-                    Deadline::Now => again(),
-                    _ => Error::known(&(Status::TimedOut, "nothing became ready in time")),
+                    Deadline::Now => Error::again(),
+                    _ => Error::new(Status::TimedOut, "nothing became ready in time"),
                 });
             }
         }

@@ -264,7 +264,7 @@ impl Segment {
                 }
             }
             if deadline.passed() {
-                return Err(self.refusal(Gave::Up, timeout));
+                return Err(self.0.unchanged(timeout));
             }
             if looks > 0 {
                 looks -= 1;

@@ -39,6 +39,8 @@ pub struct Core {
     open: OnceLock<Open>,
     /// Why it never opened, or broke.
     failure: OnceLock<Error>,
+    /// Why a call is refused that would have to wait: one that receives, and one that sends.
+    pub again: [Error; 2],
     pub connecting: Mutex<Option<Connecting>>,
     pub waiting: Waiting,
     pub readiness: Readiness<Descriptor>,
@@ -69,6 +71,7 @@ impl Core {
     fn new(endpoint: Arc<Endpoint>, connecting: Option<Connecting>) -> Core {
         static MARKS: AtomicU32 = AtomicU32::new(0);
         Core {
+            again: ["recv", "send"].map(|verb| Error::again().during(verb, &endpoint.text)),
             mark: (MARKS.fetch_add(1, Ordering::Relaxed) % 0xffff) as u16 + 1,
             endpoint,
             generation: generation(),
@@ -179,7 +182,7 @@ impl Core {
         if self.open.get().is_none() {
             self.step_open()?;
         }
-        self.open.get().ok_or_else(again)
+        self.open.get().ok_or_else(Error::again)
     }
 
     #[cold]
@@ -196,7 +199,7 @@ impl Core {
                 self.readiness.unmark(direction);
                 match attempt()? {
                     Step::Done(()) => Some(()),
-                    _ => return Err(again()),
+                    _ => return Err(self.again(direction)),
                 }
             }
             _ => match spin_on_handshake(self.endpoint.spin, &mut attempt)? {
@@ -367,13 +370,8 @@ impl Core {
     }
 }
 
-/// The call would have to wait, and may not.
-pub fn again() -> Error {
-    Error::again()
-}
-
 fn out_of_time() -> Error {
-    Error::known(&(Status::TimedOut, "the timeout passed"))
+    timed_out("the timeout passed")
 }
 
 fn timed_out(what: impl Into<Cow<'static, str>>) -> Error {

@@ -1,8 +1,8 @@
 //! What a call owes the descriptors: to make its own unreadable when it is refused, to show what
 //! came for the other one, and to ask for wake-ups only as long as somebody needs them.
 
-use super::core::{Core, Open, again};
-use crate::error::Result;
+use super::core::{Core, Open};
+use crate::error::{Error, Result};
 use crate::os::kick::Kick;
 use crate::transport::readiness::{Direction, Ready, Shown};
 use crate::transport::wait::{Source, Step, WRITE};
@@ -82,8 +82,13 @@ impl Core {
         match step {
             Step::Done(value) => Ok(value),
             Step::Choked => Err(choked()),
-            Step::Blocked | Step::InTurn | Step::More => Err(again()),
+            Step::Blocked | Step::InTurn | Step::More => Err(self.again(direction)),
         }
+    }
+
+    /// The call would have to wait, and may not.
+    pub fn again(&self, direction: Direction) -> Error {
+        self.again[direction as usize].clone()
     }
 
     fn refuse_watched<T>(

@@ -1,6 +1,6 @@
 //! Requests and replies over one channel, from any number of threads at once.
 
-use super::core::{Core, Open, again};
+use super::core::{Core, Open};
 use super::recv::{RecvState, ViewParts};
 use super::unanswered::Unanswered;
 use crate::error::{Error, Result, Status};
@@ -221,8 +221,7 @@ impl Core {
         }
         let reply = self.drive(READ, timeout, |open, wait| self.reply_step(open, wait, id));
         reply.map_err(|error| match error.status() {
-            Status::Again => again(),
-            Status::TimedOut => error,
+            Status::Again | Status::TimedOut => error,
             _ => {
                 self.forget(id);
                 error

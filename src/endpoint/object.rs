@@ -21,6 +21,14 @@ impl Kind {
         }
     }
 
+    /// What is said to have been tried by those who wait for their turn, and for a change.
+    pub fn waits(self) -> [&'static str; 2] {
+        match self {
+            Kind::Segment => ["lock", "wait"],
+            Kind::Semaphore => ["acquire", "wait"],
+        }
+    }
+
     /// Its part of [`OBJECT_OPTIONS`].
     fn options(self) -> &'static [(&'static str, &'static str, &'static str)] {
         match self {

@@ -4,7 +4,8 @@ use super::message::{lent, message, number, tn_message, too_large};
 use super::status::{guard, tn_status};
 use super::{buffer, handle, there, timeout};
 use crate::channel::Channel;
-use crate::error::{Error, Status};
+use crate::error::Error;
+use crate::transport::readiness::Direction;
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 
@@ -162,8 +163,11 @@ pub unsafe extern "C" fn tn_channel_recv_many(
 /// `channel` is NULL or valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tn_channel_busy_poll(channel: Option<&Channel>) -> tn_status {
-    guard(|| match handle(channel)?.busy_poll()? {
-        true => Ok(()),
-        false => Err(Error::known(&(Status::Again, "nothing came while this looked"))),
+    guard(|| {
+        let channel = handle(channel)?;
+        match channel.busy_poll()? {
+            true => Ok(()),
+            false => Err(channel.core.again(Direction::Receive)),
+        }
     })
 }

@@ -2,7 +2,7 @@
 
 use super::fork::{Fd, adopt, enter};
 use super::{check, check_count, restart};
-use std::ffi::{CStr, CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString, c_char};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -230,6 +230,29 @@ fn stat_of(ask: impl FnOnce(&mut libc::stat) -> libc::c_int) -> io::Result<libc:
     Ok(stat)
 }
 
-fn c_path(path: &OsStr) -> io::Result<CString> {
-    CString::new(path.as_bytes()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
+/// A path as system calls take it. One as long as a socket's may be allocates nothing, as a
+/// listener looks at it with each accept.
+enum CPath {
+    Short([u8; SOCKET_PATH_SIZE_MAX + 1]),
+    Long(CString),
+}
+
+fn c_path(path: &OsStr) -> io::Result<CPath> {
+    let path = path.as_bytes();
+    if path.len() > SOCKET_PATH_SIZE_MAX || path.contains(&0) {
+        let path = CString::new(path);
+        return path.map(CPath::Long).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    let mut short = [0; SOCKET_PATH_SIZE_MAX + 1];
+    short[..path.len()].copy_from_slice(path);
+    Ok(CPath::Short(short))
+}
+
+impl CPath {
+    fn as_ptr(&self) -> *const c_char {
+        match self {
+            CPath::Short(path) => path.as_ptr().cast(),
+            CPath::Long(path) => path.as_ptr(),
+        }
+    }
 }
