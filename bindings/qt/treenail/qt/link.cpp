@@ -34,7 +34,11 @@ void Asked::settle(const Reply& reply) {
         if (reply) {
             promise->reportResult(reply.data);
         } else {
+#ifndef QT_NO_EXCEPTIONS
             promise->reportException(RequestError(reply.status, reply.text));
+#else
+            promise->reportCanceled();
+#endif
         }
         promise->reportFinished();
     }

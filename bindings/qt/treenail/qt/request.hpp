@@ -64,8 +64,9 @@ struct Reply {
     explicit operator bool() const { return ok(status); }
 };
 
+#ifndef QT_NO_EXCEPTIONS
 /// What the QFuture of a request holds where no reply came; result() throws it, and with Qt 6
-/// onFailed() gets it.
+/// onFailed() gets it. Where exceptions are off such a future is cancelled.
 class RequestError : public QException {
 public:
     RequestError(Status status, const QString& text) : status_(status), text_(text.toUtf8()) {}
@@ -81,6 +82,7 @@ private:
     Status status_;
     QByteArray text_;
 };
+#endif
 
 }  // namespace treenail::qt
 
