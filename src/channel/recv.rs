@@ -5,7 +5,7 @@ use super::inbox::Inbox;
 use super::loan::ON_HEAP;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
-use crate::os::buffer::{Buffer, Lent};
+use crate::os::buffer::{Buffer, Lent, zeroed_vec};
 use crate::transport::readiness::Direction;
 use crate::transport::wait::{READ, Step};
 use crate::transport::{Head, Held, RecvEnd};
@@ -248,10 +248,7 @@ impl Core {
                 let Some(front) = state.front(self, open, None)? else {
                     return Ok(Step::Blocked);
                 };
-                let mut bytes = Vec::new();
-                let len = front.head.len;
-                bytes.try_reserve_exact(len).map_err(|_| Error::no_memory())?;
-                bytes.resize(len, 0);
+                let mut bytes = zeroed_vec(front.head.len).ok_or_else(Error::no_memory)?;
                 state.take_copy(open, &front, crate::os::buffer::uninit(&mut bytes));
                 state.end.give_back();
                 Ok(Step::Done(bytes))

@@ -1,5 +1,6 @@
 //! Heap bytes that begin at a multiple of 16, and views of memory that may be uninitialised.
 
+use std::alloc::Layout;
 use std::io;
 use std::mem::MaybeUninit;
 
@@ -127,6 +128,18 @@ impl Buffer {
         // SAFETY: blocks are bytes without padding, and may be uninitialised.
         unsafe { std::slice::from_raw_parts_mut(self.blocks.as_mut_ptr().cast(), bytes) }
     }
+}
+
+/// `len` zero bytes; None where there is no memory for them.
+pub fn zeroed_vec(len: usize) -> Option<Vec<u8>> {
+    let layout = Layout::array::<u8>(len).ok()?;
+    if len == 0 {
+        return Some(Vec::new());
+    }
+    // SAFETY: the layout isn't empty.
+    let data = unsafe { std::alloc::alloc_zeroed(layout) };
+    // SAFETY: where it is not null, it was just allocated for so many bytes, which are zero.
+    (!data.is_null()).then(|| unsafe { Vec::from_raw_parts(data, len, len) })
 }
 
 /// Copies `bytes` into memory of the same size.
