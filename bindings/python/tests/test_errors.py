@@ -118,9 +118,10 @@ def test_everything_says_closed_after_a_close(endpoint):
         lambda: ours.recv_view(), lambda: ours.recv_into(bytearray(1)), lambda: ours.recv_many(),
         lambda: ours.request(b""), lambda: ours.request_start(b""), lambda: ours.flush(),
         lambda: ours.reply(message, b""), lambda: ours.peer(), lambda: ours.stats(),
-        lambda: ours.fileno(), lambda: listener.accept(), lambda: listener.endpoint(),
-        lambda: listener.fileno(), lambda: poller.wait(), lambda: poller.wake(),
-        lambda: poller.add(theirs), lambda: poller.fileno(),
+        lambda: ours.fileno(), lambda: ours.send_fileno(), lambda: listener.accept(),
+        lambda: listener.endpoint(), lambda: listener.fileno(), lambda: poller.wait(),
+        lambda: poller.wake(),
+        lambda: poller.add(theirs), lambda: poller.add_send(theirs, 1), lambda: poller.fileno(),
     ):  # fmt: skip
         with pytest.raises(treenail.Closed, match="closed"):
             call()

@@ -47,6 +47,7 @@ def test_channels(endpoint):
                 assert ours.recv(SOON) == b"x"
             if number % 3:
                 ours.fileno()
+                ours.send_fileno()
                 ours.close()
 
         check(use, COUNT // 2)  # two ends each

@@ -69,8 +69,9 @@ def test_a_forked_child_is_refused_and_does_no_harm(endpoint):
         for call in (
             lambda: ours.send(b"x"), lambda: theirs.recv(), lambda: theirs.recv(0),
             lambda: theirs.recv_view(), lambda: theirs.recv_many(), lambda: ours.request(b"x"),
-            lambda: ours.fileno(), lambda: ours.stats(), lambda: listener.accept(),
-            lambda: listener.endpoint(), lambda: poller.wait(), lambda: loan.commit(),
+            lambda: ours.fileno(), lambda: ours.send_fileno(), lambda: ours.stats(),
+            lambda: listener.accept(), lambda: listener.endpoint(), lambda: poller.wait(),
+            lambda: loan.commit(),
         ):  # fmt: skip
             with pytest.raises(treenail.Invalid):
                 call()

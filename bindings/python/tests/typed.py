@@ -38,6 +38,7 @@ def use_channel(channel: treenail.Channel) -> None:
     peer: treenail.Peer = channel.peer()
     stats: treenail.Stats = channel.stats()
     numbers: List[int] = [peer.pid, peer.uid, peer.gid, stats.messages_sent, channel.fileno()]
+    numbers.append(channel.send_fileno())
     print(numbers, peer.address, peer.transport == treenail.TRANSPORT_SHM, channel.closed)
     for part in channel:
         print(part.decode())
@@ -53,6 +54,9 @@ def main() -> Optional[str]:
             with treenail.Poller() as poller:
                 poller.add(listener, key="a key")
                 poller.add(0)
+                with treenail.connect("shm:typed") as busy:
+                    poller.add_send(busy, "another key")
+                    poller.remove_send(busy)
                 for key in poller.wait(1, max=3):
                     print(key)
                 poller.wake()

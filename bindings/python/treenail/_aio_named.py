@@ -31,13 +31,13 @@ class _Line(Watched[_Owner]):
         if self._turns > _TURNS_MAX:
             await self._give_turn()
         if self._writers:
-            await self._wait(self._writers)
+            await self._wait(self._writers, self._new_writer)
         while True:
             try:
                 result = call()
             except Again:
                 self._was_refused()
-                await self._wait(self._writers, first=True)
+                await self._wait(self._writers, self._new_writer, first=True)
             else:
                 self._wake(self._writers)
                 return result

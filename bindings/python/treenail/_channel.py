@@ -12,7 +12,7 @@ from ._errors import check
 from ._lent import View, tag_of
 from ._receiving import Receiving
 from ._sending import Sending
-from ._waiting import deadline_of, timeout_left
+from ._waiting import deadline_of, drive_in_pieces, timeout_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,8 +107,13 @@ class Channel(Sending, Receiving):
         view = View(handle)
         lent = byref(view._lent)
         try:
-            # In two halves, as a wait that is cut into pieces must not ask anew each time.
-            self._deliver(lambda ms: begin(handle, kind, place, length, ms, out), length, timeout)
+            # In two halves, as a wait that is cut into pieces must not ask anew each time. While
+            # there is no room the library reads, and for both no single descriptor tells.
+            status = drive_in_pieces(
+                lambda ms: begin(handle, kind, place, length, ms, out), timeout
+            )
+            if status < 0:
+                self._fail(status)
             self._drive(lambda ms: end(handle, number, ms, lent), timeout_left(deadline))
             return view
         except:

@@ -36,12 +36,16 @@ class Owner:
 
     def fileno(self) -> int:
         """A descriptor for poll, epoll, select and event loops: readable until a call raises Again.
+        That of a channel is about receiving; for room to send there is send_fileno().
 
         Wait for it to be readable, and then call with timeout=0 what you would call. Never read,
         write or close it.
         """
+        return self._descriptor(self._fd)
+
+    def _descriptor(self, which: Callable[..., int]) -> int:
         out = c_int()
-        status = self._fd(self._handle, byref(out))
+        status = which(self._handle, byref(out))
         if status < 0:
             self._fail(status)
         return out.value

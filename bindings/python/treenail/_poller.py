@@ -26,14 +26,14 @@ class Poller(Owner):
 
     _fd = library.tn_poller_fd
     _close = library.tn_poller_wake  # who waits leaves, and then it is freed
-    _sources: Dict[int, Tuple[Any, Any]]  # by number: what was added, and its key
+    _sources: Dict[int, Tuple[Any, Any, bool]]  # by number: what was added, its key, is it room
 
     def __init__(self) -> None:
         self._handle, self._sources, self._numbers = PollerHandle(), {}, count()
         check(library.tn_poller_new(byref(self._handle)))
 
     def add(self, source: Any, key: Any = None) -> None:
-        """Waits for a channel, a listener, a descriptor or what has fileno() too.
+        """Waits for a channel's messages, a listener, a descriptor or what has fileno() too.
 
         wait() gives `key`, or `source` if there is none, whenever it is ready. Exists: it is in
         this poller already.
@@ -48,12 +48,31 @@ class Poller(Owner):
             status = library.tn_poller_add_fd(self._handle, fd, number)
         if status < 0:
             self._fail(status)
-        self._sources[number] = source, source if key is None else key
+        self._sources[number] = source, source if key is None else key, False
+
+    def add_send(self, channel: Channel, key: Any) -> None:
+        """Waits for a channel's room to send too: add it only while there is something to send.
+
+        wait() gives `key`, which tells it from the channel's messages, whenever a send may succeed,
+        and at the end. Exists: it is in this poller already.
+        """
+        number = next(self._numbers)
+        status = library.tn_poller_add_channel_send(self._handle, channel._handle, number)
+        if status < 0:
+            self._fail(status)
+        self._sources[number] = channel, key, True
 
     def remove(self, source: Any) -> None:
         """Waits no longer for what was added. NotFound: it wasn't."""
-        for number, (added, _) in list(self._sources.items()):
-            if added is source or added == source:
+        self._remove(source, False)
+
+    def remove_send(self, channel: Channel) -> None:
+        """Waits no longer for a channel's room. NotFound: it was not added."""
+        self._remove(channel, True)
+
+    def _remove(self, source: Any, is_room: bool) -> None:
+        for number, (added, _, of_room) in list(self._sources.items()):
+            if of_room is is_room and (added is source or added == source):
                 del self._sources[number]
                 status = library.tn_poller_remove(self._handle, number)
                 # A channel that was closed has left by itself.

@@ -101,7 +101,7 @@ class Sending(Owner):
         if length < 0:
             raise ValueError(f"a message of {length} bytes can't be")
         try:
-            self._drive(lambda ms: library.tn_channel_loan(handle, length, ms, lent), timeout)
+            self._drive_send(lambda ms: library.tn_channel_loan(handle, length, ms, lent), timeout)
             return loan
         except:
             loan._held.clear()
@@ -140,7 +140,23 @@ class Sending(Owner):
         """Waits until all that was taken is out of this process: the rest of a long message, and
         what an open loan holds back."""
         handle = self._handle
-        self._drive(lambda ms: library.tn_channel_flush(handle, ms), timeout)
+        self._drive_send(lambda ms: library.tn_channel_flush(handle, ms), timeout)
+
+    def send_fileno(self) -> int:
+        """A second descriptor, readable while a send may succeed, and at the end: only a send,
+        commit or flush that raises Again or TimedOut, or leaves the rest of a message here, makes
+        it unreadable.
+
+        Wait for it to be readable, and only while there is something to send. Never read, write or
+        close it.
+        """
+        return self._descriptor(library.tn_channel_send_fd)
+
+    def _drive_send(self, attempt: Callable[[int], int], timeout: Optional[float]) -> None:
+        """Waits for room; what it comes to is an exception, or good."""
+        status = drive(attempt, self.send_fileno, timeout)
+        if status < 0:
+            self._fail(status)
 
     def _deliver(
         self, attempt: Callable[[int], int], length: int, timeout: Optional[float]
@@ -148,10 +164,10 @@ class Sending(Owner):
         """Sends. With time left a send waits until all of the message is out; as `drive` cuts the
         time into pieces, some of a long one may still be here after the last of them."""
         deadline = deadline_of(timeout)
-        self._drive(attempt, timeout)
+        self._drive_send(attempt, timeout)
         if length > _SMALL_BYTES and timeout != 0:
             handle = self._handle
             left = timeout_left(deadline)
-            status = drive(lambda ms: library.tn_channel_flush(handle, ms), self.fileno, left)
+            status = drive(lambda ms: library.tn_channel_flush(handle, ms), self.send_fileno, left)
             if status not in (0, TN_AGAIN, TN_TIMED_OUT):
                 self._fail(status)

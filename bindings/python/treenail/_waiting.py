@@ -41,8 +41,8 @@ def drive(
 
 
 def drive_in_pieces(attempt: Callable[[int], int], timeout: Optional[float]) -> int:
-    """The same for what one stands in line for: in the main thread the line is left from time to
-    time, to handle signals. No descriptor is needed."""
+    """The same for what no descriptor tells, or what one stands in line for: in the main thread the
+    wait is left from time to time, to handle signals."""
     deadline, first = deadline_of(timeout), first_ms(timeout)
     status = attempt(first)
     while status == TN_TIMED_OUT and _left(deadline):
@@ -83,11 +83,16 @@ def _drive_by_descriptor(
 ) -> int:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
+    piece = 0
     while True:
-        status = attempt(0)
-        if status != TN_AGAIN:
+        status = attempt(piece)
+        if status not in (TN_AGAIN, TN_TIMED_OUT):
             return status
         left = _left(deadline)
         if not left:
             return attempt(1)  # says TN_TIMED_OUT, with the text for it
-        poll.poll(None if deadline is None else left)
+        # Where it is readable for what this call is not about, as for messages while a reply is
+        # awaited, only the library can tell.
+        piece = min(left, _PIECE_MS) if poll.poll(0) else 0
+        if not piece:
+            poll.poll(None if deadline is None else left)

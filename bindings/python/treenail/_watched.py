@@ -1,4 +1,4 @@
-"""What the objects of treenail.aio have in common: tasks that wait for a descriptor."""
+"""What the objects of treenail.aio have in common: tasks that wait for descriptors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import re
 from contextvars import Context
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Callable, Dict, Generic, List, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Dict, Generic, List, Optional, Tuple, TypeVar
 from weakref import ref
 
 from ._errors import Again
@@ -68,21 +68,80 @@ class Waiter(_Future):
             self.get_loop().call_soon(self._callback, self, context=self._context)
 
 
-class Watched(Generic[_Owner]):
-    """Owns a handle that tasks of one event loop wait for.
+class Watch:
+    """A descriptor of a Watched in its event loop.
 
-    Its descriptor is in the loop while somebody waits, and from then on until it is readable with
-    nobody there: mostly nothing has to be changed between a wake-up and the next wait.
+    It is there while somebody waits, and from then on until it is readable with nobody there:
+    mostly nothing has to be changed between a wake-up and the next wait.
     """
+
+    __slots__ = ("_watched", "_fileno", "_on_readable", "_loop", "_fd")
+
+    def __init__(
+        self,
+        watched: Watched[Any],
+        fileno: Callable[[], int],
+        on_readable: Callable[[Any], bool],
+    ) -> None:
+        """`on_readable` is called with what is watched, and says whether anybody is there."""
+        # The loop must not keep alive what nobody uses any more.
+        self._watched, self._fileno, self._on_readable = ref(watched), fileno, on_readable
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._fd: Optional[int] = None  # while it is in the loop
+
+    def start(self) -> asyncio.AbstractEventLoop:
+        """Has it in the loop that is running."""
+        loop = asyncio.get_running_loop()
+        if self._fd is not None:
+            if loop is self._loop:
+                return loop
+            if self._loop is not None and not self._loop.is_closed():
+                name = type(self._watched()).__name__
+                raise RuntimeError(f"this {name} is used in another event loop")
+        fd = self._fileno()
+        loop.add_reader(fd, self._readable)
+        self._loop, self._fd = loop, fd
+        return loop
+
+    def stop(self) -> None:
+        """Has it in no loop."""
+        fd, self._fd = self._fd, None
+        if fd is not None and self._loop is not None and not self._loop.is_closed():
+            self._loop.remove_reader(fd)
+
+    def drop(self, owner: Owner) -> None:
+        """As stop, from whichever thread collects garbage; the owner has the descriptor."""
+        loop, fd = self._loop, self._fd
+        if fd is None or loop is None or loop.is_closed():
+            return
+        if asyncio._get_running_loop() is loop or not loop.is_running():
+            loop.remove_reader(fd)
+        else:  # the descriptor must be there until it is removed
+            loop.call_soon_threadsafe(lambda owner: loop.remove_reader(fd), owner)
+
+    def _readable(self) -> None:
+        watched = self._watched()
+        if watched is not None and not self._on_readable(watched):
+            self.stop()
+
+
+class Watched(Generic[_Owner]):
+    """Owns a handle that tasks of one event loop wait for."""
+
+    _watches: Tuple[Watch, ...] = ()
 
     def __init__(self, owner: _Owner, endpoint: str) -> None:
         self._owner = owner
         self._stays_awake = _SEVERAL_PROCESSORS and "spin=0" not in re.split("[?&]", endpoint)
-        self._loop: Optional[asyncio.AbstractEventLoop] = None
-        self._fd: Optional[int] = None  # while it is in the loop
+        self._wait_at(Watch(self, owner.fileno, type(self)._on_readable))
         self._turns = self._vain = self._skips = 0
         self._readers: Waiters = {}
         self._writers: Waiters = {}
+
+    def _wait_at(self, reading: Watch, writing: Optional[Watch] = None) -> None:
+        """Where its readers and its writers wait."""
+        self._reading, self._writing = reading, writing or reading
+        self._watches = (self._reading, self._writing)
 
     def fileno(self) -> int:
         """The descriptor that the loop waits for."""
@@ -95,7 +154,8 @@ class Watched(Generic[_Owner]):
 
     def close(self) -> None:
         """Ends it: every call raises Closed at once, in all tasks. Twice is fine."""
-        self._unwatch()
+        for watch in self._watches:
+            watch.stop()
         try:
             self._owner.close()
         finally:  # if that was refused, they wait anew
@@ -115,20 +175,25 @@ class Watched(Generic[_Owner]):
         await asyncio.sleep(0)
 
     async def _when_room(
-        self, call: Callable[[], _Result], meanwhile: Callable[[], None] = lambda: None
+        self,
+        call: Callable[[], _Result],
+        meanwhile: Callable[[], None] = lambda: None,
+        also: Optional[Waiters] = None,
     ) -> _Result:
-        """Calls until it isn't refused with Again; `meanwhile` is called before each wait."""
+        """Calls until it isn't refused with Again; `meanwhile` is called before each wait, and
+        whoever is in `also` is woken to do so."""
         self._turns += 1
         if self._turns > _TURNS_MAX:
             await self._give_turn()
         if self._writers:
-            await self._wait(self._writers)  # they were first
+            meanwhile()
+            await self._wait(self._writers, self._new_writer, also=also)  # they were first
         while True:
             try:
                 result = call()
             except Again:
                 meanwhile()
-                await self._wait(self._writers)
+                await self._wait(self._writers, self._new_writer, also=also)
             else:
                 self._wake(self._writers)
                 return result
@@ -145,7 +210,9 @@ class Watched(Generic[_Owner]):
             await self._give_turn()
         result = take()
         while result is None:
-            await self._wait(self._readers if waiters is None else waiters, new_waiter)
+            await self._wait(
+                self._readers if waiters is None else waiters, new_waiter or self._new_reader
+            )
             result = take()
         self._wake(self._readers)  # there may be more
         return result
@@ -153,11 +220,15 @@ class Watched(Generic[_Owner]):
     async def _wait(
         self,
         waiters: Waiters,
-        new_waiter: Optional[Callable[[], Waiter]] = None,
+        new_waiter: Callable[[], Waiter],
         first: bool = False,
+        also: Optional[Waiters] = None,
     ) -> None:
-        """Waits for the descriptor, after a call that was refused with Again."""
-        waiter = (new_waiter or self._new_waiter)()
+        """Waits for a descriptor, after a call that was refused with Again."""
+        waiter = new_waiter()
+        if also is not None:
+            self._reading.start()
+            also[waiter] = None
         behind = list(waiters) if first else ()
         waiters[waiter] = None
         for other in behind:
@@ -175,6 +246,8 @@ class Watched(Generic[_Owner]):
             raise
         finally:
             waiters.pop(waiter, None)
+            if also is not None:
+                also.pop(waiter, None)
 
     def _stay_awake(self, waiter: Waiter, end: float) -> None:
         """Keeps the loop from sleeping for a while: being woken takes longer than many an answer.
@@ -204,39 +277,12 @@ class Watched(Generic[_Owner]):
         """Wakes who can go on; False: there is nobody."""
         return self._wake(self._readers, now=True)
 
-    def _new_waiter(self) -> Waiter:
-        return Waiter(loop=self._watch())
+    def _new_reader(self) -> Waiter:
+        return Waiter(loop=self._reading.start())
 
-    def _watch(self) -> asyncio.AbstractEventLoop:
-        """Has the descriptor in the loop that is running."""
-        loop = asyncio.get_running_loop()
-        if self._fd is not None:
-            if loop is self._loop:
-                return loop
-            if self._loop is not None and not self._loop.is_closed():
-                raise RuntimeError(f"this {type(self).__name__} is used in another event loop")
-        fd = self.fileno()
-        # The loop must not keep alive what nobody uses any more.
-        loop.add_reader(fd, _readable, ref(self))
-        self._loop, self._fd = loop, fd
-        return loop
-
-    def _unwatch(self) -> None:
-        if self._fd is not None and self._loop is not None and not self._loop.is_closed():
-            self._loop.remove_reader(self._fd)
-        self._fd = None
+    def _new_writer(self) -> Waiter:
+        return Waiter(loop=self._writing.start())
 
     def __del__(self) -> None:
-        loop, fd = self._loop, self._fd
-        if fd is None or loop is None or loop.is_closed():
-            return
-        if asyncio._get_running_loop() is loop or not loop.is_running():
-            loop.remove_reader(fd)
-        else:  # another thread collects garbage: the descriptor must be there until it is removed
-            loop.call_soon_threadsafe(lambda owner: loop.remove_reader(fd), self._owner)
-
-
-def _readable(watched: ref[Watched[Any]]) -> None:
-    self = watched()
-    if self is not None and not self._on_readable():
-        self._unwatch()
+        for watch in self._watches:
+            watch.drop(self._owner)

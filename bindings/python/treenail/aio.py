@@ -18,10 +18,10 @@ from contextlib import asynccontextmanager
 from typing import Any, AsyncIterator, Callable, Deque, Dict, Iterable, List, Optional, TypeVar
 
 import treenail
-from treenail import Again, Closed, Loan, Message, Messages, NoSpace, Peer, Stats, View
+from treenail import Again, Closed, Error, Loan, Message, Messages, NoSpace, Peer, Stats, View
 
 from ._aio_named import Lock, Segment, Semaphore
-from ._watched import Waiter, Waiters, Watched
+from ._watched import Waiter, Waiters, Watch, Watched
 
 __all__ = ["Channel", "Listener", "Lock", "Segment", "Semaphore", "connect", "create"]
 
@@ -59,8 +59,10 @@ class Channel(Watched[treenail.Channel]):
         Of its endpoint only the option spin=0 matters here.
         """
         super().__init__(channel, endpoint)
+        self._wait_at(self._reading, Watch(self, channel.send_fileno, type(self)._on_room))
         self._replies: Dict[int, _Reply] = {}
         self._askers: Waiters = {}
+        self._reading_writers: Waiters = {}  # those that read while they wait for room
         self._inbox: Deque[Message] = deque()
         self._inbox_bytes = 0
         self._has_remainder = False
@@ -104,7 +106,6 @@ class Channel(Watched[treenail.Channel]):
     async def flush(self) -> None:
         """Waits until all that was taken is out of this process."""
         if not self._flushed():
-            self._has_remainder = True  # for the loop to send on, if we are cancelled
             await self._when_room(lambda: self._owner.flush(0))
             self._has_remainder = False
 
@@ -142,7 +143,9 @@ class Channel(Watched[treenail.Channel]):
         """
         start = self._owner.request_start
         # It reads while it sends: else two peers that ask at once would wait for each other.
-        number = await self._when_room(lambda: start(data, 0, tag=tag), self._make_way)
+        number = await self._when_room(
+            lambda: start(data, 0, tag=tag), self._make_way, self._reading_writers
+        )
         reply = self._replies[number] = _Reply()
 
         def take() -> Optional[bytes]:
@@ -151,11 +154,11 @@ class Channel(Watched[treenail.Channel]):
             return reply.data
 
         def new_waiter() -> Waiter:
-            reply.waiter = self._new_waiter()
+            reply.waiter = self._new_reader()
             return reply.waiter
 
         try:
-            await self.flush()
+            self._flushed()
             return await self._when_there(take, self._askers, new_waiter)
         finally:
             if self._replies.pop(number, None) is not None and not self.closed:
@@ -174,10 +177,13 @@ class Channel(Watched[treenail.Channel]):
         return self._owner.stats()
 
     def _flushed(self) -> bool:
+        """Whether all that was taken is out; if not, the loop sends on, whoever is cancelled."""
         try:
             self._owner.flush(0)
             return True
         except Again:
+            self._has_remainder = True
+            self._writing.start()
             return False
 
     def _take(self) -> Optional[Message]:
@@ -244,12 +250,18 @@ class Channel(Watched[treenail.Channel]):
 
     def _on_readable(self) -> bool:
         """Wakes who can go on; False: there is nobody."""
-        writer = self._wake(self._writers)
-        reader = self._wake(self._readers, now=True) or self._wake(self._askers, now=True)
-        if not reader and not writer and self._has_remainder:
-            self._has_remainder = not self._flushed()
+        waiting = (self._readers, self._askers, self._reading_writers)
+        return any(self._wake(waiters, now=True) for waiters in waiting)
+
+    def _on_room(self) -> bool:
+        """The same for who sends; what a send has left goes on by itself."""
+        if self._wake(self._writers, now=True):
             return True
-        return reader or writer
+        try:
+            self._has_remainder = self._has_remainder and not self._flushed()
+        except Error:  # the end, which is for the next call to tell
+            self._has_remainder = False
+        return self._has_remainder
 
 
 class Listener(Watched[treenail.Listener]):
