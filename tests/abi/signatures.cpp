@@ -48,6 +48,7 @@ static void functions_of_channels() {
 
 static void functions_of_messages() {
     same<tn_status(Channel, const void *, size_t, int32_t)>(tn_channel_send);
+    same<tn_status(Channel, uint32_t, const void *, size_t, int32_t)>(tn_channel_send_tagged);
     same<tn_status(Channel, uint32_t, const tn_slice *, size_t, int32_t)>(tn_channel_sendv);
     same<tn_status(Channel, const tn_slice *, size_t, int32_t, size_t *)>(tn_channel_send_many);
     same<tn_status(Channel, void *, size_t, int32_t, size_t *)>(tn_channel_recv);
@@ -63,6 +64,10 @@ static void functions_of_messages() {
         tn_channel_request);
     same<tn_status(Channel, uint32_t, const void *, size_t, int32_t, uint32_t *)>(
         tn_channel_request_start);
+    same<tn_status(Channel, uint32_t, const void *, size_t, int32_t, uint32_t *)>(
+        tn_channel_request_begin);
+    same<tn_status(Channel, uint32_t, int32_t, tn_message *)>(tn_channel_request_end);
+    same<tn_status(Channel, uint32_t)>(tn_channel_request_cancel);
     same<tn_status(Channel, const tn_message *, const void *, size_t, int32_t)>(tn_channel_reply);
 }
 
@@ -117,6 +122,7 @@ FIELD(tn_stats, pending_bytes, uint64_t, 64);
 FIELD(tn_stats, ring_bytes, uint64_t, 72);
 FIELD(tn_stats, ring_used, uint64_t, 80);
 FIELD(tn_stats, ring_used_max, uint64_t, 88);
+FIELD(tn_stats, late_replies, uint64_t, 96);
 static_assert(sizeof(void *) != 8 || sizeof(tn_slice) == 16, "tn_slice");
 static_assert(sizeof(void *) != 8 || sizeof(tn_message) == 72, "tn_message");
 static_assert(sizeof(void *) != 8 || sizeof(tn_loan) == 40, "tn_loan");
