@@ -20,6 +20,7 @@ mod unanswered;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::os::buffer::uninit;
+use crate::sync::lock;
 use crate::transport::accept::ChannelSlot;
 use crate::transport::handshake::Joined;
 use crate::transport::readiness::Direction;
@@ -107,11 +108,13 @@ impl Channel {
     fn opened(self, verb: &'static str, timeout: Option<Duration>) -> Result<Channel> {
         match self.core.open(Direction::Receive, timeout) {
             Ok(_) => Ok(self),
-            Err(error) => {
+            Err(error) if error.status() == Status::Again => {
                 // Nothing was to be received yet.
-                let error = if error.status() == Status::Again { Error::again() } else { error };
+                let connecting = lock(&self.core.connecting);
+                let error = connecting.as_ref().map_or_else(Error::again, Connecting::again);
                 Err(error.during(verb, &self.core.endpoint.text))
             }
+            Err(error) => Err(error.during(verb, &self.core.endpoint.text)),
         }
     }
 

@@ -160,6 +160,12 @@ fn read(text: &str, shown: &Arc<str>) -> Result<Endpoint> {
         Some((address, rest)) => (address, Some(rest)),
         None => (rest, None),
     };
+    if let Some(name) = address.strip_prefix("//") {
+        let (name, scheme) = (printable(name), scheme_name(scheme));
+        return Err(Error::invalid(format!(
+            "there are no slashes behind {scheme}; write {scheme}{name}, or the path with one slash"
+        )));
+    }
     let mut endpoint = Endpoint {
         text: Arc::clone(shown),
         scheme,
@@ -266,9 +272,6 @@ fn bad_value_of(options: &[(&str, &str, &str)], key: &str, value: &str) -> Error
 }
 
 fn read_address(address: &[u8]) -> Result<Address> {
-    if address.contains(&0) {
-        return Err(Error::invalid("the address holds a NUL byte"));
-    }
     if address.contains(&b'/') {
         return match address.last() {
             Some(b'/') => Err(Error::invalid("the path ends in a slash; name a socket file")),
@@ -281,6 +284,13 @@ fn read_address(address: &[u8]) -> Result<Address> {
             "a name has 1 to {NAME_SIZE_MAX} of A-Z a-z 0-9 . _ - and does not start with a dot; \
              with a slash in it it would be a path"
         ))),
+    }
+}
+
+fn scheme_name(scheme: Scheme) -> &'static str {
+    match scheme {
+        Scheme::Shm => "shm:",
+        Scheme::Local => "local:",
     }
 }
 
@@ -308,7 +318,10 @@ fn unescape(text: &str) -> Result<Vec<u8>> {
         bytes.push(value);
         rest = &rest[2..];
     }
-    Ok(bytes)
+    match bytes.contains(&0) {
+        true => Err(Error::invalid("there is a NUL byte in it; leave it out")),
+        false => Ok(bytes),
+    }
 }
 
 fn text_of(bytes: Vec<u8>) -> Result<String> {

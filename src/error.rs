@@ -182,7 +182,24 @@ fn advice(error: &io::Error) -> &'static str {
         Some(libc::EFBIG) => "; raise the limit of file sizes (ulimit -f)",
         Some(libc::ENFILE) => "; the whole system is out of descriptors",
         Some(libc::ENOMEM | libc::ENOSPC | libc::ENOBUFS) => "; free some memory and try again",
-        Some(libc::EACCES | libc::EPERM) => "; check the owner and the mode of what is named",
+        Some(libc::EACCES) => "; check the owner and the mode of what is named",
+        Some(libc::EPERM) => {
+            "; check who owns what is named, and whether a sandbox (seccomp) forbids the call"
+        }
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_is_for_what_may_be_the_cause() {
+        let said =
+            |code| Error::system("opening it", &io::Error::from_raw_os_error(code)).to_string();
+        assert!(said(libc::EACCES).contains("the mode"), "{}", said(libc::EACCES));
+        assert!(said(libc::EPERM).contains("seccomp"), "{}", said(libc::EPERM));
+        assert!(!said(libc::EPERM).contains("mode"), "{}", said(libc::EPERM));
     }
 }

@@ -70,6 +70,16 @@ impl Connecting {
         }
     }
 
+    /// What a call says that may not wait for an open channel, and has none to wait with.
+    pub fn again(&self) -> Error {
+        let obstacle = self.obstacle();
+        let detail = format!(
+            "not without waiting, and the timeout was 0: {obstacle}; give it time, or begin with \
+             connect_start or create_start, whose channel has a descriptor to wait for"
+        );
+        Error::new(Status::Again, detail)
+    }
+
     /// Goes on as far as it can without waiting.
     /// `show` is given what the channel's descriptors are to show from now on.
     pub fn step(

@@ -152,8 +152,12 @@ impl Candidate {
     pub fn open(&self, purpose: Purpose) -> Result<Place> {
         let directory = match self.is_own {
             true => open_own(&self.path, purpose)?,
-            false => Directory::open(&self.path, true, purpose)
-                .map_err(|error| bad_directory(&self.path, &error))?,
+            false => Directory::open(&self.path, true, purpose).map_err(|error| {
+                match error.raw_os_error() {
+                    Some(libc::ENOENT) => no_directory(&self.path),
+                    _ => bad_directory(&self.path, &error),
+                }
+            })?,
         };
         Ok(Place { directory, name: self.name.clone() })
     }
@@ -195,6 +199,12 @@ fn check_own(directory: &Directory, path: &Path) -> Result<()> {
         path.display()
     );
     Err(Error::new(Status::Denied, detail))
+}
+
+fn no_directory(path: &Path) -> Error {
+    let path = path.display();
+    let detail = format!("there is no directory {path}; make it, or name another");
+    Error::new(Status::NotFound, detail)
 }
 
 fn bad_directory(path: &Path, error: &io::Error) -> Error {

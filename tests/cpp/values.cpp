@@ -201,6 +201,9 @@ void endpoints_arrive_as_they_are() {
     refused("", "");
     refused({}, "");
     refused(std::string_view("shm:x\0y", 7), "NUL");
+    refused(std::string_view("shm:x?group=a\0b", 15), "NUL");
+    refused(std::string_view("shm:x?ring\0=8KiB", 17), "ring%00");
+    refused("shm:x?group=a%00b", "NUL");
     refused("shm:/" + std::string(4091, 'x') + "y", "at most 4096 bytes");
     refused("shm:/" + std::string(5000, 'x'), "at most 4096 bytes");
     refused(std::string(5000, '\0'), "");

@@ -12,6 +12,18 @@ class ListenerTest : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
+    void an_endpoint_is_not_cut_off_at_a_nul() {
+        const auto endpoint = unused_endpoint();
+        const auto longer = endpoint + QChar(QChar::Null) + "?ring=8KiB";
+        Listener listener;
+        QVERIFY(!listener.listen(longer));
+        QVERIFY2(listener.errorString().contains("NUL"), qPrintable(listener.errorString()));
+        QVERIFY(listener.listen(endpoint));
+        Channel channel;
+        QVERIFY(!channel.connectTo(longer));
+        QVERIFY2(channel.errorString().contains("NUL"), qPrintable(channel.errorString()));
+    }
+
     void initTestCase_data() { over_each_transport(); }
 
     void listens_and_says_where() {

@@ -51,6 +51,20 @@ class LocalPairingsTest : public QObject {
     Q_OBJECT
 
 private slots:
+    void a_name_is_not_cut_off_at_a_nul() {
+        const auto name = name_of("cut");
+        const auto longer = name + QChar(QChar::Null) + "more";
+        Server server, other;
+        QVERIFY(server.listen(name));
+        QVERIFY(!other.listen(longer));
+        QCOMPARE(int(other.serverError()), int(QAbstractSocket::HostNotFoundError));
+        Socket socket;
+        socket.connectToServer(longer);
+        QCOMPARE(int(socket.error()), int(Socket::ServerNotFoundError));
+        QVERIFY(!Server::removeServer(longer));
+        QVERIFY(QFile::exists(server.fullServerName()));
+    }
+
     void ours_with_ours() { converse<LocalServer, LocalSocket>("ours-ours"); }
     void ours_with_a_genuine_socket() { converse<LocalServer, QLocalSocket>("ours-genuine"); }
     void a_genuine_server_with_ours() { converse<QLocalServer, LocalSocket>("genuine-ours"); }

@@ -37,6 +37,16 @@ class SharedMemoryExtrasTest : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
+    void a_native_key_is_not_cut_off_at_a_nul() {
+        const auto name = QStringLiteral("cut-%1").arg(QCoreApplication::applicationPid());
+        SharedMemory memory, other;
+        memory.setNativeKey(name);
+        QVERIFY(memory.create(10));
+        other.setNativeKey(name + QChar(QChar::Null) + "more");
+        QVERIFY(!other.attach());
+        QVERIFY2(other.errorString().contains("NUL"), qPrintable(other.errorString()));
+    }
+
     void a_name_is_its_own_native_key() {
         SharedMemory named(QStringLiteral("A-z_0.9"));
         QCOMPARE(named.nativeKey(), named.key());

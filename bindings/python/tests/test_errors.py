@@ -67,11 +67,52 @@ def test_somebody_listens_already(endpoint):
     treenail.Listener(endpoint).close()
 
 
-@pytest.mark.parametrize("bad", ["", "nowhere", "tcp:host", "shm:a?ring=1", "shm:a?b=c", "shm:\0"])
+@pytest.mark.parametrize("bad", ["", "nowhere", "tcp:host", "shm:a?ring=1", "shm:a?b=c", "shm:\0",
+                                 "shm:a\0?ring=8KiB", "shm:a?group=b\0c", "shm://a"])  # fmt: skip
 def test_a_wrong_endpoint_is_a_value_error(bad):
     for use in (treenail.Listener, treenail.connect, treenail.create, treenail.connect_start):
         with pytest.raises(ValueError):
             use(bad)
+
+
+def test_a_time_below_zero_is_a_value_error(pair, name):
+    ours, theirs = pair
+    ours.send_many([b"x"] * 3)  # also where nothing would have to be waited for
+    segment, semaphore = treenail.Segment.create(name, 8), treenail.Semaphore(name, 5)
+    request = treenail.Message(b"", id=1, flags=treenail.MESSAGE_REQUEST)
+    for time in (-1, -0.001, float("nan")):
+        for call in (
+            lambda: theirs.recv(time), lambda: theirs.recv_message(time),
+            lambda: theirs.recv_view(time), lambda: theirs.recv_into(bytearray(9), time),
+            lambda: theirs.recv_many(3, time), lambda: ours.send(b"x", time),
+            lambda: ours.send(b"x" * 5000, time, tag=1), lambda: ours.sendv([b"x"], time),
+            lambda: ours.send_many([b"x"], time), lambda: ours.loan(3, time),
+            lambda: ours.request(b"x", time), lambda: ours.request_start(b"x", time),
+            lambda: ours.reply(request, b"x", time), lambda: ours.flush(time),
+            lambda: segment.lock(time).__enter__(), lambda: segment.lock_shared(time).__enter__(),
+            lambda: segment.read(1, 0, time), lambda: segment.write(b"x", 0, time),
+            lambda: segment.wait(7, time), lambda: semaphore.acquire(1, time),
+            lambda: treenail.Poller().wait(time), lambda: treenail.connect("shm:x?retry=1", time),
+            lambda: treenail.create(f"shm:{name}", time),
+        ):  # fmt: skip
+            with pytest.raises(ValueError, match="at least 0 seconds"):
+                call()
+    assert theirs.recv_many(9, 0) == [b"x"] * 3
+    segment.close()
+    semaphore.close()
+
+
+def test_texts_say_what_was_asked_for(endpoint, tmp_path):
+    with treenail.Listener(endpoint):
+        for time, error in ((0, treenail.Again), (0.01, treenail.TimedOut)):
+            with pytest.raises(error, match="^connect .* does it call accept") as raised:
+                treenail.connect(endpoint, time)
+            assert "fd" not in str(raised.value)
+    for open in (treenail.Listener, treenail.connect, treenail.create):
+        with pytest.raises(FileNotFoundError, match="no directory .*nodir; make it"):
+            open(f"local:{tmp_path}/nodir/x")
+        with pytest.raises(ValueError, match="no slashes behind shm:; write shm:chat"):
+            open("shm://chat")
 
 
 def test_a_place_without_rights_is_a_permission_error(tmp_path, monkeypatch):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from ctypes import byref, c_uint32, sizeof
 
 from . import _abi
 from ._abi import ChannelHandle, library, tn_peer, tn_stats
 from ._buffers import place_of, readable
-from ._errors import check
+from ._errors import Error, check
 from ._lent import View, tag_of
+from ._owner import encoded
 from ._receiving import Receiving
 from ._sending import Sending
-from ._waiting import deadline_of, drive_in_pieces, timeout_left
+from ._waiting import deadline_of, drive_in_pieces, first_ms, timeout_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def connect(endpoint: str, timeout: Optional[float] = None) -> Channel:
 
     NotFound: nobody listens there; with retry=1 it keeps trying until the timeout instead.
     """
-    return _opened(library.tn_channel_connect_start, endpoint, timeout)
+    return _opened("connect", endpoint, timeout)
 
 
 def connect_start(endpoint: str) -> Channel:
@@ -155,7 +155,7 @@ def connect_start(endpoint: str) -> Channel:
 def create(endpoint: str, timeout: Optional[float] = None) -> Channel:
     """Makes a channel for exactly two programs: listens, takes the first that connects, and stops
     listening. Waits for `timeout` seconds; None: for ever."""
-    return _opened(library.tn_channel_create_start, endpoint, timeout)
+    return _opened("create", endpoint, timeout)
 
 
 def create_start(endpoint: str) -> Channel:
@@ -165,15 +165,23 @@ def create_start(endpoint: str) -> Channel:
 
 def _started(start: Callable[..., int], endpoint: str) -> Channel:
     handle = ChannelHandle()
-    check(start(os.fsencode(endpoint), byref(handle)))
+    check(start(encoded(endpoint), byref(handle)))
     return Channel._of(handle)
 
 
-def _opened(start: Callable[..., int], endpoint: str, timeout: Optional[float]) -> Channel:
-    channel = _started(start, endpoint)
+def _opened(call: str, endpoint: str, timeout: Optional[float]) -> Channel:
+    first_ms(timeout)
+    if timeout == 0:
+        handle = ChannelHandle()
+        check(getattr(library, f"tn_channel_{call}")(encoded(endpoint), 0, byref(handle)))
+        return Channel._of(handle)
+    channel = _started(getattr(library, f"tn_channel_{call}_start"), endpoint)
     try:
         channel.flush(timeout)  # which waits for the handshake, and then has nothing to do
         return channel
+    except Error as error:
+        channel.close()
+        raise type(error)(str(error).replace("flush ", f"{call} ", 1)) from None
     except:
         channel.close()
         raise

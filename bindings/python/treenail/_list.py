@@ -8,6 +8,7 @@ from ctypes import byref, c_size_t, create_string_buffer
 
 from ._abi import TN_TOO_LARGE, library
 from ._errors import Error, check
+from ._owner import encoded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,10 +19,7 @@ _SWEPT_MAX = 64
 
 
 def _encoded(pattern: Optional[str]) -> Optional[bytes]:
-    text = None if pattern is None else os.fsencode(pattern)
-    if text is not None and 0 in text:
-        raise ValueError("a pattern has no NUL in it")
-    return text
+    return None if pattern is None else encoded(pattern)
 
 
 def list(pattern: Optional[str] = None) -> List[Dict[str, Any]]:

@@ -8,7 +8,7 @@ from ctypes import byref, c_size_t, create_string_buffer
 from ._abi import ChannelHandle, ListenerHandle, library
 from ._channel import Channel
 from ._errors import Closed, check
-from ._owner import Owner
+from ._owner import Owner, encoded
 from ._waiting import drive
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ class Listener(Owner):
     def __init__(self, endpoint: str) -> None:
         """Starts listening. Exists: somebody alive listens there."""
         self._handle, self._kept = ListenerHandle(), []
-        check(library.tn_listener_open(os.fsencode(endpoint), byref(self._handle)))
+        check(library.tn_listener_open(encoded(endpoint), byref(self._handle)))
 
     def accept(self, timeout: Optional[float] = None) -> Channel:
         """The next connection, its handshake done. Handshakes go on in this call alone.

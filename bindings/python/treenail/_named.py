@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 from weakref import WeakValueDictionary
 
 from . import _errors
@@ -24,14 +23,6 @@ def _end_all() -> None:
     _errors.at_end = True
     for handle in list(_open.values()):
         handle.close(handle)
-
-
-def encoded(name: str) -> bytes:
-    """A name for the library, to which it would end at a NUL."""
-    text = os.fsencode(name)
-    if 0 in text:
-        raise ValueError("a name has no NUL in it")
-    return text
 
 
 class Named(Owner):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from ctypes import byref, c_int
 
 from ._abi import NOTHING, TN_INVALID
-from ._errors import closed, error_of
+from ._errors import Invalid, closed, error_of
 from ._waiting import drive
 
 TYPE_CHECKING = False
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from ._abi import Handle
 
     Self = TypeVar("Self", bound="Owner")
+
+
+def encoded(text: str) -> bytes:
+    """An endpoint or a name for the library, to which it would end at a NUL."""
+    encoded = os.fsencode(text)
+    if 0 in encoded:
+        raise Invalid(f"{text!r} has a NUL in it; leave it out")
+    return encoded
 
 
 def refuse_to_pickle(what: object) -> NoReturn:

@@ -18,7 +18,7 @@ from ._buffers import BATCHES, BUFFER_BYTES, SLOT_BYTES, SLOTS, UNTAKEN, Batch, 
 from ._errors import Again, Closed, TooLarge, error_of
 from ._lent import Message, Messages, View
 from ._owner import Owner
-from ._waiting import PATIENCE_MS, drive
+from ._waiting import PATIENCE_MS, drive, first_ms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class Receiving(Owner):
         kept, front = self._kept, _FRONT
         held: Any = ()
         try:
-            if not kept:
-                wait = PATIENCE_MS if timeout is None or timeout > _PATIENCE else 0
+            if not kept and (timeout is None or timeout > _PATIENCE or timeout == 0):
+                wait = PATIENCE_MS if timeout is None or timeout > 0 else 0
                 try:
                     slot = SLOTS.pop()
                 except IndexError:
@@ -116,6 +116,7 @@ class Receiving(Owner):
         kept, front = self._kept, _FRONT
         held: List[Any] = []
         handle, receive = self._handle, library.tn_channel_recv_view
+        first_ms(timeout)
         try:
             if not kept or not self._hand_out(held):
                 view = View(handle)
@@ -140,6 +141,7 @@ class Receiving(Owner):
         handle = self._handle
         if max < 1:
             raise ValueError(f"max is at least 1, not {max}")
+        first_ms(timeout)
         try:
             if not kept:
                 batch = BATCHES.pop() if BATCHES else Batch()
@@ -207,6 +209,7 @@ class Receiving(Owner):
         self, held: List[Any], timeout: Optional[float], room: int = _ANY
     ) -> None:
         """Leaves the next message in `held`: a Message, or a View where it is large."""
+        first_ms(timeout)
         if self._kept and self._hand_out(held):
             return
         handle, slot = self._handle, SLOTS.pop() if SLOTS else new_slot()

@@ -11,7 +11,8 @@ from ._buffers import is_alone, is_released, lend, place_of, readable, reborrowe
 from ._errors import NotFound, check, closed
 from ._lent import leave
 from ._list import name_of_its_own
-from ._named import Named, encoded
+from ._named import Named
+from ._owner import encoded
 from ._taking import ForStacks, giver, taker
 from ._waiting import drive_in_pieces
 
@@ -62,13 +63,14 @@ class Lock(metaclass=ForStacks):
     It gives a Held. Again, TimedOut: others have the lock. Closed: the segment was closed.
     """
 
-    __slots__ = ("__enter__", "__exit__")
-
     if TYPE_CHECKING:
 
         def __enter__(self) -> Held: ...
 
         def __exit__(self, *_: object) -> None: ...
+
+    else:
+        __slots__ = ("__enter__", "__exit__")
 
     def __init__(
         self, function: Callable[..., int], handle: Handle, timeout: Optional[float]
@@ -80,7 +82,7 @@ class Lock(metaclass=ForStacks):
 
 
 _ENDED = Lock.__new__(Lock)
-for _name in Lock.__slots__:
+for _name in ("__enter__", "__exit__"):
     setattr(_ENDED, _name, partial(closed, "Segment"))
 
 

@@ -7,7 +7,8 @@ from functools import partial
 
 from ._abi import NOTHING, TN_OK, SemaphoreHandle, hot, library
 from ._errors import check, closed
-from ._named import Named, encoded
+from ._named import Named
+from ._owner import encoded
 from ._taking import ForStacks, giver, taker
 
 TYPE_CHECKING = False
@@ -38,7 +39,7 @@ class Semaphore(Named, metaclass=ForStacks):
     goes with the last one that has it open. Every thread may use it at any time.
     """
 
-    __slots__ = ("_initial", "__enter__", "__exit__")
+    _initial: int
 
     _fd = library.tn_semaphore_fd
     _close = library.tn_semaphore_close
@@ -47,6 +48,9 @@ class Semaphore(Named, metaclass=ForStacks):
 
         def __enter__(self) -> bool:  # type: ignore[override]
             ...
+
+    else:
+        __slots__ = ("_initial", "__enter__", "__exit__")
 
     def __init__(self, name: str, initial: int = 1) -> None:
         """Opens a semaphore, or makes one of `initial` units; one that is there keeps its own."""

@@ -37,7 +37,12 @@ class Sending(Owner):
         TooLarge: over the peer's max_message. Closed, PeerLost: the end. `tag` is a message type
         of the user's choice.
         """
-        if type(data) is bytes and len(data) <= _SMALL_BYTES and 0 <= tag <= TAG_MAX:
+        if (
+            type(data) is bytes
+            and len(data) <= _SMALL_BYTES
+            and 0 <= tag <= TAG_MAX
+            and (timeout is None or timeout >= 0)
+        ):
             handle, size = self._handle, SIZES[len(data)]
             wait = PATIENCE_MS if timeout is None or timeout > _PATIENCE else 0
             if not (

@@ -101,7 +101,8 @@ bool LocalServer::Private::failAsGenuine() {
 
 bool LocalServer::Private::listenTo(const QString& name) {
     QLocalServer::setSocketOptions(QLocalServer::SocketOptions(static_cast<int>(server_.socketOptions())));
-    if (!QLocalServer::listen(name)) {
+    // Qt's class would cut a name off at a NUL; that of no name is the same mistake.
+    if (!QLocalServer::listen(name.contains(QChar(QChar::Null)) ? QString() : name)) {
         return failAsGenuine();
     }
     const bool is_abstract = (static_cast<int>(server_.socketOptions()) & 0x8) != 0;
@@ -308,7 +309,9 @@ qintptr LocalServer::socketDescriptor() const { return d->socketDescriptor(); }
 QString LocalServer::errorString() const { return d->error_string; }
 QAbstractSocket::SocketError LocalServer::serverError() const { return d->error; }
 
-bool LocalServer::removeServer(const QString& name) { return QLocalServer::removeServer(name); }
+bool LocalServer::removeServer(const QString& name) {
+    return !name.contains(QChar(QChar::Null)) && QLocalServer::removeServer(name);
+}
 
 bool LocalServer::hasPendingConnections() const { return !d->pending.empty(); }
 

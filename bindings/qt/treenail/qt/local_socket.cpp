@@ -48,6 +48,9 @@ void LocalSocket::connectToServer(OpenMode openMode) {
         Q_EMIT errorOccurred(OperationError);
         return;
     }
+    if (d->serverName.contains(QChar(QChar::Null))) {
+        d->serverName.clear();  // which is no name either; Qt's class would cut it off there
+    }
     if (!d->isAbstract() && !d->serverName.isEmpty()) {
         const detail::LocalName name(d->serverName);
         auto channel = treenail::Channel::try_connect_start(name.endpoint_to_connect());
