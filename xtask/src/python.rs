@@ -10,7 +10,7 @@ const OLDEST: (u32, u32) = (3, 9);
 /// What the tests need besides the package.
 const TEST_PACKAGES: &str = "pytest mypy numpy";
 /// What they need with the newest Python. With Python 3.11 later ones abort at their end.
-const TEST_PACKAGES_NEWEST: &str = "PySide6_Essentials==6.8.3";
+const TEST_PACKAGES_NEWEST: &str = "PySide6_Essentials==6.8.3 pyright";
 const PACKAGE: &str = "bindings/python";
 
 /// A Python of this machine.
@@ -20,10 +20,10 @@ struct Python {
     program: String,
 }
 
-/// pytest with both, mypy with the newest.
+/// pytest with both, mypy and pyright, which editors have, with the newest.
 pub fn check() -> Result<(), String> {
     // Qt's own package brings the libraries of the system that PySide6 needs.
-    install::ensure(&[Tool::C, Tool::Python, Tool::PythonVenv, Tool::Qt6])?;
+    install::ensure(&[Tool::C, Tool::Python, Tool::PythonVenv, Tool::Qt6, Tool::Node])?;
     shell::run("cargo build --release --lib")?;
     let found = all();
     let (Some(oldest), Some(newest)) = (found.first(), found.last()) else {
@@ -39,10 +39,10 @@ pub fn check() -> Result<(), String> {
         shell::run(&format!("{python} -m pytest -q -p no:cacheprovider {PACKAGE}/tests"))?;
     }
     let python = test_environment(newest, true)?;
-    // Its settings say which files: the package, and a program that uses it.
-    shell::run(&format!(
-        "cd {PACKAGE} && ../../{python} -m mypy --strict --cache-dir=../../target/mypy"
-    ))?;
+    // Their settings say which files: the package, and a program that uses it.
+    for checker in ["mypy --strict --cache-dir=../../target/mypy", "pyright -p pyproject.toml"] {
+        shell::run(&format!("cd {PACKAGE} && ../../{python} -m {checker}"))?;
+    }
     println!(
         "{} passed with {}",
         PACKAGE,

@@ -39,7 +39,7 @@ def use_channel(channel: treenail.Channel) -> None:
     stats: treenail.Stats = channel.stats()
     numbers: List[int] = [peer.pid, peer.uid, peer.gid, stats.messages_sent, channel.fileno()]
     numbers.append(channel.send_fileno())
-    print(numbers, peer.address, peer.transport == treenail.TRANSPORT_SHM, channel.closed)
+    print(numbers, tags, peer.address, peer.transport == treenail.TRANSPORT_SHM, channel.closed)
     for part in channel:
         print(part.decode())
 

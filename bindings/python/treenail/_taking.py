@@ -30,12 +30,16 @@ _PATIENCE = PATIENCE_MS / 1000
 _unwaiting = PyDLL(library._name, handle=library._handle)
 
 
-class ForStacks(type):
-    """A class whose objects have an __enter__ and an __exit__ of their own each, which `with` finds
-    by the class's slots: contextlib.ExitStack calls what it finds as attributes of the class."""
+if TYPE_CHECKING:
+    ForStacks = type  # what it does is of no interest to a type checker, and beyond pyright
+else:
 
-    __enter__ = property(lambda cls: lambda taken: taken.__enter__())
-    __exit__ = property(lambda cls: lambda taken, *raised: taken.__exit__(*raised))
+    class ForStacks(type):
+        """A class whose objects have an __enter__ and an __exit__ of their own each, which `with`
+        finds by the class's slots: contextlib.ExitStack calls what the class itself has."""
+
+        __enter__ = property(lambda cls: lambda taken: taken.__enter__())
+        __exit__ = property(lambda cls: lambda taken, *raised: taken.__exit__(*raised))
 
 
 _Function: Any = CFUNCTYPE(c_int32)
