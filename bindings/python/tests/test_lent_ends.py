@@ -49,12 +49,16 @@ LOANS = ["loan", "a loan that is not sent", "commit", "discard", "forgotten"]
 
 def calls(ours, theirs):
     """Every call of a channel, where it comes to something."""
-    request = treenail.Message(b"", id=1, flags=treenail.MESSAGE_REQUEST)
+
+    def answer():
+        theirs.request_start(b"?", SOON)
+        ours.reply(ours.recv_message(SOON), b"x", SOON)
+
     yield from ((name, lambda name=name: ends(ours, name)) for name in LOANS)
     yield "send", lambda: ours.send(b"x" * 5000, SOON, tag=1)
     yield "sendv", lambda: ours.sendv([b"x", bytearray(5)], SOON)
     yield "send_many", lambda: ours.send_many([b"x", memoryview(b"y")], SOON)
-    yield "reply", lambda: ours.reply(request, b"x", SOON)
+    yield "reply", answer
     yield "request", lambda: ours.request_cancel(ours.request_start(b"x", SOON))
     yield "flush", lambda: ours.flush(SOON)
     for name in ("recv", "recv_message", "recv_view"):
