@@ -22,6 +22,8 @@ pub struct Error(
     Option<Arc<Failure>>,
 );
 
+const _: () = assert!(size_of::<Error>() == size_of::<usize>());
+
 #[derive(Clone)]
 struct Failure {
     status: Status,
