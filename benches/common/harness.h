@@ -1,9 +1,9 @@
 /* The frame that every contestant of the benchmark runs in.
  *
- * A contestant is two processes, `near` and `far`, pinned to two cores and started once. Both block
- * without using the processor until the driver writes `go MICROSECONDS` to near's standard input;
- * then they run one slice, and near prints `count ns p50 p99`. Floors, ours and the peers share this
- * file, so that no difference in the measuring can be taken for a difference in the measured.
+ * A contestant is two processes, `near` and `far`, pinned to two cores. Both block without using the
+ * processor until the driver writes `go MICROSECONDS` to near's standard input; then they run one
+ * slice, and near prints `count ns p50 p99`. Floors, ours and the peers share this file, so that no
+ * difference in the measuring can be taken for a difference in the measured.
  *
  * Valid C11 and C++17. Everything is static: each contestant is one small program. */
 #ifndef BENCH_HARNESS_H

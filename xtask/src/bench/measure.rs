@@ -8,6 +8,9 @@ use super::table::{Contestant, Row, Target};
 /// A row whose floor moved by more than this between its rounds is measured again.
 pub const MOVED_MAX: f64 = 1.3;
 
+/// How many rounds contestants take part in before they are started anew.
+const ROUNDS_A_START: usize = 3;
+
 /// How much is measured.
 #[derive(Clone, Copy, PartialEq)]
 pub struct Effort {
@@ -44,32 +47,42 @@ pub fn row(row: &Row, programs: &Programs, effort: &Effort) -> Result<Vec<Line>,
     Ok(lines(row, &best, attempts))
 }
 
-/// Starts all contestants, warms each up, then lets them run in turn. Every round begins with another
-/// one, so that nobody always runs after the same neighbour.
+/// Lets all contestants run in turn, and starts them anew every few rounds: where their memory comes
+/// to lie is luck that lasts as long as they do. Every round begins with another one, so that nobody
+/// always runs after the same neighbour.
 fn measure(row: &Row, programs: &Programs, effort: &Effort) -> Result<Attempt, String> {
+    let count = contestants(row).count();
+    let mut slices = vec![Vec::new(); count];
+    let rounds: Vec<usize> = (0..if row.once { 1 } else { effort.rounds }).collect();
+    for rounds in rounds.chunks(ROUNDS_A_START) {
+        let mut running = start(row, programs, effort)?;
+        for round in rounds {
+            for turn in 0..count {
+                let which = (round + turn) % count;
+                if let Some(contestant) = &mut running[which] {
+                    slices[which].push(contestant.slice(effort.slice_us)?);
+                }
+            }
+        }
+    }
+    let moved = slices.get(1).map_or(1.0, |floor| moved(floor));
+    Ok(Attempt { slices, moved })
+}
+
+/// Starts all contestants, and warms each up.
+fn start(row: &Row, programs: &Programs, effort: &Effort) -> Result<Vec<Option<Running>>, String> {
     let mut running = contestants(row)
         .map(|contestant| {
             let program = programs.command(contestant.program);
             program.map(|program| Running::start(contestant, program)).transpose()
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let count = running.len();
-    let mut slices = vec![Vec::new(); count];
     if !row.once {
         for contestant in running.iter_mut().flatten() {
             contestant.slice(effort.slice_us)?;
         }
     }
-    for round in 0..if row.once { 1 } else { effort.rounds } {
-        for turn in 0..count {
-            let which = (round + turn) % count;
-            if let Some(contestant) = &mut running[which] {
-                slices[which].push(contestant.slice(effort.slice_us)?);
-            }
-        }
-    }
-    let moved = slices.get(1).map_or(1.0, |floor| moved(floor));
-    Ok(Attempt { slices, moved })
+    Ok(running)
 }
 
 fn contestants(row: &Row) -> impl Iterator<Item = &Contestant> {

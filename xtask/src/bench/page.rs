@@ -184,8 +184,9 @@ otherwise; and what becomes of each lock whose owner is killed.
 ## How it is measured
 
 - Every contestant is two processes on two processors (8 threads are left where the system puts them),
-  started once, which wait without using the processor until it is their turn. After a warm-up they run
-  in turn, in slices of 40 ms, for 21 rounds; every round begins with another one.
+  which wait without using the processor until it is their turn. After a warm-up they run in turn, in
+  slices of 40 ms, for 21 rounds; every round begins with another one. Every three rounds they are
+  started anew, as where their memory comes to lie is luck that lasts as long as they do.
 - **Only ratios within one round count**, as the same machine is several times faster on one day than on
   another. *ratio* is the median over the rounds, *spread* goes from the 10th to the 90th percentile.
 - For a target `time ≤` the ratio is our time to theirs, so less is better; otherwise it is our rate to
