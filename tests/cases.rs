@@ -223,6 +223,7 @@ cases! {
     states::whoever_was_away_for_long_still_sees_it needs [],
     states::a_receiver_is_not_woken_for_room needs [Boundaries],
     states::a_reply_that_nobody_fetches_keeps_nobody_awake needs [Tags],
+    states::what_a_request_reads_for_others_stays_shown needs [Tags],
     states::both_descriptors_show_the_end needs [],
     states::a_timed_out_send_shows_when_there_is_room needs [Boundaries],
     states::a_close_over_the_rest_of_a_message_is_a_loss needs [Boundaries],

@@ -77,7 +77,12 @@ impl RecvState {
 
     /// Whether something was read that no descriptor of the transport shows any more.
     pub fn has_read_ahead(&self) -> bool {
-        !self.inbox.is_empty() || self.end.has_read_ahead()
+        self.holds_messages() || self.end.has_read_ahead()
+    }
+
+    /// Whether messages that requests have passed are here.
+    pub fn holds_messages(&self) -> bool {
+        !self.inbox.is_empty()
     }
 
     /// Why a stream ended, if that can be seen behind the messages that are still to be read.

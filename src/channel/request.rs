@@ -221,12 +221,29 @@ impl Core {
         }
         let reply = self.drive(READ, timeout, |open, wait| self.reply_step(open, wait, id));
         reply.map_err(|error| match error.status() {
-            Status::Again | Status::TimedOut => error,
+            Status::Again => {
+                self.show_inbox();
+                error
+            }
+            Status::TimedOut => error,
             _ => {
                 self.forget(id);
                 error
             }
         })
+    }
+
+    /// Other messages that requests have read are there to be received still.
+    fn show_inbox(&self) {
+        let Some(open) = self.get_open() else { return };
+        if self.readiness.is_watched(Direction::Receive) {
+            let mut left = false;
+            let holds = open.recv.run(false, &mut left, |state| state.holds_messages());
+            self.tell_left(Direction::Receive, left);
+            if holds.unwrap_or(true) {
+                self.readiness.mark(Direction::Receive);
+            }
+        }
     }
 
     /// Nobody waits any more for the reply to the request that was begun or started under this id.

@@ -118,6 +118,22 @@ pub fn a_receiver_is_not_woken_for_room(way: Way) {
     assert!(woken <= 2 * waited.max(1), "{woken} wake-ups for {waited} waiting receives");
 }
 
+pub fn what_a_request_reads_for_others_stays_shown(way: Way) {
+    let pair = way.pair("");
+    let channel = &pair.connector;
+    let fd = channel.fd().expect("room");
+    silence(channel);
+    let id = channel.request_begin(1, b"?", SOON).expect("there is room");
+    pair.acceptor.send(b"news", SOON).expect("there is room");
+    for _ in 0..3 {
+        assert_shows(fd, "a message has come");
+        assert_eq!(status(channel.request_end(id, NOW)), Status::Again);
+    }
+    assert!(is_readable(fd), "whoever receives has not had it");
+    assert_eq!(channel.recv_vec(NOW).expect("it was shown"), b"news");
+    silence(channel);
+}
+
 pub fn a_reply_that_nobody_fetches_keeps_nobody_awake(way: Way) {
     let pair = way.pair("");
     let channel = &pair.connector;
