@@ -1,4 +1,4 @@
-//! The echo server and client inside tokio: a channel's descriptor in an `AsyncFd`.
+//! The echo server and client inside tokio: a channel's descriptors in two `AsyncFd`.
 //!
 //! ```sh
 //! cargo run --example tokio server shm:echo
@@ -7,18 +7,50 @@
 //!
 //! The whole of the join is `wait_for`: try without waiting, and only when the library says
 //! `Again` wait for the descriptor. Not sooner: `Again` is what makes it unreadable, and so what
-//! makes the next event an edge that tokio sees. It is readable again when there is a message, the
-//! end, or room after a send that got `Again`; it never has to be asked for writability.
+//! makes the next event an edge that tokio sees. One descriptor tells of messages and the end, the
+//! other of room to send; neither ever has to be asked for writability.
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use treenail::{Channel, Error, Listener, NOW, Result, Status};
 
-/// Gives tokio a channel or a listener to wait for.
+/// A channel, for tokio to wait for its messages and for its room.
+struct Watched {
+    channel: AsyncFd<Arc<Channel>>,
+    room: AsyncFd<Room>,
+}
+
+/// A channel whose descriptor is that for room.
+struct Room(Arc<Channel>);
+
+impl AsRawFd for Room {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.send_fd().expect("it was made before").as_raw_fd()
+    }
+}
+
+impl Watched {
+    fn new(channel: Channel) -> io::Result<Watched> {
+        let channel = Arc::new(channel);
+        channel.send_fd()?;
+        Ok(Watched { channel: watch(Arc::clone(&channel))?, room: watch(Room(channel))? })
+    }
+
+    async fn recv(&self) -> Result<Vec<u8>> {
+        wait_for(&self.channel, |channel| channel.recv_vec(NOW)).await
+    }
+
+    async fn send(&self, message: &[u8]) -> Result<()> {
+        wait_for(&self.room, |room| room.0.send(message, NOW)).await
+    }
+}
+
+/// Gives tokio a descriptor to wait for.
 fn watch<T: AsRawFd>(handle: T) -> io::Result<AsyncFd<T>> {
     // SAFETY: the handle's descriptor is the same and stays open until the handle is dropped.
     let watched = unsafe { AsyncFd::register_with_interest(handle, Interest::READABLE) };
@@ -30,7 +62,7 @@ async fn wait_for<T: AsRawFd, R>(
     handle: &AsyncFd<T>,
     attempt: impl Fn(&T) -> Result<R>,
 ) -> Result<R> {
-    // At once, without asking tokio: there may be room to send when nothing is to be read.
+    // At once, without asking tokio: often there is a message, or room, already.
     let mut outcome = attempt(handle.get_ref());
     while is_again(&outcome) {
         // Trying between `readable` and `clear_ready` is what loses no event: what comes after
@@ -55,7 +87,7 @@ async fn run_server(endpoint: &str) -> io::Result<()> {
     loop {
         let channel = wait_for(&listener, |listener| listener.accept(NOW)).await?;
         tokio::spawn(async move {
-            let end = serve(watch(channel)?).await;
+            let end = serve(Watched::new(channel)?).await;
             if end.status() != Status::Closed {
                 eprintln!("tokio: a client ended: {end}");
             }
@@ -65,23 +97,23 @@ async fn run_server(endpoint: &str) -> io::Result<()> {
 }
 
 /// Echoes until the client goes, and returns how it went.
-async fn serve(channel: AsyncFd<Channel>) -> Error {
+async fn serve(channel: Watched) -> Error {
     loop {
-        let message = match wait_for(&channel, |channel| channel.recv_vec(NOW)).await {
+        let message = match channel.recv().await {
             Ok(message) => message,
             Err(end) => return end,
         };
-        if let Err(end) = wait_for(&channel, |channel| channel.send(&message, NOW)).await {
+        if let Err(end) = channel.send(&message).await {
             return end;
         }
     }
 }
 
 async fn run_client(endpoint: &str, words: &[String]) -> io::Result<()> {
-    let channel = watch(Channel::connect_start(endpoint)?)?;
+    let channel = Watched::new(Channel::connect_start(endpoint)?)?;
     for word in words {
-        wait_for(&channel, |channel| channel.send(word.as_bytes(), NOW)).await?;
-        let reply = wait_for(&channel, |channel| channel.recv_vec(NOW)).await?;
+        channel.send(word.as_bytes()).await?;
+        let reply = channel.recv().await?;
         println!("{}", String::from_utf8_lossy(&reply));
     }
     Ok(())

@@ -28,9 +28,13 @@ class QtChannel(QObject):
         super().__init__(parent)
         self._channel = treenail.connect_start(endpoint)
         self._waiting = deque()
-        # Readable is all that a channel's descriptor ever is: for room to send, too.
-        self._notifier = QSocketNotifier(self._channel.fileno(), QSocketNotifier.Type.Read, self)
-        self._notifier.activated.connect(self._ready)
+        # Readable is all that a channel's descriptors ever are; that for room to send is so all the
+        # time, and is looked at only while something waits.
+        read = QSocketNotifier.Type.Read
+        self._notifier = QSocketNotifier(self._channel.fileno(), read, self)
+        self._notifier.activated.connect(lambda: self._guard(self._receive))
+        self._room = QSocketNotifier(self._channel.send_fileno(), read, self)
+        self._room.activated.connect(lambda: self._guard(self._send_waiting))
 
     def send(self, data, tag=0):
         """Sends at once what there is room for; the rest waits."""
@@ -39,18 +43,19 @@ class QtChannel(QObject):
             self._guard(self._send_waiting)
 
     def close(self):
-        self._notifier.setEnabled(False)  # before the descriptor goes
+        self._notifier.setEnabled(False)  # before the descriptors go
+        self._room.setEnabled(False)
         self._channel.close()
 
-    def _ready(self):
-        self._guard(self._send_waiting)
-        self._guard(self._receive)
-
     def _send_waiting(self):
-        while self._waiting:
-            data, tag = self._waiting[0]
-            self._channel.send(data, 0, tag=tag)
-            self._waiting.popleft()
+        try:
+            while self._waiting:
+                data, tag = self._waiting[0]
+                self._channel.send(data, 0, tag=tag)
+                self._waiting.popleft()
+            self._room.setEnabled(False)
+        except treenail.Again:
+            self._room.setEnabled(True)
 
     def _receive(self):
         for _ in range(A_TURN):

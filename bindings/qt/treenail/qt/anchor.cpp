@@ -31,13 +31,20 @@ void Anchor::leave() {
 }
 
 void Anchor::watch(int fd, std::shared_ptr<const void> handle) {
-    unwatch();
+    watcher_.reset();
     handle_ = std::move(handle);
-    watcher_ = std::make_unique<detail::Watcher<Anchor, &Anchor::activated>>(fd, this, this);
+    watcher_ = std::make_unique<Watcher<Anchor, &Anchor::activated>>(fd, this, this);
+}
+
+void Anchor::watch_room(int fd, std::shared_ptr<const void> handle) {
+    room_watcher_.reset();
+    handle_ = std::move(handle);
+    room_watcher_ = std::make_unique<Watcher<Anchor, &Anchor::room_activated>>(fd, this, this);
 }
 
 void Anchor::unwatch() {
     watcher_.reset();
+    room_watcher_.reset();
     handle_.reset();
 }
 
@@ -47,10 +54,16 @@ void Anchor::pause(bool paused) {
     }
 }
 
-void Anchor::activated() {
-    in_turn([this] { ready(); });
+void Anchor::pause_room(bool paused) {
+    if (room_watcher_ != nullptr) {
+        room_watcher_->setEnabled(!paused);
+    }
+}
+
+void Anchor::take_turn(void (Anchor::*act)()) {
+    in_turn([this, act] { (this->*act)(); });
     if (owner() == nullptr) {
-        unwatch();  // as this object ends only later, and the descriptor stays readable
+        unwatch();  // as this object ends only later, and the descriptors stay readable
     }
 }
 

@@ -1,4 +1,4 @@
-/// Private: what takes the events of a handle's descriptor for an object, in that object's thread.
+/// Private: what takes the events of a handle's descriptors for an object, in that object's thread.
 #ifndef TREENAIL_QT_ANCHOR_HPP
 #define TREENAIL_QT_ANCHOR_HPP
 
@@ -50,15 +50,24 @@ protected:
     /// The descriptor is readable. Called in the owner's thread while the owner lives; what it
     /// calls may end the owner, see owner().
     virtual void ready() = 0;
+    /// The same for the second descriptor.
+    virtual void has_room() {}
 
     /// Null once the owner is gone.
     QObject* owner() const { return owner_; }
 
-    /// Waits for a descriptor, which `handle` keeps open; in the owner's thread only.
+    // These are for the owner's thread only. `handle` keeps the descriptors open.
+
+    /// Waits for a descriptor.
     void watch(int fd, std::shared_ptr<const void> handle);
+    /// Waits for a second descriptor too.
+    void watch_room(int fd, std::shared_ptr<const void> handle);
+    bool watches_room() const { return room_watcher_ != nullptr; }
+    /// Waits for neither any more.
     void unwatch();
-    /// Leaves the descriptor alone for a while; in the owner's thread only.
+    /// Leaves a descriptor alone for a while.
     void pause(bool paused);
+    void pause_room(bool paused);
 
     /// Calls while the owner can't end but by the call itself.
     template <class Call>
@@ -72,7 +81,9 @@ protected:
     }
 
 private:
-    void activated();
+    void activated() { take_turn(&Anchor::ready); }
+    void room_activated() { take_turn(&Anchor::has_room); }
+    void take_turn(void (Anchor::*act)());
 
     /// Held in every turn: an owner that ends in another thread waits for it.
     std::recursive_mutex life_;
@@ -80,6 +91,7 @@ private:
     int turns_ = 0;
     std::shared_ptr<const void> handle_;
     std::unique_ptr<QSocketNotifier> watcher_;
+    std::unique_ptr<QSocketNotifier> room_watcher_;
 };
 
 }  // namespace treenail::qt::detail

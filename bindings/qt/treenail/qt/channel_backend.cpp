@@ -17,7 +17,6 @@ constexpr std::size_t message_size_max = 64 << 10;
 constexpr std::size_t event_bytes_max = 256 << 10;
 constexpr int event_messages_max = 256;
 constexpr int event_ms_max = 2;
-constexpr int retry_ms = 5;
 
 QEvent::Type call_back_type() {
     static const auto type = static_cast<QEvent::Type>(QEvent::registerEventType());
@@ -54,6 +53,8 @@ void ChannelBackend::accepted() {
 
 qintptr ChannelBackend::descriptor() const { return channel_ ? *channel_.try_fd() : -1; }
 
+int ChannelBackend::sendDescriptor() const { return channel_ ? *channel_.try_send_fd() : -1; }
+
 bool ChannelBackend::isValid() const { return channel_ || is_inner_open_; }
 
 // ---- the event loop ----
@@ -61,8 +62,13 @@ bool ChannelBackend::isValid() const { return channel_ || is_inner_open_; }
 /// Sees to it that the event loop comes back to this object, which a readable descriptor does for
 /// nothing.
 void ChannelBackend::callBack() {
-    const bool is_called = readable_ && watcher_ != nullptr && watcher_->isEnabled();
-    if (!is_called && !calling_back_) {
+    if (!readable_ || watcher_ == nullptr || !watcher_->isEnabled()) {
+        postCallBack();
+    }
+}
+
+void ChannelBackend::postCallBack() {
+    if (!calling_back_) {
         calling_back_ = true;
         QCoreApplication::postEvent(this, new QEvent(call_back_type()));
     }
@@ -73,31 +79,43 @@ bool ChannelBackend::event(QEvent* event) {
         return QObject::event(event);
     }
     calling_back_ = false;
+    const InUse in_use(this);
     watch();
+    if (!in_use) {
+        return true;
+    }
     if (isHolding() && !shows_held_) {
         ready();
     } else {
-        flush();
+        push();
     }
     return true;
 }
 
-/// Only here, as a program without an event loop doesn't pay for a descriptor that nobody watches.
+/// Only here, as a program without an event loop doesn't pay for descriptors that nobody watches.
 void ChannelBackend::watch() {
-    if (watcher_ != nullptr || !channel_ || QAbstractEventDispatcher::instance() == nullptr) {
+    if (!channel_ || QAbstractEventDispatcher::instance() == nullptr) {
         return;
     }
-    const auto fd = channel_.try_fd();
-    if (!fd) {
-        return lost(fd.status());
+    if (watcher_ == nullptr) {
+        const auto fd = channel_.try_fd();
+        if (!fd) {
+            return lost(fd.status());
+        }
+        watcher_ = new MessageWatcher(*fd, this, this);
     }
-    watcher_ = new ChannelWatcher(*fd, this, this);
+    if (room_watcher_ == nullptr && wantsRoom()) {
+        const auto fd = channel_.try_send_fd();
+        if (!fd) {
+            return lost(fd.status());
+        }
+        room_watcher_ = new RoomWatcher(*fd, this, this);
+    }
     regulate();
 }
 
 void ChannelBackend::ready() {
     const InUse in_use(this);
-    choked_ = false;
     std::size_t bytes = 0;
     const QDeadlineTimer turn(event_ms_max, Qt::PreciseTimer);
     const bool is_alone = was_last(this);
@@ -123,11 +141,21 @@ void ChannelBackend::ready() {
         if (!in_use || !channel_) {
             return;
         }
-        flush();
+        push();
         if (!in_use || !channel_ || !is_more) {
             break;
         }
     }
+    if (in_use) {
+        regulate();
+    }
+}
+
+void ChannelBackend::hasRoom() {
+    const InUse in_use(this);
+    (void)was_last(this);
+    choked_ = false;
+    push();
     if (in_use) {
         regulate();
     }
@@ -141,25 +169,25 @@ void ChannelBackend::regulate() {
     if (watcher_->isEnabled() != may_read) {
         watcher_->setEnabled(may_read);
     }
-    const bool needs_timer = !may_read && !isAllOut();
-    if (needs_timer && timer_ == 0) {
-        timer_ = startTimer(retry_ms);
-    } else if (!needs_timer && timer_ != 0) {
-        killTimer(timer_);
-        timer_ = 0;
+    const bool wants_room = wantsRoom();
+    if (room_watcher_ == nullptr) {
+        if (wants_room) {
+            postCallBack();
+        }
+    } else if (room_watcher_->isEnabled() != wants_room) {
+        room_watcher_->setEnabled(wants_room);
     }
 }
 
-void ChannelBackend::timerEvent(QTimerEvent*) {
-    const InUse in_use(this);
-    flush();
-    if (in_use) {
-        regulate();
-    }
+/// The rest of a message goes out with whatever is received, where anything is.
+bool ChannelBackend::wantsRoom() {
+    const auto has_rest = [this] {
+        return room() == 0 && established_ && flushChannel() == Status::again;
+    };
+    return !sending_ended_ && (choked_ || has_rest());
 }
 
 void ChannelBackend::goOn() {
-    readable_ = false;
     if (channel_.try_flush(treenail::now) != Status::again) {
         established_ = true;
         done();
@@ -184,6 +212,7 @@ Status ChannelBackend::receive(Timeout timeout) {
         if (!got) {
             return got.status();
         }
+        established_ = true;
         held_ = *std::move(got);
         held_taken_ = 0;
     }
@@ -285,99 +314,6 @@ qint64 ChannelBackend::afterRead(std::size_t taken) {
     }
     const bool is_end = taken == 0 && state_ != LocalSocket::ConnectedState;
     return is_end ? -1 : static_cast<qint64>(taken);
-}
-
-// ---- writing ----
-
-qint64 ChannelBackend::bytesToWrite() const {
-    return static_cast<qint64>(gathered_.size() + unreported_);
-}
-
-qint64 ChannelBackend::write(const char* data, qint64 size) {
-    if (state_ == LocalSocket::UnconnectedState) {
-        error_ = LocalSocket::UnknownSocketError;
-        return -1;
-    }
-    const auto all = static_cast<std::size_t>(size);
-    std::size_t sent = 0;
-    if (gathered_.empty() && all >= message_size_ && !choked_) {
-        sent = send(data, all, treenail::now);
-        unreported_ += sent;
-    }
-    gathered_.append(data + sent, all - sent);
-    if (gathered_.size() >= message_size_ && !choked_) {
-        sendGathered();
-    }
-    callBack();
-    return size;
-}
-
-/// Sends as much as there is room for, and says how much that was. With time it waits for the first
-/// message alone.
-std::size_t ChannelBackend::send(const char* data, std::size_t size, Timeout timeout) {
-    std::size_t sent = 0;
-    while (sent < size) {
-        const auto part = std::min(size - sent, message_size_);
-        const auto status = channel_.try_send({data + sent, part}, timeout);
-        if (ok(status)) {
-            sent += part;
-            timeout = treenail::now;
-        } else if (status == Status::too_large && message_size_ > 1) {
-            message_size_ /= 2;
-        } else {
-            // The end too shows at the descriptor, and is a receiving call's to find.
-            readable_ = status != Status::again && status != Status::timed_out;
-            choked_ = true;
-            break;
-        }
-    }
-    return sent;
-}
-
-bool ChannelBackend::sendGathered(Timeout timeout) {
-    const auto sent = send(gathered_.data(), gathered_.size(), timeout);
-    gathered_.drop(sent);
-    unreported_ += sent;
-    return sent != 0;
-}
-
-bool ChannelBackend::isAllOut() {
-    if (!gathered_.empty() || unreported_ != 0) {
-        return false;
-    }
-    if (!established_) {
-        return true;
-    }
-    const auto status = channel_.try_flush(treenail::now);
-    readable_ = readable_ && status != Status::again;
-    return ok(status);
-}
-
-bool ChannelBackend::flush() {
-    if (!channel_) {
-        return false;
-    }
-    if (!gathered_.empty()) {
-        choked_ = false;
-        sendGathered();
-    }
-    const bool has_written = unreported_ != 0;
-    if (has_written && !emitting_bytes_written_) {
-        const InUse in_use(this);
-        emitting_bytes_written_ = true;
-        Q_EMIT socket_.bytesWritten(static_cast<qint64>(std::exchange(unreported_, 0)));
-        if (!in_use) {
-            return true;
-        }
-        emitting_bytes_written_ = false;
-        if (unreported_ != 0) {
-            callBack();
-        }
-    }
-    if (state_ == LocalSocket::ClosingState && isAllOut()) {
-        finish();
-    }
-    return has_written;
 }
 
 }  // namespace treenail::qt::detail

@@ -47,18 +47,24 @@ public:
 
 protected:
     bool event(QEvent* event) override;
-    void timerEvent(QTimerEvent* event) override;
 
 private:
-    int handshakeFd() override { return descriptor(); }
+    int handshakeFd() override { return sendDescriptor(); }
     void goOn() override;
     void drop() override;
 
     void ready();
+    void hasRoom();
     void watch();
     void callBack();
-    /// Stops or goes on listening to the descriptor, as there is room in the read buffer.
+    void postCallBack();
+    /// Stops or goes on listening to the descriptors, as there is room in the read buffer, and
+    /// something to send.
     void regulate();
+    bool wantsRoom();
+    int sendDescriptor() const;
+    /// What a call that waits waits for: messages, and room if something is to be sent.
+    bool waitForChannel(Wait& wait);
 
     Status receive(Timeout timeout);
     std::size_t room() const;
@@ -73,6 +79,9 @@ private:
 
     std::size_t send(const char* data, std::size_t size, Timeout timeout);
     bool sendGathered(Timeout timeout = treenail::now);
+    /// Sends what was gathered, unless there was no room, and says what was sent.
+    bool push();
+    Status flushChannel();
     bool isAllOut();
 
     void setState(LocalSocket::LocalSocketState state);
@@ -82,7 +91,8 @@ private:
     void finish();
     void closeInner();
 
-    using ChannelWatcher = Watcher<ChannelBackend, &ChannelBackend::ready>;
+    using MessageWatcher = Watcher<ChannelBackend, &ChannelBackend::ready>;
+    using RoomWatcher = Watcher<ChannelBackend, &ChannelBackend::hasRoom>;
 
     treenail::Channel channel_;
     /// The last message, in place, and how much of it was taken. Without a limit to the read buffer
@@ -98,18 +108,20 @@ private:
     std::size_t message_size_;
     /// 0: no limit.
     std::size_t read_buffer_size_ = 0;
-    /// A child of this object, once its thread's event loop has been reached.
-    ChannelWatcher* watcher_ = nullptr;
-    /// Runs while nothing may be read, so that the descriptor can't tell when to send.
-    int timer_ = 0;
+    /// Children of this object, once its thread's event loop has been reached, and the second once
+    /// something had to wait for room.
+    MessageWatcher* watcher_ = nullptr;
+    RoomWatcher* room_watcher_ = nullptr;
 
     LocalSocket::LocalSocketState state_ = LocalSocket::ConnectedState;
     LocalSocket::LocalSocketError error_ = LocalSocket::UnknownSocketError;
     bool established_ = false;
-    /// The descriptor is readable for certain, as no call was Status::again since it was.
+    /// The descriptor is readable for certain, as nothing was received in vain since it was.
     bool readable_ = true;
-    /// There was no room for a message; the descriptor tells when there is.
+    /// There was no room for a message; the second descriptor tells when there is.
     bool choked_ = false;
+    /// Nothing can be sent any more; a receiving call finds that too, behind what had arrived.
+    bool sending_ended_ = false;
     bool calling_back_ = false;
     bool emitting_ready_read_ = false;
     bool emitting_bytes_written_ = false;

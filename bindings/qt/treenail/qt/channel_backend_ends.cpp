@@ -35,6 +35,11 @@ bool ChannelBackend::waitForConnected(int msecs) {
     return state_ == LocalSocket::ConnectedState;
 }
 
+bool ChannelBackend::waitForChannel(Wait& wait) {
+    const int room = gathered_.empty() ? -1 : sendDescriptor();
+    return wait.until({static_cast<int>(descriptor()), room});
+}
+
 bool ChannelBackend::waitForReadyRead(int msecs) {
     const InUse in_use(this);
     Wait wait(msecs);
@@ -54,7 +59,7 @@ bool ChannelBackend::waitForReadyRead(int msecs) {
         } else if (!is_pending(status)) {
             lost(status);
             return false;
-        } else if (is_alone || !wait.until({static_cast<int>(descriptor())})) {
+        } else if (is_alone || !waitForChannel(wait)) {
             return timedOut();
         }
     }
@@ -72,6 +77,9 @@ bool ChannelBackend::waitForBytesWritten(int msecs) {
             if (!sendGathered(rest(wait.deadline())) && wait.deadline().hasExpired()) {
                 return timedOut();
             }
+            if (sending_ended_) {
+                return false;
+            }
             continue;
         }
         const auto before = available();
@@ -81,7 +89,7 @@ bool ChannelBackend::waitForBytesWritten(int msecs) {
         } else if (!is_pending(status)) {
             lost(status);
             return false;
-        } else if (!wait.until({static_cast<int>(descriptor())})) {
+        } else if (!waitForChannel(wait)) {
             return timedOut();
         }
         if (!in_use || !channel_) {
@@ -108,7 +116,7 @@ bool ChannelBackend::waitForDisconnected(int msecs) {
             gotSome(before);
         } else if (!is_pending(status)) {
             lost(status);
-        } else if (!wait.until({static_cast<int>(descriptor())})) {
+        } else if (!waitForChannel(wait)) {
             return timedOut();
         }
         if (!in_use) {
@@ -165,9 +173,7 @@ void ChannelBackend::lost(Status status) {
 void ChannelBackend::drop() {
     done();
     delete std::exchange(watcher_, nullptr);
-    if (timer_ != 0) {
-        killTimer(std::exchange(timer_, 0));
-    }
+    delete std::exchange(room_watcher_, nullptr);
     keepHeld();
     takeHeld(held_.size());
     gathered_.clear();

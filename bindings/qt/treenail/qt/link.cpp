@@ -132,6 +132,11 @@ void Link::fail(Failure why) {
 
 // ---- sending ----
 
+void Link::on_waiting(std::function<void()> call) {
+    const Locked locked(mutex_);
+    on_waiting_ = std::move(call);
+}
+
 bool Link::send(Outgoing item) {
     const Locked locked(mutex_);
     return put(std::move(item));
@@ -186,6 +191,9 @@ bool Link::put(Outgoing&& item) {
     }
     waiting_bytes_ = bytes;
     waiting_.push_back(std::move(item));
+    if (waiting_.size() == 1 && state_ == Channel::Connected && on_waiting_) {
+        on_waiting_();
+    }
     return true;
 }
 
@@ -217,13 +225,11 @@ Link::Progress Link::drain(QDeadlineTimer deadline) {
             return progress;
         }
         if (!first && deadline.hasExpired()) {
-            progress.sent = Sent::more;
             return progress;
         }
         const auto& item = waiting_.front();
         const auto status = transmit(item);
         if (!ok(status) && !is_refusal(status)) {
-            progress.sent = Sent::no_room;
             return progress;
         }
         if (!ok(status)) {
@@ -235,6 +241,11 @@ Link::Progress Link::drain(QDeadlineTimer deadline) {
         progress.bytes += size;
         waiting_.pop_front();
     }
+}
+
+bool Link::has_waiting() const {
+    const Locked locked(mutex_);
+    return !waiting_.empty();
 }
 
 qint64 Link::waiting_bytes() const {

@@ -70,6 +70,10 @@ public:
 
     // ---- sending ----
 
+    /// What is called, from any thread, when something begins to wait for room on a connection;
+    /// it may not call back.
+    void on_waiting(std::function<void()> call);
+
     /// Sends, or keeps it to be sent later; false, and failed, if neither.
     bool send(Outgoing item);
     /// The same for a reply, if `asked` is still the connection.
@@ -77,19 +81,18 @@ public:
     /// The same for a request; gives its number, or 0.
     quint64 ask(quint32 tag, const QByteArray& data, Asked asked);
 
-    enum class Sent { all, no_room, more };
     struct Dropped {
         Failure why;
         std::optional<Asked> asked;
     };
     struct Progress {
-        Sent sent = Sent::all;
         qint64 bytes = 0;
         std::vector<Dropped> dropped;
     };
     /// Sends what waits, until there is no room or the deadline has passed.
     Progress drain(QDeadlineTimer deadline);
 
+    bool has_waiting() const;
     qint64 waiting_bytes() const;
     qint64 limit() const;
     void set_limit(qint64 bytes);
@@ -118,6 +121,7 @@ private:
     std::deque<Outgoing> waiting_;
     qint64 waiting_bytes_ = 0;
     qint64 limit_ = Channel::DefaultMaxBytesToWrite;
+    std::function<void()> on_waiting_;
 
     quint64 last_number_ = 0;
     std::unordered_map<quint64, Asked> asked_;

@@ -19,33 +19,81 @@ const Failure& closed_here() {
 
 }  // namespace
 
+Pump::Pump(Channel* channel, std::shared_ptr<Link> link) : Anchor(channel), link_(std::move(link)) {
+    link_->on_waiting([this] {
+        post([this] {
+            if (handle_ != nullptr && link_->has_waiting()) {
+                want_room(true);
+            }
+        });
+    });
+}
+
+void Pump::leave() {
+    link_->on_waiting(nullptr);
+    Anchor::leave();
+}
+
 void Pump::start() {
-    auto handle = link_->handle();
+    const auto handle = link_->handle();
     if (handle == nullptr || handle == handle_) {
         return;
     }
-    handle_ = std::move(handle);
+    handle_ = handle;
     greeted_ = link_->state() == Channel::Connected;
-    const auto fd = handle_->try_fd();
-    if (!fd) {
-        end(failure(fd.status()));
+    if (greeted_) {
+        if (watch_messages()) {
+            want_room(link_->has_waiting());
+        }
         return;
     }
-    watch(*fd, handle_);
-    if (!greeted_) {
+    want_room(true);
+    if (serves(handle)) {
         tell(&Channel::stateChanged, Channel::Connecting);
     }
 }
 
+/// False if the connection has ended, as there are no descriptors left.
+bool Pump::watch_messages() {
+    const auto fd = handle_->try_fd();
+    if (!fd) {
+        end(failure(fd.status()));
+        return false;
+    }
+    watch(*fd, handle_);
+    return true;
+}
+
+/// Waits for room, or for the connection to be made; or no longer.
+void Pump::want_room(bool wanted) {
+    if (!wanted || watches_room()) {
+        pause_room(!wanted);
+        return;
+    }
+    const auto fd = handle_->try_send_fd();
+    if (!fd) {
+        end(failure(fd.status()));
+        return;
+    }
+    watch_room(*fd, handle_);
+}
+
 void Pump::ready() {
+    if (handle_ != nullptr) {
+        is_alone_ = was_last(this);
+        receive(handle_, QDeadlineTimer(milliseconds_a_turn));
+    }
+}
+
+void Pump::has_room() {
     if (handle_ == nullptr) {
         return;
     }
     const auto handle = handle_;
     const QDeadlineTimer turn(milliseconds_a_turn);
-    is_alone_ = was_last(this);
-    if ((greeted_ || greet()) && serves(handle) && drain(turn) && serves(handle)) {
-        receive(handle, turn);
+    (void)was_last(this);
+    if ((greeted_ || greet()) && serves(handle)) {
+        drain(turn);
     }
 }
 
@@ -58,6 +106,9 @@ bool Pump::greet() {
         end(failure(status));
         return false;
     }
+    if (!watch_messages()) {
+        return false;
+    }
     greeted_ = true;
     link_->greeted();
     tell(&Channel::stateChanged, link_->state());
@@ -68,9 +119,6 @@ bool Pump::greet() {
 /// False if the connection has ended by it.
 bool Pump::drain(QDeadlineTimer turn) {
     auto progress = link_->drain(turn);
-    if (progress.sent == Link::Sent::more) {
-        post([this] { ready(); });
-    }
     const auto handle = handle_;
     if (progress.bytes > 0) {
         tell(&Channel::bytesWritten, progress.bytes);
@@ -81,15 +129,19 @@ bool Pump::drain(QDeadlineTimer turn) {
         }
         tell(&Channel::errorOccurred, dropped.why.status, dropped.why.text);
     }
-    if (serves(handle) && progress.sent == Link::Sent::all && link_->state() == Channel::Closing &&
-        handle->try_flush(now) != Status::again) {
+    if (!serves(handle)) {
+        return true;
+    }
+    const bool is_last = link_->state() == Channel::Closing && !link_->has_waiting();
+    if (is_last && handle->try_flush(now) != Status::again) {
         end(closed_here());
         return false;
     }
+    want_room(is_last || link_->has_waiting());
     return true;
 }
 
-void Pump::receive(const Handle& handle, QDeadlineTimer turn) {
+void Pump::receive(Handle handle, QDeadlineTimer turn) {
     for (int taken = 0; taken < messages_a_turn; ++taken) {
         auto view = handle->try_recv_view(now);
         if (!view) {
@@ -132,7 +184,7 @@ void Pump::close(const Handle& handle) {
         end(closed_here());
         return;
     }
-    if (!greeted_ || drain(QDeadlineTimer(milliseconds_a_turn))) {
+    if ((!greeted_ || drain(QDeadlineTimer(milliseconds_a_turn))) && serves(handle)) {
         tell(&Channel::stateChanged, Channel::Closing);
     }
 }

@@ -13,7 +13,10 @@ namespace treenail::qt::detail {
 /// channel's thread.
 class Pump final : public Anchor {
 public:
-    Pump(Channel* channel, std::shared_ptr<Link> link) : Anchor(channel), link_(std::move(link)) {}
+    Pump(Channel* channel, std::shared_ptr<Link> link);
+
+    /// The last words of the channel's destructor, as Anchor's.
+    void leave();
 
     // Each of these is for run().
 
@@ -30,12 +33,15 @@ public:
 
 protected:
     void ready() override;
+    void has_room() override;
     void timerEvent(QTimerEvent* event) override;
 
 private:
+    bool watch_messages();
+    void want_room(bool wanted);
     bool greet();
     bool drain(QDeadlineTimer turn);
-    void receive(const Handle& handle, QDeadlineTimer turn);
+    void receive(Handle handle, QDeadlineTimer turn);
     void deliver(const Handle& handle, View&& view);
     void end(const Failure& why);
     void settle(Asked& asked, const Reply& reply);
