@@ -78,7 +78,7 @@ fn a_round_trip_asleep_takes_no_longer() {
     let is_good = |quickest: &[u64; 3]| quickest[1..].iter().all(|it| *it <= quickest[0] * 3 / 2);
     let began = Instant::now();
     while quickest[0] == u64::MAX || !is_good(&quickest) {
-        assert!(began.elapsed() < NEVER_MIND, "{WHEN:?}: {quickest:?} ns a round trip");
+        assert!(began.elapsed() < NEVER_MIND * 3, "{WHEN:?}: {quickest:?} ns a round trip");
         for number in [libc::EPERM, libc::ENOSYS] {
             for (when, quickest) in WHEN.iter().zip(&mut quickest) {
                 let child = child::start(TEST, &format!("{when} {number}"), &[("PAGE", &path)]);
