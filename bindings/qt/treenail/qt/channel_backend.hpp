@@ -63,7 +63,7 @@ private:
     void regulate();
     bool wantsRoom();
     int sendDescriptor() const;
-    /// What a call that waits waits for: messages, and room if something is to be sent.
+    /// Waits for messages, and for room if something is to be sent; false when the time is over.
     bool waitForChannel(Wait& wait);
 
     Status receive(Timeout timeout);

@@ -73,7 +73,6 @@ bool ChannelBackend::waitForBytesWritten(int msecs) {
             return true;
         }
         if (room() == 0) {
-            // The descriptor would tell of nothing but what is not to be read.
             if (!sendGathered(rest(wait.deadline())) && wait.deadline().hasExpired()) {
                 return timedOut();
             }
