@@ -875,7 +875,12 @@ tn_status tn_segment_open(const char *name, struct tn_segment **out);
 /**
  * tn_segment_open_or_create opens a segment, or makes one of `size` zero bytes if there is none,
  * and stores it in `*out`, which the caller frees with tn_segment_free. Of many that call it at
- * once exactly one makes it. One that is there keeps its size: tn_segment_size tells.
+ * once exactly one makes it. One that is there keeps its size: tn_segment_size tells, and it is
+ * `size` or more. TN_TOO_LARGE: it is less, and tn_last_error says both; or `size` is over 1 TiB.
+ *
+ * With size 0 it opens one of whatever size, and makes none: TN_NOT_FOUND if there is none. What
+ * native: names isn't made either: TN_INVALID. The rest is as for tn_segment_create and
+ * tn_segment_open.
  *
  * # Safety
  * `name` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -991,20 +996,33 @@ tn_status tn_segment_wait(const struct tn_segment *segment,
                           uint64_t *out_version);
 
 /**
- * tn_segment_fd stores a descriptor in `*out` that is readable after a notify, an unlock, or the
- * end of a holder, and at first: wait for it, never read, write or close it. It is the same
- * number until free.
+ * tn_segment_fd stores a descriptor in `*out` that is readable while the version may be another
+ * than tn_segment_wait with TN_NOWAIT last found, and at first: wait for it, never read, write or
+ * close it. It is the same number until free, and readable from close on.
  *
- * When it is readable, try what is waited for with TN_NOWAIT: tn_segment_wait, tn_segment_lock or
- * both. It stays readable until one of these returns TN_AGAIN, and is readable again if another
- * one that did would succeed by then. Who tries the lock with TN_NOWAIT doesn't stand in line:
- * others that wait, and readers that come and go, can be faster many times. TN_NO_SPACE: no
- * descriptors are left, or no inotify instances (fs.inotify.max_user_instances).
+ * When it is readable, call tn_segment_wait with TN_NOWAIT. Only that makes it unreadable, by
+ * TN_AGAIN, until the next change. It shows a state: how long ago the change was and which thread
+ * looks makes no difference. TN_NO_SPACE: no descriptors are left, or no files in /dev/shm.
  *
  * # Safety
  * `segment` is NULL or valid; `out` is NULL or writable.
  */
 tn_status tn_segment_fd(const struct tn_segment *segment, tn_fd *out);
+
+/**
+ * tn_segment_lock_fd stores a descriptor in `*out` that is readable while the lock may be free,
+ * and at first: another than that of tn_segment_fd, and used in the same way.
+ *
+ * When it is readable, call what takes the lock with TN_NOWAIT. Only that makes it unreadable, by
+ * TN_AGAIN; it is readable again once somebody has unlocked, or died. While others have the lock
+ * it is now and then readable for nothing, as nobody hears of a death: after 10 ms at first, and
+ * at most each 50. Who tries the lock with TN_NOWAIT doesn't stand in line: others that wait, and
+ * readers that come and go, can be faster many times. Statuses as for tn_segment_fd.
+ *
+ * # Safety
+ * `segment` is NULL or valid; `out` is NULL or writable.
+ */
+tn_status tn_segment_lock_fd(const struct tn_segment *segment, tn_fd *out);
 
 /**
  * tn_segment_attached returns how many handles hold the segment now, this one among them; dead
@@ -1046,20 +1064,43 @@ void tn_segment_free(struct tn_segment *segment);
 tn_status tn_segment_remove(const char *name);
 
 /**
- * tn_semaphore_open opens a semaphore, or makes one with `initial` units, and stores it in `*out`,
- * which the caller frees with tn_semaphore_free. Of many that call it at once exactly one makes
- * it; one that is there keeps its units, whatever `initial` says.
+ * tn_semaphore_create makes a semaphore with `initial` units and stores it in `*out`, which the
+ * caller frees with tn_semaphore_free.
  *
- * One whose holders have all died is made anew, unless it was made with persist=1. TN_TOO_LARGE:
- * `initial` is over 2147483647. TN_NO_SPACE: /dev/shm is full, 1024 handles hold it already, or no
- * descriptors are left. TN_DENIED: what has the name is another user's, or may only be read.
+ * One whose holders have all died is replaced. TN_EXISTS: somebody alive holds a semaphore of that
+ * name, or it was made with persist=1. TN_TOO_LARGE: `initial` is over 2147483647. TN_NO_SPACE:
+ * /dev/shm is full, or no descriptors are left. TN_DENIED: what has the name is another user's.
  * TN_PROTOCOL: it is no semaphore; tn_semaphore_remove removes it, unless it is a directory.
  * TN_INVALID: the name is wrong. TN_UNSUPPORTED: there is no /dev/shm, or no /proc.
  *
  * # Safety
  * `name` is NULL or NUL-terminated; `out` is NULL or writable.
  */
-tn_status tn_semaphore_open(const char *name, uint32_t initial, struct tn_semaphore **out);
+tn_status tn_semaphore_create(const char *name, uint32_t initial, struct tn_semaphore **out);
+
+/**
+ * tn_semaphore_open opens a semaphore and stores it in `*out`, which the caller frees with
+ * tn_semaphore_free. TN_NOT_FOUND: nobody alive holds one of that name. TN_DENIED: this user may
+ * not use it, or only read it. TN_NO_SPACE: 1024 handles hold it already, or no descriptors are
+ * left. The rest is as for tn_semaphore_create.
+ *
+ * # Safety
+ * `name` is NULL or NUL-terminated; `out` is NULL or writable.
+ */
+tn_status tn_semaphore_open(const char *name, struct tn_semaphore **out);
+
+/**
+ * tn_semaphore_open_or_create opens a semaphore, or makes one with `initial` units if there is
+ * none, and stores it in `*out`, which the caller frees with tn_semaphore_free. Of many that call
+ * it at once exactly one makes it. One that is there keeps its units, whatever `initial` says.
+ * Statuses as for tn_semaphore_create and tn_semaphore_open, but for TN_EXISTS and TN_NOT_FOUND.
+ *
+ * # Safety
+ * `name` is NULL or NUL-terminated; `out` is NULL or writable.
+ */
+tn_status tn_semaphore_open_or_create(const char *name,
+                                      uint32_t initial,
+                                      struct tn_semaphore **out);
 
 /**
  * tn_semaphore_acquire acquires `n` units, all at once or none. Who waits for many is not passed
@@ -1096,13 +1137,15 @@ tn_status tn_semaphore_release(const struct tn_semaphore *semaphore, uint32_t n)
 tn_status tn_semaphore_value(const struct tn_semaphore *semaphore, uint32_t *out);
 
 /**
- * tn_semaphore_fd stores a descriptor in `*out` that is readable after a release or the end of a
- * holder, and at first: wait for it, never read, write or close it. It is the same number until
- * free.
+ * tn_semaphore_fd stores a descriptor in `*out` that is readable while tn_semaphore_acquire may
+ * succeed, and at first: wait for it, never read, write or close it. It is the same number until
+ * free, and readable from close on.
  *
- * When it is readable, call tn_semaphore_acquire with TN_NOWAIT. It stays readable until that
- * returns TN_AGAIN. TN_NO_SPACE: no descriptors are left, or no inotify instances
- * (fs.inotify.max_user_instances).
+ * When it is readable, call tn_semaphore_acquire with TN_NOWAIT. Only that makes it unreadable, by
+ * TN_AGAIN and for however many units; it is readable again once there are more, or a holder has
+ * gone. It shows a state: how long ago that was and which thread looks makes no difference. Where
+ * a death may bring units back it is now and then readable for nothing, and twice a second where
+ * there are some, but too few. TN_NO_SPACE: no descriptors are left, or no files in /dev/shm.
  *
  * # Safety
  * `semaphore` is NULL or valid; `out` is NULL or writable.
@@ -1123,7 +1166,8 @@ void tn_semaphore_close(const struct tn_semaphore *semaphore);
  * tn_semaphore_free closes the semaphore: its last use. NULL is fine.
  *
  * # Safety
- * `semaphore` is NULL, or came from tn_semaphore_open, and no thread uses it any more.
+ * `semaphore` is NULL, or came from tn_semaphore_create, tn_semaphore_open or
+ * tn_semaphore_open_or_create, and no thread uses it any more.
  */
 void tn_semaphore_free(struct tn_semaphore *semaphore);
 

@@ -1,20 +1,22 @@
 //! What handles on named objects have in common: the name, the hold, the descriptor, and the end.
 
 mod ready;
-pub(crate) mod refused;
 
-use self::ready::Ready;
-use self::refused::Wish;
+pub use self::ready::{Again, Ready};
 use crate::endpoint::object::{Kind, ObjectName};
 use crate::error::{Error, Result, Status};
 use crate::os::fork::generation;
 use crate::shm::attach;
 use crate::shm::holder::Holder;
 use crate::shm::lock::Gave;
+use crate::shm::object::Purpose;
 use std::fmt;
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Who publishes rings before it has done what it rings for: a moment more, and one who is called
+/// finds it. How often one looks, if others are in the way of that.
+const YIELDS_MAX: u32 = 20;
 
 /// A handle on a named object.
 pub struct Object {
@@ -24,7 +26,10 @@ pub struct Object {
     /// Why a call is refused that would have to wait: for its turn, and for a change.
     again: [Error; 2],
     pub holder: Holder,
-    pub ready: Ready,
+    /// Shows another version.
+    pub changes: Ready,
+    /// Shows that the lock may be free, or units.
+    pub turns: Ready,
 }
 
 impl Object {
@@ -37,10 +42,10 @@ impl Object {
     ) -> Result<(Object, ObjectName)> {
         let name = ObjectName::parse(kind, name)?;
         let holder = hold(&name).map_err(|error| error.during(verb, &name.text))?;
-        let (generation, ready) = (generation(), Ready::new());
+        let (changes, turns) = (Ready::new(Purpose::Change), Ready::new(Purpose::Turn));
         let again = kind.waits().map(|verb| Error::again().during(verb, &name.text));
-        let object =
-            Object { kind, name: Arc::clone(&name.text), generation, again, holder, ready };
+        let (text, generation) = (Arc::clone(&name.text), generation());
+        let object = Object { kind, name: text, generation, again, holder, changes, turns };
         Ok((object, name))
     }
 
@@ -70,36 +75,39 @@ impl Object {
         }
     }
 
-    /// Goes for a wish by `attempt`. One that may not wait, and is refused, settles the descriptor
-    /// and then looks again.
-    pub fn acquire<T>(
+    /// Tries to get something. A call that may not wait, and is refused, makes the descriptor that
+    /// shows it unreadable, and tries once more.
+    pub fn attempt<T>(
         &self,
-        wish: Wish,
+        ready: &Ready,
         timeout: Option<Duration>,
+        again: impl FnOnce(bool) -> Again,
         attempt: impl Fn() -> std::result::Result<T, Gave>,
     ) -> std::result::Result<T, Gave> {
-        let got = match attempt() {
-            Err(Gave::Up) if timeout == crate::NOW && self.ready.settle(&self.holder, wish) => {
-                let found = attempt();
-                self.ready.after(found.is_ok(), self.holder.is_hindered());
-                found
+        let mut got = attempt();
+        if timeout != crate::NOW || !matches!(got, Err(Gave::Up)) || !ready.hide(&self.holder) {
+            return got;
+        }
+        let mut others_publish = false;
+        for _ in 0..=YIELDS_MAX {
+            got = attempt();
+            others_publish = self.holder.others_publish(ready.purpose());
+            if !matches!(got, Err(Gave::Up)) || !others_publish {
+                break;
             }
-            got => got,
-        };
-        if got.is_ok() {
-            self.ready.granted(wish);
+            std::thread::yield_now();
+        }
+        match &got {
+            Err(Gave::Up) => ready.show_again(&self.holder, again(others_publish)),
+            _ => ready.show(&self.holder),
         }
         got
     }
 
-    /// A descriptor that becomes readable when there is something to look for.
-    pub fn fd(&self) -> Result<BorrowedFd<'_>> {
-        self.ready.fd(&self.holder)
-    }
-
     pub fn close(&self) {
         if self.is_own() && self.holder.detach() {
-            self.ready.mark();
+            self.changes.show(&self.holder);
+            self.turns.show(&self.holder);
         }
     }
 

@@ -2,14 +2,14 @@
 
 use crate::endpoint::object::{Kind, ObjectName};
 use crate::error::{Error, Result, Status};
-use crate::object::Object;
-use crate::object::refused::Wish;
+use crate::object::{Again, Object};
 use crate::os::clock::Deadline;
 use crate::os::futex;
 use crate::shm::acquire::{Mode, looks_before_sleep, pause};
 use crate::shm::attach;
 use crate::shm::holder::{Holder, ring};
-use crate::shm::lock::{Around, Gave, Held, Lock};
+use crate::shm::lock::{Gave, Held, Lock};
+use crate::shm::object::Purpose;
 use crate::sync::Ordering;
 use std::fmt;
 use std::mem::MaybeUninit;
@@ -49,7 +49,8 @@ impl Segment {
         Segment::new("open", name, attach::open)
     }
 
-    /// Opens a segment, or makes one of `size` zero bytes.
+    /// Opens a segment of `size` bytes or more, or makes one of `size` zero bytes. One that is
+    /// smaller is [`Status::TooLarge`]; size 0 opens any, or is [`Status::NotFound`].
     pub fn open_or_create(name: &str, size: usize) -> Result<Segment> {
         Segment::new("open or create", name, |name| attach::open_or_create(name, size))
     }
@@ -84,10 +85,7 @@ impl Segment {
         let at_once = || self.0.holder.lock().is_some_and(|lock| lock.lock_at_once());
         match self.0.is_alive() && at_once() {
             true if self.0.holder.is_detached() => self.closed_meanwhile(Held::Clean),
-            true => {
-                self.0.ready.granted(Wish::Lock(Mode::Exclusive));
-                Ok(Status::Ok)
-            }
+            true => Ok(Status::Ok),
             false => self.lock_otherwise(Mode::Exclusive, "lock", timeout),
         }
     }
@@ -109,10 +107,7 @@ impl Segment {
         let at_once = || self.0.holder.lock().and_then(|lock| lock.read_at_once());
         match self.0.is_alive().then(at_once).flatten() {
             Some(Ok(held)) if self.0.holder.is_detached() => self.closed_meanwhile(held),
-            Some(Ok(held)) => {
-                self.0.ready.granted(Wish::Lock(Mode::Shared));
-                Ok(held.into())
-            }
+            Some(Ok(held)) => Ok(held.into()),
             _ => self.lock_otherwise(Mode::Shared, "lock shared", timeout),
         }
     }
@@ -151,7 +146,10 @@ impl Segment {
     fn acquire(&self, mode: Mode, timeout: Option<Duration>) -> Result<Status> {
         let _inside = self.0.holder.enter();
         let lock = self.usable()?;
-        match self.0.acquire(Wish::Lock(mode), timeout, || lock.acquire(mode, timeout)) {
+        // Its own threads tell when they unlock; others may die with it.
+        let again = |_| if lock.is_own() { Again::Never } else { Again::Soon };
+        let attempt = || lock.acquire(mode, timeout);
+        match self.0.attempt(&self.0.turns, timeout, again, attempt) {
             Ok(held) if self.0.holder.is_detached() => self.closed_meanwhile(held),
             Ok(held) => Ok(held.into()),
             Err(gave) => Err(self.refusal(gave, timeout)),
@@ -220,15 +218,15 @@ impl Segment {
     }
 
     fn change(&self) {
-        let header = self.0.holder.header();
-        // SYNC version: SeqCst, before the looks for those that wait; they announce themselves
-        // and then look at it.
-        header.version.fetch_add(1, Ordering::SeqCst);
-        let awaited = &header.awaited;
-        if awaited.load(Ordering::SeqCst) != 0 && awaited.swap(0, Ordering::SeqCst) != 0 {
-            ring(&header.changes);
-        }
-        self.0.holder.tell();
+        let (holder, header) = (&self.0.holder, self.0.holder.header());
+        holder.publish(Purpose::Change, || {
+            // SYNC version: SeqCst, before the looks for those that wait; they announce themselves
+            // and then look at it.
+            header.version.fetch_add(1, Ordering::SeqCst);
+            if holder.is_awaited() && header.awaited.swap(0, Ordering::SeqCst) != 0 {
+                ring(&header.changes);
+            }
+        });
     }
 
     /// How many changes were made known.
@@ -243,28 +241,29 @@ impl Segment {
 
     fn wait_by(&self, seen: u64, timeout: Option<Duration>) -> Result<u64> {
         let _inside = self.0.holder.enter();
+        let again = |others_publish| if others_publish { Again::Soon } else { Again::Never };
+        let attempt = || self.await_change(seen, timeout);
+        self.0.attempt(&self.0.changes, timeout, again, attempt).map_err(|gave| match gave {
+            Gave::Up => self.0.unchanged(timeout),
+            _ => self.0.alive().err().unwrap_or_else(|| self.0.closed()),
+        })
+    }
+
+    fn await_change(&self, seen: u64, timeout: Option<Duration>) -> std::result::Result<u64, Gave> {
         let (header, deadline) = (self.0.holder.header(), Deadline::after(timeout));
         let can_tell = self.0.holder.lock().is_some();
-        let (mut settled, mut looks) = (false, looks_before_sleep());
+        let mut looks = looks_before_sleep();
         loop {
-            self.0.alive()?;
+            if !self.0.is_alive() {
+                return Err(Gave::Way);
+            }
             let changes = header.changes.load(Ordering::SeqCst);
             let version = self.version();
             if version != seen {
-                if settled {
-                    self.0.ready.mark();
-                }
-                self.0.ready.granted(Wish::Change(seen));
                 return Ok(version);
             }
-            if matches!(deadline, Deadline::Now) && !settled {
-                settled = self.0.ready.settle(&self.0.holder, Wish::Change(seen));
-                if settled {
-                    continue;
-                }
-            }
             if deadline.passed() {
-                return Err(self.0.unchanged(timeout));
+                return Err(Gave::Up);
             }
             if looks > 0 {
                 looks -= 1;
@@ -286,11 +285,19 @@ impl Segment {
         if self.0.is_own() { self.0.holder.attached() } else { 0 }
     }
 
-    /// A descriptor that is readable after a change, an unlock or an owner's death, until a call
-    /// returns [`Status::Again`]. Never read or write it.
+    /// A descriptor that is readable while the version may be another than [`Segment::wait`] with
+    /// [`NOW`](crate::NOW) last found: until that returns [`Status::Again`]. Never read or write
+    /// it.
     pub fn fd(&self) -> Result<BorrowedFd<'_>> {
-        let fd = self.usable().and_then(|_| self.0.fd());
+        let fd = self.usable().and_then(|_| self.0.changes.fd(&self.0.holder));
         fd.map_err(|error| self.0.said(error, "fd"))
+    }
+
+    /// A descriptor that is readable while the lock may be free: until a call that takes it returns
+    /// [`Status::Again`]. Never read or write it.
+    pub fn lock_fd(&self) -> Result<BorrowedFd<'_>> {
+        let fd = self.usable().and_then(|_| self.0.turns.fd(&self.0.holder));
+        fd.map_err(|error| self.0.said(error, "lock fd"))
     }
 
     /// Ends the hold: every call is [`Status::Closed`], and whoever waits wakes with that. A lock

@@ -1,13 +1,13 @@
 //! A named counting semaphore: what a dead process had comes back.
 
-use crate::endpoint::object::Kind;
+use crate::endpoint::object::{Kind, ObjectName};
 use crate::error::{Error, Result, Status};
-use crate::object::Object;
-use crate::object::refused::Wish;
+use crate::object::{Again, Object};
 use crate::shm::attach;
 use crate::shm::holder::Holder;
 use crate::shm::ledger::{UNITS_MAX, Units as FreeUnits};
 use crate::shm::lock::{Around, Gave};
+use crate::shm::object::Purpose;
 use crate::shm::semaphore::Semaphore as Units;
 use std::fmt;
 use std::os::fd::BorrowedFd;
@@ -19,7 +19,7 @@ use std::time::Duration;
 /// back when it is closed or dropped, and when its process dies; with `undo=0` it doesn't.
 ///
 /// ```
-/// let semaphore = treenail::Semaphore::open("doc-semaphore", 3)?;
+/// let semaphore = treenail::Semaphore::open_or_create("doc-semaphore", 3)?;
 /// semaphore.acquire(2, treenail::FOREVER)?;
 /// assert_eq!(semaphore.value()?, 1);
 /// semaphore.release(2)?;
@@ -31,13 +31,33 @@ pub struct Semaphore {
 }
 
 impl Semaphore {
-    /// Opens a semaphore, or makes one with `initial` units.
-    pub fn open(name: &str, initial: u32) -> Result<Semaphore> {
-        let hold = |name: &_| {
+    /// Makes a semaphore with `initial` units; [`Status::Exists`] if one of that name is held.
+    pub fn create(name: &str, initial: u32) -> Result<Semaphore> {
+        Semaphore::new("create", name, |name| {
+            check(initial)?;
+            attach::create_semaphore(name, initial)
+        })
+    }
+
+    /// Opens a semaphore; [`Status::NotFound`] if nobody alive holds one of that name.
+    pub fn open(name: &str) -> Result<Semaphore> {
+        Semaphore::new("open", name, attach::open_semaphore)
+    }
+
+    /// Opens a semaphore, which keeps its units, or makes one with `initial` units.
+    pub fn open_or_create(name: &str, initial: u32) -> Result<Semaphore> {
+        Semaphore::new("open or create", name, |name| {
             check(initial)?;
             attach::open_or_create_semaphore(name, initial)
-        };
-        let (object, name) = Object::new(Kind::Semaphore, "open", name, hold)?;
+        })
+    }
+
+    fn new(
+        verb: &'static str,
+        name: &str,
+        hold: impl FnOnce(&ObjectName) -> Result<Holder>,
+    ) -> Result<Semaphore> {
+        let (object, name) = Object::new(Kind::Semaphore, verb, name, hold)?;
         Ok(Semaphore { object, undo: name.undo })
     }
 
@@ -51,10 +71,7 @@ impl Semaphore {
     #[inline]
     pub fn acquire(&self, count: u32, timeout: Option<Duration>) -> Result<()> {
         match self.free_units() {
-            Some(units) if units.acquire_at_once(count) => {
-                self.object.ready.granted(Wish::Units(count));
-                Ok(())
-            }
+            Some(units) if units.acquire_at_once(count) => Ok(()),
             _ => self.acquire_otherwise(count, timeout),
         }
     }
@@ -63,8 +80,13 @@ impl Semaphore {
     fn acquire_otherwise(&self, count: u32, timeout: Option<Duration>) -> Result<()> {
         let _inside = self.object.holder.enter();
         let acquired = self.usable(count).and_then(|units| {
-            let acquired =
-                self.object.acquire(Wish::Units(count), timeout, || units.acquire(count, timeout));
+            let again = |others_publish| match others_publish || units.waits_for_others() {
+                true => Again::Soon,
+                false if units.free() > 0 => Again::Rarely,
+                false => Again::Never,
+            };
+            let attempt = || units.acquire(count, timeout);
+            let acquired = self.object.attempt(&self.object.turns, timeout, again, attempt);
             acquired.map_err(|gave| self.refusal(gave, timeout))
         });
         acquired.map_err(|error| self.object.said(error, "acquire"))
@@ -73,9 +95,10 @@ impl Semaphore {
     /// Adds `count` units, whether this handle has acquired them or not.
     #[inline]
     pub fn release(&self, count: u32) -> Result<()> {
-        match self.free_units() {
+        let holder = &self.object.holder;
+        match self.free_units().filter(|_| !holder.armed(Purpose::Turn).is_used()) {
             Some(units) if units.release_at_once(count) => {
-                if self.object.holder.is_awaited() {
+                if holder.is_awaited() || holder.armed(Purpose::Turn).is_used() {
                     self.call(count);
                 }
                 Ok(())
@@ -112,10 +135,10 @@ impl Semaphore {
         Ok(units.free())
     }
 
-    /// A descriptor that is readable after a release or the end of a holder, until a call returns
-    /// [`Status::Again`]. Never read or write it.
+    /// A descriptor that is readable while [`Semaphore::acquire`] may succeed: until that returns
+    /// [`Status::Again`], for however many units. Never read or write it.
     pub fn fd(&self) -> Result<BorrowedFd<'_>> {
-        let fd = self.usable(1).and_then(|_| self.object.fd());
+        let fd = self.usable(1).and_then(|_| self.object.turns.fd(&self.object.holder));
         fd.map_err(|error| self.object.said(error, "fd"))
     }
 

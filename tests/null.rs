@@ -57,7 +57,7 @@ int main(void) {
     OK(tn_poller_new(&poller));
     snprintf(segment_name, sizeof segment_name, "null-%ld", (long)getpid());
     OK(tn_segment_create(segment_name, 64, &segment));
-    OK(tn_semaphore_open(segment_name, 1, &semaphore));
+    OK(tn_semaphore_open_or_create(segment_name, 1, &semaphore));
     OK(tn_channel_request_start(ends.server, 1, "x", 1, SOON, &word));
     OK(tn_channel_recv_view(ends.client, SOON, &request));
     OK(tn_channel_loan(ends.client, 8, SOON, &loan));

@@ -7,6 +7,8 @@ mod toolchain;
 #[path = "common/workers.rs"]
 mod workers;
 
+#[path = "segments/bells.rs"]
+mod bells;
 #[path = "segments/changes.rs"]
 mod changes;
 #[path = "segments/deaths.rs"]
@@ -17,12 +19,16 @@ mod foreign;
 mod kills;
 #[path = "segments/lock.rs"]
 mod lock;
+#[path = "segments/members.rs"]
+mod members;
 #[path = "segments/names.rs"]
 mod names;
 #[path = "segments/owners.rs"]
 mod owners;
 #[path = "segments/prefixes.rs"]
 mod prefixes;
+#[path = "segments/publishers.rs"]
+mod publishers;
 #[path = "segments/purposes.rs"]
 mod purposes;
 #[path = "segments/scribbles.rs"]

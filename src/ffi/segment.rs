@@ -63,7 +63,12 @@ pub unsafe extern "C" fn tn_segment_open(
 
 /// tn_segment_open_or_create opens a segment, or makes one of `size` zero bytes if there is none,
 /// and stores it in `*out`, which the caller frees with tn_segment_free. Of many that call it at
-/// once exactly one makes it. One that is there keeps its size: tn_segment_size tells.
+/// once exactly one makes it. One that is there keeps its size: tn_segment_size tells, and it is
+/// `size` or more. TN_TOO_LARGE: it is less, and tn_last_error says both; or `size` is over 1 TiB.
+///
+/// With size 0 it opens one of whatever size, and makes none: TN_NOT_FOUND if there is none. What
+/// native: names isn't made either: TN_INVALID. The rest is as for tn_segment_create and
+/// tn_segment_open.
 ///
 /// # Safety
 /// `name` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -225,15 +230,13 @@ pub unsafe extern "C" fn tn_segment_wait(
     })
 }
 
-/// tn_segment_fd stores a descriptor in `*out` that is readable after a notify, an unlock, or the
-/// end of a holder, and at first: wait for it, never read, write or close it. It is the same
-/// number until free.
+/// tn_segment_fd stores a descriptor in `*out` that is readable while the version may be another
+/// than tn_segment_wait with TN_NOWAIT last found, and at first: wait for it, never read, write or
+/// close it. It is the same number until free, and readable from close on.
 ///
-/// When it is readable, try what is waited for with TN_NOWAIT: tn_segment_wait, tn_segment_lock or
-/// both. It stays readable until one of these returns TN_AGAIN, and is readable again if another
-/// one that did would succeed by then. Who tries the lock with TN_NOWAIT doesn't stand in line:
-/// others that wait, and readers that come and go, can be faster many times. TN_NO_SPACE: no
-/// descriptors are left, or no inotify instances (fs.inotify.max_user_instances).
+/// When it is readable, call tn_segment_wait with TN_NOWAIT. Only that makes it unreadable, by
+/// TN_AGAIN, until the next change. It shows a state: how long ago the change was and which thread
+/// looks makes no difference. TN_NO_SPACE: no descriptors are left, or no files in /dev/shm.
 ///
 /// # Safety
 /// `segment` is NULL or valid; `out` is NULL or writable.
@@ -245,6 +248,29 @@ pub unsafe extern "C" fn tn_segment_fd(
     guard(|| {
         let (segment, out) = (handle(segment)?, there(out, "out")?);
         out.write(segment.fd()?.as_raw_fd());
+        Ok::<(), Error>(())
+    })
+}
+
+/// tn_segment_lock_fd stores a descriptor in `*out` that is readable while the lock may be free,
+/// and at first: another than that of tn_segment_fd, and used in the same way.
+///
+/// When it is readable, call what takes the lock with TN_NOWAIT. Only that makes it unreadable, by
+/// TN_AGAIN; it is readable again once somebody has unlocked, or died. While others have the lock
+/// it is now and then readable for nothing, as nobody hears of a death: after 10 ms at first, and
+/// at most each 50. Who tries the lock with TN_NOWAIT doesn't stand in line: others that wait, and
+/// readers that come and go, can be faster many times. Statuses as for tn_segment_fd.
+///
+/// # Safety
+/// `segment` is NULL or valid; `out` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_segment_lock_fd(
+    segment: Option<&Segment>,
+    out: Option<&mut MaybeUninit<tn_fd>>,
+) -> tn_status {
+    guard(|| {
+        let (segment, out) = (handle(segment)?, there(out, "out")?);
+        out.write(segment.lock_fd()?.as_raw_fd());
         Ok::<(), Error>(())
     })
 }

@@ -8,20 +8,19 @@ use std::ffi::c_char;
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 
-/// tn_semaphore_open opens a semaphore, or makes one with `initial` units, and stores it in `*out`,
-/// which the caller frees with tn_semaphore_free. Of many that call it at once exactly one makes
-/// it; one that is there keeps its units, whatever `initial` says.
+/// tn_semaphore_create makes a semaphore with `initial` units and stores it in `*out`, which the
+/// caller frees with tn_semaphore_free.
 ///
-/// One whose holders have all died is made anew, unless it was made with persist=1. TN_TOO_LARGE:
-/// `initial` is over 2147483647. TN_NO_SPACE: /dev/shm is full, 1024 handles hold it already, or no
-/// descriptors are left. TN_DENIED: what has the name is another user's, or may only be read.
+/// One whose holders have all died is replaced. TN_EXISTS: somebody alive holds a semaphore of that
+/// name, or it was made with persist=1. TN_TOO_LARGE: `initial` is over 2147483647. TN_NO_SPACE:
+/// /dev/shm is full, or no descriptors are left. TN_DENIED: what has the name is another user's.
 /// TN_PROTOCOL: it is no semaphore; tn_semaphore_remove removes it, unless it is a directory.
 /// TN_INVALID: the name is wrong. TN_UNSUPPORTED: there is no /dev/shm, or no /proc.
 ///
 /// # Safety
 /// `name` is NULL or NUL-terminated; `out` is NULL or writable.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tn_semaphore_open(
+pub unsafe extern "C" fn tn_semaphore_create(
     name: *const c_char,
     initial: u32,
     out: Option<&mut MaybeUninit<*mut Semaphore>>,
@@ -29,7 +28,50 @@ pub unsafe extern "C" fn tn_semaphore_open(
     guard(|| {
         let out = there(out, "out")?;
         // SAFETY: NULL or NUL-terminated, by this function's contract.
-        let semaphore = Semaphore::open(unsafe { text(name, "name") }?, initial)?;
+        let semaphore = Semaphore::create(unsafe { text(name, "name") }?, initial)?;
+        out.write(Box::into_raw(Box::new(semaphore)));
+        Ok(())
+    })
+}
+
+/// tn_semaphore_open opens a semaphore and stores it in `*out`, which the caller frees with
+/// tn_semaphore_free. TN_NOT_FOUND: nobody alive holds one of that name. TN_DENIED: this user may
+/// not use it, or only read it. TN_NO_SPACE: 1024 handles hold it already, or no descriptors are
+/// left. The rest is as for tn_semaphore_create.
+///
+/// # Safety
+/// `name` is NULL or NUL-terminated; `out` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_semaphore_open(
+    name: *const c_char,
+    out: Option<&mut MaybeUninit<*mut Semaphore>>,
+) -> tn_status {
+    guard(|| {
+        let out = there(out, "out")?;
+        // SAFETY: NULL or NUL-terminated, by this function's contract.
+        let semaphore = Semaphore::open(unsafe { text(name, "name") }?)?;
+        out.write(Box::into_raw(Box::new(semaphore)));
+        Ok(())
+    })
+}
+
+/// tn_semaphore_open_or_create opens a semaphore, or makes one with `initial` units if there is
+/// none, and stores it in `*out`, which the caller frees with tn_semaphore_free. Of many that call
+/// it at once exactly one makes it. One that is there keeps its units, whatever `initial` says.
+/// Statuses as for tn_semaphore_create and tn_semaphore_open, but for TN_EXISTS and TN_NOT_FOUND.
+///
+/// # Safety
+/// `name` is NULL or NUL-terminated; `out` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_semaphore_open_or_create(
+    name: *const c_char,
+    initial: u32,
+    out: Option<&mut MaybeUninit<*mut Semaphore>>,
+) -> tn_status {
+    guard(|| {
+        let out = there(out, "out")?;
+        // SAFETY: NULL or NUL-terminated, by this function's contract.
+        let semaphore = Semaphore::open_or_create(unsafe { text(name, "name") }?, initial)?;
         out.write(Box::into_raw(Box::new(semaphore)));
         Ok(())
     })
@@ -81,13 +123,15 @@ pub unsafe extern "C" fn tn_semaphore_value(
     })
 }
 
-/// tn_semaphore_fd stores a descriptor in `*out` that is readable after a release or the end of a
-/// holder, and at first: wait for it, never read, write or close it. It is the same number until
-/// free.
+/// tn_semaphore_fd stores a descriptor in `*out` that is readable while tn_semaphore_acquire may
+/// succeed, and at first: wait for it, never read, write or close it. It is the same number until
+/// free, and readable from close on.
 ///
-/// When it is readable, call tn_semaphore_acquire with TN_NOWAIT. It stays readable until that
-/// returns TN_AGAIN. TN_NO_SPACE: no descriptors are left, or no inotify instances
-/// (fs.inotify.max_user_instances).
+/// When it is readable, call tn_semaphore_acquire with TN_NOWAIT. Only that makes it unreadable, by
+/// TN_AGAIN and for however many units; it is readable again once there are more, or a holder has
+/// gone. It shows a state: how long ago that was and which thread looks makes no difference. Where
+/// a death may bring units back it is now and then readable for nothing, and twice a second where
+/// there are some, but too few. TN_NO_SPACE: no descriptors are left, or no files in /dev/shm.
 ///
 /// # Safety
 /// `semaphore` is NULL or valid; `out` is NULL or writable.
@@ -121,7 +165,8 @@ pub unsafe extern "C" fn tn_semaphore_close(semaphore: Option<&Semaphore>) {
 /// tn_semaphore_free closes the semaphore: its last use. NULL is fine.
 ///
 /// # Safety
-/// `semaphore` is NULL, or came from tn_semaphore_open, and no thread uses it any more.
+/// `semaphore` is NULL, or came from tn_semaphore_create, tn_semaphore_open or
+/// tn_semaphore_open_or_create, and no thread uses it any more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tn_semaphore_free(semaphore: Option<Box<Semaphore>>) {
     guard_silent(|| drop(semaphore));

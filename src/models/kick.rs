@@ -18,6 +18,12 @@ impl Readable {
         futex::wake(&self.0, i32::MAX);
     }
 
+    /// The same as the bell of a slot, which can always be reached.
+    pub fn ring(&self) -> bool {
+        self.signal();
+        true
+    }
+
     /// Makes it unreadable; whether it was readable.
     pub fn drain(&self) -> bool {
         self.0.swap(0, Ordering::AcqRel) != 0

@@ -4,10 +4,12 @@
 use super::kick::Readable;
 use super::{check_with, death, futex};
 use crate::shm::acquire::Mode::{self, Exclusive, Shared};
+use crate::shm::armed::Armed;
 use crate::shm::lock::{Around, Gave, Held, Lock};
-use crate::shm::object::{Header, Slot};
+use crate::shm::object::{Header, Purpose, Slot};
 use crate::shm::word::Id;
 use crate::sync::{AtomicU32, Ordering};
+use crate::{FOREVER, NOW};
 use loom::cell;
 use loom::thread::{JoinHandle, spawn};
 use std::cell::Cell;
@@ -16,17 +18,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-const FOREVER: Option<Duration> = None;
-const NOW: Option<Duration> = Some(Duration::ZERO);
-
 /// An object, and what its lock guards: the checker sees who touches that.
 struct Object {
     header: Header,
     slots: Vec<Slot>,
-    /// By slot: whether its byte is locked. None where nobody dies.
+    // By slot: its bell, and whether its byte is locked; None where nobody dies.
     held: Option<Vec<AtomicU32>>,
-    /// What a descriptor of the object would be.
-    readable: Readable,
+    bells: Vec<Readable>,
     data: cell::Cell<Data>,
     /// How many are reading, or were killed there.
     reading: Cell<u32>,
@@ -58,7 +56,7 @@ fn holders<const COUNT: usize>(mortal: bool) -> [Holder; COUNT] {
         header: Header::model(COUNT),
         slots: slots.collect(),
         held: mortal.then(|| (0..COUNT).map(|_| AtomicU32::new(1)).collect()),
-        readable: Readable::new(false),
+        bells: (0..COUNT).map(|_| Readable::new(false)).collect(),
         data: cell::Cell::new(Data::default()),
         reading: Cell::new(0),
     });
@@ -88,10 +86,7 @@ impl Around for Holder {
     }
 
     fn tell(&self) {
-        let watched = &self.object.header.watched;
-        if watched.load(Ordering::SeqCst) != 0 && watched.swap(0, Ordering::SeqCst) != 0 {
-            self.object.readable.signal();
-        }
+        self.armed().tell(|slot| self.object.bells[slot].ring());
     }
 }
 
@@ -99,6 +94,11 @@ impl Holder {
     fn lock(&self) -> Lock<'_, Holder> {
         let object = &*self.object;
         Lock { header: &object.header, slots: &object.slots, own: self.own, around: self }
+    }
+
+    fn armed(&self) -> Armed<'_> {
+        let Object { header, slots, .. } = &*self.object;
+        Armed { header, slots, purpose: Purpose::Turn }
     }
 
     /// Takes the lock and uses the data: false if the handle was closed.
@@ -135,15 +135,16 @@ impl Holder {
         reading.set(reading.get() - 1);
     }
 
-    /// Takes the lock whenever its descriptor, as segment/ready.rs makes it, is readable.
+    /// Takes the lock whenever its descriptor, as object/ready.rs makes it, is readable.
     fn poll(&self, mode: Mode) {
-        let Object { header, readable, .. } = &*self.object;
+        let slot = self.own.slot().unwrap();
+        let bell = &self.object.bells[slot];
         loop {
-            readable.drain();
-            header.watched.store(1, Ordering::SeqCst);
+            bell.drain();
+            self.armed().arm(slot);
             self.lock().watch();
             match self.visit(mode, NOW) {
-                Err(Gave::Up) => Readable::poll(&[readable]),
+                Err(Gave::Up) => Readable::poll(&[bell]),
                 result => return result.unwrap(),
             }
         }

@@ -24,6 +24,8 @@ mod records;
 #[cfg(test)]
 mod side;
 #[cfg(test)]
+mod telling;
+#[cfg(test)]
 mod turns;
 #[cfg(test)]
 mod units;

@@ -1,160 +1,173 @@
-//! The descriptor of a segment, which exists once it was asked for: an epoll of a watch on the
-//! object, a timer, and a mark.
-//!
-//! A watch hears of a death when the kernel closes the dead one's descriptor, a moment before it
-//! gives up the locks of that. So the timer makes the descriptor readable once more a little
-//! later.
+//! A descriptor of a named object, which exists once it was asked for: an epoll of the handle's
+//! bell, and on demand of a timer. It shows a state: it is readable unless the last call that came
+//! for the same and may not wait was refused, and nothing was heard since.
 
-use super::refused::{Refusals, Wish};
 use crate::error::{Error, Result};
-use crate::os::event::{Epoll, READABLE, always_ready, clear, set_timer, timerfd};
+use crate::os::event::{Epoll, READABLE, WRITABLE, set_timer, timerfd};
+use crate::os::fifo;
 use crate::os::fork::Fd;
-use crate::os::watch::{Watch, drain};
 use crate::shm::holder::Holder;
-use crate::shm::lock::Around;
-use crate::sync::{Mutex, Ordering, lock};
+use crate::shm::object::Purpose;
+use crate::sync::{Mutex, lock};
 use once_cell::sync::OnceCell;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How long after somebody left one looks again whether it had the lock.
-const SECOND_LOOK: Duration = Duration::from_millis(10);
+/// How soon it is shown again to who was refused, as nobody hears of a death: soon at first, and
+/// less often where it takes longer.
+const SOON_MIN: Duration = Duration::from_millis(10);
+const SOON_MAX: Duration = Duration::from_millis(50);
+/// The part of the time that it has taken so far.
+const SOON_PART: u32 = 8;
+/// After a pause like this, waiting begins anew.
+const RUN_PAUSE: Duration = Duration::from_secs(1);
+/// Where only who came for less would be served.
+const RARELY: Duration = Duration::from_millis(500);
+
+/// When a descriptor is shown again though nobody rings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Again {
+    Never,
+    /// Somebody's death may be what is waited for.
+    Soon,
+    /// Others may come for less, and what they get may come back by their deaths.
+    Rarely,
+}
 
 /// The descriptor, if there is one.
 pub struct Ready {
-    set: OnceCell<Set>,
-    /// Whether calls were refused whose wishes were not granted since.
-    owes: AtomicBool,
+    purpose: Purpose,
+    made: OnceCell<Made>,
 }
 
-struct Set {
+struct Made {
     epoll: Epoll,
-    watch: Watch,
-    always: std::sync::Arc<Fd>,
     state: Mutex<State>,
 }
 
-#[derive(Default)]
+/// The bell can be read and written, and written unless it is full: so whether the epoll waits for
+/// the one alone or for both is whether it shows the bell, or is readable in any case.
 struct State {
+    marked: bool,
     timer: Option<Fd>,
-    refusals: Refusals,
+    /// When the timer goes off.
+    due: Option<Instant>,
+    /// When the first call and the last one of many were refused.
+    refused: Option<(Instant, Instant)>,
 }
 
 impl Ready {
-    pub fn new() -> Ready {
-        Ready { set: OnceCell::new(), owes: AtomicBool::new(false) }
+    pub fn new(purpose: Purpose) -> Ready {
+        Ready { purpose, made: OnceCell::new() }
+    }
+
+    pub fn purpose(&self) -> Purpose {
+        self.purpose
     }
 
     /// The descriptor; it starts readable.
     pub fn fd(&self, holder: &Holder) -> Result<BorrowedFd<'_>> {
-        let made = self.set.get_or_try_init(|| {
-            let set = Set {
-                epoll: Epoll::new()?,
-                watch: Watch::new(holder.fd().as_fd())?,
-                always: always_ready()?,
-                state: Mutex::default(),
-            };
-            set.epoll.add(set.watch.as_fd(), READABLE, 0)?;
-            set.epoll.add(set.always.as_fd(), READABLE, 0)?;
-            Ok(set)
+        let made = self.made.get_or_try_init(|| {
+            let failed = |error: io::Error| Error::system("making a descriptor", &error);
+            let epoll = Epoll::new().map_err(failed)?;
+            let bell = holder.bell(self.purpose)?.as_fd();
+            epoll.add(bell, READABLE | WRITABLE, 0).map_err(failed)?;
+            let state = State { marked: true, timer: None, due: None, refused: None };
+            Ok(Made { epoll, state: Mutex::new(state) })
         });
-        let made = made.map_err(|error: std::io::Error| Error::system("watching", &error));
-        made.map(|set| set.epoll.fd().as_fd())
+        made.map(|made| made.epoll.fd().as_fd())
     }
 
-    /// A call is refused its wish: makes the descriptor unreadable, and asks to be told of the next
-    /// change and unlock; false if there is none. Whoever calls must look once more.
-    pub fn settle(&self, holder: &Holder, wish: Wish) -> bool {
-        let Some(set) = self.set.get() else {
+    /// A call is refused: makes the descriptor unreadable until the bell rings. False if there is
+    /// none, or it stays readable. Whoever calls must look once more.
+    pub fn hide(&self, holder: &Holder) -> bool {
+        let Some(made) = self.made.get() else {
             return false;
         };
-        let mut state = lock(&set.state);
-        set.epoll.remove(set.always.as_fd());
-        let second_look = drain(set.watch.as_fd()).closed.then_some(SECOND_LOOK);
-        if let Some(timer) = &state.timer {
-            clear(timer.as_fd());
+        let mut state = lock(&made.state);
+        // After a close it stays readable: that comes here either before this look or behind it.
+        let Some(bell) = holder.own_bell(self.purpose).filter(|_| !holder.is_detached()) else {
+            return false;
+        };
+        if state.marked && made.epoll.modify(bell.as_fd(), READABLE, 0).is_err() {
+            return false;
         }
-        if let Some(lock) = holder.lock() {
-            // SYNC watched: SeqCst, before the look that follows.
-            holder.header().watched.store(1, Ordering::SeqCst);
-            lock.watch();
+        state.marked = false;
+        fifo::drain(bell);
+        let now = Instant::now();
+        if state.due.is_some_and(|due| due <= now) {
+            state.stop();
         }
-        // What others came for may have been among what was just drained.
-        let due = state.refusals.refuse(wish, |wish| is_granted(holder, wish));
-        self.owes.store(true, Ordering::Relaxed);
-        if due == Some(Duration::ZERO) {
-            set.mark();
-        }
-        if let Some(time) = second_look.into_iter().chain(due).filter(|time| !time.is_zero()).min()
-        {
-            let _ = set.look_later(&mut state.timer, time);
-        }
+        let began = state.refused.filter(|(_, last)| now.duration_since(*last) < RUN_PAUSE);
+        state.refused = Some((began.map_or(now, |(began, _)| began), now));
+        holder.arm(self.purpose);
         true
     }
 
-    /// A call was granted its wish.
-    #[inline]
-    pub fn granted(&self, wish: Wish) {
-        if self.owes.load(Ordering::Relaxed) {
-            self.forget(wish);
+    /// Makes the descriptor readable until the next call is refused.
+    pub fn show(&self, holder: &Holder) {
+        if let Some(made) = self.made.get() {
+            made.mark(&mut lock(&made.state), self.purpose, holder);
         }
     }
 
-    #[cold]
-    fn forget(&self, wish: Wish) {
-        if let Some(set) = self.set.get() {
-            let mut state = lock(&set.state);
-            state.refusals.grant(wish);
-            self.owes.store(!state.refusals.is_empty(), Ordering::Relaxed);
+    /// Makes the descriptor readable in a while, if nothing else does.
+    pub fn show_again(&self, holder: &Holder, again: Again) {
+        let Some(made) = self.made.get() else {
+            return;
+        };
+        let mut state = lock(&made.state);
+        let now = Instant::now();
+        let time = match again {
+            Again::Never => return state.stop(),
+            Again::Soon => {
+                let taken = state.refused.map_or(Duration::ZERO, |(began, _)| now - began);
+                (taken / SOON_PART).clamp(SOON_MIN, SOON_MAX)
+            }
+            Again::Rarely => RARELY,
+        };
+        if state.due.is_some_and(|due| due <= now + time) {
+            return;
         }
-    }
-
-    /// Makes the descriptor readable until the next [`Ready::settle`].
-    pub fn mark(&self) {
-        if let Some(set) = self.set.get() {
-            let _state = lock(&set.state);
-            set.mark();
-        }
-    }
-
-    /// What was found after settling: what was looked for, so that there may be more, or dead ones
-    /// to look for again later.
-    pub fn after(&self, found: bool, later: bool) {
-        if found {
-            self.mark();
-        } else if let Some(set) = self.set.get().filter(|_| later) {
-            let _ = set.look_later(&mut lock(&set.state).timer, SECOND_LOOK);
+        match made.set_timer(&mut state, time) {
+            Ok(()) => state.due = Some(now + time),
+            Err(_) => made.mark(&mut state, self.purpose, holder),
         }
     }
 }
 
-impl Set {
-    fn mark(&self) {
-        let _ = self.epoll.set(self.always.as_fd(), READABLE, 0);
+impl State {
+    fn stop(&mut self) {
+        if let Some(timer) = self.timer.as_ref().filter(|_| self.due.take().is_some()) {
+            set_timer(timer.as_fd(), None);
+        }
+    }
+}
+
+impl Made {
+    /// What can't be marked has its bell rung, which is as good.
+    fn mark(&self, state: &mut State, purpose: Purpose, holder: &Holder) {
+        if state.marked {
+            return;
+        }
+        if let Some(bell) = holder.own_bell(purpose) {
+            match self.epoll.modify(bell.as_fd(), READABLE | WRITABLE, 0) {
+                Ok(()) => state.marked = true,
+                Err(_) => drop(fifo::ring(bell)),
+            }
+        }
     }
 
-    fn look_later(&self, timer: &mut Option<Fd>, time: Duration) -> std::io::Result<()> {
-        if timer.is_none() {
+    fn set_timer(&self, state: &mut State, time: Duration) -> io::Result<()> {
+        if state.timer.is_none() {
             let fresh = timerfd()?;
             self.epoll.add(fresh.as_fd(), READABLE, 0)?;
-            *timer = Some(fresh);
+            state.timer = Some(fresh);
         }
-        if let Some(timer) = timer {
+        if let Some(timer) = &state.timer {
             set_timer(timer.as_fd(), Some(time));
         }
         Ok(())
-    }
-}
-
-/// Whether a call that comes now would be granted a wish, as far as that can be told.
-fn is_granted(holder: &Holder, wish: Wish) -> bool {
-    match wish {
-        Wish::Change(seen) => holder.header().version.load(Ordering::SeqCst) != seen,
-        Wish::Lock(mode) => holder.lock().is_some_and(|lock| lock.is_open_for(mode)),
-        Wish::Units(count) => {
-            holder.bring_back();
-            holder.semaphore(false).is_some_and(|units| units.free() >= count)
-        }
     }
 }

@@ -1,12 +1,10 @@
 //! Descriptors that tell of something: eventfd, timerfd, epoll.
 
-use super::fork::{Fd, adopt, generation};
+use super::fork::{Fd, adopt};
 use super::futex::timespec;
 use super::{check, check_count, restart};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Duration;
 
 /// An eventfd that only this process has.
@@ -35,29 +33,6 @@ pub fn clear(fd: BorrowedFd<'_>) {
         // SAFETY: writes eight bytes of a live variable.
         check_count(unsafe { libc::read(fd.as_raw_fd(), into, 8) })
     });
-}
-
-/// A descriptor of this process that is always readable: put into an epoll it makes that
-/// readable too, without a descriptor of its own.
-pub fn always_ready() -> io::Result<Arc<Fd>> {
-    // No lock: another thread could hold it while this one forks.
-    static READY: AtomicPtr<(u32, Arc<Fd>)> = AtomicPtr::new(std::ptr::null_mut());
-    let known = READY.load(Ordering::Acquire);
-    // SAFETY: it is null, or was leaked below, whole, and is never freed.
-    if let Some((made_in, fd)) = unsafe { known.as_ref() }
-        && *made_in == generation()
-    {
-        return Ok(Arc::clone(fd));
-    }
-    let fd = Arc::new(eventfd()?);
-    signal(std::os::fd::AsFd::as_fd(&*fd));
-    let made = Box::into_raw(Box::new((generation(), Arc::clone(&fd))));
-    if READY.compare_exchange(known, made, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-        return Ok(fd);
-    }
-    // SAFETY: nobody else has seen it.
-    drop(unsafe { Box::from_raw(made) });
-    always_ready()
 }
 
 /// A timer, not yet set.

@@ -106,11 +106,6 @@ impl<T: AsFd> Owned<T> {
         Ok(Owned { inner: Some(inner), generation: generation() })
     }
 
-    /// Whether this process made it, and not the parent that it was forked from.
-    pub fn is_of_this_process(&self) -> bool {
-        self.generation == generation()
-    }
-
     fn held(&self) -> &T {
         self.inner.as_ref().expect("only drop takes it")
     }

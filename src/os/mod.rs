@@ -16,6 +16,8 @@ pub mod environment;
 #[cfg(not(loom))]
 pub mod event;
 #[cfg(not(loom))]
+pub mod fifo;
+#[cfg(not(loom))]
 pub mod fork;
 #[cfg(not(loom))]
 pub mod futex;
@@ -39,8 +41,6 @@ pub mod socket;
 mod standard;
 #[cfg(not(loom))]
 pub mod thread;
-#[cfg(not(loom))]
-pub mod watch;
 
 #[cfg(loom)]
 pub use crate::models::{barrier, futex, kick};

@@ -18,6 +18,7 @@ pub struct Facts {
     pub inode: u64,
     pub size: u64,
     pub owner: u32,
+    pub group: u32,
     pub mode: u32,
     pub is_file: bool,
     pub is_fifo: bool,
@@ -30,6 +31,7 @@ impl Facts {
             inode: stat.st_ino,
             size: u64::try_from(stat.st_size).unwrap_or(0),
             owner: stat.st_uid,
+            group: stat.st_gid,
             mode: stat.st_mode & 0o7777,
             is_file: stat.st_mode & libc::S_IFMT == libc::S_IFREG,
             is_fifo: stat.st_mode & libc::S_IFMT == libc::S_IFIFO,
@@ -46,6 +48,12 @@ impl Facts {
 pub fn user() -> u32 {
     // SAFETY: takes no memory.
     unsafe { libc::geteuid() }
+}
+
+/// Whether this process can become another user, and lose what this one may open.
+pub fn may_give_up_rights() -> bool {
+    // SAFETY: neither takes memory.
+    user() == 0 || unsafe { libc::getuid() } != user()
 }
 
 /// What its maker has to be allowed, to open it anew: [`publish`] sets the mode in the end.
@@ -107,7 +115,7 @@ pub fn publish(fd: BorrowedFd<'_>, mode: u32, name: &[u8]) -> io::Result<()> {
 }
 
 /// The path of what a descriptor is of, whatever its name is.
-pub(super) fn own_path(fd: BorrowedFd<'_>) -> CString {
+fn own_path(fd: BorrowedFd<'_>) -> CString {
     CString::new(format!("/proc/self/fd/{}", fd.as_raw_fd())).expect("it has no NUL")
 }
 
@@ -118,7 +126,7 @@ pub fn open(name: &[u8], writable: bool) -> io::Result<Fd> {
     adopt(|| open_at(&path, access | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY, 0))
 }
 
-fn open_at(path: &CStr, flags: i32, mode: libc::mode_t) -> io::Result<OwnedFd> {
+pub(super) fn open_at(path: &CStr, flags: i32, mode: libc::mode_t) -> io::Result<OwnedFd> {
     // SAFETY: the path ends with a NUL.
     let open = || check(unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC, mode) });
     let fd = restart(open)?;
@@ -167,27 +175,15 @@ pub fn remove(name: &[u8]) -> io::Result<()> {
     check(unsafe { libc::unlink(path.as_ptr()) }).map(drop)
 }
 
-/// Reads the first bytes of an object: how many there were.
-pub fn read_start(fd: BorrowedFd<'_>, to: &mut [u8]) -> io::Result<usize> {
+/// Reads bytes of an object: how many there were.
+pub fn read_at(fd: BorrowedFd<'_>, to: &mut [u8], at: usize) -> io::Result<usize> {
+    let (fd, at) = (fd.as_raw_fd(), at as libc::off_t);
     // SAFETY: the kernel writes at most as many bytes as the slice has.
-    let read =
-        || check_count(unsafe { libc::pread(fd.as_raw_fd(), to.as_mut_ptr().cast(), to.len(), 0) });
+    let read = || check_count(unsafe { libc::pread(fd, to.as_mut_ptr().cast(), to.len(), at) });
     restart(read)
 }
 
-/// Makes those that watch an object readable, and changes nothing of it that counts.
-pub fn touch(fd: BorrowedFd<'_>) {
-    // SAFETY: no times are given, which means now.
-    let touched = check(unsafe { libc::futimens(fd.as_raw_fd(), std::ptr::null()) });
-    if touched.is_err() {
-        // A process that has given up its rights since it opened the object may still do this: to
-        // reserve a byte that is there.
-        // SAFETY: takes no memory.
-        unsafe { libc::fallocate(fd.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, 0, 1) };
-    }
-}
-
-fn path(name: &[u8]) -> io::Result<CString> {
+pub(super) fn path(name: &[u8]) -> io::Result<CString> {
     let path = [FOLDER.as_bytes(), b"/", name].concat();
     CString::new(path).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
 }

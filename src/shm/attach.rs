@@ -5,36 +5,29 @@
 //! opens one takes a slot behind the gate, and looks there whether the name still is this
 //! object's. Whoever leaves does so behind the gate, and is the last if no byte is locked.
 
+mod make;
+
+use self::make::{Plan, make, plan};
+use super::bells;
 use super::file::{File, GATE_TIME_MAX, open_named};
 use super::holder::Holder;
-use super::ledger::{UNITS_SIZE, Word};
+use super::ledger::UNITS_SIZE;
 use super::memory::Data;
 use super::names;
 use super::object::{CONTROL_SIZE, FORMAT, Header, MAGIC_WORD, PERSISTS};
-use super::pauses::Pauses;
 use crate::endpoint::object::{Kind, Object, ObjectName};
 use crate::error::{Error, Result, Status};
-use crate::os::directory::group_id;
 use crate::os::fork::Fd;
 use crate::os::memory::page_size;
 use crate::os::object::{self, Facts};
-use crate::sync::Ordering;
 use std::io;
 use std::mem::offset_of;
 use std::os::fd::AsFd;
-use std::time::Duration;
 
 /// Bytes of data at most: 1 TiB.
 pub const OBJECT_SIZE_MAX: usize = 1 << 40;
-/// An object this small is made before it is known whether its name is free, as it mostly is.
-const SMALL_SIZE_MAX: usize = 1 << 20;
 /// Tries to open what others make and remove meanwhile.
 const TRIES_MAX: u32 = 10_000;
-/// Trying to make an object where there is no room: others may be making the same one, and all but
-/// one of them will give back what they have reserved.
-const ROOM_TIME_MAX: Duration = Duration::from_millis(500);
-/// Between two such tries, at most.
-const ROOM_PAUSE_MAX: Duration = Duration::from_millis(50);
 
 /// Which file an object is, and what it must be.
 struct Place {
@@ -43,16 +36,6 @@ struct Place {
     /// Whether that is the effective user.
     is_own: bool,
     kind: Kind,
-}
-
-/// What is made where there is nothing.
-struct Plan<'a> {
-    size: usize,
-    mode: u32,
-    group: &'a Option<String>,
-    persists: bool,
-    /// A semaphore's.
-    units: u32,
 }
 
 /// Another program's object, open.
@@ -76,19 +59,57 @@ pub fn open(name: &ObjectName) -> Result<Holder> {
     }
 }
 
-/// Opens an object, or makes one.
+/// Opens an object of `size` bytes or more, or makes one. With no size it opens any that is there.
 pub fn open_or_create(name: &ObjectName, size: usize) -> Result<Holder> {
+    if size == 0 {
+        return open(name);
+    }
     check_size(size)?;
-    either(&Place::of(name)?, &plan(name, size), None, !name.read_only)
+    let holder = match (&name.object, Place::of(name)) {
+        (Object::Own(_), place) => either(&place?, &plan(name, size), None, !name.read_only),
+        // One that isn't there can't be made.
+        (Object::Native(_), place) => match (unless(open(name), Status::NotFound)?, place) {
+            (Some(holder), _) => Ok(holder),
+            (None, place) => Err(place.err().unwrap_or_else(not_found)),
+        },
+    }?;
+    let found = holder.memory().size();
+    if found < size {
+        holder.detach();
+        let detail = format!(
+            "the one that is there has {found} bytes, and {size} are asked for; size 0 opens it as \
+             it is"
+        );
+        return Err(Error::new(Status::TooLarge, detail));
+    }
+    Ok(holder)
+}
+
+/// Makes a semaphore with so many units.
+pub fn create_semaphore(name: &ObjectName, units: u32) -> Result<Holder> {
+    let plan = Plan { units, ..plan(name, UNITS_SIZE) };
+    make(&Place::of(name)?, &plan, None, true)
+}
+
+/// Opens a semaphore that somebody holds, or that persists.
+pub fn open_semaphore(name: &ObjectName) -> Result<Holder> {
+    usable(hold(&Place::of(name)?, None, true)?)
 }
 
 /// Opens a semaphore, or makes one with so many units.
 pub fn open_or_create_semaphore(name: &ObjectName, units: u32) -> Result<Holder> {
     let plan = Plan { units, ..plan(name, UNITS_SIZE) };
-    let holder = either(&Place::of(name)?, &plan, None, true)?;
-    match holder.semaphore(name.undo) {
+    usable(either(&Place::of(name)?, &plan, None, true)?)
+}
+
+/// A semaphore that may only be read is of no use.
+fn usable(holder: Holder) -> Result<Holder> {
+    match holder.lock() {
         Some(_) => Ok(holder),
-        None => Err(Error::new(Status::Denied, "this user may only read the semaphore")),
+        None => {
+            holder.detach();
+            Err(Error::new(Status::Denied, "this user may only read the semaphore"))
+        }
     }
 }
 
@@ -103,6 +124,9 @@ pub fn remove(name: &ObjectName) -> Result<()> {
         };
         file.enter_gate(GATE_TIME_MAX)?;
         let named = file.is_named();
+        if !file.is_held() {
+            bells::remove_all(&file);
+        }
         let removed = if named { object::remove(&file.name) } else { Ok(()) };
         file.leave_gate();
         removed.map_err(failed("removing the object"))?;
@@ -199,14 +223,11 @@ impl Place {
             if persists || file.is_held() {
                 return Ok(Some(Some((file, size))));
             }
+            bells::remove_all(&file);
             file.remove();
             Ok(Some(None))
         })
     }
-}
-
-fn plan(name: &ObjectName, size: usize) -> Plan<'_> {
-    Plan { size, mode: name.mode, group: &name.group, persists: name.persists, units: 0 }
 }
 
 fn check_size(size: usize) -> Result<()> {
@@ -227,10 +248,6 @@ fn check_owner(facts: &Facts, expected: u32) -> Result<()> {
     let owner = facts.owner;
     let detail = format!("the object of that name belongs to user {owner}, not to {expected}");
     Err(Error::new(Status::Denied, detail))
-}
-
-fn is_full(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::StorageFull
 }
 
 fn failed(what: &'static str) -> impl Fn(io::Error) -> Error {
@@ -262,7 +279,7 @@ fn again<T>(mut attempt: impl FnMut() -> Result<Option<T>>) -> Result<T> {
 /// What can't change any more, read without mapping it: the file could be shorter than that.
 pub fn read_header(file: &File, kind: Kind) -> Result<(usize, bool)> {
     let mut bytes = [0; 64];
-    let count = object::read_start(file.fd.as_fd(), &mut bytes);
+    let count = object::read_at(file.fd.as_fd(), &mut bytes, 0);
     if count.map_err(failed("reading the object"))? < bytes.len() {
         return Err(Error::protocol("what has the object's name is shorter than its header"));
     }
@@ -314,56 +331,6 @@ fn hold(place: &Place, native: Option<&Native>, writable: bool) -> Result<Holder
     Ok(holder)
 }
 
-/// Makes an object whole, holds it, and only then gives it its name.
-fn make(place: &Place, plan: &Plan<'_>, native: Option<&Native>, writable: bool) -> Result<Holder> {
-    if !place.is_own {
-        return Err(Error::new(Status::Denied, "only its owner can make it"));
-    }
-    let group = plan.group.as_ref().map(|group| {
-        group_id(group).ok_or_else(|| Error::invalid(format!("there is no group \"{group}\"")))
-    });
-    let group = group.transpose()?;
-    let size = (data_offset() + plan.size) as u64;
-    let pauses = Pauses::new(ROOM_PAUSE_MAX, ROOM_TIME_MAX);
-    let room_may_come = || size <= object::room().all && pauses.pause();
-    let attempt = || match object::make(size, plan.mode, group) {
-        Err(error) if is_full(&error) && room_may_come() => Ok(None),
-        made => finish(made.map_err(failed("reserving memory"))?, place, plan, native, writable),
-    };
-    let mut seems_free = plan.size <= SMALL_SIZE_MAX;
-    again(|| {
-        if std::mem::take(&mut seems_free) {
-            // Whether a failure is what is to be said, only a look tells.
-            return Ok(attempt().unwrap_or(None));
-        }
-        match place.find()? {
-            Some(_) => Err(Error::new(Status::Exists, "somebody alive holds it, or it persists")),
-            // Of many that try at once all might fail, and again and again.
-            None if object::room().free < size && room_may_come() => Ok(None),
-            None => attempt(),
-        }
-    })
-}
-
-/// Makes an object of what was reserved; None if the name isn't free any more.
-fn finish(
-    (fd, facts): (Fd, Facts),
-    place: &Place,
-    plan: &Plan<'_>,
-    native: Option<&Native>,
-    writable: bool,
-) -> Result<Option<Holder>> {
-    let file = File { fd, name: place.file_name.clone(), facts, writable: true };
-    let data = data(plan.size, native, writable);
-    let holder = Holder::new(place.kind, file, data_offset(), data)?;
-    initialise(&holder, place.kind, plan);
-    match object::publish(holder.fd().as_fd(), plan.mode, &place.file_name) {
-        Ok(()) => Ok(Some(holder)),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
-        Err(error) => Err(failed("naming the object")(error)),
-    }
-}
-
 /// Holds the object at a place, or makes it.
 fn either(
     place: &Place,
@@ -375,19 +342,4 @@ fn either(
         None => unless(make(place, plan, native, writable), Status::Exists),
         some => Ok(some),
     })
-}
-
-/// Nobody else can see it yet: the name comes with all of it.
-fn initialise(holder: &Holder, kind: Kind, plan: &Plan<'_>) {
-    if let Some(semaphore) = holder.semaphore(false) {
-        semaphore.units.word.store(Word::new(plan.units, 0, 0).0, Ordering::Relaxed);
-    }
-    let header = holder.header();
-    header.magic.store(MAGIC_WORD, Ordering::Relaxed);
-    header.format.store(FORMAT, Ordering::Relaxed);
-    header.kind.store(kind as u32, Ordering::Relaxed);
-    header.size.store(plan.size as u64, Ordering::Relaxed);
-    header.data_offset.store(data_offset() as u64, Ordering::Relaxed);
-    let flags = if plan.persists { PERSISTS } else { 0 };
-    header.flags.store(flags, Ordering::Release);
 }

@@ -9,15 +9,11 @@ use super::object::{HOLDERS_MAX, Header};
 use crate::endpoint::name_is_valid;
 use crate::endpoint::object::Kind;
 use crate::endpoint::pattern::{NamedKind, Pattern};
-use crate::error::{Error, Result};
-use crate::os::directory::{Directory, Purpose};
+use crate::error::Result;
 use crate::os::object::{self, FOLDER, Facts};
 use crate::os::range::{self, Bytes};
-use std::io;
 use std::mem::offset_of;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
 
 /// An object of this user's.
 pub struct Found {
@@ -46,7 +42,7 @@ pub fn each(pattern: &Pattern, mut act: impl FnMut(&Found)) -> Result<()> {
             return Ok(());
         }
     }
-    let all = names()?;
+    let all = names::all()?;
     for file_name in &all {
         let found = match names::read(file_name) {
             Some(FileName::Object(object, owner, name)) if owner == user => {
@@ -69,17 +65,6 @@ pub fn each(pattern: &Pattern, mut act: impl FnMut(&Found)) -> Result<()> {
         found.iter().for_each(&mut act);
     }
     Ok(())
-}
-
-/// All names in /dev/shm; none where there is none.
-fn names() -> Result<Vec<Vec<u8>>> {
-    let folder = Path::new(FOLDER);
-    let names = Directory::open(folder, true, Purpose::Read).and_then(|folder| folder.names());
-    match names {
-        Ok(names) => Ok(names.into_iter().map(OsStringExt::into_vec).collect()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(Error::system(&format!("reading {FOLDER}"), &error)),
-    }
 }
 
 /// Another program's object, if it is the one that a companion is named by.
@@ -137,7 +122,7 @@ impl Found {
         };
         let mut bytes = vec![0; at + 8];
         // A file that was cut short meanwhile has zeros there.
-        let _ = object::read_start(self.file.fd.as_fd(), &mut bytes);
+        let _ = object::read_at(self.file.fd.as_fd(), &mut bytes, 0);
         let value = u64::from_ne_bytes(*bytes.last_chunk().expect("eight bytes"));
         match self.object {
             Kind::Segment => ("version", value),
@@ -165,7 +150,7 @@ pub fn sweep_beside(prefixes: &[Vec<u8>]) {
     if prefixes.is_empty() {
         return;
     }
-    for name in names().unwrap_or_default() {
+    for name in names::all().unwrap_or_default() {
         let is_beside = prefixes.iter().any(|prefix| name.starts_with(prefix));
         let is_pipe = |facts: Facts| facts.is_fifo && facts.owner == object::user();
         if is_beside && object::facts_at(&name).is_ok_and(is_pipe) {

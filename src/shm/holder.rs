@@ -4,22 +4,25 @@
 //! kernel takes that back when the holder dies: that is how it is known who lives, across
 //! containers too, and without trusting what anybody says.
 
+use super::bells::{self, Bells};
 use super::file::{File, GATE_TIME_MAX_LEAVING, OBSERVER_BYTES, SLOT_BYTES, byte};
 use super::ledger::{LEDGERS_OFFSET, Ledger, Units};
 use super::lock::{Around, Lock};
 use super::memory::{Data, Memory};
-use super::object::{HOLDERS_MAX, Header, PERSISTS};
+use super::object::{HOLDERS_MAX, Header, PERSISTS, Purpose, Slot};
 use super::semaphore::Semaphore;
 use super::word::Id;
 use crate::endpoint::object::Kind;
 use crate::error::{Error, Result, Status};
 use crate::os::clock::ticks;
 use crate::os::fork::Fd;
-use crate::os::object;
+use crate::os::object::may_give_up_rights;
 use crate::os::range;
 use crate::sync::{AtomicU32, Mutex, Ordering, lock};
 use std::os::fd::AsFd;
 use std::sync::atomic::AtomicBool;
+
+mod telling;
 
 /// Slots that were used before, and are tried before a fresh one is taken.
 const PROBES_MAX: usize = 8;
@@ -36,8 +39,9 @@ pub struct Holder {
     over: AtomicBool,
     /// Calls that may be waiting.
     inside: AtomicU32,
-    /// Whether dead ones have left units, and another was behind the gate.
-    hindered: AtomicBool,
+    bells: Bells,
+    /// Whether it couldn't tell others of something, and goes on saying that it publishes.
+    owes: AtomicBool,
 }
 
 impl Holder {
@@ -45,30 +49,37 @@ impl Holder {
     /// anybody else can know of the object.
     pub fn new(kind: Kind, file: File, data_offset: usize, data: Data<'_>) -> Result<Holder> {
         let memory = Memory::new(&file, data_offset, data)?;
-        let (acts, over, hindered) =
-            (Mutex::new(()), AtomicBool::new(false), AtomicBool::new(false));
+        let (over, owes) = (AtomicBool::new(false), AtomicBool::new(false));
         let mut holder = Holder {
             kind,
             file,
             memory,
             own: None,
-            acts,
+            acts: Mutex::new(()),
             over,
             inside: AtomicU32::new(0),
-            hindered,
+            bells: Bells::default(),
+            owes,
         };
         holder.own = holder.take_slot()?;
+        if holder.own.is_some() && may_give_up_rights() {
+            holder.bells.open_early(&holder.file, holder.slots_used());
+        }
         Ok(holder)
     }
 
     fn take_slot(&self) -> Result<Option<Id>> {
-        let used = self.header().slots_used.load(Ordering::SeqCst) as usize;
-        let used = used.min(HOLDERS_MAX);
-        // Where many were used, a few of these; then one that never was, and all only where those
-        // are gone.
+        let used = self.slots_used().len();
+        // A few that have bells, so that those of dead ones don't become many; where many were
+        // used, a few of these; then one that never was, and all only where those are gone.
         let some = ticks() as usize % used.max(1);
         let probes = if used < PROBES_MAX { 0 } else { PROBES_MAX };
-        let first = (some..used).take(probes).chain(used..HOLDERS_MAX.min(used + 1));
+        let has_bell = |index: &usize| {
+            let slot = &self.memory.slots()[*index];
+            self.file.writable && slot.bells.iter().any(|bell| bell.load(Ordering::Relaxed) != 0)
+        };
+        let first = (some..used).chain(0..some).filter(has_bell).take(PROBES_MAX);
+        let first = first.chain((some..used).take(probes)).chain(used..HOLDERS_MAX.min(used + 1));
         for index in first.chain(0..HOLDERS_MAX) {
             if self.take(index).map_err(|error| Error::system("locking a slot", &error))? {
                 return Ok(self.file.writable.then(|| self.settle(index)));
@@ -100,6 +111,9 @@ impl Holder {
             semaphore.forget(last);
         }
         let id = Id::new(index, generation.wrapping_add(1));
+        bells::remove(&self.file, slot);
+        slot.armed.iter().for_each(|armed| armed.store(0, Ordering::SeqCst));
+        slot.publishing.store(id.generation() << 16, Ordering::SeqCst);
         slot.readers.store(id.generation() << 16, Ordering::SeqCst);
         slot.generation.store(generation.wrapping_add(1), Ordering::SeqCst);
         let used = header.slots_used.load(Ordering::SeqCst).max(index as u32 + 1);
@@ -145,12 +159,11 @@ impl Holder {
         is_one.then(|| unsafe { self.memory.data().cast().as_ref() })
     }
 
-    /// Whether somebody waits for a change, in any way.
+    /// Whether somebody sleeps until there is a change, or units.
     #[inline]
     pub fn is_awaited(&self) -> bool {
-        let header = self.header();
-        // SYNC awaited, watched: SeqCst, behind the change; those that wait set them and then look.
-        (header.awaited.load(Ordering::SeqCst) | header.watched.load(Ordering::SeqCst)) != 0
+        // SYNC awaited: SeqCst, behind the change; those that sleep set it and then look.
+        self.header().awaited.load(Ordering::SeqCst) != 0
     }
 
     #[inline]
@@ -201,6 +214,17 @@ impl Holder {
         &self.file.fd
     }
 
+    /// The slots that were ever taken.
+    fn slots_used(&self) -> &[Slot] {
+        let used = self.header().slots_used.load(Ordering::SeqCst) as usize;
+        &self.memory.slots()[..used.min(HOLDERS_MAX)]
+    }
+
+    fn own_slot(&self) -> Option<(usize, &Slot)> {
+        let index = self.own.and_then(Id::slot)?;
+        Some((index, &self.memory.slots()[index]))
+    }
+
     /// Whether [`Holder::detach`] has begun.
     #[inline]
     pub fn is_detached(&self) -> bool {
@@ -234,20 +258,21 @@ impl Holder {
         if self.own.is_some() && self.inside.load(Ordering::SeqCst) > 0 {
             self.wake_all();
         }
+        if let Some((_, slot)) = self.own_slot() {
+            slot.armed.iter().for_each(|armed| armed.store(0, Ordering::SeqCst));
+            bells::remove(&self.file, slot);
+        }
         let gate = self.file.enter_gate(GATE_TIME_MAX_LEAVING);
         let persists = self.header().flags.load(Ordering::Relaxed) & PERSISTS != 0;
-        if gate.is_ok() && self.file.writable && !persists && !self.file.is_held() {
-            self.file.remove();
+        if gate.is_ok() && self.file.writable && !self.file.is_held() {
+            self.slots_used().iter().for_each(|slot| bells::remove(&self.file, slot));
+            if !persists {
+                self.file.remove();
+            }
         }
         // Not left to the descriptor's end: a child that is being started may still have it.
         self.file.let_go();
         true
-    }
-
-    /// Whether it is worth looking again in a moment: dead ones have left units, and the last
-    /// [`Around::bring_back`] found another behind the gate.
-    pub fn is_hindered(&self) -> bool {
-        self.hindered.load(Ordering::Relaxed)
     }
 
     /// Whether a slot is this holder's, or of another that lives. Whoever can't tell takes it for
@@ -259,7 +284,7 @@ impl Holder {
 
     fn wake_all(&self) {
         let header = self.header();
-        let own = self.own.and_then(Id::slot).map(|slot| &self.memory.slots()[slot].turn);
+        let own = self.own_slot().map(|(_, slot)| &slot.turn);
         let counters = [&header.turns, &header.left, &header.changes];
         for counter in counters.into_iter().chain(own) {
             ring(counter);
@@ -309,9 +334,7 @@ impl Around for Holder {
             return false;
         }
         let _acts = lock(&self.acts);
-        let hindered = !self.is_detached() && !self.file.try_gate();
-        self.hindered.store(hindered, Ordering::Relaxed);
-        if hindered || self.is_detached() {
+        if self.is_detached() || !self.file.try_gate() {
             return false;
         }
         // Nobody takes a slot meanwhile; one that was taken before has been settled.
@@ -321,10 +344,11 @@ impl Around for Holder {
     }
 
     fn tell(&self) {
-        let watched = &self.header().watched;
-        // SYNC watched: SeqCst, behind the change; pairs with whoever sets it and then looks.
-        if watched.load(Ordering::SeqCst) != 0 && watched.swap(0, Ordering::SeqCst) != 0 {
-            object::touch(self.file.fd.as_fd());
-        }
+        self.tell_of(Purpose::Turn);
+    }
+
+    #[inline]
+    fn publish<T>(&self, by: Id, act: impl FnOnce() -> T) -> T {
+        self.publish_by(by, Purpose::Turn, act)
     }
 }

@@ -28,13 +28,10 @@ mod tests;
 pub use super::acquire::Mode;
 use super::acquire::Wait;
 use super::object::{Header, Slot};
-use super::word::{DIED, HANDED, Id, READERS, WAITERS, Word};
+use super::word::{DIED, FAILURES_MAX, HANDED, Id, READERS, WAITERS, Word};
 use crate::os::futex;
 use crate::sync::{AtomicU32, Ordering};
 use std::time::Duration;
-
-/// Exchanges that fail in a row before a call goes on without.
-const FAILURES_MAX: u32 = 1 << 16;
 
 /// The system around a lock.
 pub trait Around {
@@ -42,8 +39,15 @@ pub trait Around {
     fn lives(&self, id: Id) -> bool;
     /// Whether this handle was closed, so that its threads wait no longer.
     fn is_over(&self) -> bool;
-    /// Tells those that have a descriptor.
+    /// Tells those whose descriptor shows that it may be their turn.
     fn tell(&self);
+    /// Does what it may be their turn by, as the holder of a slot, and tells them; where deaths are
+    /// to be reckoned with, such that they are told whoever dies meanwhile.
+    fn publish<T>(&self, _by: Id, act: impl FnOnce() -> T) -> T {
+        let done = act();
+        self.tell();
+        done
+    }
     /// Makes the dead give back the units that they had; whether there were any.
     fn bring_back(&self) -> bool;
 }
@@ -224,9 +228,10 @@ impl<A: Around> Lock<'_, A> {
         true
     }
 
-    /// Whether a call that comes now would have the lock at once.
-    pub fn is_open_for(&self, mode: Mode) -> bool {
-        self.bury() && (mode == Mode::Shared || !self.is_read())
+    /// Whether this handle has the lock alone.
+    pub fn is_own(&self) -> bool {
+        let word = self.load();
+        word.owner() == Some(self.own) && word.is_held()
     }
 
     pub(super) fn own_slot(&self) -> &Slot {
@@ -248,20 +253,7 @@ impl<A: Around> Lock<'_, A> {
     }
 
     fn count(&self, to: impl Fn(u16) -> Option<u16>) -> bool {
-        let readers = &self.own_slot().readers;
-        let mut now = readers.load(Ordering::SeqCst);
-        for _ in 0..FAILURES_MAX {
-            let own = now >> 16 == self.own.generation();
-            let Some(count) = to(now as u16).filter(|_| own) else {
-                return false;
-            };
-            let new = now & 0xffff_0000 | u32::from(count);
-            match readers.compare_exchange(now, new, Ordering::SeqCst, Ordering::SeqCst) {
-                Ok(_) => return true,
-                Err(other) => now = other,
-            }
-        }
-        false
+        self.own.count(&self.own_slot().readers, to)
     }
 
     /// A reader is gone: an owner may wait for that, or somebody with a descriptor.

@@ -3,9 +3,13 @@
 use crate::endpoint::name_is_valid;
 use crate::endpoint::object::Kind;
 use crate::error::{Error, Result};
+use crate::os::directory::{Directory, Purpose};
 use crate::os::environment;
-use crate::os::object::Facts;
+use crate::os::object::{FOLDER, Facts};
 use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 use std::sync::OnceLock;
 
 const PREFIX: &str = "treenail.";
@@ -78,4 +82,15 @@ pub fn read(file_name: &[u8]) -> Option<FileName<'_>> {
     };
     let owner = owner.parse().ok()?;
     name_is_valid(name).then_some(FileName::Object(kind, owner, name))
+}
+
+/// All names in /dev/shm; none where there is none.
+pub fn all() -> Result<Vec<Vec<u8>>> {
+    let folder = Path::new(FOLDER);
+    let names = Directory::open(folder, true, Purpose::Read).and_then(|folder| folder.names());
+    match names {
+        Ok(names) => Ok(names.into_iter().map(OsStringExt::into_vec).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Error::system(&format!("reading {FOLDER}"), &error)),
+    }
 }

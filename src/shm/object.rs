@@ -10,6 +10,18 @@ pub const HOLDERS_MAX: usize = 1024;
 /// [`Header::flags`]: it stays when nobody holds it.
 pub const PERSISTS: u32 = 1;
 
+/// What a descriptor shows: each has a bell of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// Another version.
+    Change = 0,
+    /// The lock may be free, or units are.
+    Turn = 1,
+}
+
+/// How many purposes there are.
+pub const PURPOSES: usize = 2;
+
 /// Two cache lines, as some processors fetch them in pairs.
 const LINE: usize = 128;
 
@@ -37,13 +49,12 @@ pub struct Header {
     pub turns: AtomicU32,
     /// Moves on when a reader leaves whom an owner waits for; that sleeps on it.
     pub left: AtomicU32,
-    /// 1: somebody's descriptor is to become readable by the next change or unlock.
-    pub watched: AtomicU32,
     /// 1: somebody sleeps on `changes`.
     pub awaited: AtomicU32,
     /// Moves on with `version` when somebody sleeps.
     pub changes: AtomicU32,
-    pad_bells: [u8; 4],
+    /// By [`Purpose`]: whether any slot may be armed, as bells.rs has it.
+    pub armed: [AtomicU32; PURPOSES],
     /// How many changes were made known.
     pub version: AtomicU64,
     pad_version: [u8; LINE - 32],
@@ -59,7 +70,13 @@ pub struct Slot {
     pub readers: AtomicU32,
     /// Moves on when the lock is handed to this slot; its thread that asked sleeps on it.
     pub turn: AtomicU32,
-    pad: [u8; 4],
+    /// How many of the holder's threads are about to change what descriptors show, in the lower
+    /// half, and the generation that they belong to.
+    pub publishing: AtomicU32,
+    /// By [`Purpose`]: whether the holder's bell is to be rung.
+    pub armed: [AtomicU32; PURPOSES],
+    /// By [`Purpose`]: the number in the name of the holder's bell; 0: it has none.
+    pub bells: [AtomicU32; PURPOSES],
 }
 
 /// Where the slots begin.
@@ -80,15 +97,18 @@ const _: () = {
     assert!(offset_of!(Header, lock) == 128);
     assert!(offset_of!(Header, turns) == 256);
     assert!(offset_of!(Header, left) == 260);
-    assert!(offset_of!(Header, watched) == 264);
-    assert!(offset_of!(Header, awaited) == 268);
-    assert!(offset_of!(Header, changes) == 272);
+    assert!(offset_of!(Header, awaited) == 264);
+    assert!(offset_of!(Header, changes) == 268);
+    assert!(offset_of!(Header, armed) == 272);
     assert!(offset_of!(Header, version) == 280);
     assert!(size_of::<Header>() <= SLOTS_OFFSET);
     assert!(offset_of!(Slot, generation) == 0);
     assert!(offset_of!(Slot, readers) == 4);
     assert!(offset_of!(Slot, turn) == 8);
-    assert!(size_of::<Slot>() == 16);
+    assert!(offset_of!(Slot, publishing) == 12);
+    assert!(offset_of!(Slot, armed) == 16);
+    assert!(offset_of!(Slot, bells) == 24);
+    assert!(size_of::<Slot>() == 32);
 };
 
 /// The format word of objects: FNV-1a over every offset and size that all holders must agree on,
@@ -98,7 +118,7 @@ pub const FORMAT: u32 = {
     use super::ledger::{LEDGERS_OFFSET, Ledger, Units};
     use std::mem::offset_of;
     let facts = [
-        1, // the version of what the fields mean
+        2, // the version of what the fields mean
         offset_of!(Header, kind) as u32,
         offset_of!(Header, size) as u32,
         offset_of!(Header, data_offset) as u32,
@@ -107,15 +127,18 @@ pub const FORMAT: u32 = {
         offset_of!(Header, lock) as u32,
         offset_of!(Header, turns) as u32,
         offset_of!(Header, left) as u32,
-        offset_of!(Header, watched) as u32,
         offset_of!(Header, awaited) as u32,
         offset_of!(Header, changes) as u32,
+        offset_of!(Header, armed) as u32,
         offset_of!(Header, version) as u32,
         SLOTS_OFFSET as u32,
         size_of::<Slot>() as u32,
         HOLDERS_MAX as u32,
         offset_of!(Slot, readers) as u32,
         offset_of!(Slot, turn) as u32,
+        offset_of!(Slot, publishing) as u32,
+        offset_of!(Slot, armed) as u32,
+        offset_of!(Slot, bells) as u32,
         LEDGERS_OFFSET as u32,
         size_of::<Ledger>() as u32,
         offset_of!(Units, next) as u32,
@@ -151,10 +174,9 @@ impl Header {
             pad_lock: [0; LINE - 8],
             turns: word(),
             left: word(),
-            watched: word(),
             awaited: word(),
             changes: word(),
-            pad_bells: [0; 4],
+            armed: [word(), word()],
             version: AtomicU64::new(0),
             pad_version: [0; LINE - 32],
         }
@@ -166,6 +188,13 @@ impl Slot {
     /// One for the model checker.
     pub fn model() -> Slot {
         let word = || AtomicU32::new(0);
-        Slot { generation: word(), readers: word(), turn: word(), pad: [0; 4] }
+        Slot {
+            generation: word(),
+            readers: word(),
+            turn: word(),
+            publishing: word(),
+            armed: [word(), word()],
+            bells: [word(), word()],
+        }
     }
 }

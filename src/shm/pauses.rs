@@ -34,6 +34,6 @@ impl Pauses {
 
 /// A number from 0 to 1, another one in each process: forked ones have the same state, but not
 /// the same time.
-fn random() -> f64 {
+pub fn random() -> f64 {
     RandomState::new().hash_one(ticks()) as f64 / u64::MAX as f64
 }

@@ -90,23 +90,25 @@ impl<A: Around> Semaphore<'_, A> {
     /// Adds `count` units; [`Gave::Room`] if they would be more than can be counted.
     #[inline]
     pub fn release(&self, count: u32) -> Result<(), Gave> {
-        let more = |free| more(free, count);
-        let done = match self.acts {
-            None => self.replace(None, more),
-            Some(acts) => {
-                let _acts = lock(acts);
-                if self.around.is_over() {
-                    return Err(Gave::Way);
+        self.around.publish(self.own, || {
+            let more = |free| more(free, count);
+            let done = match self.acts {
+                None => self.replace(None, more),
+                Some(acts) => {
+                    let _acts = lock(acts);
+                    if self.around.is_over() {
+                        return Err(Gave::Way);
+                    }
+                    let held = self.own_held().saturating_sub(count);
+                    self.act(self.own_slot(), held, more)
                 }
-                let held = self.own_held().saturating_sub(count);
-                self.act(self.own_slot(), held, more)
+            };
+            match done {
+                true => self.call(count),
+                false => return Err(Gave::Room),
             }
-        };
-        match done {
-            true => self.call(count),
-            false => return Err(Gave::Room),
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// How many units are free.
@@ -207,10 +209,19 @@ impl<A: Around> Semaphore<'_, A> {
         let last = if was_begun && is_done { planned } else { booked };
         ledger.booked.store(last.bits(), Ordering::Release);
         if last.held > 0 {
-            self.act(slot, 0, |free| Some(free.saturating_add(last.held).min(UNITS_MAX)));
-            self.call(last.held);
+            self.around.publish(self.own, || {
+                self.act(slot, 0, |free| Some(free.saturating_add(last.held).min(UNITS_MAX)));
+                self.call(last.held);
+            });
         }
         last.held > 0
+    }
+
+    /// Whether a death may bring units back, or let others at those that there are.
+    pub fn waits_for_others(&self) -> bool {
+        let used = self.header.slots_used.load(Ordering::SeqCst) as usize;
+        let mut others = (0..used.min(self.ledgers.len())).filter(|slot| *slot != self.own_slot());
+        self.units.next.load(Ordering::SeqCst) != 0 || others.any(|slot| self.has_any(slot))
     }
 
     /// Whether a slot may have anything to give back.

@@ -14,6 +14,10 @@
 //! Where nobody owns it nobody is next either.
 
 use super::object::HOLDERS_MAX;
+use crate::sync::{AtomicU32, Ordering};
+
+/// Exchanges that fail in a row before a call goes on without.
+pub const FAILURES_MAX: u32 = 1 << 16;
 
 pub const HANDED: u64 = 1 << 27;
 pub const READERS: u64 = 1 << 28;
@@ -52,6 +56,24 @@ impl Id {
     /// As it stands in a word; never 0.
     pub fn bits(self) -> u32 {
         self.0
+    }
+
+    /// Changes a count that this holder keeps in the lower half of a word, beside its generation;
+    /// false if `to` says so, the word is another's by now, or somebody scribbles.
+    pub fn count(self, word: &AtomicU32, to: impl Fn(u16) -> Option<u16>) -> bool {
+        let mut now = word.load(Ordering::SeqCst);
+        for _ in 0..FAILURES_MAX {
+            let own = now >> 16 == self.generation();
+            let Some(count) = to(now as u16).filter(|_| own) else {
+                return false;
+            };
+            let new = now & 0xffff_0000 | u32::from(count);
+            match word.compare_exchange(now, new, Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(_) => return true,
+                Err(other) => now = other,
+            }
+        }
+        false
     }
 
     /// Whom a word means; None: nobody.

@@ -67,7 +67,7 @@ static void use_objects(void) {
     tn_segment_free(other);
     tn_segment_free(segment);
     where = fresh_endpoint();
-    OK(tn_semaphore_open(name, 1, &semaphore));
+    OK(tn_semaphore_create(name, 1, &semaphore));
     shown(tn_semaphore_fd(semaphore, &fd), &fd);
     OK(tn_semaphore_acquire(semaphore, 1, TN_NOWAIT));
     STATUS(tn_semaphore_acquire(semaphore, 1, BRIEFLY), TN_TIMED_OUT);

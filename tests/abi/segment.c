@@ -10,13 +10,19 @@ static const char *fresh_name(void) {
 
 static void data_are_shared_until_the_last_is_gone(void) {
     const char *name = fresh_name();
-    tn_segment *first = NULL, *second = NULL;
+    tn_segment *first = NULL, *second = NULL, *third = NULL;
     STATUS(tn_segment_open(name, &first), TN_NOT_FOUND);
+    STATUS(tn_segment_open_or_create(name, 0, &first), TN_NOT_FOUND);
     OK(tn_segment_create(name, 5000, &first));
     STATUS(tn_segment_create(name, 5000, &second), TN_EXISTS);
     CHECK(second == NULL);
     OK(tn_segment_open_or_create(name, 1, &second));
     CHECK(tn_segment_size(second) == 5000 && tn_segment_attached(first) == 2);
+    tn_segment_free(second);
+    OK(tn_segment_open_or_create(name, 0, &second));
+    CHECK(tn_segment_size(second) == 5000);
+    STATUS(tn_segment_open_or_create(name, 5001, &third), TN_TOO_LARGE);
+    CHECK(third == NULL && strstr(tn_last_error(), "5000") && strstr(tn_last_error(), "5001"));
     CHECK((uintptr_t)tn_segment_data(first) % 4096 == 0);
     fill(tn_segment_data(first), 5000, 3);
     CHECK(filled(tn_segment_data(second), 5000, 3));
@@ -74,10 +80,11 @@ static void snapshots_are_whole_and_are_changes(void) {
 static void an_owner_that_is_killed_blocks_nobody(void) {
     const char *name = fresh_name();
     tn_segment *segment = NULL;
-    int fd = -1, status = 0;
+    int fd = -1, lock_fd = -1, status = 0;
     OK(tn_segment_create(name, 8, &segment));
     OK(tn_segment_fd(segment, &fd));
-    CHECK(readable(fd));
+    OK(tn_segment_lock_fd(segment, &lock_fd));
+    CHECK(fd != lock_fd && readable(fd) && readable(lock_fd));
     STATUS(tn_segment_wait(segment, 0, TN_NOWAIT, &(uint64_t){0}), TN_AGAIN);
     CHECK(!readable(fd));
     pid_t child = fork_child();
@@ -88,6 +95,7 @@ static void an_owner_that_is_killed_blocks_nobody(void) {
         STATUS(tn_segment_unlock(segment), TN_INVALID);
         STATUS(tn_segment_notify(segment), TN_INVALID);
         STATUS(tn_segment_fd(segment, &fd), TN_INVALID);
+        STATUS(tn_segment_lock_fd(segment, &lock_fd), TN_INVALID);
         tn_segment_close(segment);
         tn_segment_free(segment);
         OK(tn_segment_open(name, &own));
@@ -100,7 +108,12 @@ static void an_owner_that_is_killed_blocks_nobody(void) {
     OK(tn_segment_wait(segment, 0, SOON, &(uint64_t){0}));
     STATUS(tn_segment_lock(segment, TN_NOWAIT), TN_AGAIN);
     kill(child, SIGKILL);
-    STATUS(tn_segment_lock(segment, SOON), TN_OWNER_DIED);
+    tn_status held = TN_AGAIN;
+    while (held == TN_AGAIN) {
+        CHECK(readable_within(lock_fd, SOON));
+        held = tn_segment_lock(segment, TN_NOWAIT);
+    }
+    STATUS(held, TN_OWNER_DIED);
     OK(tn_segment_unlock(segment));
     CHECK(waitpid(child, &status, 0) == child && tn_segment_attached(segment) == 1);
     tn_segment_free(segment);

@@ -63,6 +63,15 @@ pub fn is_readable(fd: impl AsFd) -> bool {
     readable_within(fd.as_fd(), Duration::ZERO)
 }
 
+/// Whether a call that is refused makes a descriptor unreadable. One that looks by itself now and
+/// then may be readable again before a busy machine lets the test see it.
+pub fn is_hidden_by(fd: impl AsFd, refused: impl Fn()) -> bool {
+    (0..100).any(|_| {
+        refused();
+        !is_readable(fd.as_fd())
+    })
+}
+
 /// Whether a descriptor becomes readable within `time`.
 pub fn readable_within(fd: BorrowedFd<'_>, time: Duration) -> bool {
     let mut wanted = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };

@@ -43,7 +43,7 @@ void share(const std::string& name) {
     require(number != nullptr && segment->try_as<int>(1) == nullptr, "as");
     *number = 7;
     require(ok(segment->try_notify()) && *segment->try_wait(0, 10s) == 1, "notify");
-    const auto semaphore = treenail::Semaphore::try_open(name, 2);
+    const auto semaphore = treenail::Semaphore::try_create(name, 2);
     require(semaphore && semaphore->try_permit(2, 10s), "acquire");
     require(*semaphore->try_value() == 2, "value");
 }

@@ -190,7 +190,7 @@ void locks_and_snapshots_leave_nothing() {
 void semaphores_leave_nothing() {
     const auto name = check::object();
     repeat("semaphores", wanted() / 4, [&] {
-        const auto first = Semaphore::open(name, 3), second = Semaphore::open(name, 0);
+        const auto first = Semaphore::open_or_create(name, 3), second = Semaphore::open_or_create(name, 0);
         second.acquire(2, soon);
         const auto permit = first.permit();
         CHECK(second.try_permit(1, now) == Status::again);
@@ -202,7 +202,7 @@ void descriptors_leave_nothing() {
     const auto name = check::object();
     repeat("descriptors", wanted() / 100, [&] {
         const auto segment = Segment::open_or_create(name, 1);
-        const auto semaphore = Semaphore::open(name, 1);
+        const auto semaphore = Semaphore::open_or_create(name, 1);
         CHECK(segment.fd() != semaphore.fd());
     });
 }

@@ -30,12 +30,17 @@ void a_segment_is_made_once_and_goes_with_the_last() {
     auto second = *Segment::try_open(name);
     const auto third = *Segment::try_open_or_create(name, 1);
     CHECK(third.size() == 5000 && third.attached() == 3);
+    STATUS(Segment::try_open_or_create(name, 5001), too_large);
+    THROWS(Segment::open_or_create(name, 5001), too_large);
+    CHECK(Segment::open_or_create(name, 0).size() == 5000);
+    CHECK(third.attached() == 3);
     first = {};
     second = {};
     CHECK(third.attached() == 1 && Segment::open_or_create(name, 1).size() == 5000);
     third.close();
     third.close();
     STATUS(Segment::try_open(name), not_found);
+    STATUS(Segment::try_open_or_create(name, 0), not_found);
     STATUS(third.try_notify(), closed);
     THROWS(third.guard(), closed);
 }
@@ -139,7 +144,7 @@ void changes_are_heard_of() {
     CHECK(both.there.wait(1, soon) == 2);
 }
 
-void a_descriptor_tells_of_changes_and_unlocks() {
+void descriptors_tell_of_changes_and_unlocks() {
     const Both both;
     const int fd = both.here.fd();
     CHECK(fd >= 0 && fd == *both.here.try_fd() && check::readable(fd));
@@ -148,15 +153,19 @@ void a_descriptor_tells_of_changes_and_unlocks() {
     both.there.notify();
     CHECK(check::readable(fd, soon) && both.here.wait(0, now) == 1);
     STATUS(both.here.try_wait(1, now), again);
+    const int lock_fd = both.here.lock_fd();
+    CHECK(lock_fd >= 0 && lock_fd != fd && lock_fd == *both.here.try_lock_fd());
     const auto poller = Poller::create();
     poller.add_fd(fd, 7);
-    std::uint64_t keys[1];
+    poller.add_fd(lock_fd, 8);
+    std::uint64_t keys[2];
+    CHECK(poller.wait(keys, soon).size() == 1 && keys[0] == 8);
     {
         const auto held = both.there.guard();
         STATUS(both.here.try_lock(now), again);
         STATUS(poller.try_wait(keys, now), again);
     }
-    CHECK(poller.wait(keys, soon)[0] == 7);
+    CHECK(poller.wait(keys, soon).size() == 1 && keys[0] == 8);
     STATUS(both.here.try_lock(now), ok);
 }
 
@@ -175,10 +184,12 @@ void an_empty_one_fails_safely(const Segment& empty) {
     STATUS(empty.try_notify(), invalid);
     STATUS(empty.try_wait(0, now), invalid);
     STATUS(empty.try_fd(), invalid);
+    STATUS(empty.try_lock_fd(), invalid);
     THROWS(empty.lock(), invalid);
     THROWS(empty.notify(), invalid);
     THROWS(empty.wait(0), invalid);
     THROWS(empty.fd(), invalid);
+    THROWS(empty.lock_fd(), invalid);
     empty.unlock();
     empty.close();
 }
@@ -217,7 +228,7 @@ constexpr check::Case cases[] = {
     CASE(what_does_not_fit_is_refused),
     CASE(snapshots_are_whole_and_are_changes),
     CASE(changes_are_heard_of),
-    CASE(a_descriptor_tells_of_changes_and_unlocks),
+    CASE(descriptors_tell_of_changes_and_unlocks),
     CASE(what_is_empty_fails_safely),
     CASE(a_closed_one_wakes_who_waits),
 };

@@ -15,7 +15,7 @@ namespace {
 // Two handles on one semaphore, as two processes have them.
 struct Both {
     explicit Both(std::uint32_t initial, const std::string& name = check::object())
-        : here(Semaphore::open(name, initial)), there(Semaphore::open(name, 0)) {}
+        : here(Semaphore::open_or_create(name, initial)), there(Semaphore::open_or_create(name, 0)) {}
 
     Semaphore here, there;
 };
@@ -24,25 +24,32 @@ struct Both {
 
 void the_first_makes_it_and_the_last_takes_it_along() {
     const auto name = check::object();
-    auto first = Semaphore::open(name, 3);
-    const auto second = *Semaphore::try_open(name, 7);
+    STATUS(Semaphore::try_open(name), not_found);
+    THROWS(Semaphore::open(name), not_found);
+    auto first = Semaphore::create(name, 3);
+    STATUS(Semaphore::try_create(name, 3), exists);
+    THROWS(Semaphore::create(name, 3), exists);
+    const auto second = *Semaphore::try_open_or_create(name, 7);
     CHECK(first.value() == 3 && *second.try_value() == 3);
+    CHECK(Semaphore::open(name).value() == 3 && Semaphore::try_open(name)->value() == 3);
     first = {};
     second.release(2);
-    CHECK(Semaphore::open(name, 0).value() == 5);
+    CHECK(Semaphore::open_or_create(name, 0).value() == 5);
     second.close();
     second.close();
-    CHECK(Semaphore::open(name, 1).value() == 1);
+    CHECK(Semaphore::open_or_create(name, 1).value() == 1);
     STATUS(second.try_value(), closed);
     THROWS(second.acquire(), closed);
-    STATUS(Semaphore::try_open("a/b", 1), invalid);
-    THROWS(Semaphore::open("a?nonsense=1", 1), invalid);
+    STATUS(Semaphore::try_create("a/b", 1), invalid);
+    STATUS(Semaphore::try_open("a/b"), invalid);
+    STATUS(Semaphore::try_open_or_create("a/b", 1), invalid);
+    THROWS(Semaphore::open_or_create("a?nonsense=1", 1), invalid);
 }
 
 void a_name_can_be_taken_away() {
     const auto name = check::object();
-    { const auto stays = Semaphore::open(name + "?persist=1", 4); }
-    CHECK(Semaphore::open(name, 0).value() == 4);
+    { const auto stays = Semaphore::open_or_create(name + "?persist=1", 4); }
+    CHECK(Semaphore::open_or_create(name, 0).value() == 4);
     Semaphore::remove(name);
     STATUS(Semaphore::try_remove(name), not_found);
     THROWS(Semaphore::remove(name), not_found);
@@ -123,19 +130,20 @@ void a_permit_moves() {
 
 void what_an_ended_handle_held_comes_back() {
     const auto name = check::object();
-    const auto semaphore = Semaphore::open(name, 3);
-    { Semaphore::open(name, 0).acquire(2); }
+    const auto semaphore = Semaphore::open_or_create(name, 3);
+    { Semaphore::open_or_create(name, 0).acquire(2); }
     CHECK(semaphore.value() == 3);
-    { Semaphore::open(name + "?undo=0", 0).acquire(2); }
+    { Semaphore::open_or_create(name + "?undo=0", 0).acquire(2); }
     CHECK(semaphore.value() == 1);
 }
 
 void what_a_killed_process_held_comes_back() {
     const auto name = check::object();
-    const auto semaphore = Semaphore::open(name, 3), told = Semaphore::open(name + "-told", 0);
+    const auto semaphore = Semaphore::create(name, 3);
+    const auto told = Semaphore::create(name + "-told", 0);
     const auto child = check::fork_child();
     if (child == 0) {
-        const auto own = Semaphore::open(name, 0), tells = Semaphore::open(name + "-told", 0);
+        const auto own = Semaphore::open(name), tells = Semaphore::open(name + "-told");
         own.acquire(3, soon);
         tells.release();
         for (;;) pause();
@@ -178,7 +186,7 @@ void a_descriptor_tells_of_units() {
 
 void threads_share_the_units() {
     constexpr std::uint32_t units = 2, threads_max = 4, each = 500;
-    const auto semaphore = Semaphore::open(check::object(), units);
+    const auto semaphore = Semaphore::open_or_create(check::object(), units);
     std::atomic<std::uint32_t> inside{0}, most{0};
     std::vector<std::thread> threads;
     for (unsigned i = 0; i < threads_max; i++) {

@@ -81,7 +81,7 @@ fn what_else_is_waited_for() {
     let poller = Poller::new().expect("descriptors");
     let holder = Segment::create(&name, 64).expect("the name is free");
     let segment = Segment::open(&name).expect("it is there");
-    let semaphore = Semaphore::open(&name, 0).expect("the name is free");
+    let semaphore = Semaphore::create(&name, 0).expect("the name is free");
     holder.lock(NOW).expect("it is free");
     fail_once();
     find_processors();

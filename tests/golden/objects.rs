@@ -9,7 +9,7 @@ use treenail::{NOW, Segment, Semaphore, Status};
 /// Where the lock's word, the slots, and with pages of 4 KiB the data begin.
 const LOCK: usize = 128;
 const SLOTS: usize = 512;
-const DATA: usize = 20480;
+const DATA: usize = 36864;
 /// Where the flags are, and the one of an object that stays when nobody holds it.
 const FLAGS: usize = 32;
 const PERSISTS: u8 = 1;
@@ -77,7 +77,7 @@ fn a_semaphore_lies_in_its_file_as_ever() {
         return;
     }
     let (name, file) = place("semaphore", "~semaphore");
-    let semaphore = Semaphore::open(&name, 5).expect("the name is free");
+    let semaphore = Semaphore::open_or_create(&name, 5).expect("the name is free");
     let head = golden("semaphore");
     let long = |bytes: &[u8], at: usize| {
         u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
@@ -112,7 +112,8 @@ fn a_semaphore_of_golden_bytes_is_opened_and_used() {
     bytes[ledger..ledger + 8].copy_from_slice(&entry);
     bytes[ledger + 8..ledger + 16].copy_from_slice(&entry);
     fs::write(&file, bytes).expect("the name is free");
-    let semaphore = Semaphore::open(&name, 99).expect("as good as one that the library made");
+    let semaphore =
+        Semaphore::open_or_create(&name, 99).expect("as good as one that the library made");
     assert_eq!(semaphore.value().expect("open"), 7);
     semaphore.acquire(7, NOW).expect("all of them");
     drop(semaphore);

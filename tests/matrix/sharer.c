@@ -64,6 +64,21 @@ static void take_turns(void) {
     }
 }
 
+/* Once in ten times by the descriptor. */
+static void lock(unsigned i) {
+    int fd = -1;
+    if (i % 10 != 5) {
+        OK(tn_segment_lock(segment, PATIENCE));
+        return;
+    }
+    tn_status status;
+    OK(tn_segment_lock_fd(segment, &fd));
+    while ((status = tn_segment_lock(segment, TN_NOWAIT)) == TN_AGAIN) {
+        CHECK(readable_within(fd, PATIENCE));
+    }
+    OK(status);
+}
+
 static void add(void) {
     for (unsigned i = 0; i < ADDITIONS; i++) {
         if (i % 10 == 0) {
@@ -71,7 +86,7 @@ static void add(void) {
             CHECK(page->a == page->b);
             OK(tn_segment_unlock(segment));
         }
-        OK(tn_segment_lock(segment, PATIENCE));
+        lock(i);
         CHECK(page->a == page->b);
         page->a++;
         page->b++;
@@ -100,7 +115,7 @@ static void share(const char *name) {
     char own[300];
     for (int i = 0; i < 2; i++) {
         snprintf(own, sizeof own, "%s-%d", name, i);
-        OK(tn_semaphore_open(own, 0, &semaphores[i]));
+        OK(tn_semaphore_open_or_create(own, 0, &semaphores[i]));
     }
     take_turns();
     add();
@@ -110,7 +125,7 @@ static void share(const char *name) {
 }
 
 static void die(const char *name) {
-    OK(tn_semaphore_open(name, 2, &semaphores[0]));
+    OK(tn_semaphore_open_or_create(name, 2, &semaphores[0]));
     OK(tn_semaphore_acquire(semaphores[0], 2, PATIENCE));
     OK(tn_segment_lock(segment, PATIENCE));
     page->a++;
@@ -124,7 +139,7 @@ static void survive(const char *name) {
     OK(tn_segment_wait(segment, 0, PATIENCE, &version));
     CHECK(page->pid != 0);
     STATUS(tn_segment_lock(segment, TN_NOWAIT), TN_AGAIN);
-    OK(tn_semaphore_open(name, 2, &semaphores[0]));
+    OK(tn_semaphore_open_or_create(name, 2, &semaphores[0]));
     STATUS(tn_semaphore_acquire(semaphores[0], 1, TN_NOWAIT), TN_AGAIN);
     CHECK(kill((pid_t)page->pid, SIGKILL) == 0);
     STATUS(tn_segment_lock(segment, PATIENCE), TN_OWNER_DIED);

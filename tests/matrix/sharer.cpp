@@ -62,7 +62,8 @@ public:
         : side_(side), name_(name), segment_(Segment::open_or_create(name, size)) {}
 
     void share() {
-        const auto first = Semaphore::open(name_ + "-0", 0), second = Semaphore::open(name_ + "-1", 0);
+        const auto first = Semaphore::open_or_create(name_ + "-0", 0);
+        const auto second = Semaphore::open_or_create(name_ + "-1", 0);
         take_turns();
         add();
         hand_over(side_ == 0 ? first : second, side_ == 0 ? second : first);
@@ -70,7 +71,7 @@ public:
     }
 
     void die() {
-        const auto semaphore = Semaphore::open(name_, 2);
+        const auto semaphore = Semaphore::open_or_create(name_, 2);
         semaphore.acquire(2, patience);
         const auto held = segment_.guard(patience);
         page_.a++;
@@ -83,7 +84,7 @@ public:
         segment_.wait(0, patience);
         check(page_.pid != 0, "nobody is there to die");
         check(!segment_.try_lock(), "the lock is free");
-        const auto semaphore = Semaphore::open(name_, 2);
+        const auto semaphore = Semaphore::open_or_create(name_, 2);
         check(semaphore.try_permit(1, now) == Status::again, "a unit is free");
         check(kill(static_cast<pid_t>(page_.pid), SIGKILL) == 0, "it is dead already");
         {
@@ -146,7 +147,7 @@ private:
                 const std::shared_lock held(segment_, patience);
                 check(held && page_.a == page_.b, "half an addition is seen");
             }
-            const auto held = segment_.guard(patience);
+            const auto held = i % 10 == 5 ? guard_by_descriptor() : segment_.guard(patience);
             check(!held.owner_died() && page_.a == page_.b, "two add at a time");
             page_.a++;
             page_.b++;
@@ -155,6 +156,16 @@ private:
         for (auto version = segment_.version(); sum() < 2 * additions;) {
             version = segment_.wait(version, patience);
         }
+    }
+
+    treenail::Guard guard_by_descriptor() {
+        pollfd entry{segment_.lock_fd(), POLLIN, 0};
+        auto guard = segment_.try_guard(now);
+        while (guard == Status::again) {
+            check(poll(&entry, 1, 20000) == 1, "the descriptor tells of no unlock");
+            guard = segment_.try_guard(now);
+        }
+        return std::move(guard).value();
     }
 
     std::uint64_t sum() {

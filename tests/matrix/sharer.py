@@ -3,6 +3,7 @@
     sharer.py SIDE NAME share|die|survive
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -67,13 +68,27 @@ class Sharer:
             except treenail.Again:
                 assert select.select([self.segment], [], [], PATIENCE)[0], "it tells of no change"
 
+    @contextlib.contextmanager
+    def lock(self, i):
+        """Once in ten times by the descriptor."""
+        stack = contextlib.ExitStack()
+        while True:
+            try:
+                lock = stack.enter_context(self.segment.lock(0 if i % 10 == 5 else PATIENCE))
+                break
+            except treenail.Again:
+                descriptor = self.segment.lock_fileno()
+                assert select.select([descriptor], [], [], PATIENCE)[0], "it tells of no unlock"
+        with stack:
+            yield lock
+
     def add(self):
         words = self.words
         for i in range(ADDITIONS):
             if i % 10 == 0:
                 with self.segment.lock_shared(PATIENCE):
                     assert words[A] == words[B]
-            with self.segment.lock(PATIENCE) as lock:
+            with self.lock(i) as lock:
                 assert not lock.owner_died and words[A] == words[B]
                 words[A] += 1
                 words[B] += 1

@@ -57,7 +57,7 @@ impl Sharer<'_> {
     }
 
     fn semaphore(&self, suffix: &str, units: u32) -> Semaphore {
-        Semaphore::open(&format!("{}{suffix}", self.name), units).expect("it can be made")
+        Semaphore::open_or_create(&format!("{}{suffix}", self.name), units).expect("it can be made")
     }
 
     fn take_turns(&self) {
@@ -112,7 +112,11 @@ impl Sharer<'_> {
                 assert_eq!(self.word(A), self.word(B));
                 self.segment.unlock().expect("it is held");
             }
-            self.hold();
+            if i % 10 == 5 {
+                self.hold_by_descriptor()
+            } else {
+                self.hold()
+            }
             assert_eq!(self.word(A), self.word(B));
             self.set_word(A, self.word(A) + 1);
             self.set_word(B, self.word(B) + 1);
@@ -134,6 +138,19 @@ impl Sharer<'_> {
 
     fn hold(&self) {
         assert_eq!(self.segment.lock(PATIENCE).expect("it is free"), Status::Ok);
+    }
+
+    fn hold_by_descriptor(&self) {
+        let fd = self.segment.lock_fd().expect("a descriptor").as_raw_fd();
+        loop {
+            match self.segment.lock(NOW) {
+                Err(error) if error.status() == Status::Again => {}
+                held => return assert_eq!(held.expect("it is free"), Status::Ok),
+            }
+            let mut entry = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+            // SAFETY: as for `wait_for_change`.
+            assert_eq!(unsafe { libc::poll(&mut entry, 1, 20_000) }, 1, "it tells of no unlock");
+        }
     }
 
     fn hold_shared(&self) {

@@ -25,7 +25,7 @@ fn somebody_who_is_killed() {
     }
     let name = std::env::var("NAME").expect("the parent says");
     let _segment = Segment::create(&name, 100_000).expect("the name is free");
-    let _semaphore = Semaphore::open(&name, 3).expect("the name is free");
+    let _semaphore = Semaphore::create(&name, 3).expect("the name is free");
     let _listener = Listener::open(&format!("local:{name}")).expect("the name is free");
     let _stays = Segment::create(&format!("{name}-stays?persist=1"), 8).expect("it is free");
     File::create(std::env::var("READY").expect("the parent says")).expect("it is ours");
@@ -59,7 +59,7 @@ fn everything_that_lives_is_listed_as_it_is() {
     let segment = Segment::create(&format!("{name}?mode=0640"), 5000).expect("free");
     let _second = Segment::open(&name).expect("it is held");
     segment.notify().expect("it is alive");
-    let semaphore = Semaphore::open(&name, 7).expect("free");
+    let semaphore = Semaphore::create(&name, 7).expect("free");
     semaphore.acquire(2, NOW).expect("there are some");
     let _listener = Listener::open(&format!("shm:{name}?mode=0600")).expect("free");
     let found = lines(&format!("*:{name}"));

@@ -49,8 +49,8 @@ fn semaphores_leave_nothing() {
         let mut round = 0;
         leaves_nothing("semaphores", || {
             round += 1;
-            let first = Semaphore::open(&name, 3).expect("the name is free");
-            let second = Semaphore::open(&name, 3).expect("it is there");
+            let first = Semaphore::open_or_create(&name, 3).expect("the name is free");
+            let second = Semaphore::open_or_create(&name, 3).expect("it is there");
             if round % SELDOM == 1 {
                 second.fd().expect("a descriptor");
             }
@@ -72,7 +72,7 @@ fn what_is_refused_leaves_nothing() {
             assert_eq!(status(Segment::open(&name)), Status::Protocol);
             assert_eq!(status(Segment::create(&name, 8)), Status::Protocol);
             assert_eq!(status(Segment::open("native:/no-such-object")), Status::NotFound);
-            assert_eq!(status(Semaphore::open("x?access=ro", 1)), Status::Invalid);
+            assert_eq!(status(Semaphore::open_or_create("x?access=ro", 1)), Status::Invalid);
         });
         std::fs::remove_file(&file).expect("it is there");
     });

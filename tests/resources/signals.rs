@@ -46,7 +46,7 @@ fn make_what_is_too_large() {
     assert_eq!(error.status(), Status::NoSpace);
     assert!(error.to_string().contains("ulimit -f"), "{error}");
     // 86 KB; once it is smaller, this is fine.
-    let semaphore = status(Semaphore::open(&name(), 1));
+    let semaphore = status(Semaphore::create(&name(), 1));
     assert!(matches!(semaphore, Status::NoSpace | Status::Ok), "{semaphore:?}");
     assert_eq!(disposition(), before);
 }

@@ -27,7 +27,8 @@ fn use_everything() {
     }
     let segment = Segment::create(&name(), 100).expect("the name is free");
     segment.fd().expect("a descriptor");
-    let semaphore = Semaphore::open(&name(), 1).expect("the name is free");
+    segment.lock_fd().expect("another");
+    let semaphore = Semaphore::create(&name(), 1).expect("the name is free");
     semaphore.fd().expect("a descriptor");
     semaphore.acquire(1, NOW).expect("there is one");
 }

@@ -1,7 +1,7 @@
 //! Hearing of changes: version, notify, wait, and the descriptor.
 
 use crate::common::child::{self, kill, pause, start};
-use crate::common::event::{is_readable, readable_within};
+use crate::common::event::{is_hidden_by, is_readable, readable_within};
 use crate::common::system::is_root;
 use crate::common::{SOON, at_once, name, not_before, not_checked, status, until};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -33,7 +33,8 @@ fn what_nobody_waits_for_makes_no_system_call() {
     let pid = child::fork(|| {
         let segment = Segment::create(&name, 8).expect("the name is free");
         let units = ["undo=1", "undo=0"].map(|undo| {
-            Semaphore::open(&format!("{name}-{}?{undo}", &undo[5..]), 1).expect("the name is free")
+            Semaphore::open_or_create(&format!("{name}-{}?{undo}", &undo[5..]), 1)
+                .expect("the name is free")
         });
         let round = || {
             segment.notify().expect("open");
@@ -121,30 +122,50 @@ fn the_descriptor_starts_readable_and_again_makes_it_not() {
     assert!(!is_readable(fd));
     first.lock(NOW).expect("free");
     first.unlock().expect("held");
-    assert!(is_readable(fd), "an unlock");
-    assert_eq!(status(second.wait(1, NOW)), Status::Again);
-    assert!(!is_readable(fd));
+    assert!(!is_readable(fd), "an unlock is no change");
     first.write(0, b"x", NOW).expect("free");
     assert!(is_readable(fd), "a write");
+    assert_eq!(second.wait(1, NOW).expect("a change"), 2);
+    assert_eq!(status(second.wait(2, NOW)), Status::Again);
+    second.notify().expect("open");
+    assert!(is_readable(fd), "its own change");
+    assert_eq!(status(second.wait(3, NOW)), Status::Again);
     second.close();
     assert!(is_readable(fd), "a close");
+    assert_eq!(status(second.wait(3, NOW)), Status::Closed);
+    assert!(is_readable(fd), "until it is freed");
 }
 
 #[test]
-fn the_lock_can_be_waited_for_by_the_descriptor() {
+fn the_lock_can_be_waited_for_by_its_descriptor() {
     let (first, second) = two();
-    let fd = second.fd().expect("a descriptor");
+    let fd = second.lock_fd().expect("a descriptor");
+    let refused = || assert_eq!(status(second.lock(NOW)), Status::Again);
+    assert!(is_readable(fd), "it starts so");
+    assert_eq!(fd.as_raw_fd(), second.lock_fd().expect("the same").as_raw_fd());
     for shared in [false, true] {
         let taken = if shared { first.lock_shared(NOW) } else { first.lock(NOW) };
         taken.expect("free");
-        assert_eq!(status(second.lock(NOW)), Status::Again);
-        assert!(!is_readable(fd));
+        assert!(is_hidden_by(fd, refused));
         first.unlock().expect("held");
         assert!(is_readable(fd), "shared: {shared}");
         second.lock(NOW).expect("free");
         assert!(is_readable(fd));
+        refused();
+        assert!(!is_readable(fd), "this handle has it");
+        first.notify().expect("open");
+        assert!(!is_readable(fd), "a change is no unlock");
         second.unlock().expect("held");
+        assert!(is_readable(fd), "its own unlock");
     }
+    first.lock(NOW).expect("free");
+    let refused = || assert_eq!(status(second.read(0, &mut [0; 8], NOW)), Status::Again);
+    assert!(is_hidden_by(fd, refused), "a read takes the lock");
+    first.unlock().expect("held");
+    assert!(is_readable(fd));
+    second.close();
+    assert_eq!(status(second.lock(NOW)), Status::Closed);
+    assert!(is_readable(fd), "until it is freed");
 }
 
 #[test]
@@ -167,15 +188,12 @@ fn an_owner_s_death_makes_the_descriptor_readable() {
     for (role, shared) in [("owner holds", false), ("reader holds", true)] {
         let name = name();
         let segment = Segment::create(&name, 8).expect("the name is free");
-        let fd = segment.fd().expect("a descriptor");
+        let fd = segment.lock_fd().expect("a descriptor");
         let owner = start(TEST, role, &[("NAME", &name)]);
         until("it holds", || segment.version() == 1);
         assert_eq!(status(segment.lock(NOW)), Status::Again);
-        while is_readable(fd) {
-            assert_eq!(status(segment.lock(NOW)), Status::Again);
-        }
         kill(owner);
-        // The first time may be a moment before the kernel gives the lock up.
+        // It is readable for nothing now and then.
         loop {
             assert!(becomes_readable(fd), "{role}");
             match segment.lock(NOW) {

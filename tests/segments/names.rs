@@ -34,7 +34,7 @@ fn one_name_is_one_segment_until_the_last_is_gone() {
     let first = Segment::create(&name, 10).expect("the name is free");
     assert_eq!(status(Segment::create(&name, 10)), Status::Exists);
     let second = Segment::open(&name).expect("it is there");
-    let third = Segment::open_or_create(&name, 99).expect("it is there");
+    let third = Segment::open_or_create(&name, 10).expect("it is there");
     assert_eq!((third.size(), third.attached()), (10, 3));
     first.write(0, b"data", NOW).expect("free");
     drop(first);
@@ -46,6 +46,37 @@ fn one_name_is_one_segment_until_the_last_is_gone() {
     drop(third);
     assert!(!path(&name).exists());
     assert_eq!(status(Segment::open(&name)), Status::NotFound);
+}
+
+/// Whoever asks for so many bytes can use so many, whoever came first.
+#[test]
+fn open_or_create_gives_as_many_bytes_as_are_asked_for() {
+    let name = name();
+    let made = Segment::open_or_create(&name, 4096).expect("the name is free");
+    for size in [1, 4095, 4096] {
+        assert_eq!(Segment::open_or_create(&name, size).expect("it is there").size(), 4096);
+    }
+    for size in [4097, 8192, 1 << 40] {
+        let error = Segment::open_or_create(&name, size).expect_err("it is smaller");
+        assert_eq!(error.status(), Status::TooLarge);
+        let text = error.to_string();
+        assert!(text.contains(&name) && text.contains("4096"), "{text}");
+        assert!(text.contains(&size.to_string()), "{text}");
+    }
+    assert_eq!(made.attached(), 1, "a refusal holds nothing");
+    drop(made);
+    assert!(!path(&name).exists());
+}
+
+#[test]
+fn open_or_create_without_a_size_opens_what_is_there() {
+    let name = name();
+    assert_eq!(status(Segment::open_or_create(&name, 0)), Status::NotFound);
+    assert!(!path(&name).exists());
+    let made = Segment::create(&name, 4096).expect("the name is free");
+    let opened = Segment::open_or_create(&name, 0).expect("it is there");
+    assert_eq!((opened.size(), made.attached()), (4096, 2));
+    opened.lock(NOW).expect("free");
 }
 
 #[test]
@@ -86,8 +117,8 @@ fn bad_names_options_and_sizes_are_refused_with_a_text() {
     }
     let error = Segment::create("x?acces=ro", 8).expect_err("unknown");
     assert!(error.to_string().contains("access"), "{error}");
+    assert_eq!(status(Segment::create(&name(), 0)), Status::Invalid);
     for make in [Segment::create, Segment::open_or_create] {
-        assert_eq!(status(make(&name(), 0)), Status::Invalid);
         assert_eq!(status(make(&name(), (1 << 40) + 1)), Status::TooLarge);
         assert_eq!(status(make(&name(), usize::MAX)), Status::TooLarge);
     }
@@ -235,6 +266,9 @@ fn another_program_s_object_is_opened_as_it_is_and_can_be_locked() {
     let (name, file) = (name(), PathBuf::from(format!("/dev/shm/{}", name())));
     let native = format!("native:/{}", file.file_name().unwrap().to_str().unwrap());
     assert_eq!(status(Segment::open(&native)), Status::NotFound, "{name}");
+    assert_eq!(status(Segment::open_or_create(&native, 0)), Status::NotFound);
+    let error = Segment::open_or_create(&native, 8).expect_err("only another makes it");
+    assert_eq!(error.status(), Status::Invalid, "{error}");
     fs::write(&file, b"foreign bytes").expect("writable");
     let first = Segment::open(&native).expect("it is there");
     let second = Segment::open(&format!("{native}?access=ro")).expect("it is there");
@@ -250,6 +284,12 @@ fn another_program_s_object_is_opened_as_it_is_and_can_be_locked() {
     assert_eq!(status(Segment::create(&native, 8)), Status::Invalid);
     assert_eq!(status(Segment::remove(&native)), Status::Invalid);
     assert!(companion(&file).exists());
+    for size in [0, 1, 13] {
+        assert_eq!(Segment::open_or_create(&native, size).expect("it is there").size(), 13);
+    }
+    let error = Segment::open_or_create(&native, 14).expect_err("it is smaller");
+    assert_eq!(error.status(), Status::TooLarge);
+    assert!(error.to_string().contains("13 bytes, and 14 "), "{error}");
     drop((first, second));
     assert!(!companion(&file).exists(), "it goes with its last holder");
     assert!(Segment::open(&format!("{native}?owner=12345")).is_err(), "it isn't that user's");

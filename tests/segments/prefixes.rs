@@ -29,7 +29,7 @@ fn names_begin_with_what_is_said() {
     }
     let (name, uid) = (name(), own_uid());
     let segment = Segment::create(&name, 8).expect("the name is free");
-    let _semaphore = Semaphore::open(&name, 1).expect("the name is free");
+    let _semaphore = Semaphore::create(&name, 1).expect("the name is free");
     // It is read once.
     // SAFETY: this process has one thread.
     unsafe { std::env::set_var(PREFIX, "other.") };
@@ -83,7 +83,7 @@ fn a_bad_one_is_refused() {
         Segment::open(&name).map(drop),
         Segment::open(&format!("native:/{name}")).map(drop),
         Segment::remove(&name),
-        Semaphore::open(&name, 1).map(drop),
+        Semaphore::create(&name, 1).map(drop),
         list(Some("segment:*")).map(drop),
         sweep(Some("segment:*")).map(drop),
     ];

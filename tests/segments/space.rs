@@ -102,7 +102,7 @@ fn a_full_folder_is_no_space_when_one_is_made_and_never_a_signal() {
             write_all(segment, 2);
         }
         assert_refused(1);
-        assert_eq!(status(Semaphore::open(&name(), 1)), Status::NoSpace);
+        assert_eq!(status(Semaphore::open_or_create(&name(), 1)), Status::NoSpace);
         assert_used_as_ever();
         assert_eq!(shm(), made.len() + 1, "and the filler");
         drop(made);

@@ -27,7 +27,7 @@ fn a_holder() {
         return;
     }
     let get = |name| std::env::var(name).expect("the parent says");
-    let semaphore = Semaphore::open(&get("NAME"), 0).expect("the parent holds it");
+    let semaphore = Semaphore::open_or_create(&get("NAME"), 0).expect("the parent holds it");
     semaphore.acquire(get("COUNT").parse().expect("a number"), SOON).expect("they are there");
     Page::open(Path::new(&get("PAGE"))).set(0, 1);
     loop {
@@ -50,7 +50,7 @@ pub fn holder(name: &str, count: u32) -> Child {
 #[test]
 fn what_a_dead_one_had_comes_back() {
     let name = name();
-    let semaphore = Semaphore::open(&name, 5).expect("the name is free");
+    let semaphore = Semaphore::open_or_create(&name, 5).expect("the name is free");
     for count in [1, 5] {
         let victim = holder(&name, count);
         assert_eq!(value(&semaphore), 5 - count);
@@ -66,7 +66,7 @@ fn what_a_dead_one_had_comes_back() {
 #[test]
 fn without_undo_it_does_not() {
     let name = name();
-    let semaphore = Semaphore::open(&name, 5).expect("the name is free");
+    let semaphore = Semaphore::open_or_create(&name, 5).expect("the name is free");
     kill(holder(&format!("{name}?undo=0"), 2));
     assert_eq!(value(&semaphore), 3);
     assert_eq!(status(semaphore.acquire(4, NOW)), Status::Again);
@@ -78,7 +78,8 @@ fn without_undo_it_does_not() {
 fn whoever_sleeps_has_a_dead_one_s_units_soon() {
     for options in ["", "undo=0"] {
         let name = name();
-        let semaphore = Semaphore::open(&with(&name, options), 2).expect("the name is free");
+        let semaphore =
+            Semaphore::open_or_create(&with(&name, options), 2).expect("the name is free");
         let mut times: Vec<_> = (0..ROUNDS)
             .map(|_| {
                 let victim = holder(&name, 2);
@@ -112,9 +113,9 @@ fn a_death_is_seen_into_and_out_of_other_namespaces() {
     let page = Page::open(&page_path);
     for (what, flags) in KINDS {
         let name = name();
-        let semaphore = Semaphore::open(&name, 3).expect("the name is free");
+        let semaphore = Semaphore::open_or_create(&name, 3).expect("the name is free");
         let acquire = |count| {
-            let semaphore = Semaphore::open(&name, 0).expect("the parent holds it");
+            let semaphore = Semaphore::open_or_create(&name, 0).expect("the parent holds it");
             page.set(0, 1);
             semaphore.acquire(count, SOON).expect("somebody has them who dies");
             page.set(0, 2);
@@ -155,11 +156,11 @@ fn one_that_was_next_may_die() {
         return;
     }
     let name = name();
-    let semaphore = Semaphore::open(&name, 1).expect("the name is free");
+    let semaphore = Semaphore::open_or_create(&name, 1).expect("the name is free");
     for _ in 0..5 {
         // It waits for what there will never be, and is next.
         let victim = fork(|| {
-            let own = Semaphore::open(&name, 0).expect("the parent holds it");
+            let own = Semaphore::open_or_create(&name, 0).expect("the parent holds it");
             own.acquire(100, SOON).map_or(1, |()| 0)
         });
         let began = Instant::now();
@@ -197,7 +198,7 @@ fn of_hundreds_that_race_one_makes_it_with_its_units() {
                     }
                     // Each would make it with units of its own; one does.
                     let units = 1000 + number as u32;
-                    let semaphore = Semaphore::open(&name, units).expect("made or found");
+                    let semaphore = Semaphore::open_or_create(&name, units).expect("made or found");
                     semaphore.acquire(1, NOW).expect("there are more units than openers");
                     page.set(1 + number, 1);
                     while page.get(0) == 1 {
@@ -213,7 +214,7 @@ fn of_hundreds_that_race_one_makes_it_with_its_units() {
             .collect();
         page.set(0, 1);
         until_within(MINUTE, "all have one", || (1..=openers).all(|number| page.get(number) == 1));
-        let semaphore = Semaphore::open(&name, 5).expect("it is held");
+        let semaphore = Semaphore::open_or_create(&name, 5).expect("it is held");
         let found = value(&semaphore) as usize + openers;
         assert!((1000..1000 + openers).contains(&found), "{found} is nobody's initial value");
         page.set(0, 2);
@@ -238,8 +239,8 @@ fn a_forked_child_has_nothing_and_gives_nothing_back() {
         return;
     }
     let name = name();
-    let semaphore = Semaphore::open(&name, 4).expect("the name is free");
-    let second = Semaphore::open(&name, 4).expect("it is there");
+    let semaphore = Semaphore::open_or_create(&name, 4).expect("the name is free");
+    let second = Semaphore::open_or_create(&name, 4).expect("it is there");
     semaphore.acquire(3, NOW).expect("there are four");
     let child = fork(|| {
         let refused = [
@@ -252,7 +253,7 @@ fn a_forked_child_has_nothing_and_gives_nothing_back() {
         semaphore.close();
         // SAFETY: the child ends without dropping the parent's.
         drop(unsafe { std::ptr::read(&semaphore) });
-        let own = Semaphore::open(&name, 9).expect("it is there");
+        let own = Semaphore::open_or_create(&name, 9).expect("it is there");
         assert_eq!(value(&own), 1);
         own.acquire(1, NOW).expect("there is one");
         0
@@ -267,12 +268,12 @@ fn a_dead_one_s_child_that_lives_on_keeps_no_units() {
         return;
     }
     let name = name();
-    let semaphore = Semaphore::open(&name, 2).expect("the name is free");
+    let semaphore = Semaphore::open_or_create(&name, 2).expect("the name is free");
     let lives = Lifeline::new();
     let page_path = std::env::temp_dir().join(format!("treenail-page-{name}"));
     let page = Page::open(&page_path);
     let victim = fork(|| {
-        let own = Semaphore::open(&name, 9).expect("it is there");
+        let own = Semaphore::open_or_create(&name, 9).expect("it is there");
         own.acquire(2, NOW).expect("there are two");
         lives.fork_on(|| page.set(0, 1));
         loop {
@@ -293,13 +294,13 @@ fn a_dead_one_s_child_that_lives_on_keeps_no_units() {
 #[test]
 fn one_whose_holders_are_all_dead_is_made_anew() {
     let name = name();
-    let semaphore = Semaphore::open(&name, 3).expect("the name is free");
+    let semaphore = Semaphore::open_or_create(&name, 3).expect("the name is free");
     let victim = holder(&name, 2);
     drop(semaphore);
     assert!(path(&name).exists());
-    assert_eq!(value(&Semaphore::open(&name, 7).expect("it lives")), 1, "it is held");
+    assert_eq!(value(&Semaphore::open_or_create(&name, 7).expect("it lives")), 1, "it is held");
     kill(victim);
-    assert_eq!(value(&Semaphore::open(&name, 7).expect("made anew")), 7);
+    assert_eq!(value(&Semaphore::open_or_create(&name, 7).expect("made anew")), 7);
     assert!(!path(&name).exists());
     let left = names_in(Path::new("/dev/shm"));
     assert!(!left.iter().any(|left| left.contains(&name)), "{left:?}");
@@ -312,7 +313,7 @@ fn handles_over_the_limit_are_refused() {
     }
     crate::common::system::limit_descriptors(4096);
     let name = name();
-    let open = || Semaphore::open(&name, 2000);
+    let open = || Semaphore::open_or_create(&name, 2000);
     let mut all: Vec<_> = (0..1024).map(|_| open().expect("there is a slot")).collect();
     assert_eq!(status(open()), Status::NoSpace);
     all.iter().for_each(|one| one.acquire(1, NOW).expect("there are two thousand"));

@@ -19,7 +19,7 @@ fn a_worker() {
     let Some(told) = Told::here() else {
         return;
     };
-    let semaphore = Semaphore::open(&told.name, 0).expect("the parent holds it");
+    let semaphore = Semaphore::open_or_create(&told.name, 0).expect("the parent holds it");
     for round in 0.. {
         let count = 1 + round % 3;
         semaphore.acquire(count, SOON).expect("free soon");
@@ -42,7 +42,7 @@ fn whoever_is_killed_no_unit_is_lost() {
     }
     let mut random = Random::printed("semaphore kills");
     let (name, before) = (name(), descriptors());
-    let semaphore = Semaphore::open(&name, UNITS).expect("the name is free");
+    let semaphore = Semaphore::open_or_create(&name, UNITS).expect("the name is free");
     let mut workers = Workers::new(&name, "semaphores/workers", TEST);
     for _ in 0..kills {
         workers.kill_one(&mut random);

@@ -104,7 +104,7 @@ fn use_all(semaphore: &Semaphore, random: &mut Random) {
 /// Comes and goes as well: open, close, free.
 fn come_and_go(name: &str, random: &mut Random) -> u64 {
     let undo = ["", "?undo=0"][random.below(2) as usize];
-    let opened = in_time("open", NOW, || Semaphore::open(&format!("{name}{undo}"), 3));
+    let opened = in_time("open", NOW, || Semaphore::open_or_create(&format!("{name}{undo}"), 3));
     let Ok(semaphore) = opened else {
         let possible = [Status::Protocol, Status::NoSpace];
         assert!(possible.contains(&status(opened)));
@@ -122,8 +122,8 @@ fn come_and_go(name: &str, random: &mut Random) -> u64 {
 fn scribble(way: &str) {
     let name = name();
     let mut random = Random::printed(way);
-    let kept = Semaphore::open(&name, 3).expect("the name is free");
-    let plain = Semaphore::open(&format!("{name}?undo=0"), 3).expect("it is there");
+    let kept = Semaphore::open_or_create(&name, 3).expect("the name is free");
+    let plain = Semaphore::open_or_create(&format!("{name}?undo=0"), 3).expect("it is there");
     kept.fd().expect("a descriptor");
     let page = std::env::temp_dir().join(format!("treenail-page-{name}"));
     let said = Page::open(&page);
@@ -165,7 +165,10 @@ fn scribble(way: &str) {
     assert!(rounds.into_inner() > 10 && swept > 10, "{way}: hardly anything was tried");
     // Whatever is left under the name is got rid of.
     let _ = Semaphore::remove(&name);
-    assert_eq!(Semaphore::open(&name, 8).expect("the name is free").value().ok(), Some(8));
+    assert_eq!(
+        Semaphore::open_or_create(&name, 8).expect("the name is free").value().ok(),
+        Some(8)
+    );
     let _ = fs::remove_file(page);
 }
 

@@ -53,7 +53,7 @@ fn look(semaphore: &Semaphore, _: &str) {
 }
 
 fn come_and_go(_: &Semaphore, name: &str) {
-    drop(Semaphore::open(name, UNITS).expect("it is there"));
+    drop(Semaphore::open_or_create(name, UNITS).expect("it is there"));
 }
 
 fn more(semaphore: &Semaphore, _: &str) {
@@ -96,7 +96,7 @@ const SCENES: [Scene; 13] = [
 /// A process that dies with two units.
 fn die_with_two(name: &str) {
     let pid = fork(|| {
-        let own = Semaphore::open(name, UNITS).expect("a good name");
+        let own = Semaphore::open_or_create(name, UNITS).expect("a good name");
         own.acquire(2, NOW).expect("that many are free");
         // SAFETY: takes no memory.
         unsafe { libc::raise(libc::SIGKILL) }
@@ -108,10 +108,11 @@ fn die_with_two(name: &str) {
 /// One victim, which is stepped by `step` and killed: what that said.
 fn one<T>(scene: &Scene, step: impl FnOnce(&Victim, &mut dyn FnMut()) -> T) -> T {
     let name = &name();
-    let semaphore = Semaphore::open(name, UNITS).expect("a good name");
+    let semaphore = Semaphore::open_or_create(name, UNITS).expect("a good name");
     let victim = Victim::new(
         || {
-            let own = Semaphore::open(&with(name, scene.options), UNITS).expect("a good name");
+            let own =
+                Semaphore::open_or_create(&with(name, scene.options), UNITS).expect("a good name");
             (scene.before)(&own, name);
             own
         },
@@ -133,7 +134,7 @@ fn one<T>(scene: &Scene, step: impl FnOnce(&Victim, &mut dyn FnMut()) -> T) -> T
     let result = thread::scope(|scope| {
         let waiter = waits.then(|| {
             let waiter = scope.spawn(|| {
-                let own = Semaphore::open(name, UNITS).expect("a good name");
+                let own = Semaphore::open_or_create(name, UNITS).expect("a good name");
                 own.acquire(2, SOON).expect("they are released, or come back");
             });
             crate::common::child::pause();

@@ -10,13 +10,13 @@ const BRIEFLY: Option<Duration> = Some(Duration::from_millis(40));
 const MOST: u32 = (1 << 31) - 1;
 
 fn open(initial: u32) -> Semaphore {
-    Semaphore::open(&name(), initial).expect("the name is free")
+    Semaphore::open_or_create(&name(), initial).expect("the name is free")
 }
 
 /// Two handles on one semaphore.
 pub fn two(initial: u32, options: &str) -> [Semaphore; 2] {
     let name = with(&name(), options);
-    [(); 2].map(|()| Semaphore::open(&name, initial).expect("a good name"))
+    [(); 2].map(|()| Semaphore::open_or_create(&name, initial).expect("a good name"))
 }
 
 pub fn value(semaphore: &Semaphore) -> u32 {
@@ -45,14 +45,14 @@ fn units_are_acquired_all_or_none_and_released() {
 #[test]
 fn opening_one_that_is_there_ignores_initial() {
     let name = name();
-    let first = Semaphore::open(&name, 2).expect("the name is free");
+    let first = Semaphore::open_or_create(&name, 2).expect("the name is free");
     first.acquire(1, NOW).expect("there are two");
-    let second = Semaphore::open(&name, 99).expect("it is there");
+    let second = Semaphore::open_or_create(&name, 99).expect("it is there");
     assert_eq!(value(&second), 1);
     drop(first);
     assert_eq!(value(&second), 2, "it comes back");
     drop(second);
-    assert_eq!(value(&Semaphore::open(&name, 7).expect("free again")), 7);
+    assert_eq!(value(&Semaphore::open_or_create(&name, 7).expect("free again")), 7);
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn numbers_out_of_range_are_refused_and_change_nothing() {
         assert_eq!(value(&semaphore), 0);
         semaphore.release(MOST).expect("there is room");
     }
-    assert_eq!(status(Semaphore::open(&name(), MOST + 1)), Status::TooLarge);
+    assert_eq!(status(Semaphore::open_or_create(&name(), MOST + 1)), Status::TooLarge);
     assert_eq!(value(&open(MOST)), MOST);
     assert_eq!(value(&open(0)), 0);
 }
@@ -188,9 +188,9 @@ fn a_close_wakes_whoever_waits() {
 #[test]
 fn a_close_amid_acquires_loses_no_unit() {
     let name = name();
-    let observer = Semaphore::open(&name, 4).expect("the name is free");
+    let observer = Semaphore::open_or_create(&name, 4).expect("the name is free");
     for _ in 0..200 {
-        let semaphore = Semaphore::open(&name, 4).expect("it is there");
+        let semaphore = Semaphore::open_or_create(&name, 4).expect("it is there");
         thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
@@ -229,7 +229,7 @@ fn have_one_always(handles: &[Semaphore; 2], turns: &AtomicU32, over: &AtomicU32
 fn whoever_wants_many_is_not_starved_by_those_that_want_few() {
     for options in ["", "undo=0"] {
         let name = with(&name(), options);
-        let open = || Semaphore::open(&name, 2).expect("a good name");
+        let open = || Semaphore::open_or_create(&name, 2).expect("a good name");
         let (many, few) = (open(), [open(), open()]);
         let [turns, over] = [(); 2].map(|()| AtomicU32::new(0));
         thread::scope(|scope| {

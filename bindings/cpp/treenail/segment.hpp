@@ -96,7 +96,8 @@ public:
         return {detail::status(status), Segment(made)};
     }
 
-    /// One that is there, of whatever size, or a new one.
+    /// One that is there, of so many bytes or more, or a new one. Status::too_large: it has less.
+    /// With size 0 any that is there; Status::not_found: there is none.
     static Segment open_or_create(std::string_view name, std::size_t size) {
         return try_open_or_create(name, size).value();
     }
@@ -246,13 +247,22 @@ public:
         return {detail::status(status), version};
     }
 
-    /// A descriptor for poll, epoll and event loops: readable at first, and after a notify, an
-    /// unlock or a holder's end, until try_wait or try_lock is Status::again. Never read, write or
-    /// close it; it is the same number until the segment's end.
+    /// A descriptor for poll, epoll and event loops: readable while the version may be another than
+    /// try_wait without waiting last found, and at first; only when that is Status::again it isn't.
+    /// Never read, write or close it; it is the same number until the segment's end.
     int fd() const { return try_fd().value(); }
     Result<int> try_fd() const noexcept {
         int fd = -1;
         const auto status = tn_segment_fd(native_handle(), &fd);
+        return {detail::status(status), fd};
+    }
+
+    /// Another, for the lock: readable while it may be free, and at first; only when taking it
+    /// without waiting is Status::again it isn't.
+    int lock_fd() const { return try_lock_fd().value(); }
+    Result<int> try_lock_fd() const noexcept {
+        int fd = -1;
+        const auto status = tn_segment_lock_fd(native_handle(), &fd);
         return {detail::status(status), fd};
     }
 

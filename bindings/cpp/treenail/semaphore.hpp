@@ -57,13 +57,33 @@ class Semaphore : public detail::Handle<tn_semaphore, tn_semaphore_free> {
 public:
     using Handle::Handle;
 
-    /// One that is there, or a new one of `initial` units.
-    static Semaphore open(std::string_view name, std::uint32_t initial) {
-        return try_open(name, initial).value();
+    /// A new one of `initial` units. Status::exists: somebody alive holds one of that name.
+    static Semaphore create(std::string_view name, std::uint32_t initial) {
+        return try_create(name, initial).value();
     }
-    static Result<Semaphore> try_open(std::string_view name, std::uint32_t initial) noexcept {
+    static Result<Semaphore> try_create(std::string_view name, std::uint32_t initial) noexcept {
         tn_semaphore* made = nullptr;
-        const auto status = tn_semaphore_open(detail::Terminated(name).c_str(), initial, &made);
+        const auto status = tn_semaphore_create(detail::Terminated(name).c_str(), initial, &made);
+        return {detail::status(status), Semaphore(made)};
+    }
+
+    /// One that is there. Status::not_found: there is none that somebody alive holds.
+    static Semaphore open(std::string_view name) { return try_open(name).value(); }
+    static Result<Semaphore> try_open(std::string_view name) noexcept {
+        tn_semaphore* made = nullptr;
+        const auto status = tn_semaphore_open(detail::Terminated(name).c_str(), &made);
+        return {detail::status(status), Semaphore(made)};
+    }
+
+    /// One that is there, which keeps its units, or a new one of `initial` units.
+    static Semaphore open_or_create(std::string_view name, std::uint32_t initial) {
+        return try_open_or_create(name, initial).value();
+    }
+    static Result<Semaphore> try_open_or_create(std::string_view name,
+                                                std::uint32_t initial) noexcept {
+        tn_semaphore* made = nullptr;
+        const auto status =
+            tn_semaphore_open_or_create(detail::Terminated(name).c_str(), initial, &made);
         return {detail::status(status), Semaphore(made)};
     }
 
@@ -122,9 +142,9 @@ public:
         return {detail::status(status), value};
     }
 
-    /// A descriptor for poll, epoll and event loops: readable at first, and when units may have
-    /// come, until try_acquire is Status::again. Never read, write or close it; it is the same
-    /// number until the semaphore's end.
+    /// A descriptor for poll, epoll and event loops: readable while units may be had, and at first;
+    /// only when try_acquire without waiting is Status::again it isn't, for however many. Never read,
+    /// write or close it; it is the same number until the semaphore's end.
     int fd() const { return try_fd().value(); }
     Result<int> try_fd() const noexcept {
         int fd = -1;

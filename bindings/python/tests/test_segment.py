@@ -31,6 +31,13 @@ def test_exactly_one_makes_a_segment(name):
             assert (other.size, third.size, segment.attached) == (100, 100, 3)
             third.buf[:5] = b"hello"
             assert bytes(segment.buf[:5]) == bytes(other.buf[:5]) == b"hello"
+        with pytest.raises(treenail.TooLarge, match=r"\b100 bytes, and 101\b"):
+            Segment.open_or_create(name, 101)
+        with Segment.open_or_create(name, 0) as whatever:
+            assert whatever.size == 100
+        assert segment.attached == 1
+    with pytest.raises(treenail.NotFound):
+        Segment.open_or_create(name, 0)
     with Segment.open_or_create(name, 7) as segment:
         assert bytes(segment.buf) == bytes(7)
 
@@ -244,7 +251,20 @@ def test_a_poller_hears_of_changes(both):
             poller.wait(0)
         theirs.notify()
         assert poller.wait(SOON) == [ours] and ours.wait(0, 0) == 1
-        assert ours.fileno() == ours.fileno()
+        assert ours.fileno() == ours.fileno() != ours.lock_fileno() == ours.lock_fileno()
+
+
+def test_a_poller_hears_of_an_unlock(both):
+    ours, theirs = both
+    with treenail.Poller() as poller:
+        poller.add(ours.lock_fileno(), "the lock")
+        with theirs.lock():
+            assert poller.wait(SOON) == ["the lock"]
+            with pytest.raises(treenail.Again):
+                ours.lock(0).__enter__()
+        assert poller.wait(0) == ["the lock"]
+        with ours.lock(0):
+            pass
 
 
 def test_read_only(both):

@@ -121,7 +121,8 @@ def test_nothing_works_after_close(name):
     for call in (
         lambda: segment.buf, lambda: segment.version, lambda: segment.read(),
         lambda: segment.write(b"x"), lambda: segment.notify(), lambda: segment.wait(0),
-        lambda: segment.fileno(), lambda: segment.lock().__enter__(), lambda: lock.__enter__(),
+        lambda: segment.fileno(), lambda: segment.lock_fileno(), lambda: lock.__enter__(),
+        lambda: segment.lock().__enter__(),
         lambda: segment.lock_shared().__enter__(), lambda: segment.lock(1).__enter__(),
     ):  # fmt: skip
         with pytest.raises(treenail.Closed):
@@ -194,7 +195,8 @@ def test_a_forked_child_sees_the_data_and_is_no_second_owner(name):
         segment.buf[:2] = b"hi"
         for call in (
             segment.lock().__enter__, segment.lock(1).__enter__, segment.read, segment.notify,
-            segment.fileno, lambda: segment.wait(0), lambda: segment.write(b"x"),
+            segment.fileno, segment.lock_fileno, lambda: segment.wait(0),
+            lambda: segment.write(b"x"),
         ):  # fmt: skip
             with pytest.raises(treenail.Invalid):
                 call()

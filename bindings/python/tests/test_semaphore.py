@@ -34,6 +34,27 @@ def test_units_are_acquired_and_released(name):
     assert theirs.value == 8
 
 
+def test_one_is_made_or_opened_as_is_asked_for(name):
+    with pytest.raises(treenail.NotFound, match=name):
+        Semaphore.open(name)
+    made = Semaphore.create(name, 3)
+    with pytest.raises(treenail.Exists, match=name):
+        Semaphore.create(name, 3)
+    opened, either = Semaphore.open(name), Semaphore.open_or_create(name, 7)
+    assert (made.value, opened.value, either.value) == (3, 3, 3)
+    with opened as got:
+        assert got is True and made.value == 2
+    again = pickle.loads(pickle.dumps(opened))
+    assert again.value == 3 and again.name == name
+    for one in (made, opened, either, again):
+        one.close()
+    with pytest.raises(treenail.NotFound):
+        pickle.loads(pickle.dumps(opened))
+    assert Semaphore.open_or_create(name, 7).value == 7
+    with pytest.raises(ValueError):
+        Semaphore.create(name, -1)
+
+
 def test_an_exit_stack_acquires_and_releases(name):
     semaphore = Semaphore(name)
     with contextlib.ExitStack() as stack:

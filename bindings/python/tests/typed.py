@@ -90,10 +90,18 @@ def use_named() -> None:
         segment.notify()
         version: int = segment.wait(segment.version, 1)
         print(snapshot.owner_died, written, version, segment.attached, segment.size, segment.name)
+        descriptors: List[int] = [segment.fileno(), segment.lock_fileno()]
+        print(descriptors)
         segment.unlink()
     treenail.Segment.remove("typed")
     memory: SharedMemory = SharedMemory(create=True, size=5, track=False)
     semaphore = treenail.Semaphore("typed", initial=3)
+    kinds: List[treenail.Semaphore] = [
+        treenail.Semaphore.create("typed"),
+        treenail.Semaphore.open("typed"),
+        treenail.Semaphore.open_or_create("typed", 3),
+    ]
+    print(kinds)
     with semaphore as got:
         took: bool = got and semaphore.acquire(2, timeout=1)
     semaphore.release(2)

@@ -8,7 +8,7 @@ import treenail
 from treenail import Again, Held, Snapshot
 
 from ._named import Named
-from ._watched import _TURNS_MAX, Watched
+from ._watched import _TURNS_MAX, Watch, Watched
 
 _Owner = TypeVar("_Owner", bound=Named)
 _Result = TypeVar("_Result")
@@ -36,14 +36,10 @@ class _Line(Watched[_Owner]):
             try:
                 result = call()
             except Again:
-                self._was_refused()
                 await self._wait(self._writers, self._new_writer, first=True)
             else:
                 self._wake(self._writers)
                 return result
-
-    def _was_refused(self) -> None:
-        """A refusal makes the descriptor unreadable, whatever else it was readable for."""
 
     def _on_readable(self) -> bool:
         """Wakes who can go on; False: there is nobody."""
@@ -77,8 +73,11 @@ class Segment(_Line[treenail.Segment]):
     def __init__(self, segment: treenail.Segment) -> None:
         """Takes over a segment, which is waited for through this object alone from here on."""
         super().__init__(segment)
+        self._wait_at(
+            Watch(self, segment.fileno, Watched._on_readable),
+            Watch(self, segment.lock_fileno, _Line._on_readable),
+        )
         self._lock, self._lock_shared = segment.lock(timeout=0), segment.lock_shared(timeout=0)
-        self._seen = 0  # by those that wait for a change
 
     @property
     def size(self) -> int:
@@ -133,19 +132,11 @@ class Segment(_Line[treenail.Segment]):
         try:
             return self._owner.wait(seen, 0)
         except Again:
-            self._seen = seen
-            self._wake(self._writers)  # who looks anew; see _was_refused
             return None
 
-    def _was_refused(self) -> None:
-        # By now it is known without another refusal whether there was a change.
-        if self._readers and self._owner.version != self._seen:
-            self._wake(self._readers)
-
-    def _on_readable(self) -> bool:
-        """Wakes who can go on; False: there is nobody."""
-        first = self._wake(self._writers)
-        return self._wake(self._readers, now=True) or first
+    def lock_fileno(self) -> int:
+        """The descriptor that the loop waits for where the lock is awaited."""
+        return self._owner.lock_fileno()
 
 
 class Semaphore(_Line[treenail.Semaphore]):

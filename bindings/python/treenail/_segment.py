@@ -143,7 +143,8 @@ class Segment(Named):
     @classmethod
     def open_or_create(cls: type[Self], name: str, size: int) -> Self:
         """Opens a segment, or makes one of `size` zero bytes. Of many that call it at once exactly
-        one makes it. One that is there keeps its size."""
+        one makes it. One that is there keeps its size, and has `size` bytes or more. TooLarge: it
+        has less. With size 0 it opens any. NotFound: there is none."""
         segment = cls.__new__(cls)
         segment._hold(library.tn_segment_open_or_create, name, name, size)
         return segment
@@ -258,6 +259,17 @@ class Segment(Named):
         if status < 0:
             self._fail(status)
         return version.value
+
+    def fileno(self) -> int:
+        """A descriptor for poll, epoll, select and event loops: readable while the version may be
+        another than wait(…, timeout=0) last found, so until that raises Again. Never read, write or
+        close it."""
+        return super().fileno()
+
+    def lock_fileno(self) -> int:
+        """Another, for the lock: readable while it may be free, so until taking it with timeout=0
+        raises Again."""
+        return self._descriptor(library.tn_segment_lock_fd)
 
     @property
     def attached(self) -> int:

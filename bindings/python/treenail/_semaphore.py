@@ -13,7 +13,9 @@ from ._taking import ForStacks, giver, taker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Optional
+    from typing import Any, Callable, Optional, TypeVar
+
+    Self = TypeVar("Self", bound="Semaphore")
 
 _UNITS_MAX = 2**31 - 1
 _ONE = c_uint32(1)
@@ -39,7 +41,7 @@ class Semaphore(Named, metaclass=ForStacks):
     goes with the last one that has it open. Every thread may use it at any time.
     """
 
-    _initial: int
+    _initial: tuple[int, ...]  # empty: it was there
 
     _fd = library.tn_semaphore_fd
     _close = library.tn_semaphore_close
@@ -54,9 +56,32 @@ class Semaphore(Named, metaclass=ForStacks):
 
     def __init__(self, name: str, initial: int = 1) -> None:
         """Opens a semaphore, or makes one of `initial` units; one that is there keeps its own."""
+        self._hold(library.tn_semaphore_open_or_create, name, initial)
+
+    @classmethod
+    def create(cls: type[Self], name: str, initial: int = 1) -> Self:
+        """Makes a semaphore of `initial` units. Exists: somebody alive holds one of that name."""
+        semaphore = cls.__new__(cls)
+        semaphore._hold(library.tn_semaphore_create, name, initial)
+        return semaphore
+
+    @classmethod
+    def open(cls: type[Self], name: str) -> Self:
+        """Opens a semaphore. NotFound: nobody alive holds one of that name."""
+        semaphore = cls.__new__(cls)
+        semaphore._hold(library.tn_semaphore_open, name)
+        return semaphore
+
+    @classmethod
+    def open_or_create(cls: type[Self], name: str, initial: int = 1) -> Self:
+        """Opens a semaphore, which keeps its units, or makes one of `initial` units. Of many that
+        call it at once exactly one makes it. The same as Semaphore(name, initial)."""
+        return cls(name, initial)
+
+    def _hold(self, function: Callable[..., int], name: str, *initial: int) -> None:
         self._name, self._initial, self._handle = name, initial, SemaphoreHandle()
         handle = self._handle
-        check(library.tn_semaphore_open(encoded(name), _units(initial), byref(handle)))
+        check(function(encoded(name), *map(_units, initial), byref(handle)))
         self._end_at_exit()
         setattr(self, "__enter__", self._taker(_ONE, None))
         setattr(self, "__exit__", partial(_release, handle, _ONE))
@@ -93,6 +118,12 @@ class Semaphore(Named, metaclass=ForStacks):
         if status < 0:
             self._fail(status)
 
+    def fileno(self) -> int:
+        """A descriptor for poll, epoll, select and event loops: readable while units may be had, so
+        until acquire(…, timeout=0) raises Again, for however many. Never read, write or close
+        it."""
+        return super().fileno()
+
     @property
     def value(self) -> int:
         """How many units are free now."""
@@ -110,7 +141,9 @@ class Semaphore(Named, metaclass=ForStacks):
         setattr(self, "__exit__", partial(closed, "Semaphore"))
 
     def __reduce__(self) -> Any:
-        return type(self), (self._name, self._initial)
+        """In another process it is opened by its name, or made anew."""
+        make = type(self) if self._initial else type(self).open
+        return make, (self._name, *self._initial)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._name!r})"

@@ -14,7 +14,7 @@ int main(int argc, char **argv) {
     uint64_t *page = (uint64_t *)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     CHECK(page != MAP_FAILED);
     volatile uint64_t *done = page + atoi(argv[3]);
-    OK(tn_semaphore_open(argv[1], 0, &semaphore));
+    OK(tn_semaphore_open_or_create(argv[1], 0, &semaphore));
     for (uint32_t round = 0;; round++, ++*done) {
         uint32_t count = 1 + round % 3;
         OK(tn_semaphore_acquire(semaphore, count, 10000));

@@ -22,7 +22,7 @@ void work(const char* name, const char* file, int place) {
     void* const mapped = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (mapped == MAP_FAILED) throw std::runtime_error("no page");
     auto* const page = static_cast<volatile std::uint64_t*>(mapped);
-    const auto semaphore = treenail::Semaphore::open(name, 0);
+    const auto semaphore = treenail::Semaphore::open_or_create(name, 0);
     for (std::uint32_t round = 0;; round++) {
         const auto count = 1 + round % 3;
         semaphore.acquire(count, patience);

@@ -44,7 +44,7 @@ Result<Handle> handle_of(const QString& name, std::uint32_t initial) {
     for (auto at = handles.begin(); at != handles.end();) {
         at = at->second.expired() ? handles.erase(at) : std::next(at);
     }
-    auto opened = Semaphore::try_open(name.toStdString(), initial);
+    auto opened = Semaphore::try_open_or_create(name.toStdString(), initial);
     if (!opened) {
         return opened.status();
     }
@@ -56,7 +56,7 @@ Result<Handle> handle_of(const QString& name, std::uint32_t initial) {
 /// Makes a semaphore that is there have so many units at one moment. Others go on meanwhile; what
 /// is taken out of it is nobody's, so that it never comes back.
 Status set_value(const QString& name, std::uint32_t wanted) {
-    const auto opened = Semaphore::try_open(detail::with_option(name, "undo=0"), wanted);
+    const auto opened = Semaphore::try_open_or_create(detail::with_option(name, "undo=0"), wanted);
     auto status = opened.status();
     while (ok(status)) {
         const auto value = opened->try_value();

@@ -1,0 +1,159 @@
+//! Being told by a descriptor: nobody waits for what was published already, whichever step whoever
+//! published it died after. One that nobody calls is a deadlock here, unless it looks by itself.
+
+use super::kick::Readable;
+use super::{check_with, death, futex};
+use crate::shm::armed::Armed;
+use crate::shm::object::{Header, Purpose, Slot};
+use crate::shm::word::Id;
+use crate::sync::{AtomicU32, Ordering};
+use loom::thread::{JoinHandle, spawn};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+struct Object {
+    header: Header,
+    slots: Vec<Slot>,
+    /// By slot: its bell, and whether its byte is locked.
+    bells: Vec<Readable>,
+    held: Vec<AtomicU32>,
+}
+
+/// One handle's hold on an object.
+#[derive(Clone)]
+struct Holder {
+    object: Rc<Object>,
+    own: Id,
+}
+
+fn holders<const COUNT: usize>() -> [Holder; COUNT] {
+    let slot = |_| {
+        let slot = Slot::model();
+        slot.publishing.store(1 << 16, Ordering::SeqCst);
+        slot
+    };
+    let object = Rc::new(Object {
+        header: Header::model(COUNT),
+        slots: (0..COUNT).map(slot).collect(),
+        bells: (0..COUNT).map(|_| Readable::new(false)).collect(),
+        held: (0..COUNT).map(|_| AtomicU32::new(1)).collect(),
+    });
+    std::array::from_fn(|slot| Holder { object: Rc::clone(&object), own: Id::new(slot, 1) })
+}
+
+impl Holder {
+    fn armed(&self) -> Armed<'_> {
+        let Object { header, slots, .. } = &*self.object;
+        Armed { header, slots, purpose: Purpose::Change }
+    }
+
+    fn ring(&self, slot: usize) -> bool {
+        self.object.bells[slot].ring()
+    }
+
+    fn slot(&self) -> usize {
+        self.own.slot().unwrap()
+    }
+
+    fn version(&self) -> u64 {
+        self.object.header.version.load(Ordering::SeqCst)
+    }
+
+    fn publish(&self) {
+        let change = || self.object.header.version.fetch_add(1, Ordering::SeqCst);
+        let (_, reached_all) = self.armed().publish(self.own, |slot| self.ring(slot), change);
+        assert!(reached_all);
+        futex::let_time_pass();
+    }
+
+    /// A call that is refused the version that was seen, as object/ready.rs does it: whether it
+    /// would look by itself after a while.
+    fn is_refused(&self, seen: u64) -> Option<bool> {
+        self.object.bells[self.slot()].drain();
+        self.armed().arm(self.slot());
+        if self.version() != seen {
+            return None;
+        }
+        let lives = |id: Id| self.object.held[id.slot().unwrap()].load(Ordering::SeqCst) != 0;
+        Some(self.armed().others_publish(self.own, lives, |slot| self.ring(slot)))
+    }
+
+    /// Waits for another version by the descriptor, and then until a call is refused.
+    fn watch(&self) {
+        let (mut seen, bell) = (0, &self.object.bells[self.slot()]);
+        loop {
+            match self.is_refused(seen) {
+                None => seen = self.version(),
+                Some(true) => Readable::poll(&[bell]),
+                Some(false) if seen > 0 => return,
+                // However long that takes.
+                Some(false) => {
+                    while !bell.drain() {
+                        Readable::poll(&[bell]);
+                    }
+                }
+            }
+        }
+    }
+
+    fn does(&self, what: fn(&Holder)) -> JoinHandle<()> {
+        let holder = self.clone();
+        spawn(move || what(&holder))
+    }
+}
+
+#[test]
+fn loom_telling_one() {
+    check_with(1, || {
+        let [one, two] = holders();
+        let watcher = one.does(Holder::watch);
+        two.publish();
+        watcher.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_telling_one_of_two() {
+    check_with(0, || {
+        let [one, two, three] = holders();
+        let others = [one.does(Holder::watch), two.does(Holder::publish)];
+        three.publish();
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
+}
+
+/// Kills one that publishes at each of its steps once. What it did is heard of; where it did
+/// nothing, another does it.
+fn kill_at_each_step<const WATCHERS: usize>(more: isize) {
+    let killed = Arc::new(AtomicBool::new(true));
+    let mut steps = 0;
+    while killed.swap(false, Ordering::Relaxed) {
+        let killed = Arc::clone(&killed);
+        check_with(more, move || {
+            let [one, two, victim, last] = holders();
+            let watchers: Vec<_> =
+                [one, two].iter().take(WATCHERS).map(|w| w.does(Holder::watch)).collect();
+            if death::dies_after(steps, || victim.publish()).is_none() {
+                killed.store(true, Ordering::Relaxed);
+                victim.object.held[victim.slot()].store(0, Ordering::SeqCst);
+                futex::let_time_pass();
+            }
+            if last.version() == 0 {
+                last.publish();
+            }
+            watchers.into_iter().for_each(|watcher| watcher.join().unwrap());
+        });
+        steps += 1;
+    }
+}
+
+#[test]
+fn loom_telling_who_dies_hides_nothing() {
+    kill_at_each_step::<1>(0);
+}
+
+#[test]
+fn loom_telling_who_dies_hides_nothing_from_two() {
+    kill_at_each_step::<2>(0);
+}
