@@ -3,6 +3,7 @@
 #define TREENAIL_LIST_HPP
 
 #include "bytes.hpp"
+#include "handle.hpp"
 #include "status.hpp"
 
 #include <cstddef>
