@@ -15,6 +15,7 @@ from test_aio_cancel import cancelled
 import treenail
 from treenail import aio
 
+SMALL = "?ring=4KiB"  # as little room as there can be
 PIECE = bytes(1000)
 LONG = bytes(range(256)) * 20000
 
@@ -51,7 +52,7 @@ def is_readable(fd, timeout=0):
 @pytest.fixture
 def ends(endpoint):
     """Two ends of a channel with as little room as there can be."""
-    ours, theirs = joined(endpoint, "?ring=4KiB" if endpoint.startswith("shm") else "")
+    ours, theirs = joined(endpoint, SMALL if endpoint.startswith("shm") else "")
     with ours, theirs:
         yield ours, theirs
 
@@ -100,22 +101,27 @@ def test_messages_and_room_have_two_keys_in_a_poller(ends):
 
 
 SENDS = {
-    "send": lambda channel: channel.send(PIECE),
-    "send with a time": lambda channel: channel.send(PIECE, SOON, tag=1),
-    "a long one": lambda channel: channel.send(LONG),
-    "sendv": lambda channel: channel.sendv([PIECE, PIECE]),
-    "send_many": lambda channel: channel.send_many([PIECE] * 100),
-    "request_start": lambda channel: channel.request_start(PIECE),
-    "reply": lambda channel: channel.reply(
-        treenail.Message(b"", id=1, flags=treenail.MESSAGE_REQUEST), PIECE
-    ),
-    "loan": lambda channel: channel.loan(2000).commit(),
+    "send": lambda channel, _: channel.send(PIECE),
+    "send with a time": lambda channel, _: channel.send(PIECE, SOON, tag=1),
+    "a long one": lambda channel, _: channel.send(LONG),
+    "sendv": lambda channel, _: channel.sendv([PIECE, PIECE]),
+    "send_many": lambda channel, _: channel.send_many([PIECE] * 100),
+    "request_start": lambda channel, _: channel.request_start(PIECE),
+    "reply": lambda channel, question: channel.reply(question, PIECE),
+    "loan": lambda channel, _: channel.loan(2000).commit(),
 }
+
+
+def asked(theirs, ours):
+    """A request that waits for its answer."""
+    theirs.request_start(b"?")
+    return ours.recv_message(SOON)
 
 
 @pytest.mark.parametrize("way", SENDS)
 def test_a_send_that_waits_goes_on_when_there_is_room(ends, way, monkeypatch):
     ours, theirs = ends
+    question = asked(theirs, ours)
     hide_messages(ours)
     fill(ours)
     is_at_descriptor = threading.Event()
@@ -133,7 +139,7 @@ def test_a_send_that_waits_goes_on_when_there_is_room(ends, way, monkeypatch):
             pass
 
     receiving = started(receive)
-    SENDS[way](ours)
+    SENDS[way](ours, question)
     assert ours.stats().pending_bytes == 0
     ours.send(b"the end")
     ended(receiving)
@@ -174,28 +180,23 @@ async def until(condition):
 
 
 async def full(endpoint):
-    theirs, ours = await meet(endpoint, "?ring=4KiB" if endpoint.startswith("shm") else "")
+    theirs, ours = await meet(endpoint, SMALL if endpoint.startswith("shm") else "")
     hide_messages(ours._owner)
     fill(ours._owner)
     return theirs, ours
 
 
-AIO_SENDS = {
-    "send": lambda channel: channel.send(PIECE),
-    "a long one": lambda channel: channel.send(LONG),
-    "sendv": lambda channel: channel.sendv([PIECE, PIECE]),
-    "send_many": lambda channel: channel.send_many([PIECE] * 100),
-    "reply": lambda channel: channel.reply(
-        treenail.Message(b"", id=1, flags=treenail.MESSAGE_REQUEST), PIECE
-    ),
-}
+AIO_SENDS = ["send", "a long one", "sendv", "send_many", "reply"]
 
 
 @pytest.mark.parametrize("way", AIO_SENDS)
 def test_a_task_that_sends_goes_on_when_there_is_room(endpoint, way):
     async def main():
-        theirs, ours = await full(endpoint)
-        sending = asyncio.ensure_future(AIO_SENDS[way](ours))
+        theirs, ours = await meet(endpoint, SMALL if endpoint.startswith("shm") else "")
+        question = asked(theirs._owner, ours._owner)
+        hide_messages(ours._owner)
+        fill(ours._owner)
+        sending = asyncio.ensure_future(SENDS[way](ours, question))
         await until(lambda: ours._writers)
         assert watched(ours) == [False, True]
         while not sending.done():
@@ -256,7 +257,7 @@ def test_a_channel_without_room_is_left_alone(endpoint):
 @pytest.mark.parametrize("way", ["send", "request"])
 def test_what_a_cancelled_task_left_goes_out(endpoint, way):
     async def main():
-        theirs, ours = await meet(endpoint, "?ring=4KiB" if endpoint.startswith("shm") else "")
+        theirs, ours = await meet(endpoint, SMALL if endpoint.startswith("shm") else "")
         await cancelled(getattr(ours, way)(LONG), 3)
         assert ours.stats().pending_bytes > 0
         assert await theirs.recv() == LONG  # though nobody calls anything there
@@ -267,7 +268,7 @@ def test_what_a_cancelled_task_left_goes_out(endpoint, way):
 
 def test_the_end_comes_before_what_a_cancelled_task_left(endpoint):
     async def main():
-        theirs, ours = await meet(endpoint, "?ring=4KiB" if endpoint.startswith("shm") else "")
+        theirs, ours = await meet(endpoint, SMALL if endpoint.startswith("shm") else "")
         await cancelled(ours.send(LONG), 3)
         assert watched(ours)[1]
         theirs.close()
