@@ -283,6 +283,7 @@ def test_a_synchronous_channel_is_taken_over(pair):
         await ours.send(b"x")
         assert await waiting == b"x"
         assert theirs.fileno() == pair[1].fileno()
+        assert theirs.send_fileno() == pair[1].send_fileno() != theirs.fileno()
 
     run(main())
     pair[0].close()

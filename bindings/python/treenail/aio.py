@@ -164,6 +164,10 @@ class Channel(Watched[treenail.Channel]):
             if self._replies.pop(number, None) is not None and not self.closed:
                 self._owner.request_cancel(number)
 
+    def send_fileno(self) -> int:
+        """The descriptor that the loop waits for where there is no room."""
+        return self._owner.send_fileno()
+
     async def connected(self) -> None:
         """Waits for the handshake, where the channel comes from treenail.connect_start."""
         await self._when_room(lambda: self._owner.flush(0))
