@@ -199,7 +199,7 @@ fn many_that_make_a_large_one_at_once_all_get_it() {
         return;
     }
     let child = fork(|| {
-        if !own_shm("room for one of two", c"size=64m,mode=1777") {
+        if !own_shm("room for one of two", c"size=16m,mode=1777") {
             return 0;
         }
         for _ in 0..5 {
@@ -209,7 +209,7 @@ fn many_that_make_a_large_one_at_once_all_get_it() {
                 fork(|| {
                     let start = Segment::open(&gun).expect("it is there");
                     start.wait(0, SOON).expect("all begin at once");
-                    drop(Segment::open_or_create(&name, 33 << 20).expect("one makes it"));
+                    drop(Segment::open_or_create(&name, 9 << 20).expect("one makes it"));
                     0
                 })
             });
