@@ -146,6 +146,12 @@ impl Core {
         }
     }
 
+    /// Whether calls are not refused; `alive` says why they are.
+    #[inline(always)]
+    pub fn is_alive(&self) -> bool {
+        self.generation == generation() && !self.ended.load(Ordering::Acquire)
+    }
+
     /// Why every call is refused.
     #[cold]
     fn end(&self) -> Error {

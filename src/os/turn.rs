@@ -93,6 +93,15 @@ impl<T> Turn<T> {
         Some(act(&mut guard))
     }
 
+    /// Runs `act` with the turn if this thread owns the door: without a locked instruction. Else
+    /// nothing is done but what `left` tells.
+    #[inline(always)]
+    pub fn run_as_owner<R>(&self, left: &mut bool, act: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let place = Some(self.bias.enter(left)?);
+        let mut guard = Guard { turn: self, left: Some(left), place };
+        Some(act(&mut guard))
+    }
+
     /// Takes the lock, and the door from who owns it.
     #[inline(never)]
     fn take_lock(&self, wait: bool, left: &mut bool) -> bool {

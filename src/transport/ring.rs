@@ -165,6 +165,20 @@ impl RingSend {
         Ok(written)
     }
 
+    /// Sends a plain message that goes in as one record. False: nothing was done, and `push` says
+    /// why.
+    #[inline(always)]
+    pub fn push_plain(&mut self, tag: u32, data: &[u8]) -> bool {
+        let header = Header { tag, ..Header::plain(Kind::Data, data.len()) };
+        let written = data.len() <= self.writer.payload_size_max()
+            && self.link.check_peer().is_ok()
+            && matches!(self.writer.write(&header, &mut Gather::new(&[data])), Ok(true));
+        if written {
+            self.show();
+        }
+        written
+    }
+
     /// Sends fragments of a quarter of a ring, so that both sides work at the same time.
     #[cold]
     fn push_fragments(&mut self, out: &mut Outgoing<'_>) -> Result<bool> {
