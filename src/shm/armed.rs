@@ -101,12 +101,20 @@ impl<'a> Armed<'a> {
 
     /// Makes a change as the holder of a slot, such that a death at any moment hides it from
     /// nobody. Whether all were reached that were armed.
+    #[cfg(loom)]
     pub fn publish<T>(
         &self,
         by: Id,
         ring: impl Fn(usize) -> bool,
         act: impl FnOnce() -> T,
     ) -> (T, bool) {
+        let began = self.begin(by, &ring);
+        let done = act();
+        (done, self.end(by, began, &ring))
+    }
+
+    /// What comes before a change; what it returns is for [`Armed::end`].
+    pub fn begin(&self, by: Id, ring: impl Fn(usize) -> bool) -> bool {
         // SYNC publishing: SeqCst, before the look who is armed; pairs with `others_publish`.
         let began = self.count(by, |count| count.checked_add(1));
         let seen = self.all().load(Ordering::SeqCst);
@@ -114,12 +122,16 @@ impl<'a> Armed<'a> {
             let most = if cfg!(loom) { 1 } else { EARLY_MAX };
             self.tell_up_to(most, seen, &ring);
         }
-        let done = act();
+        began
+    }
+
+    /// What comes after it; whether it reached all that are to be told.
+    pub fn end(&self, by: Id, began: bool, ring: impl Fn(usize) -> bool) -> bool {
         let reached_all = self.tell(&ring);
         if began {
             self.count(by, |count| count.checked_sub(1));
         }
-        (done, reached_all)
+        reached_all
     }
 
     /// Counts a thread more or less of a holder that publishes.

@@ -72,17 +72,27 @@ impl Holder {
     /// The same as the holder of another slot, which is dead.
     #[inline]
     pub fn publish_by<T>(&self, by: Id, purpose: Purpose, act: impl FnOnce() -> T) -> T {
-        let armed = self.armed(purpose);
-        if armed.is_used() {
-            let (done, reached_all) = armed.publish(by, |index| self.ring(index, purpose), act);
-            if !reached_all || self.owes.load(Ordering::Relaxed) {
-                self.settle_debt(by, purpose, reached_all);
-            }
-            return done;
-        }
+        // `act` is called in one place, so that it becomes part of its caller.
+        let began = self.armed(purpose).is_used().then(|| self.begin(by, purpose));
         let done = act();
-        self.tell_of(purpose);
+        match began {
+            Some(began) => self.end(by, purpose, began),
+            None => _ = self.tell_of(purpose),
+        }
         done
+    }
+
+    #[cold]
+    fn begin(&self, by: Id, purpose: Purpose) -> bool {
+        self.armed(purpose).begin(by, |index| self.ring(index, purpose))
+    }
+
+    #[cold]
+    fn end(&self, by: Id, purpose: Purpose, began: bool) {
+        let reached_all = self.armed(purpose).end(by, began, |index| self.ring(index, purpose));
+        if !reached_all || self.owes.load(Ordering::Relaxed) {
+            self.settle_debt(by, purpose, reached_all);
+        }
     }
 
     /// Whoever couldn't be told looks by itself as long as this holder says that it publishes.
