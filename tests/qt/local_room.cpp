@@ -3,6 +3,24 @@
 #include "local_types.hpp"
 #include "loop_turns.hpp"
 
+#include <QSemaphore>
+#include <QThread>
+
+#include <poll.h>
+
+namespace {
+
+int polls = 0;
+
+}  // namespace
+
+/// Counts how often a call that waits looks again.
+extern "C" int poll(pollfd* fds, nfds_t count, int ms) {
+    ++polls;
+    const timespec time{ms / 1000, ms % 1000 * 1000000L};
+    return ppoll(fds, count, ms < 0 ? nullptr : &time, nullptr);
+}
+
 class LocalRoomTest : public QObject {
     Q_OBJECT
 
@@ -45,6 +63,60 @@ private slots:
             there += pair.accepted->readAll().size();
         }
         QCOMPARE(there, qint64(bytes.size()));
+    }
+
+    void a_wait_for_the_answer_sends_the_question() {
+        const QByteArray question(8 << 20, 'q');
+        QSemaphore listens;
+        std::unique_ptr<QThread> answering(QThread::create([&] {
+            Server server;
+            server.listen(name_of("answer"));
+            listens.release();
+            server.waitForNewConnection(patience);
+            std::unique_ptr<Socket> socket(server.nextPendingConnection());
+            qint64 asked = 0;
+            while (asked < question.size() && socket->waitForReadyRead(patience)) {
+                asked += socket->readAll().size();
+            }
+            socket->write("answer");
+            socket->waitForBytesWritten(patience);
+            socket->waitForDisconnected(patience);
+        }));
+        answering->start();
+        listens.acquire();
+        Socket client;
+        client.connectToServer(name_of("answer"));
+        client.write(question);
+        const bool is_answered = client.waitForReadyRead(patience);
+        const auto answer = client.readAll();
+        client.disconnectFromServer();
+        answering->wait();
+        QVERIFY(is_answered);
+        QCOMPARE(answer, QByteArray("answer"));
+    }
+
+    void waiting_for_a_server_that_is_busy_sleeps() {
+        QSemaphore listens, ends;
+        std::unique_ptr<QThread> busy(QThread::create([&] {
+            Server server;
+            server.listen(name_of("busy"));
+            listens.release();
+            ends.acquire();
+        }));
+        busy->start();
+        listens.acquire();
+        Socket client;
+        client.connectToServer(name_of("busy"));
+        polls = 0;
+        client.waitForConnected(300);
+        client.write("question");
+        const bool is_answered = client.waitForReadyRead(300);
+        const bool is_left = client.waitForDisconnected(300);
+        const int looks = polls;
+        ends.release();
+        busy->wait();
+        QVERIFY(!is_answered && !is_left);
+        QVERIFY(looks < few_turns);
     }
 
     void a_full_reader_that_can_not_write_leaves_the_end_for_later() {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from ctypes import byref, c_size_t, create_string_buffer
 
 from ._abi import TN_TOO_LARGE, library
@@ -14,8 +13,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional
 
-_NAMELESS = re.compile("tn_[0-9a-f]{16}")
 _SWEPT_MAX = 64
+
+
+def _is_nameless(name: str) -> bool:
+    """Whether name_of_its_own() gives such names."""
+    digits = name[3:]
+    return name[:3] == "tn_" and len(digits) == 16 and not digits.strip("0123456789abcdef")
 
 
 def _encoded(pattern: Optional[str]) -> Optional[bytes]:
@@ -63,7 +67,7 @@ def name_of_its_own() -> str:
         try:
             found = list("segment:tn_*")
             dead = [one["name"] for one in found if not one["alive"] and not one["persist"]]
-            for name in [*filter(_NAMELESS.fullmatch, dead)][:_SWEPT_MAX]:
+            for name in [*filter(_is_nameless, dead)][:_SWEPT_MAX]:
                 sweep(f"segment:{name}")
         except Error:
             pass  # it isn't what was asked for
