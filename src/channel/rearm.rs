@@ -139,7 +139,8 @@ impl Core {
     }
 
     /// Whether this side has something to send that no call will come back for.
-    fn owes(&self, open: &Open) -> bool {
+    #[inline]
+    pub fn owes(&self, open: &Open) -> bool {
         let owes_pong = match &open.link {
             Link::Ring(_) => false,
             Link::Stream(link) => link.owes_pong(),
@@ -177,19 +178,14 @@ impl Core {
     }
 
     fn may_receive(&self, open: &Open) -> bool {
-        let mut left = false;
-        let found = open.recv.run(false, &mut left, |state| state.has_something());
-        self.tell_left(Direction::Receive, left);
         // Where another thread has the turn, it may be about to leave something.
-        found.unwrap_or(true) || self.owes(open) && self.may_send(open)
+        self.try_with_recv(open, |state| state.has_something()).unwrap_or(true)
+            || self.owes(open) && self.may_send(open)
     }
 
     /// Whether there may be something to receive that no descriptor of the transport shows.
     fn has_read_ahead(&self, open: &Open) -> bool {
-        let mut left = false;
-        let found = open.recv.run(false, &mut left, |state| state.has_read_ahead());
-        self.tell_left(Direction::Receive, left);
-        found.unwrap_or(true)
+        self.try_with_recv(open, |state| state.has_read_ahead()).unwrap_or(true)
     }
 
     fn may_send(&self, open: &Open) -> bool {

@@ -6,7 +6,7 @@ use super::send::SendState;
 use crate::error::{Error, Result, Status};
 use crate::os::buffer::Buffer;
 use crate::transport::readiness::Direction;
-use crate::transport::{Cut, Link, Outgoing, SendEnd};
+use crate::transport::{Cut, Outgoing, SendEnd};
 use crate::wire::Gather;
 use std::mem::take;
 use std::sync::atomic::Ordering;
@@ -109,11 +109,7 @@ impl Core {
     /// Lets a call that has nothing to send move a remainder, or answer pings.
     #[inline]
     pub fn help_sending(&self, open: &Open) {
-        let owes = match &open.link {
-            Link::Ring(_) => false,
-            Link::Stream(link) => link.owes_pong(),
-        };
-        if owes || open.has_remainder.load(Ordering::Relaxed) {
+        if self.owes(open) {
             let mut left = false;
             open.send.run(false, &mut left, |state| {
                 if !state.busy {

@@ -237,9 +237,7 @@ impl Core {
     fn show_inbox(&self) {
         let Some(open) = self.get_open() else { return };
         if self.readiness.is_watched(Direction::Receive) {
-            let mut left = false;
-            let holds = open.recv.run(false, &mut left, |state| state.holds_messages());
-            self.tell_left(Direction::Receive, left);
+            let holds = self.try_with_recv(open, |state| state.holds_messages());
             if holds.unwrap_or(true) {
                 self.readiness.mark(Direction::Receive);
             }

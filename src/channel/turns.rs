@@ -22,6 +22,18 @@ impl Core {
         done.expect("it waits for its turn")
     }
 
+    /// The same, unless another thread has the turn for long.
+    pub fn try_with_recv<R>(
+        &self,
+        open: &Open,
+        act: impl FnOnce(&mut RecvState) -> R,
+    ) -> Option<R> {
+        let mut left = false;
+        let done = open.recv.run(false, &mut left, act);
+        self.tell_left(Direction::Receive, left);
+        done
+    }
+
     /// Another thread came back empty-handed while this one had the turn: its descriptor calls it
     /// back.
     #[inline]
