@@ -86,6 +86,8 @@ fn a_flood_of_requests_is_not_remembered_for_ever() {
         ("ids in order", take_flood(upwards)),
         ("ids in no order", take_flood(scattered)),
     ] {
-        assert!(grown < KEPT_MAX, "{name}: {grown} bytes were kept");
+        // AddressSanitizer keeps what was freed.
+        let is_sanitized = std::env::var_os("TREENAIL_SANITIZED").is_some();
+        assert!(is_sanitized || grown < KEPT_MAX, "{name}: {grown} bytes were kept");
     }
 }
