@@ -48,9 +48,12 @@ fn hears(segment: &Segment, what: &str) {
 fn owner(name: &str, turns: &Turns) {
     become_one_of(OWNER, GROUP);
     let mut made = None;
-    turns.take(0, || made = Some(Segment::create(name, 8).expect("the name is free")));
+    turns.take(0, || {
+        let segment = Segment::create(name, 8).expect("the name is free");
+        hide(&segment);
+        made = Some(segment);
+    });
     let segment = made.expect("it was made");
-    hide(&segment);
     turns.take(4, || hears(&segment, "root tells the owner"));
     turns.take(5, || segment.notify().expect("open"));
     turns.take(9, || hears(&segment, "the member tells the owner"));
@@ -60,9 +63,12 @@ fn owner(name: &str, turns: &Turns) {
 fn member(name: &str, group: u32, turns: &Turns) {
     become_one_of(MEMBER, group);
     let mut opened = None;
-    turns.take(1, || opened = Some(Segment::open(name).expect("its mode lets one")));
+    turns.take(1, || {
+        let segment = Segment::open(name).expect("its mode lets one");
+        hide(&segment);
+        opened = Some(segment);
+    });
     let segment = opened.expect("it was opened");
-    hide(&segment);
     turns.take(3, || hears(&segment, "root tells the member"));
     turns.take(6, || hears(&segment, "the owner tells the member"));
     turns.take(8, || segment.notify().expect("open"));
@@ -95,7 +101,7 @@ fn those_who_may_write_an_object_tell_each_other() {
         turns.take(2, || {
             let root = Segment::open(&reached).expect("root may do all");
             hide(&root);
-            until("all wait", || bells(&name).len() == 3);
+            assert_eq!(bells(&name).len(), 3, "all wait");
             as_user(STRANGER, STRANGER, || is_kept_out(&name, mode));
             root.notify().expect("open");
             hide(&root);
