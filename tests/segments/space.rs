@@ -3,7 +3,9 @@
 use super::names::path;
 use crate::common::child::{alone, fork, reap};
 use crate::common::namespaces::{hide, own_shm};
-use crate::common::system::{descriptors, descriptors_end, limit_descriptors, names_in, own_uid};
+use crate::common::system::{
+    descriptors, descriptors_end, is_sanitized, limit_descriptors, names_in, own_uid,
+};
 use crate::common::{SOON, name, status};
 use std::fs::{self, File};
 use std::io::Write;
@@ -198,6 +200,8 @@ fn many_that_make_a_large_one_at_once_all_get_it() {
     if !alone("space::many_that_make_a_large_one_at_once_all_get_it") {
         return;
     }
+    // Where all is sanitized each has part of the room for a long time, and gets in the way of more.
+    let count: usize = if is_sanitized() { 3 } else { 8 };
     let child = fork(|| {
         if !own_shm("room for one of two", c"size=16m,mode=1777") {
             return 0;
@@ -205,16 +209,17 @@ fn many_that_make_a_large_one_at_once_all_get_it() {
         for _ in 0..5 {
             let (name, gun) = (name(), name());
             let start = Segment::create(&gun, 8).expect("there is room");
-            let children = [(); 8].map(|()| {
-                fork(|| {
-                    let start = Segment::open(&gun).expect("it is there");
-                    start.wait(0, SOON).expect("all begin at once");
-                    drop(Segment::open_or_create(&name, 9 << 20).expect("one makes it"));
-                    0
-                })
-            });
+            let maker = || {
+                let start = Segment::open(&gun).expect("it is there");
+                start.wait(0, SOON).expect("all begin at once");
+                drop(Segment::open_or_create(&name, 9 << 20).expect("one makes it"));
+                0
+            };
+            let children: Vec<_> = (0..count).map(|_| fork(maker)).collect();
             start.notify().expect("open");
-            assert_eq!(children.map(reap), [0; 8]);
+            for child in children {
+                assert_eq!(reap(child), 0);
+            }
         }
         0
     });
