@@ -6,6 +6,7 @@ from array import array
 from ctypes import POINTER, Structure, addressof, byref, c_char_p, c_int, c_size_t, c_ssize_t
 from ctypes import c_ubyte, c_void_p, create_string_buffer, memmove, py_object, pythonapi, sizeof
 from itertools import accumulate, chain
+from operator import index
 from struct import iter_unpack
 from sys import getrefcount
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     Slot = Tuple[Any, Any, tn_message, Any, Tuple[Any, ...]]
 
 BUFFER_BYTES = 65536
+_SIZE_MAX = 2**64 - 1
 UNTAKEN = 2**64 - 1  # a length that the library overwrites when it hands out a message
 _ALL_BYTES = {bytes}
 COPY_BYTES_MAX = 8192  # up to here a copy takes less time than asking for an address
@@ -55,6 +57,23 @@ _get_buffer = pythonapi.PyObject_GetBuffer
 _get_buffer.argtypes, _get_buffer.restype = [py_object, POINTER(_Buffer), c_int], c_int
 _release_buffer = pythonapi.PyBuffer_Release
 _release_buffer.argtypes, _release_buffer.restype = [POINTER(_Buffer)], None
+# The same as ctypes.string_at, whose size is an int: it cuts off what is over 2 GiB.
+_bytes_at = pythonapi.PyBytes_FromStringAndSize
+_bytes_at.argtypes, _bytes_at.restype = [c_void_p, c_ssize_t], py_object
+
+
+def size_of(number: int) -> int:
+    """A size or an offset for the library; ctypes would cut off what is too much."""
+    size = index(number)
+    if size < 0:
+        raise ValueError(f"a size or an offset is at least 0, not {size}")
+    return min(size, _SIZE_MAX)
+
+
+def bytes_at(address: int, length: int) -> bytes:
+    """A copy of this memory."""
+    copy: bytes = _bytes_at(address, length)
+    return copy
 
 
 def readable(data: Any) -> Bytes:

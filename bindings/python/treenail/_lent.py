@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctypes import byref, c_uint32, string_at
+from ctypes import byref, c_uint32
 from functools import partial
 
 from . import _buffers
@@ -318,7 +318,7 @@ class View(_Lent):
         """A copy, with what it was sent with."""
         lent = self._lent
         if self._held and self._held[0].data is None and lent.len:
-            data = string_at(lent.data, lent.len)
+            data = _buffers.bytes_at(lent.data, lent.len)
         else:
             data = self.tobytes()
         return Message(data, lent.tag, lent.id, lent.flags)
@@ -364,7 +364,7 @@ class Loan(_Lent):
         hold = self._held[0]
         if length is None:
             length = self._lent.len if self.length is None else self.length
-        size, kind = length, self._tag if tag is None else tag_of(tag)
+        size, kind = _buffers.size_of(length), self._tag if tag is None else tag_of(tag)
         self._withdraw()
         handle, lent = hold.handle, byref(self._lent)
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from ctypes import byref, c_size_t, c_uint64
 from itertools import count
+from operator import index
 
 from ._abi import TN_NOT_FOUND, PollerHandle, library
 from ._channel import Channel
-from ._errors import NotFound, check
+from ._errors import Invalid, NotFound, check
 from ._listener import Listener
 from ._owner import Owner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Tuple
+
+_FD_MAX = 2**31 - 1
+_READY_MAX = 4096  # more are for the next wait
 
 
 class Poller(Owner):
@@ -44,7 +48,9 @@ class Poller(Owner):
         elif isinstance(source, Listener):
             status = library.tn_poller_add_listener(self._handle, source._handle, number)
         else:
-            fd = source if isinstance(source, int) else source.fileno()
+            fd = index(source if isinstance(source, int) else source.fileno())
+            if not 0 <= fd <= _FD_MAX:  # ctypes would cut off what is too much
+                raise Invalid(f"add to a Poller: {fd} is no descriptor")
             status = library.tn_poller_add_fd(self._handle, fd, number)
         if status < 0:
             self._fail(status)
@@ -87,9 +93,12 @@ class Poller(Owner):
         An empty list: wake() was called. Waits for `timeout` seconds; None waits for ever, 0 never
         waits. Again, TimedOut: nothing is ready.
         """
-        numbers, found = (c_uint64 * max)(), c_size_t()
+        if max < 1:
+            raise ValueError(f"max is at least 1, not {max}")
+        room = min(max, _READY_MAX)
+        numbers, found = (c_uint64 * room)(), c_size_t()
         handle, wait, out = self._handle, library.tn_poller_wait, byref(found)
-        self._drive(lambda ms: wait(handle, ms, numbers, max, out), timeout)
+        self._drive(lambda ms: wait(handle, ms, numbers, room, out), timeout)
         sources = self._sources
         return [sources[number][1] for number in numbers[: found.value] if number in sources]
 

@@ -18,7 +18,7 @@ from ._buffers import BATCHES, BUFFER_BYTES, SLOT_BYTES, SLOTS, UNTAKEN, Batch, 
 from ._errors import Again, Closed, TooLarge, error_of
 from ._lent import Message, Messages, View
 from ._owner import Owner
-from ._waiting import PATIENCE_MS, drive, first_ms
+from ._waiting import PATIENCE_MS, after_patience, drive, first_ms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Receiving(Owner):
                 if status == TN_AGAIN and timeout == 0:  # twice means: was at the fd in between
                     self._fail(status)
                 if wait and timeout is not None:
-                    timeout -= _PATIENCE
+                    timeout = after_patience(timeout)
             held = []
             self._receive(held, timeout)
             return self._message(held).data

@@ -7,8 +7,9 @@ from functools import partial
 from operator import index
 
 from ._abi import TN_DENIED, TN_NOWAIT, TN_OK, TN_OWNER_DIED, SegmentHandle, hot, library
-from ._buffers import is_alone, is_released, lend, place_of, readable, reborrowed, writable
-from ._errors import NotFound, check, closed
+from ._buffers import is_alone, is_released, lend, place_of, readable, reborrowed, size_of
+from ._buffers import writable
+from ._errors import Invalid, NotFound, check, closed
 from ._lent import leave
 from ._list import name_of_its_own
 from ._named import Named
@@ -24,17 +25,9 @@ if TYPE_CHECKING:
 
     Self = TypeVar("Self", bound="Segment")
 
-_SIZE_MAX = 2**64 - 1
+_VERSION_MAX = 2**64 - 1  # which no segment comes to
 _lock, _lock_shared = hot("tn_segment_lock"), hot("tn_segment_lock_shared")
 _unlock = giver("tn_segment_unlock", SegmentHandle)
-
-
-def _size_of(number: int) -> int:
-    """A size or an offset for the library; ctypes would cut off what is too much."""
-    size = index(number)
-    if size < 0:
-        raise ValueError(f"a size or an offset is at least 0, not {size}")
-    return min(size, _SIZE_MAX)
 
 
 class Held:
@@ -158,7 +151,7 @@ class Segment(Named):
     def _hold(self, function: Callable[..., int], name: str, full: str, *size: int) -> None:
         self._name, self._handle = name, SegmentHandle()
         handle = self._handle
-        check(function(encoded(full), *map(_size_of, size), byref(handle)))
+        check(function(encoded(full), *map(size_of, size), byref(handle)))
         self._end_at_exit()
         self._size = library.tn_segment_size(handle)
         # A write that is refused either way says whether the data may be written at all.
@@ -208,7 +201,7 @@ class Segment(Named):
         """Copies bytes, or any object with the buffer protocol, to the data at `offset`, under the
         lock, and makes the change known. Waits for the lock as lock() does."""
         handle, write, source = self._handle, library.tn_segment_write, readable(data)
-        start, (place, length) = _size_of(offset), place_of(source)
+        start, (place, length) = size_of(offset), place_of(source)
         return self._held(lambda ms: write(handle, start, place, length, ms), timeout)
 
     def read(
@@ -216,9 +209,14 @@ class Segment(Named):
     ) -> Snapshot:
         """Copies `length` bytes of the data at `offset`, under the shared lock; None: all there
         are from there on. What was written in one call is there whole."""
-        if length is None:
-            length = max(0, self._size - _size_of(offset))
-        buffer = bytearray(length)
+        start = size_of(offset)
+        size = max(0, self._size - start) if length is None else size_of(length)
+        if size > self._size:  # the library's words, before there is memory for so many
+            raise Invalid(
+                f"read {self._name}: {size} bytes at {start} are not within the {self._size} bytes "
+                "of it"
+            )
+        buffer = bytearray(size)
         held = self.read_into(buffer, offset, timeout)
         snapshot = Snapshot(buffer)
         snapshot.owner_died = held.owner_died
@@ -227,7 +225,7 @@ class Segment(Named):
     def read_into(self, buffer: Any, offset: int = 0, timeout: Optional[float] = None) -> Held:
         """As read, but into a buffer, such as a bytearray or an array: as many bytes as it has."""
         handle, read, target = self._handle, library.tn_segment_read, writable(buffer)
-        start, (place, length) = _size_of(offset), place_of(target)
+        start, (place, length) = size_of(offset), place_of(target)
         return self._held(lambda ms: read(handle, start, place, length, ms), timeout)
 
     def _held(self, attempt: Callable[[int], int], timeout: Optional[float]) -> Held:
@@ -254,8 +252,9 @@ class Segment(Named):
         """Waits until the version is another than `seen`, and returns it. Keep it for the next
         call, and no change is missed. Again, TimedOut: it still is `seen`."""
         handle, wait, version = self._handle, library.tn_segment_wait, c_uint64()
-        out = byref(version)
-        status = drive_in_pieces(lambda ms: wait(handle, seen, ms, out), timeout)
+        number, out = index(seen), byref(version)
+        known = number if 0 <= number < _VERSION_MAX else _VERSION_MAX
+        status = drive_in_pieces(lambda ms: wait(handle, known, ms, out), timeout)
         if status < 0:
             self._fail(status)
         return version.value

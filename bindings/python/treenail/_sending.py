@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ctypes import byref, c_size_t, c_uint32
+from operator import index
 
 from ._abi import TN_AGAIN, TN_TIMED_OUT, hot, library, tn_message
-from ._buffers import SIZES, Slices, place_of, readable
+from ._buffers import SIZES, Slices, place_of, readable, size_of
 from ._errors import Error
 from ._lent import TAG_MAX, Loan, Message, View, tag_of
 from ._owner import Owner
-from ._waiting import PATIENCE_MS, deadline_of, drive, timeout_left
+from ._waiting import PATIENCE_MS, after_patience, deadline_of, drive, timeout_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,12 @@ _send_many = hot("tn_channel_send_many")
 # less than the least that a socket takes at once.
 _SMALL_BYTES = len(SIZES) - 1
 _PATIENCE = PATIENCE_MS / 1000
+
+
+def _id_of(number: int) -> int:
+    """A request's id for the library, where 0 is no request's; ctypes would cut off what is too
+    much."""
+    return number if 0 <= index(number) <= TAG_MAX else 0
 
 
 class Sending(Owner):
@@ -52,7 +59,7 @@ class Sending(Owner):
             ):
                 return
             if wait and timeout is not None:
-                timeout -= _PATIENCE
+                timeout = after_patience(timeout)
         source = readable(data)
         place, length = place_of(source)
         handle, size, kind = self._handle, c_size_t(length), tag_of(tag)
@@ -102,11 +109,9 @@ class Sending(Owner):
         holds back what is sent after it until then.
         """
         loan = Loan(self, tag_of(tag))
-        handle, lent = self._handle, byref(loan._lent)
-        if length < 0:
-            raise ValueError(f"a message of {length} bytes can't be")
+        handle, lent, size = self._handle, byref(loan._lent), size_of(length)
         try:
-            self._drive_send(lambda ms: library.tn_channel_loan(handle, length, ms, lent), timeout)
+            self._drive_send(lambda ms: library.tn_channel_loan(handle, size, ms, lent), timeout)
             return loan
         except:
             loan._held.clear()
@@ -126,7 +131,7 @@ class Sending(Owner):
     def request_cancel(self, id: int) -> None:
         """The reply to a request that was started is not wanted any more: it is dropped when it
         comes. Invalid: there is no such request, or its reply was received."""
-        status = library.tn_channel_request_cancel(self._handle, id)
+        status = library.tn_channel_request_cancel(self._handle, _id_of(id))
         if status < 0:
             self._fail(status)
 
@@ -134,7 +139,7 @@ class Sending(Owner):
         self, request: Union[Message, View], data: Any, timeout: Optional[float] = None
     ) -> None:
         """Answers a request, which may have been released. Waits as send does."""
-        question = tn_message(tag=request.tag, id=request.id, flags=request.flags)
+        question = tn_message(tag=tag_of(request.tag), id=_id_of(request.id), flags=request.flags)
         source = readable(data)
         place, length = place_of(source)
         handle, asked = self._handle, byref(question)

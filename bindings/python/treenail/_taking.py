@@ -13,7 +13,7 @@ from functools import partial
 
 from ._abi import TN_TIMED_OUT, library
 from ._errors import error_of
-from ._waiting import PATIENCE_MS, drive_in_pieces, first_ms
+from ._waiting import after_patience, drive_in_pieces, first_ms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 else:
     Results = dict
 
-_PATIENCE = PATIENCE_MS / 1000
 # Giving back never waits, so it needs not let go of the interpreter.
 _unwaiting = PyDLL(library._name, handle=library._handle)
 
@@ -111,10 +110,11 @@ def taker(
 ) -> Callable[[], Any]:
     """A hot function of the library as an __enter__: it takes, and returns what `results` has for
     the status. `arguments` are of ctypes; `give_back` undoes it, called as an __exit__."""
+    first = first_ms(timeout)
     taken = _Taken(results)
     taken._attempt, taken._give_back = partial(function, handle, *arguments), give_back
-    taken._rest = None if timeout is None else timeout - _PATIENCE
+    taken._rest = None if timeout is None else after_patience(timeout)
     # A function that comes from a library refers to itself, and would keep the handle for long.
     copy = _Function.from_buffer_copy(function)
     copy.restype = taken.__getitem__
-    return partial(copy, handle, *arguments, first_ms(timeout))
+    return partial(copy, handle, *arguments, first)

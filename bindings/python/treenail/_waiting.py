@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # is at its fastest, as it spins; here signals are handled at once, and nothing wakes up in vain.
 PATIENCE_MS = 20
 _LONGEST_MS = 2**31 - 1
+_LONGEST_SECONDS = 1e9  # 31 years: an int may be too large for a float
 _PIECE_MS = 50  # so often the library itself looks up from such a wait
 
 
@@ -61,9 +62,14 @@ def first_ms(timeout: Optional[float]) -> int:
     return ceil(min(timeout * 1000, PATIENCE_MS))
 
 
+def after_patience(timeout: float) -> float:
+    """What is left of a timeout after the first attempt."""
+    return min(timeout, _LONGEST_SECONDS) - PATIENCE_MS / 1000
+
+
 def deadline_of(timeout: Optional[float]) -> Optional[float]:
     """When a timeout that begins now is over."""
-    return None if timeout is None else monotonic() + timeout
+    return None if timeout is None else monotonic() + max(0, min(timeout, _LONGEST_SECONDS))
 
 
 def timeout_left(deadline: Optional[float]) -> Optional[float]:
