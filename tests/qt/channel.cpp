@@ -1,6 +1,12 @@
 // Channel in one thread: connecting, messages of every kind, what waits, and the ends.
 #include "ends.hpp"
 
+#include <treenail/qt/byte_array.hpp>
+
+#include <sys/mman.h>
+
+#include <thread>
+
 using treenail::Status;
 using treenail::qt::Channel;
 using treenail::qt::Listener;
@@ -281,6 +287,49 @@ private Q_SLOTS:
             }
             EVENTUALLY(ended);
         }
+    }
+
+    void what_no_byte_array_holds_is_none() {
+        using treenail::qt::detail::byte_array_max, treenail::qt::detail::to_byte_array;
+        QVERIFY(!to_byte_array(nullptr, byte_array_max + 1));
+        QVERIFY(!to_byte_array(nullptr, ~std::size_t(0)));
+        QCOMPARE(*to_byte_array("a\0b", 3), QByteArray("a\0b", 3));
+        QCOMPARE(*to_byte_array(nullptr, 0), QByteArray());
+#if QT_VERSION < QT_VERSION_CHECK(6, 0, 0)
+        QVERIFY(!to_byte_array("text", std::size_t(1) << 31));
+        QVERIFY(!to_byte_array("text", (std::size_t(1) << 32) - 1));
+#endif
+    }
+
+    void a_message_that_no_byte_array_holds_is_dropped() {
+#if QT_VERSION >= QT_VERSION_CHECK(6, 0, 0)
+        QSKIP("With Qt 6 a QByteArray holds every message.");
+#endif
+        if (!qEnvironmentVariableIsSet("TREENAIL_LARGE")) {
+            QSKIP("TREENAIL_LARGE isn't set: it takes 2 GiB of memory.");
+        }
+        constexpr std::size_t size = (std::size_t(1) << 31) + 5;
+        const auto endpoint = unused_endpoint(QStringLiteral("?max_message=3GiB"));
+        auto plain = treenail::Listener::open(endpoint.toStdString());
+        Channel channel;
+        QSignalSpy refused(&channel, &Channel::errorOccurred);
+        QSignalSpy received(&channel, &Channel::messageReceived);
+        QVERIFY(channel.connectTo(endpoint));
+        std::thread sender([&] {
+            const auto peer = plain.accept();
+            auto* data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                              -1, 0);
+            peer.send({data, size});
+            peer.send("as ever");
+            munmap(data, size);
+            peer.flush();
+        });
+        QTRY_VERIFY_WITH_TIMEOUT(received.count() == 1, 30 * soon);
+        sender.join();
+        QCOMPARE(received[0][0].toByteArray(), QByteArray("as ever"));
+        QCOMPARE(refused.count(), 1);
+        QCOMPARE(refused[0][0].value<Status>(), Status::too_large);
+        QVERIFY(refused[0][1].toString().contains("2147483653"));
     }
 
     void a_slot_may_run_an_event_loop_of_its_own() {

@@ -47,6 +47,31 @@ private Q_SLOTS:
         QVERIFY2(other.errorString().contains("NUL"), qPrintable(other.errorString()));
     }
 
+    void size_says_all_there_is_or_attach_refuses() {
+        // It takes next to no memory, as most of it is never touched.
+        const auto name = "/" + unused_key();
+        const auto object = name.toUtf8();
+        const qint64 bytes = qint64(5) << 30;
+        const int fd = shm_open(object.constData(), O_RDWR | O_CREAT | O_EXCL, 0600);
+        QCOMPARE(ftruncate(fd, bytes), 0);
+        ::close(fd);
+        SharedMemory memory;
+        memory.setNativeKey("native:" + name);
+        const bool attached = memory.attach();
+        shm_unlink(object.constData());
+        if (sizeof memory.size() == sizeof bytes) {
+            QVERIFY2(attached, qPrintable(memory.errorString()));
+            QCOMPARE(qint64(memory.size()), bytes);
+            static_cast<char*>(memory.data())[bytes - 1] = 'x';
+        } else {
+            QVERIFY(!attached);
+            QVERIFY(!memory.isAttached());
+            QCOMPARE(memory.error(), SharedMemory::InvalidSize);
+            QVERIFY(memory.errorString().contains("5368709120"));
+            QVERIFY(memory.errorString().contains("2147483647"));
+        }
+    }
+
     void a_name_is_its_own_native_key() {
         SharedMemory named(QStringLiteral("A-z_0.9"));
         QCOMPARE(named.nativeKey(), named.key());

@@ -166,8 +166,9 @@ Q_SIGNALS:
     /// So much of what had to wait was sent.
     void bytesWritten(qint64 bytes);
     /// Connecting failed; or the connection ended otherwise than by a close, and disconnected()
-    /// follows; or (Status::too_large) a message that waited is longer than the peer takes, and
-    /// was dropped. A send() that returns false doesn't come here.
+    /// follows; or (Status::too_large) a message that waited is longer than the peer takes, or one
+    /// that came than a QByteArray holds (2 GiB with Qt 5), and was dropped. A send() that returns
+    /// false doesn't come here.
     void errorOccurred(treenail::Status status, const QString& text);
 
 private:

@@ -1,5 +1,7 @@
 #include "pump.hpp"
 
+#include "byte_array.hpp"
+
 #include <QFutureWatcher>
 #include <QTimerEvent>
 
@@ -15,6 +17,14 @@ constexpr int milliseconds_a_turn = 2;
 const Failure& closed_here() {
     static const Failure why{Status::closed, QStringLiteral("this program has closed the channel")};
     return why;
+}
+
+Failure too_large(std::size_t size) {
+    return {Status::too_large,
+            QStringLiteral("receiving: a message of %1 bytes is more than a QByteArray holds, %2, "
+                           "and was dropped; say max_message= in this side's endpoint")
+                .arg(size)
+                .arg(byte_array_max)};
 }
 
 }  // namespace
@@ -162,17 +172,20 @@ void Pump::receive(Handle handle, QDeadlineTimer turn) {
 }
 
 void Pump::deliver(const Handle& handle, View&& view) {
-    const QByteArray data(reinterpret_cast<const char*>(view.data()),
-                          static_cast<decltype(data.size())>(view.size()));
+    const auto data = to_byte_array(view.data(), view.size());
+    const auto why = data ? Failure() : too_large(view.size());
     view.release();  // the peer may go on, whatever the slots do
     if (view.is_reply()) {
         if (auto asked = link_->replied(view.id())) {
-            settle(*asked, {Status::ok, data, {}});
+            settle(*asked, {why.status, data.value_or(QByteArray()), why.text});
         }
+    } else if (!data) {
+        link_->fail(why);
+        tell(&Channel::errorOccurred, why.status, why.text);
     } else if (view.is_request()) {
-        tell(&Channel::requestReceived, Request(link_, handle, view, data));
+        tell(&Channel::requestReceived, Request(link_, handle, view, *data));
     } else {
-        tell(&Channel::messageReceived, data, view.tag());
+        tell(&Channel::messageReceived, *data, view.tag());
     }
 }
 

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <utility>
 
 namespace treenail::qt {
@@ -74,6 +75,15 @@ public:
     bool take(Result<Segment> made) {
         if (!made) {
             return fail(made.status());
+        }
+        constexpr auto most = std::numeric_limits<Size>::max();
+        if (made->size() > static_cast<std::size_t>(most)) {
+            return fail(InvalidSize,
+                        QStringLiteral("SharedMemory::attach: %1 has %2 bytes, and with this Qt "
+                                       "size() says at most %3; use treenail::Segment")
+                            .arg(native_key)
+                            .arg(made->size())
+                            .arg(most));
         }
         segment = *std::move(made);
         if (q->isSignalConnected(QMetaMethod::fromSignal(&SharedMemory::changed))) {
