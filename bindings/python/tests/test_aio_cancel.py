@@ -3,9 +3,11 @@
 import asyncio
 import gc
 import random
+import sys
+import weakref
 
 import pytest
-from conftest import SOON, Step, descriptors, joined
+from conftest import SOON, Interrupt, Step, descriptors, joined
 from test_aio import answer, meet, run
 
 import treenail
@@ -283,4 +285,31 @@ def test_nothing_leaks(endpoint):
         ours.close()
         await server
 
+    run(main())
+
+
+def test_a_signal_while_a_channel_is_forgotten_leaves_it_in_no_loop(endpoint, monkeypatch):
+    def interrupt():
+        raise Interrupt
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        _, another = await meet(endpoint + "?spin=0")
+        for step in Step.each(interrupt):
+            theirs, ours = await meet(endpoint + "?spin=0")
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(ours.recv(), 0.01)  # now it is in the loop
+            await asyncio.sleep(0)  # asyncio itself lets go of it
+            fd, handle = ours.fileno(), weakref.ref(ours._owner._handle)
+            with step:
+                del ours
+                gc.collect()
+            assert await cancelled(another.recv(), 2) == []  # whatever waits next
+            await asyncio.sleep(0)
+            assert handle() is None, step.left
+            assert not loop.remove_reader(fd)
+            with pytest.raises(treenail.Closed):
+                await theirs.recv()
+
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)  # which would print it
     run(main())

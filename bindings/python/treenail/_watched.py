@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from collections import deque
 from contextvars import Context
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Callable, Dict, Generic, List, Optional, Tuple, TypeVar
 from weakref import ref
 
+from ._abi import Ending
 from ._errors import Again
 from ._lent import leave
 from ._owner import Owner
@@ -92,6 +95,8 @@ class Watch:
     def start(self) -> asyncio.AbstractEventLoop:
         """Has it in the loop that is running."""
         loop = asyncio.get_running_loop()
+        if _LEFT:
+            _drop_left()
         if self._fd is not None:
             if loop is self._loop:
                 return loop
@@ -110,7 +115,8 @@ class Watch:
             self._loop.remove_reader(fd)
 
     def drop(self, owner: Owner) -> None:
-        """As stop, from whichever thread collects garbage; the owner has the descriptor."""
+        """As stop, from whichever thread collects garbage; the owner has the descriptor. Twice is
+        fine."""
         loop, fd = self._loop, self._fd
         if fd is None or loop is None or loop.is_closed():
             return
@@ -121,17 +127,41 @@ class Watch:
 
     def _readable(self) -> None:
         watched = self._watched()
-        if watched is not None and not self._on_readable(watched):
+        if watched is None or not self._on_readable(watched):
             self.stop()
+
+
+# The watches of those that nobody refers to any more, with what has their descriptors: as long as
+# they may still be in a loop.
+_LEFT: List[Tuple[List[Watch], Owner]] = []
+
+
+def _drop_left() -> None:
+    """A signal handler may raise at each line of this, and then the next call goes on with it."""
+    for one in list(_LEFT):
+        for watch in one[0]:
+            watch.drop(one[1])
+        try:
+            _LEFT.remove(one)
+        except ValueError:
+            pass  # another thread did the same
+
+
+def _leaving(watches: List[Watch], owner: Owner) -> Ending:
+    """Drops the watches when nobody refers to it any more. No signal gets in between its end and
+    their being known as left."""
+    steps = (partial(_LEFT.append, (watches, owner)), partial(_drop_left))
+    # A step after the other, called by what isn't written in Python.
+    return Ending(partial(deque, map(partial.__call__, steps), 0))
 
 
 class Watched(Generic[_Owner]):
     """Owns a handle that tasks of one event loop wait for."""
 
-    _watches: Tuple[Watch, ...] = ()
-
     def __init__(self, owner: _Owner, endpoint: str) -> None:
         self._owner = owner
+        self._watches: List[Watch] = []
+        self._leaving = _leaving(self._watches, owner)
         self._stays_awake = _SEVERAL_PROCESSORS and "spin=0" not in re.split("[?&]", endpoint)
         self._wait_at(Watch(self, owner.fileno, type(self)._on_readable))
         self._turns = self._vain = self._skips = 0
@@ -141,7 +171,7 @@ class Watched(Generic[_Owner]):
     def _wait_at(self, reading: Watch, writing: Optional[Watch] = None) -> None:
         """Where its readers and its writers wait."""
         self._reading, self._writing = reading, writing or reading
-        self._watches = (self._reading, self._writing)
+        self._watches[:] = (self._reading, self._writing)
 
     def fileno(self) -> int:
         """The descriptor that the loop waits for."""
@@ -282,7 +312,3 @@ class Watched(Generic[_Owner]):
 
     def _new_writer(self) -> Waiter:
         return Waiter(loop=self._writing.start())
-
-    def __del__(self) -> None:
-        for watch in self._watches:
-            watch.drop(self._owner)
