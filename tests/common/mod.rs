@@ -206,6 +206,15 @@ pub fn setting(name: &str, default: u64) -> u64 {
     }
 }
 
+/// How many processes one test kills: so many fifths of TREENAIL_KILLS, which all such tests have
+/// together, or `default` if that isn't set.
+pub fn kills(fifths: u64, default: u64) -> u64 {
+    match setting("TREENAIL_KILLS", 0) {
+        0 => default,
+        all => (all * fifths / 5).max(4),
+    }
+}
+
 /// Runs `act`, and fails if it takes longer than `limit`: it hangs, then.
 pub fn bounded<T: Send + 'static>(limit: Duration, act: impl FnOnce() -> T + Send + 'static) -> T {
     directory();

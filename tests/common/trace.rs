@@ -14,13 +14,22 @@ pub const STEPPING_MAX: Duration = Duration::from_secs(1200);
 /// This many in a row that were through before they were killed: there is nothing more to come.
 const THROUGH: u32 = 3;
 
-/// Has one killed after so many of `all` steps: where many kills are asked for after each step, if
-/// they are no more than lock and unlock take, else after some of them. `kill` says whether it was
-/// not yet through. How many there were, and the distance between two.
+/// From so many kills on one is killed after each step, if they are no more than lock and unlock
+/// take; that takes minutes.
+const EACH_STEP: u64 = 2000;
+/// From so many on, after some more of them than else.
+const MORE_STEPS: u64 = 500;
+
+/// Has one killed after so many of `all` steps: as TREENAIL_KILLS says, after each or some of them.
+/// `kill` says whether it was not yet through. How many there were, and the distance between two.
 pub fn kill_at_each(all: usize, mut kill: impl FnMut(usize) -> bool) -> (usize, usize) {
-    let each = super::setting("TREENAIL_KILLS", 0) >= 500;
-    let some = if super::system::is_sanitized() { 8 } else { 15 };
-    let stride = (all / if each { 1200 } else { some }).max(1);
+    let most = match super::setting("TREENAIL_KILLS", 0) {
+        EACH_STEP.. => 1200,
+        MORE_STEPS.. => 60,
+        _ if super::system::is_sanitized() => 8,
+        _ => 15,
+    };
+    let stride = (all / most).max(1);
     // A victim that is woken at another moment takes another way, which may be a shorter one.
     let (mut kills, mut through) = (0, 0);
     for count in (1..).step_by(stride) {

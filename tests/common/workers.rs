@@ -5,7 +5,7 @@
 use crate::common::child::{self, die_with_parent, kill};
 use crate::common::page::Page;
 use crate::common::system::is_sanitized;
-use crate::common::{Random, setting, until_within};
+use crate::common::{Random, until_within};
 use crate::toolchain::{build, python, root};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -46,7 +46,7 @@ impl Told {
 
 /// How many are to be killed, and how long that may take.
 pub fn kills() -> (u64, Duration) {
-    let kills = setting("TREENAIL_KILLS", if is_sanitized() { 10 } else { 40 });
+    let kills = crate::common::kills(1, if is_sanitized() { 10 } else { 40 });
     (kills, START_MAX + Duration::from_secs(kills))
 }
 
@@ -59,6 +59,8 @@ pub struct Workers {
     test: &'static str,
     languages: Vec<(&'static str, Vec<String>)>,
     running: Vec<Child>,
+    /// Which was killed last.
+    newest: usize,
 }
 
 impl Workers {
@@ -72,7 +74,7 @@ impl Workers {
         let languages = vec![("C", c), ("C++", cpp), ("Python", python), ("Rust", Vec::new())];
         let path = std::env::temp_dir().join(format!("treenail-page-{name}"));
         let (name, page, running) = (name.to_owned(), Page::open(&path), Vec::new());
-        let mut workers = Workers { name, page, path, test, languages, running };
+        let mut workers = Workers { name, page, path, test, languages, running, newest: 0 };
         workers.running = (0..workers.languages.len()).map(|one| workers.start(one)).collect();
         workers
     }
@@ -92,9 +94,11 @@ impl Workers {
         command.spawn().expect("the worker can be run")
     }
 
-    /// Kills one at a random moment of its work, and starts another in its stead.
+    /// Kills one at a random moment of its work, and starts another in its stead. Not the newest, as
+    /// nobody would do anything but wait for its start.
     pub fn kill_one(&mut self, random: &mut Random) {
-        let one = random.below(self.running.len() as u64) as usize;
+        let others = self.running.len() - 1;
+        let one = (self.newest + 1 + random.below(others as u64) as usize) % (others + 1);
         let what = self.languages[one].0;
         until_within(START_MAX, what, || {
             self.assert_runs(one);
@@ -108,6 +112,7 @@ impl Workers {
         self.assert_runs(one);
         kill(self.running.remove(one));
         self.running.insert(one, self.start(one));
+        self.newest = one;
     }
 
     fn assert_runs(&mut self, one: usize) {

@@ -4,9 +4,7 @@
 use super::traces::{Traces, alone, warm_up};
 use crate::common::child::{self, kill};
 use crate::common::page::Page;
-use crate::common::{
-    Random, SOON, assert_payload, directory, name, payload, setting, status, until,
-};
+use crate::common::{Random, SOON, assert_payload, directory, kills, name, payload, status, until};
 use std::path::PathBuf;
 use std::process::Child;
 use std::thread;
@@ -187,7 +185,7 @@ fn kill_many(scheme: &str, side: &str, kills: u64, random: &mut Random) -> u64 {
 #[test]
 fn survivors_get_whole_messages_in_order_and_then_the_loss() {
     let _alone = alone();
-    let kills = setting("TREENAIL_KILLS", 60).max(4);
+    let kills = kills(3, 60);
     let mut random = Random::printed("kills");
     let (mut amid, mut all) = (0, 0);
     for (index, (scheme, side)) in

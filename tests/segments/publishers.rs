@@ -45,7 +45,7 @@ impl Scene<'_> {
             lived.get()
         });
         let (what, steps) = (self.what, steps.get());
-        println!("{what}: {count} kills, one after every {stride} of {steps} steps");
+        eprintln!("{what}: {count} kills, one after every {stride} of {steps} steps");
     }
 }
 

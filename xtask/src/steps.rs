@@ -43,7 +43,7 @@ pub const TEST: &[Step] = &[
          leave_nothing many_of", &[C, Cpp], 10),
     step("package", "the CMake package and pkg-config, from an install prefix",
         "cargo test --release --test cpp_package -- --ignored", &[C, Cpp, Cmake, PkgConfig], 8),
-    step("python", "the Python package: pytest and mypy, the oldest and the newest Python",
+    step("python", "the Python package and examples: pytest, mypy, pyright, the oldest and the newest Python",
         "cargo xtask python", &[C, Python, PythonVenv, Qt6], 30),
     step("qt", "the Qt classes with Qt 6 and Qt 5, beside Qt's own",
         "cargo xtask qt", &[C, Cpp, Cmake, Ninja, Qt6, Qt5, Xvfb], 40),
@@ -51,7 +51,7 @@ pub const TEST: &[Step] = &[
         "cargo xtask examples", &[C, Cpp, Make, Crypto, Python, Node], 5),
     step("demo", "a file and messages between all languages, checked by hash",
         "cargo xtask demo", &[C, Cpp, Make, Crypto, Python, Node], 5),
-    step("kills", "500 processes killed at random moments",
+    step("kills", "500 processes killed at random moments, and more after some instructions",
         "TREENAIL_KILLS=500 cargo test --release --test crash --test segments --test semaphores -- \
          --nocapture kill stale forked", &[C, Cpp, Python], 20),
     step("loom", "bounded model check of ring and wake-up",
@@ -70,8 +70,8 @@ pub const TEST: &[Step] = &[
 pub const VERIFY: &[Step] = &[
     step("mutants", "each deliberate fault is noticed",
         "cargo xtask mutants", &[C, Cpp, Patch], 60),
-    step("kills", "2000 processes killed at random moments",
-        "TREENAIL_KILLS=2000 TREENAIL_SEED={seed} cargo test --release --test crash --test segments \
+    step("kills", "5000 processes killed at random moments, and more after each instruction",
+        "TREENAIL_KILLS=5000 TREENAIL_SEED={seed} cargo test --release --test crash --test segments \
          --test semaphores -- --nocapture kill stale forked", &[C, Cpp, Python], 60),
     step("tests", "all tests of the release build",
         "TREENAIL_SEED={seed} cargo test --release",
@@ -79,8 +79,9 @@ pub const VERIFY: &[Step] = &[
     step("mixed", "ten million messages by calls and by descriptors at once",
         "TREENAIL_MESSAGES=10000000 cargo test --release --test cases calls_and_descriptors",
         &[C, Cpp, Boost, Python, PythonVenv], 30),
-    step("python", "the Python package's tests, and a hundred thousand of everything",
-        "TREENAIL_LEAKS=100000 cargo xtask python", &[C, Python, PythonVenv, Qt6], 30),
+    step("python", "the Python package's tests, the largest messages, 100 000 of everything",
+        "TREENAIL_LEAKS=100000 TREENAIL_LARGE=1 cargo xtask python",
+        &[C, Python, PythonVenv, Qt6], 30),
     step("leaks", "a million channels, messages, segments and semaphores leave nothing",
         "TREENAIL_LEAKS=1000000 cargo test --release --test abi --test cpp --test resources -- \
          leave_nothing many_of", &[C, Cpp], 60),
