@@ -193,9 +193,7 @@ impl Segment {
             return Err(Error::new(Status::Denied, "the data are open for reading only"));
         }
         if offset.checked_add(len).is_none_or(|end| end > self.size()) {
-            let size = self.size();
-            let detail = format!("{len} bytes at {offset} are not within the {size} bytes of it");
-            return Err(Error::invalid(detail));
+            return Err(self.not_within(offset, len));
         }
         let status = self.acquire(mode, timeout)?;
         copy();
@@ -208,6 +206,19 @@ impl Segment {
             false if self.0.holder.is_detached() => Err(self.0.closed()),
             false => Err(Error::invalid("the lock was given up while it was held for this call")),
         }
+    }
+
+    #[cold]
+    fn not_within(&self, offset: usize, len: usize) -> Error {
+        let size = self.size();
+        Error::invalid(format!("{len} bytes at {offset} are not within the {size} bytes of it"))
+    }
+
+    /// Why `verb` doesn't do so many bytes, which are more than memory can have.
+    #[cold]
+    pub(crate) fn refusal_of(&self, verb: &'static str, offset: usize, len: usize) -> Error {
+        let usable = self.usable().map(|_| self.not_within(offset, len));
+        self.0.said(usable.unwrap_or_else(|error| error), verb)
     }
 
     /// Makes a change known: the version moves on, and whoever waits for that wakes.

@@ -36,6 +36,7 @@ programs! {
     ways_to_a_channel: "connect.c",
     copied_messages: "messages.c",
     no_room: "full.c",
+    sizes_of_every_kind: "sizes.c",
     views_and_loans: "views.c",
     requests_and_replies: "requests.c",
     readiness_of_the_descriptor: "readiness.c",

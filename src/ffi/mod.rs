@@ -77,7 +77,10 @@ unsafe fn bytes<'a>(data: *const c_void, len: usize) -> Result<&'a [u8]> {
         return Ok(&[]);
     }
     if data.is_null() || len > isize::MAX as usize {
-        return Err(bad_memory(data.is_null(), len));
+        return Err(match data.is_null() {
+            true => no_memory_there(len),
+            false => Error::too_large(len, format!("{len} bytes are more than memory can have")),
+        });
     }
     // SAFETY: not NULL, and by this function's contract.
     Ok(unsafe { std::slice::from_raw_parts(data.cast(), len) })
@@ -94,18 +97,21 @@ unsafe fn buffer<'a>(buf: *mut c_void, cap: usize) -> Result<&'a mut [MaybeUnini
         return Ok(&mut []);
     }
     if buf.is_null() || cap > isize::MAX as usize {
-        return Err(bad_memory(buf.is_null(), cap));
+        return Err(match buf.is_null() {
+            true => no_memory_there(cap),
+            // Not too large: that says how much a message needs.
+            false => {
+                Error::invalid(format!("a buffer of {cap} bytes is more than memory can have"))
+            }
+        });
     }
     // SAFETY: not NULL, and by this function's contract.
     Ok(unsafe { std::slice::from_raw_parts_mut(buf.cast(), cap) })
 }
 
 #[cold]
-fn bad_memory(is_null: bool, len: usize) -> Error {
-    match is_null {
-        true => Error::invalid(format!("the data is NULL, but its length is {len}")),
-        false => Error::too_large(len, format!("{len} bytes are more than memory can have")),
-    }
+fn no_memory_there(len: usize) -> Error {
+    Error::invalid(format!("the data is NULL, but its length is {len}"))
 }
 
 /// Writes a text of this library to C's buffer, with a NUL behind it, and its length without the

@@ -165,7 +165,9 @@ pub unsafe extern "C" fn tn_segment_write(
         let segment = handle(segment)?;
         there((!data.is_null() || len == 0).then_some(()), "data")?;
         // SAFETY: NULL or readable for `len` bytes, by this function's contract.
-        segment.write(offset, unsafe { bytes(data, len) }?, timeout(timeout_ms)?)
+        let data = unsafe { bytes(data, len) };
+        let data = data.map_err(|_| segment.refusal_of("write", offset, len))?;
+        segment.write(offset, data, timeout(timeout_ms)?)
     })
 }
 
@@ -188,7 +190,9 @@ pub unsafe extern "C" fn tn_segment_read(
         let segment = handle(segment)?;
         there((!buf.is_null() || len == 0).then_some(()), "buf")?;
         // SAFETY: NULL or writable for `len` bytes, by this function's contract.
-        segment.read_uninit(offset, unsafe { buffer(buf, len) }?, timeout(timeout_ms)?)
+        let buf = unsafe { buffer(buf, len) };
+        let buf = buf.map_err(|_| segment.refusal_of("read", offset, len))?;
+        segment.read_uninit(offset, buf, timeout(timeout_ms)?)
     })
 }
 
