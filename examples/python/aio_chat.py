@@ -8,9 +8,12 @@ end of its input. A guest's first message is its name (tag JOIN), the rest is ta
 programs of the same name in other languages take the same arguments and talk together.
 """
 
+from __future__ import annotations
+
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import treenail
@@ -22,17 +25,17 @@ LINES_MAX = 1000
 STDIN = 0
 
 
-async def wait_readable(fd):
+async def wait_readable(fd: int) -> None:
     loop = asyncio.get_running_loop()
-    ready = loop.create_future()
-    loop.add_reader(fd, lambda: ready.done() or ready.set_result(None))
+    ready = asyncio.Event()
+    loop.add_reader(fd, ready.set)
     try:
-        await ready
+        await ready.wait()
     finally:
         loop.remove_reader(fd)
 
 
-async def typed_lines():
+async def typed_lines() -> AsyncIterator[str]:
     """The lines of standard input, as they come."""
     rest = b""
     while True:
@@ -46,19 +49,19 @@ async def typed_lines():
 
 
 class Guest:
-    def __init__(self, channel):
+    def __init__(self, channel: aio.Channel) -> None:
         self.channel = channel
-        self.name = None  # until it joins
-        self.lines = asyncio.Queue(LINES_MAX)
+        self.name: str | None = None  # until it joins
+        self.lines: asyncio.Queue[str] = asyncio.Queue(LINES_MAX)
 
-    def tell(self, text):
+    def tell(self, text: str) -> None:
         """Waits for nobody: a guest that hasn't read for so many lines is shown out."""
         try:
             self.lines.put_nowait(text)
         except asyncio.QueueFull:
             self.channel.close()
 
-    async def send_lines(self):
+    async def send_lines(self) -> None:
         with suppress(treenail.Error):  # whoever hears the guest sees why
             while True:
                 text = await self.lines.get()
@@ -67,17 +70,17 @@ class Guest:
 
 
 class Room:
-    def __init__(self):
-        self.guests = set()
-        self.tasks = set()
+    def __init__(self) -> None:
+        self.guests: set[Guest] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
 
-    async def open(self, listener):
+    async def open(self, listener: aio.Listener) -> None:
         async for channel in listener:
             task = asyncio.create_task(self.entertain(Guest(channel)))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
 
-    async def entertain(self, guest):
+    async def entertain(self, guest: Guest) -> None:
         """All of one guest's stay."""
         self.guests.add(guest)
         sending = asyncio.create_task(guest.send_lines())
@@ -92,7 +95,7 @@ class Room:
             sending.cancel()
             guest.channel.close()
 
-    def hear(self, speaker, message):
+    def hear(self, speaker: Guest, message: treenail.Message) -> None:
         text = message.data.decode(errors="replace")
         if message.tag == JOIN and speaker.name is None:
             speaker.name = text[:NAME_MAX]
@@ -100,13 +103,13 @@ class Room:
         elif message.tag == SAY and speaker.name is not None:
             self.tell_all_but(speaker, f"{speaker.name}: {text}")
 
-    def tell_all_but(self, speaker, text):
+    def tell_all_but(self, speaker: Guest | None, text: str) -> None:
         print(text, flush=True)
         for guest in self.guests:
             if guest is not speaker and guest.name is not None:
                 guest.tell(text)
 
-    async def close(self):
+    async def close(self) -> None:
         """Ends the room when all have been told what was said, or after a second."""
         told = [asyncio.ensure_future(guest.lines.join()) for guest in self.guests]
         if told:
@@ -116,7 +119,7 @@ class Room:
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
-async def run_server(endpoint):
+async def run_server(endpoint: str) -> None:
     async with aio.Listener(endpoint) as listener:
         print(f"listening at {endpoint}", flush=True)
         room = Room()
@@ -130,7 +133,7 @@ async def run_server(endpoint):
         await opened
 
 
-async def run_client(endpoint, name):
+async def run_client(endpoint: str, name: str) -> None:
     channel = await asyncio.wait_for(aio.connect(endpoint), 5)
     async with channel:
         await channel.send(name.encode(), tag=JOIN)
@@ -142,14 +145,14 @@ async def run_client(endpoint, name):
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def speak(channel):
+async def speak(channel: aio.Channel) -> None:
     """Sends what is typed, until the end of the input."""
     with suppress(treenail.Error):  # whoever listens sees why
         async for line in typed_lines():
             await channel.send(line.encode(), tag=SAY)
 
 
-async def listen_to_room(channel):
+async def listen_to_room(channel: aio.Channel) -> None:
     """Prints what the room says, until it is over."""
     try:
         async for text in channel:
@@ -159,7 +162,7 @@ async def listen_to_room(channel):
         print("* the host is gone", flush=True)
 
 
-def main(role="", endpoint="", *name):
+def main(role: str = "", endpoint: str = "", *name: str) -> None:
     if role == "server" and endpoint and not name:
         asyncio.run(run_server(endpoint))
     elif role == "client" and len(name) == 1:

@@ -7,16 +7,19 @@ Without words the client sends the lines it reads. The programs of the same name
 take the same arguments, and any client may talk to any server.
 """
 
+from __future__ import annotations
+
 import asyncio
 import sys
+from collections.abc import Sequence
 
 import treenail
 from treenail import aio
 
 
-async def run_server(endpoint):
+async def run_server(endpoint: str) -> None:
     """Many clients at a time, a task each."""
-    tasks = set()  # the event loop itself holds tasks weakly only
+    tasks: set[asyncio.Task[None]] = set()  # the event loop itself holds tasks weakly only
     async with aio.Listener(endpoint) as listener:
         print(f"listening at {endpoint}", flush=True)
         async for channel in listener:
@@ -25,7 +28,7 @@ async def run_server(endpoint):
             task.add_done_callback(tasks.discard)
 
 
-async def serve(channel):
+async def serve(channel: aio.Channel) -> None:
     """Sends back whatever comes, until the client goes; a request is answered."""
     async with channel:
         try:
@@ -41,7 +44,7 @@ async def serve(channel):
             print(f"echo: a client ended: {error}", file=sys.stderr)
 
 
-async def run_client(endpoint, words):
+async def run_client(endpoint: str, words: Sequence[str]) -> None:
     channel = await asyncio.wait_for(aio.connect(endpoint), 5)
     async with channel:
         for word in words or (line.rstrip("\n") for line in sys.stdin):
@@ -49,7 +52,7 @@ async def run_client(endpoint, words):
             print((await channel.recv()).decode(errors="replace"), flush=True)
 
 
-def main(role="", endpoint="", *words):
+def main(role: str = "", endpoint: str = "", *words: str) -> None:
     if role == "server" and endpoint and not words:
         asyncio.run(run_server(endpoint))
     elif role == "client" and endpoint:

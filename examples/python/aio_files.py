@@ -7,24 +7,28 @@ The programs of the same name in other languages take the same arguments, and an
 any server. Files are read and written without asyncio: they have no readiness to wait for.
 """
 
+from __future__ import annotations
+
 import asyncio
 import hashlib
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import closing
+from io import FileIO
 
 import treenail
 from treenail import aio
 
-from files import Progress, open_to_send
+from files import Progress, open_to_send, print_names_as_they_are
 from incoming import CHUNK, CHUNK_LEN, END, OFFER, SIZE, Refused, Session, report, say
 
 
-async def run_server(endpoint, folder):
+async def run_server(endpoint: str, folder: str) -> None:
     """A task for each client."""
     if not os.path.isdir(folder):
         sys.exit(f"files: {folder}: not a folder")
-    tasks = set()  # the event loop itself holds tasks weakly only
+    tasks: set[asyncio.Task[None]] = set()  # the event loop itself holds tasks weakly only
     async with aio.Listener(endpoint) as listener:
         say(f"listening at {endpoint}")
         async for channel in listener:
@@ -33,7 +37,7 @@ async def run_server(endpoint, folder):
             task.add_done_callback(tasks.discard)
 
 
-async def serve(channel, folder):
+async def serve(channel: aio.Channel, folder: str) -> None:
     """Serves one client until it goes."""
     async with channel:
         with closing(Session(folder)) as session:
@@ -49,14 +53,14 @@ async def serve(channel, folder):
                 say(f"files: a client ended: {error}", sys.stderr)
 
 
-async def ask(channel, path, tag, data):
+async def ask(channel: aio.Channel, path: str, tag: int, data: bytes) -> None:
     """A request about the file at `path`. Refused: the answer was no."""
     why = await channel.request(data, tag=tag)
     if why:
         raise Refused(f"{path} was refused: {os.fsdecode(why)}")
 
 
-async def send_file(channel, path):
+async def send_file(channel: aio.Channel, path: str) -> None:
     try:
         file, size = open_to_send(path)
     except OSError as error:
@@ -69,7 +73,7 @@ async def send_file(channel, path):
     report("sent", name, size, digest)
 
 
-async def send_chunks(channel, file, name, size):
+async def send_chunks(channel: aio.Channel, file: FileIO, name: str, size: int) -> bytes:
     progress, sha256, sent = Progress(name, size), hashlib.sha256(), 0
     while sent < size:
         chunk = file.read(min(CHUNK_LEN, size - sent))
@@ -82,7 +86,7 @@ async def send_chunks(channel, file, name, size):
     return sha256.digest()
 
 
-async def run_client(endpoint, paths):
+async def run_client(endpoint: str, paths: Sequence[str]) -> int:
     """Sends one file after the other; one that is refused doesn't hold up the next."""
     code = 0
     channel = await asyncio.wait_for(aio.connect(endpoint), 5)
@@ -96,10 +100,8 @@ async def run_client(endpoint, paths):
     return code
 
 
-def main(role="", endpoint="", *paths):
-    # Names are bytes, which need not be UTF-8: printed as they are.
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="surrogateescape")
+def main(role: str = "", endpoint: str = "", *paths: str) -> None:
+    print_names_as_they_are()
     if role == "server" and len(paths) == 1:
         asyncio.run(run_server(endpoint, *paths))
     elif role == "client" and paths:

@@ -8,6 +8,8 @@ end of its input. A guest's first message is its name (tag JOIN), the rest is ta
 programs of the same name in other languages take the same arguments and talk together.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 from contextlib import suppress
@@ -22,10 +24,10 @@ STDIN = 0
 class Lines:
     """Lines out of a descriptor that is waited for: sys.stdin's own buffer would hide some."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.rest = b""
 
-    def read(self):
+    def read(self) -> list[str] | None:
         """The whole lines that are there, or None at the end of the input."""
         chunk = os.read(STDIN, 4096)
         if not chunk:
@@ -35,17 +37,17 @@ class Lines:
 
 
 class Room:
-    def __init__(self, endpoint):
+    def __init__(self, endpoint: str) -> None:
         self.listener = treenail.Listener(endpoint)
         self.poller = treenail.Poller()
         self.poller.add(self.listener)
         with suppress(treenail.Invalid):  # a file can't be waited for: then the host only listens
             self.poller.add(STDIN)
-        self.guests = {}  # channel: name, None before it joined
+        self.guests: dict[treenail.Channel, str | None] = {}  # its name; None before it joined
         self.lines = Lines()
         self.open = True
 
-    def run(self):
+    def run(self) -> None:
         while self.open:
             for source in self.poller.wait():
                 if source is self.listener:
@@ -55,13 +57,13 @@ class Room:
                 elif source in self.guests:
                     self.hear(source)
 
-    def welcome(self):
+    def welcome(self) -> None:
         with suppress(treenail.Again):  # a handshake got further, nobody is ready yet
             channel = self.listener.accept(timeout=0)
             self.poller.add(channel)
             self.guests[channel] = None
 
-    def host_speaks(self):
+    def host_speaks(self) -> None:
         lines = self.lines.read()
         if lines is None:
             self.poller.remove(STDIN)
@@ -72,7 +74,7 @@ class Room:
                 return
             self.tell_all_but(None, f"host: {line}")
 
-    def hear(self, speaker):
+    def hear(self, speaker: treenail.Channel) -> None:
         """One message for each time the poller speaks: it speaks again while there are more."""
         try:
             message = speaker.recv_message(timeout=0)
@@ -88,7 +90,7 @@ class Room:
         elif message.tag == SAY and name is not None:
             self.tell_all_but(speaker, f"{name}: {text}")
 
-    def tell_all_but(self, speaker, text):
+    def tell_all_but(self, speaker: treenail.Channel | None, text: str) -> None:
         """Nobody is waited for: a guest that hasn't read for a whole ring of talk is shown out."""
         print(text, flush=True)
         for guest, name in list(self.guests.items()):
@@ -99,7 +101,7 @@ class Room:
             except treenail.Error:
                 self.leave(guest)
 
-    def leave(self, guest):
+    def leave(self, guest: treenail.Channel) -> None:
         """Lets a guest go; the others are told if it had a name."""
         name = self.guests.pop(guest, None)
         self.poller.remove(guest)
@@ -107,20 +109,20 @@ class Room:
         if name is not None:
             self.tell_all_but(guest, f"* {name} left")
 
-    def close(self):
+    def close(self) -> None:
         for guest in self.guests:
             guest.close()
         self.listener.close()
 
 
-def run_server(endpoint):
+def run_server(endpoint: str) -> None:
     room = Room(endpoint)
     print(f"listening at {endpoint}", flush=True)
     room.run()
     room.close()
 
 
-def run_client(endpoint, name):
+def run_client(endpoint: str, name: str) -> None:
     with treenail.connect(endpoint, timeout=5) as channel, treenail.Poller() as poller:
         poller.add(channel)
         poller.add(STDIN)
@@ -134,7 +136,7 @@ def run_client(endpoint, name):
             channel.flush(timeout=1)
 
 
-def speak(channel, lines):
+def speak(channel: treenail.Channel, lines: Lines) -> bool:
     """Sends what was typed; False at the end of the input."""
     typed = lines.read()
     with suppress(treenail.Error):  # the channel's own event says why
@@ -143,7 +145,7 @@ def speak(channel, lines):
     return typed is not None
 
 
-def listen_to_room(channel):
+def listen_to_room(channel: treenail.Channel) -> bool:
     """Prints what the room says; False when the room is over."""
     try:
         print(channel.recv(timeout=0).decode(errors="replace"), flush=True)
@@ -158,7 +160,7 @@ def listen_to_room(channel):
     return True
 
 
-def main(role="", endpoint="", *name):
+def main(role: str = "", endpoint: str = "", *name: str) -> None:
     if role == "server" and endpoint and not name:
         run_server(endpoint)
     elif role == "client" and len(name) == 1:

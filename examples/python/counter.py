@@ -9,9 +9,12 @@ right where one died between the two: who gets the lock next is told, and does i
 the same name in other languages take the same arguments and share the counter.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import sys
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import treenail
@@ -21,7 +24,7 @@ TOTAL, TAKEN, REPAIRS, SHARES = 0, 1, 2, 3  # of the segment's 64-bit numbers
 
 
 @contextmanager
-def locked(segment):
+def locked(segment: treenail.Segment) -> Generator[memoryview, None, None]:
     """The segment's numbers, under its lock, and right."""
     with segment.lock() as lock, segment.buf.cast("Q") as numbers:
         if lock.owner_died:
@@ -30,11 +33,11 @@ def locked(segment):
         yield numbers
 
 
-def shares(numbers):
+def shares(numbers: memoryview) -> list[int]:
     return numbers[SHARES : SHARES + numbers[TAKEN]].tolist()
 
 
-def take_share(segment):
+def take_share(segment: treenail.Segment) -> int:
     """The place of a share of this program's own."""
     with locked(segment) as numbers:
         share = numbers[TAKEN]
@@ -45,7 +48,7 @@ def take_share(segment):
     return SHARES + share
 
 
-def run_add(segment, times):
+def run_add(segment: treenail.Segment, times: int) -> None:
     share = take_share(segment)
     for _ in range(times):
         with locked(segment) as numbers:
@@ -54,7 +57,7 @@ def run_add(segment, times):
     print(f"added {times}")
 
 
-def run_crash(segment):
+def run_crash(segment: treenail.Segment) -> None:
     """What no program should do: the lock is held, and the total is not yet right."""
     share = take_share(segment)
     with locked(segment) as numbers:
@@ -62,7 +65,7 @@ def run_crash(segment):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run_show(segment):
+def run_show(segment: treenail.Segment) -> None:
     """Prints the counter, and again for each line of input."""
     while True:
         with locked(segment) as numbers:
@@ -72,7 +75,7 @@ def run_show(segment):
             return
 
 
-def main(verb="", name="", *times):
+def main(verb: str = "", name: str = "", *times: str) -> None:
     adds = verb == "add" and len(times) == 1 and times[0].isdecimal()
     if not name or not adds and (times or verb not in ("crash", "show")):
         print("usage: counter.py add NAME TIMES", file=sys.stderr)

@@ -7,6 +7,8 @@ checks and measures. The programs of the same name in other languages do the sam
 Tags say what a message is: see the constants.
 """
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 from time import perf_counter
@@ -23,30 +25,30 @@ FETCH = 6  # asks for the file back: CHUNKs, then FILE_END
 SMALL, CHUNK_LEN, WARM_UP, ROUNDS, COUNT, REPEATS = 64, 65536, 500, 2000, 100_000, 8
 
 
-def require(good, what):
+def require(good: bool, what: str) -> None:
     if not good:
         sys.exit(f"demo: {what}")
 
 
-def send_file(channel, file):
+def send_file(channel: treenail.Channel, file: memoryview) -> None:
     for at in range(0, len(file), CHUNK_LEN):
         channel.send(file[at : at + CHUNK_LEN], tag=CHUNK)
     channel.send(b"", tag=FILE_END)
 
 
 class Service:
-    def __init__(self):
+    def __init__(self) -> None:
         self.file = bytearray()
         self.whole = False
         self.numbers = 0
 
-    def append(self, chunk):
+    def append(self, chunk: bytes) -> None:
         if self.whole:
             self.file.clear()
             self.whole = False
         self.file += chunk
 
-    def take(self, channel, message):
+    def take(self, channel: treenail.Channel, message: treenail.Message) -> None:
         if message.tag == NUMBER:
             self.numbers += int.from_bytes(message.data[:8], "little") == self.numbers
         elif message.tag == ECHO:
@@ -63,7 +65,7 @@ class Service:
             send_file(channel, memoryview(self.file))
 
 
-def run_server(endpoint, kept):
+def run_server(endpoint: str, kept: str) -> None:
     service = Service()
     with treenail.Listener(endpoint) as listener:
         print(f"listening at {endpoint}", flush=True)
@@ -75,9 +77,9 @@ def run_server(endpoint, kept):
                 Path(kept).write_bytes(service.file)
 
 
-def measure_latency(channel):
+def measure_latency(channel: treenail.Channel) -> tuple[float, float]:
     """Round trips of small messages: the median and the 99th percentile, in microseconds."""
-    times = []
+    times: list[float] = []
     for turn in range(WARM_UP + ROUNDS):
         sent = bytes([turn & 0xFF]) * SMALL
         start = perf_counter()
@@ -89,7 +91,7 @@ def measure_latency(channel):
     return times[ROUNDS // 2], times[ROUNDS * 99 // 100]
 
 
-def measure_messages(channel):
+def measure_messages(channel: treenail.Channel) -> float:
     """Small messages one way, a second."""
     start = perf_counter()
     for number in range(COUNT):
@@ -100,7 +102,7 @@ def measure_messages(channel):
     return COUNT / (perf_counter() - start)
 
 
-def measure_file(channel, file):
+def measure_file(channel: treenail.Channel, file: bytes) -> float:
     """The file one way, several times: MiB a second."""
     start = perf_counter()
     for _ in range(REPEATS):
@@ -109,7 +111,7 @@ def measure_file(channel, file):
     return len(file) * REPEATS / (1 << 20) / (perf_counter() - start)
 
 
-def fetch(channel):
+def fetch(channel: treenail.Channel) -> bytearray:
     channel.send(b"", tag=FETCH)
     file = bytearray()
     while True:
@@ -119,7 +121,7 @@ def fetch(channel):
             file += message.data
 
 
-def run_client(endpoint, sent, received):
+def run_client(endpoint: str, sent: str, received: str) -> None:
     file = Path(sent).read_bytes()
     with treenail.connect(endpoint, timeout=5) as channel:
         shm = channel.peer().transport == treenail.TRANSPORT_SHM
@@ -133,7 +135,7 @@ def run_client(endpoint, sent, received):
     )
 
 
-def main(role="", endpoint="", *paths):
+def main(role: str = "", endpoint: str = "", *paths: str) -> None:
     if role == "server" and len(paths) == 1:
         run_server(endpoint, *paths)
     elif role == "client" and len(paths) == 2:

@@ -7,12 +7,15 @@ Without words the client sends the lines it reads. The programs of the same name
 take the same arguments, and any client may talk to any server.
 """
 
+from __future__ import annotations
+
 import sys
+from collections.abc import Sequence
 
 import treenail
 
 
-def run_server(endpoint):
+def run_server(endpoint: str) -> None:
     """One client after the other; chat.py shows many at a time."""
     with treenail.Listener(endpoint) as listener:
         print(f"listening at {endpoint}", flush=True)
@@ -26,7 +29,7 @@ def run_server(endpoint):
                     print(f"echo: a client ended: {error}", file=sys.stderr)
 
 
-def serve_one(channel):
+def serve_one(channel: treenail.Channel) -> None:
     """Sends back whatever comes; a request is answered, so request() works too."""
     while True:
         with channel.recv_view() as message:
@@ -36,14 +39,14 @@ def serve_one(channel):
                 channel.send(message.data, tag=message.tag)
 
 
-def run_client(endpoint, words):
+def run_client(endpoint: str, words: Sequence[str]) -> None:
     with treenail.connect(endpoint, timeout=5) as channel:
         for word in words or (line.rstrip("\n") for line in sys.stdin):
             channel.send(word.encode())
             print(channel.recv().decode(errors="replace"), flush=True)
 
 
-def main(role="", endpoint="", *words):
+def main(role: str = "", endpoint: str = "", *words: str) -> None:
     if role == "server" and endpoint and not words:
         run_server(endpoint)
     elif role == "client" and endpoint:

@@ -7,11 +7,15 @@ The programs of the same name in other languages take the same arguments, and an
 any server. An empty reply to an OFFER or an END says yes, any other says why not.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 import stat
 import sys
+from collections.abc import Sequence
 from contextlib import closing
+from io import FileIO, TextIOWrapper
 from threading import Thread
 
 import treenail
@@ -20,7 +24,7 @@ from incoming import CHUNK, CHUNK_LEN, END, OFFER, SIZE, Refused, Session, repor
 BAR_LEN = 40
 
 
-def run_server(endpoint, folder):
+def run_server(endpoint: str, folder: str) -> None:
     """A thread for each client; chat.py serves many in one."""
     if not os.path.isdir(folder):
         sys.exit(f"files: {folder}: not a folder")
@@ -30,7 +34,7 @@ def run_server(endpoint, folder):
             Thread(target=serve, args=(channel, folder), daemon=True).start()
 
 
-def serve(channel, folder):
+def serve(channel: treenail.Channel, folder: str) -> None:
     """Serves one client until it goes. Messages are copied out of the channel: what a view shows
     the peer could still change, between the hash and the file."""
     with channel, closing(Session(folder)) as session:
@@ -49,10 +53,11 @@ def serve(channel, folder):
 class Progress:
     """A bar for who watches, drawn anew when the percentage changes; taken away at the end."""
 
-    def __init__(self, name, size):
-        self.name, self.size, self.shown = name, size, None
+    def __init__(self, name: str, size: int) -> None:
+        self.name, self.size = name, size
+        self.shown = -1
 
-    def show(self, done):
+    def show(self, done: int) -> None:
         percent = 100 * done // self.size
         if percent == self.shown or not sys.stderr.isatty():
             return
@@ -62,7 +67,7 @@ class Progress:
         print(f"\r[{bar}] {percent:3} %  {self.name}", end=end, file=sys.stderr, flush=True)
 
 
-def open_to_send(path):
+def open_to_send(path: str) -> tuple[FileIO, int]:
     """A regular file, with its size."""
     file = open(path, "rb", buffering=0)
     facts = os.fstat(file.fileno())
@@ -72,14 +77,14 @@ def open_to_send(path):
     return file, facts.st_size
 
 
-def ask(channel, path, tag, data):
+def ask(channel: treenail.Channel, path: str, tag: int, data: bytes) -> None:
     """A request about the file at `path`. Refused: the answer was no."""
     why = channel.request(data, tag=tag)
     if why:
         raise Refused(f"{path} was refused: {os.fsdecode(why)}")
 
 
-def send_file(channel, path):
+def send_file(channel: treenail.Channel, path: str) -> None:
     try:
         file, size = open_to_send(path)
     except OSError as error:
@@ -92,7 +97,7 @@ def send_file(channel, path):
     report("sent", name, size, digest)
 
 
-def send_chunks(channel, file, name, size):
+def send_chunks(channel: treenail.Channel, file: FileIO, name: str, size: int) -> bytes:
     """Reads the file into loans: on shm its bytes go straight from the system into the ring."""
     progress, sha256, sent = Progress(name, size), hashlib.sha256(), 0
     while sent < size:
@@ -108,7 +113,7 @@ def send_chunks(channel, file, name, size):
     return sha256.digest()
 
 
-def run_client(endpoint, paths):
+def run_client(endpoint: str, paths: Sequence[str]) -> int:
     """Sends one file after the other; one that is refused doesn't hold up the next."""
     code = 0
     with treenail.connect(endpoint, timeout=5) as channel:
@@ -121,10 +126,15 @@ def run_client(endpoint, paths):
     return code
 
 
-def main(role="", endpoint="", *paths):
-    # Names are bytes, which need not be UTF-8: printed as they are.
+def print_names_as_they_are() -> None:
+    """Names are bytes, which need not be UTF-8."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="surrogateescape")
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape")
+
+
+def main(role: str = "", endpoint: str = "", *paths: str) -> None:
+    print_names_as_they_are()
     if role == "server" and len(paths) == 1:
         run_server(endpoint, *paths)
     elif role == "client" and paths:

@@ -3,12 +3,17 @@
 A file has a temporary name until its hash is right, one that no client can choose.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 import struct
 import sys
 from contextlib import suppress
 from itertools import count
+from typing import TextIO
+
+import treenail
 
 OFFER = 1  # a request: the file's size as a little-endian 64-bit number, then its name
 CHUNK = 2  # the file's next bytes, at most CHUNK_LEN of them; as many as it takes
@@ -22,13 +27,13 @@ BAD_NAME = (
 )
 
 
-def say(line, stream=sys.stdout):
+def say(line: str, stream: TextIO = sys.stdout) -> None:
     """Prints a line whole: those of several threads don't mix."""
     stream.write(line + "\n")
     stream.flush()
 
 
-def report(what, name, size, digest):
+def report(what: str, name: str, size: int, digest: bytes) -> None:
     """The line for a file that is where it belongs."""
     say(f"{what} {name}: {size} bytes, SHA-256 {digest.hex()}")
 
@@ -42,15 +47,15 @@ class File:
 
     numbers = count()
 
-    def __init__(self, folder, name, size):
+    def __init__(self, folder: str, name: str, size: int) -> None:
         self.temporary = os.path.join(folder, f".{os.getpid()}-{next(self.numbers)}.part")
         self.folder, self.name, self.size = folder, name, size
         self.file = open(self.temporary, "xb")
         self.hash = hashlib.sha256()
         self.received = 0
-        self.error = None
+        self.error: OSError | None = None
 
-    def append(self, chunk):
+    def append(self, chunk: bytes) -> None:
         self.received += len(chunk)
         if self.received > self.size or self.error:
             return  # the answer to END says so
@@ -60,7 +65,7 @@ class File:
         except OSError as error:
             self.error = error
 
-    def keep(self, digest):
+    def keep(self, digest: bytes) -> None:
         """Gives it its name, besides the temporary one: a link, unlike a rename, replaces nothing."""
         if not self.error and self.received != self.size:
             raise Refused(f"{self.name}: {self.received} of {self.size} bytes came")
@@ -74,7 +79,7 @@ class File:
         except OSError as error:
             raise Refused(f"{self.name} can't be written: {error.strerror}") from error
 
-    def discard(self):
+    def discard(self) -> None:
         """Removes what has the temporary name."""
         with suppress(OSError):  # such as what could not be written before
             self.file.close()
@@ -84,11 +89,11 @@ class File:
 class Session:
     """One client: what it sends, and what it is answered."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: str) -> None:
         self.folder = folder
-        self.file = None
+        self.file: File | None = None
 
-    def take(self, message):
+    def take(self, message: treenail.Message) -> bytes | None:
         """The answer to a message: empty for yes, or why not. None if it takes no answer."""
         try:
             if message.tag == OFFER:
@@ -106,13 +111,13 @@ class Session:
             return os.fsencode(str(why))
         return b""
 
-    def take_offer(self, offer):
+    def take_offer(self, offer: bytes) -> None:
         self.close()
-        name = offer[SIZE.size :]
-        bad = any(byte < 32 or byte in b"/\x7f" for byte in name)
-        if bad or not 0 < len(name) <= NAME_LEN_MAX or name.startswith(b"."):
+        given = offer[SIZE.size :]
+        bad = any(byte < 32 or byte in b"/\x7f" for byte in given)
+        if bad or not 0 < len(given) <= NAME_LEN_MAX or given.startswith(b"."):
             raise Refused(BAD_NAME)
-        (size,), name = SIZE.unpack_from(offer), os.fsdecode(name)
+        (size,), name = SIZE.unpack_from(offer), os.fsdecode(given)
         if os.path.lexists(os.path.join(self.folder, name)):
             raise Refused(f"{name} is there already")
         try:
@@ -120,7 +125,7 @@ class Session:
         except OSError as error:
             raise Refused(f"{name} can't be written: {error.strerror}") from error
 
-    def take_end(self, digest):
+    def take_end(self, digest: bytes) -> None:
         file, self.file = self.file, None
         if not file:
             raise Refused("no file was offered")
@@ -130,7 +135,7 @@ class Session:
             file.discard()
         report("kept", file.name, file.size, digest)
 
-    def close(self):
+    def close(self) -> None:
         """Gives up a file whose END has not come."""
         file, self.file = self.file, None
         if file:

@@ -8,6 +8,8 @@ let go of the segment for the other. The programs of the same name in other lang
 arguments and exchange pictures.
 """
 
+from __future__ import annotations
+
 import struct
 import sys
 
@@ -24,7 +26,7 @@ class Failure(Exception):
     """The text says why."""
 
 
-def check(png, complaint):
+def check(png: bytes, complaint: str) -> tuple[int, int]:
     """The width and height of a picture."""
     if PNG_START.size <= len(png) <= PNG_MAX:
         signature, chunk, width, height = PNG_START.unpack_from(png)
@@ -33,11 +35,11 @@ def check(png, complaint):
     raise Failure(complaint)
 
 
-def tell(verb, png, size):
+def tell(verb: str, png: bytes, size: tuple[int, int]) -> None:
     print(f"{verb} {len(png)} bytes, {size[0]} x {size[1]} pixels", flush=True)
 
 
-def put(segment, which, path):
+def put(segment: treenail.Segment, which: int, path: str) -> None:
     """Puts a file in. One call locks, copies, makes the change known, and unlocks."""
     with open(path, "rb") as file:
         png = file.read(PNG_MAX + 1)
@@ -46,7 +48,7 @@ def put(segment, which, path):
     tell("put", png, size)
 
 
-def get(segment, which, path):
+def get(segment: treenail.Segment, which: int, path: str) -> None:
     """Waits until there is the picture that is wanted, and saves it."""
     version = segment.version  # before it is read: no change is missed
     while True:
@@ -63,7 +65,7 @@ def get(segment, which, path):
         file.write(png)
 
 
-def main(verb="", name="", *paths):
+def main(verb: str = "", name: str = "", *paths: str) -> None:
     if verb not in ("ask", "answer") or len(paths) != 2:
         print("usage: picture.py ask NAME MINE.png THEIRS.png", file=sys.stderr)
         print("       picture.py answer NAME MINE.png THEIRS.png", file=sys.stderr)

@@ -6,8 +6,11 @@ Who types a line says it to all others. A guest's first message is its name (tag
 talk (tag SAY). Any host will do: that of Qt in C++, or chat or aio_chat in any language.
 """
 
+from __future__ import annotations
+
 import sys
 from collections import deque
+from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QSocketNotifier, Signal
 from PySide6.QtWidgets import QApplication, QLineEdit, QListWidget, QVBoxLayout, QWidget
@@ -24,10 +27,10 @@ class QtChannel(QObject):
     received = Signal(bytes, int)
     ended = Signal(treenail.Error)
 
-    def __init__(self, endpoint, parent=None):
+    def __init__(self, endpoint: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._channel = treenail.connect_start(endpoint)
-        self._waiting = deque()
+        self._waiting: deque[tuple[bytes, int]] = deque()
         # Readable is all that a channel's descriptors ever are; that for room to send is so all the
         # time, and is looked at only while something waits.
         read = QSocketNotifier.Type.Read
@@ -36,18 +39,18 @@ class QtChannel(QObject):
         self._room = QSocketNotifier(self._channel.send_fileno(), read, self)
         self._room.activated.connect(lambda: self._guard(self._send_waiting))
 
-    def send(self, data, tag=0):
+    def send(self, data: bytes, tag: int = 0) -> None:
         """Sends at once what there is room for; the rest waits."""
         self._waiting.append((data, tag))
         if len(self._waiting) == 1:
             self._guard(self._send_waiting)
 
-    def close(self):
+    def close(self) -> None:
         self._notifier.setEnabled(False)  # before the descriptors go
         self._room.setEnabled(False)
         self._channel.close()
 
-    def _send_waiting(self):
+    def _send_waiting(self) -> None:
         try:
             while self._waiting:
                 data, tag = self._waiting[0]
@@ -57,12 +60,12 @@ class QtChannel(QObject):
         except treenail.Again:
             self._room.setEnabled(True)
 
-    def _receive(self):
+    def _receive(self) -> None:
         for _ in range(A_TURN):
             message = self._channel.recv_message(0)
             self.received.emit(message.data, message.tag)
 
-    def _guard(self, call):
+    def _guard(self, call: Callable[[], None]) -> None:
         """Not now is an ordinary answer: the notifier calls again."""
         try:
             call()
@@ -75,7 +78,7 @@ class QtChannel(QObject):
 
 
 class Window(QWidget):
-    def __init__(self, endpoint, name):
+    def __init__(self, endpoint: str, name: str) -> None:
         super().__init__()
         self.name = name
         self.lines = QListWidget()
@@ -90,26 +93,26 @@ class Window(QWidget):
         self.channel.ended.connect(self.end)
         self.channel.send(name.encode(), JOIN)
 
-    def say(self):
+    def say(self) -> None:
         line = self.input.text()
         self.input.clear()
         self.channel.send(line.encode(), SAY)
         self.show_line(f"{self.name}: {line}")
 
-    def hear(self, data, _tag):
+    def hear(self, data: bytes, _tag: int) -> None:
         self.show_line(bytes(data).decode(errors="replace"))
 
-    def end(self, error):
+    def end(self, error: treenail.Error) -> None:
         closed = isinstance(error, treenail.Closed)
         self.show_line("* the host has closed the room" if closed else f"* {error}")
         self.input.setEnabled(False)
 
-    def show_line(self, text):
+    def show_line(self, text: str) -> None:
         self.lines.addItem(text)
         self.lines.scrollToBottom()
 
 
-def main():
+def main() -> int:
     if len(sys.argv) != 4 or sys.argv[1] != "client":
         sys.exit("usage: pyside_chat.py client ENDPOINT NAME")
     app = QApplication(sys.argv)

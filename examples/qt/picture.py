@@ -17,7 +17,7 @@ FORMAT_RGB32 = 4
 RGB = 0x00FFFFFF
 
 
-def make_negative(segment):
+def make_negative(segment: treenail.Segment) -> str:
     header = numpy.frombuffer(segment.buf, numpy.uint32, 4)
     width, height = int(header[WIDTH]), int(header[HEIGHT])
     if header[FORMAT] != FORMAT_RGB32:
@@ -28,7 +28,7 @@ def make_negative(segment):
     return f"{width} x {height} pixels, version {header[VERSION]}"
 
 
-def main(name):
+def main(name: str) -> None:
     with treenail.Segment.open(name) as segment:
         with segment.lock():
             done = make_negative(segment)

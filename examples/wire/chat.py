@@ -21,10 +21,10 @@ STDIN = 0
 class Lines:
     """Lines out of a descriptor that select() watches: sys.stdin's buffer would hide some."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.rest = b""
 
-    def read(self):
+    def read(self) -> list[str] | None:
         """The whole lines that are there, or None at the end of the input."""
         chunk = os.read(STDIN, 4096)
         if not chunk:
@@ -34,16 +34,16 @@ class Lines:
 
 
 class Room:
-    def __init__(self, endpoint):
+    def __init__(self, endpoint: str) -> None:
         self.listener = wire.Listener(endpoint)
-        self.guests = {}  # channel: name, None before it joined
-        self.sources = [self.listener, STDIN]
+        self.guests: dict[wire.Channel, str | None] = {}  # its name; None before it joined
+        self.sources: list[wire.Listener | int] = [self.listener, STDIN]
         self.lines = Lines()
         self.open = True
 
-    def run(self):
+    def run(self) -> None:
         while self.open:
-            ready, _, _ = select.select(self.sources + list(self.guests), [], [])
+            ready, _, _ = select.select([*self.sources, *self.guests], [], [])
             for source in ready:
                 if source is self.listener:
                     self.welcome()
@@ -52,13 +52,13 @@ class Room:
                 elif source in self.guests:
                     self.hear(source)
 
-    def welcome(self):
+    def welcome(self) -> None:
         channel = self.listener.accept()
         if channel is not None:
             channel.sock.settimeout(1)  # a guest that does not read is shown out, see tell_all_but
             self.guests[channel] = None
 
-    def host_speaks(self):
+    def host_speaks(self) -> None:
         lines = self.lines.read()
         if lines is None:
             self.sources.remove(STDIN)
@@ -69,7 +69,7 @@ class Room:
                 return
             self.tell_all_but(None, f"host: {line}")
 
-    def hear(self, speaker):
+    def hear(self, speaker: wire.Channel) -> None:
         try:
             payload, tag, _, _ = speaker.recv()
         except (wire.Closed, wire.Lost, OSError):
@@ -82,7 +82,7 @@ class Room:
         elif tag == SAY and name is not None:
             self.tell_all_but(speaker, f"{name}: {text}")
 
-    def tell_all_but(self, speaker, text):
+    def tell_all_but(self, speaker: wire.Channel | None, text: str) -> None:
         print(text, flush=True)
         for guest, name in list(self.guests.items()):
             if guest is speaker or name is None:
@@ -92,37 +92,38 @@ class Room:
             except (OSError, ValueError):
                 self.leave(guest)
 
-    def leave(self, guest):
+    def leave(self, guest: wire.Channel) -> None:
         name = self.guests.pop(guest, None)
         guest.close()
         if name is not None:
             self.tell_all_but(guest, f"* {name} left")
 
-    def close(self):
+    def close(self) -> None:
         for guest in self.guests:
             guest.close()
         self.listener.close()
 
 
-def run_server(endpoint):
+def run_server(endpoint: str) -> None:
     room = Room(endpoint)
     print(f"listening at {endpoint}", flush=True)
     room.run()
     room.close()
 
 
-def run_client(endpoint, name):
+def run_client(endpoint: str, name: str) -> None:
     channel = wire.Channel.connect(endpoint)
     channel.send(name.encode(), JOIN)
     lines = Lines()
+    sources: list[wire.Channel | int] = [channel, STDIN]
     here = True
     while here:
-        ready, _, _ = select.select([channel, STDIN], [], [])
+        ready, _, _ = select.select(sources, [], [])
         here = speak(channel, lines) if STDIN in ready else listen_to_room(channel)
     channel.close()
 
 
-def speak(channel, lines):
+def speak(channel: wire.Channel, lines: Lines) -> bool:
     """Sends what was typed; False at the end of the input."""
     typed = lines.read()
     for line in typed or []:
@@ -130,7 +131,7 @@ def speak(channel, lines):
     return typed is not None
 
 
-def listen_to_room(channel):
+def listen_to_room(channel: wire.Channel) -> bool:
     """Prints what the room says; False when the room is over."""
     try:
         payload, *_ = channel.recv()
@@ -143,7 +144,7 @@ def listen_to_room(channel):
     return False
 
 
-def main(args):
+def main(args: list[str]) -> None:
     match args:
         case ["server", endpoint]:
             run_server(endpoint)

@@ -14,14 +14,14 @@ ECHO, NUMBER, NUMBERS, CHUNK, FILE_END, FETCH = 1, 2, 3, 4, 5, 6
 SMALL, CHUNK_LEN, WARM_UP, ROUNDS, COUNT, REPEATS = 64, 65536, 500, 2000, 100_000, 8
 
 
-def require(good, what):
+def require(good: bool, what: str) -> None:
     if not good:
         sys.exit(f"demo: {what}")
 
 
-def measure_latency(channel):
+def measure_latency(channel: wire.Channel) -> tuple[float, float]:
     """Round trips of small messages: the median and the 99th percentile, in microseconds."""
-    times = []
+    times: list[float] = []
     for turn in range(WARM_UP + ROUNDS):
         sent = bytes([turn & 0xFF]) * SMALL
         start = perf_counter()
@@ -33,7 +33,7 @@ def measure_latency(channel):
     return times[ROUNDS // 2], times[ROUNDS * 99 // 100]
 
 
-def measure_messages(channel):
+def measure_messages(channel: wire.Channel) -> float:
     """Small messages one way, a second."""
     start = perf_counter()
     for number in range(COUNT):
@@ -44,7 +44,7 @@ def measure_messages(channel):
     return COUNT / (perf_counter() - start)
 
 
-def measure_file(channel, file):
+def measure_file(channel: wire.Channel, file: bytes) -> float:
     """The file one way, several times: MiB a second."""
     start = perf_counter()
     for _ in range(REPEATS):
@@ -55,9 +55,9 @@ def measure_file(channel, file):
     return len(file) * REPEATS / (1 << 20) / (perf_counter() - start)
 
 
-def fetch(channel):
+def fetch(channel: wire.Channel) -> bytes:
     channel.send(b"", FETCH)
-    chunks = []
+    chunks: list[bytes] = []
     while True:
         payload, tag, _, _ = channel.recv()
         if tag == FILE_END:
@@ -65,7 +65,7 @@ def fetch(channel):
         chunks.append(payload)
 
 
-def run_client(endpoint, sent, received):
+def run_client(endpoint: str, sent: str, received: str) -> None:
     file = Path(sent).read_bytes()
     channel = wire.Channel.connect(endpoint)
     median, p99 = measure_latency(channel)

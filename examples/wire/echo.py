@@ -7,11 +7,12 @@ Without words the client sends the lines it reads. Any client may talk to any se
 """
 
 import sys
+from collections.abc import Sequence
 
 import wire
 
 
-def run_server(endpoint):
+def run_server(endpoint: str) -> None:
     listener = wire.Listener(endpoint)
     print(f"listening at {endpoint}", flush=True)
     while True:
@@ -27,7 +28,7 @@ def run_server(endpoint):
         channel.close()
 
 
-def serve_one(channel):
+def serve_one(channel: wire.Channel) -> None:
     """Sends back whatever comes; a request is answered with a reply that has its tag and id."""
     while True:
         payload, tag, flags, id = channel.recv()
@@ -35,7 +36,7 @@ def serve_one(channel):
         channel.send(payload, tag, answer, id)
 
 
-def run_client(endpoint, words):
+def run_client(endpoint: str, words: Sequence[str]) -> None:
     channel = wire.Channel.connect(endpoint)
     for word in words or (line.rstrip("\n") for line in sys.stdin):
         channel.send(word.encode())
@@ -44,7 +45,7 @@ def run_client(endpoint, words):
     channel.close()
 
 
-def main(args):
+def main(args: list[str]) -> None:
     match args:
         case ["server", endpoint]:
             run_server(endpoint)

@@ -5,6 +5,8 @@ We leave the shared-memory feature bit unset in our HELLO, so a `shm:` peer send
 the socket instead of a ring.
 """
 
+from __future__ import annotations
+
 import fcntl
 import os
 import socket
@@ -27,14 +29,14 @@ class Lost(Exception):
     """The peer died, or does not speak this format."""
 
 
-def places():
+def places() -> list[str]:
     """The directories that names of this user may be in, in the order of connecting."""
     if os.environ.get("TREENAIL_DIR"):
         return [os.environ["TREENAIL_DIR"]]
     return [f"/run/user/{os.getuid()}/treenail", f"/tmp/treenail-{os.getuid()}"]
 
 
-def is_ours(place):
+def is_ours(place: str) -> bool:
     """Whether it is a directory that nobody else can change."""
     try:
         info = os.lstat(place)
@@ -43,7 +45,7 @@ def is_ours(place):
     return stat.S_ISDIR(info.st_mode) and info.st_uid == os.getuid() and not info.st_mode & 0o022
 
 
-def make_place():
+def make_place() -> None:
     """Makes the first place whose parent is ours, or else the last."""
     for place in places():
         parent = os.path.dirname(place)
@@ -55,7 +57,7 @@ def make_place():
             return
 
 
-def where(endpoint):
+def where(endpoint: str) -> tuple[list[str], str]:
     """The directories that the socket of an endpoint such as shm:chat may be in, and its name
     there; a name with a slash is a path itself."""
     scheme, _, rest = endpoint.partition(":")
@@ -70,7 +72,7 @@ def where(endpoint):
 class Channel:
     """Messages over a connected socket. Reads only what it needs, so select() on it is true."""
 
-    def __init__(self, sock):
+    def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         body = HELLO_BODY.pack(b"TREENAIL", 1, 0, MESSAGE_MAX, 0, 0, os.getpid())
         self._send_frame(HELLO, body)
@@ -79,12 +81,13 @@ class Channel:
             raise Closed(body.decode(errors="replace"))
         if kind != HELLO or len(body) < HELLO_BODY.size:
             raise Lost("the first frame is not a HELLO")
+        self.message_max: int
         magic, major, _, self.message_max, _, _, _ = HELLO_BODY.unpack_from(body)
         if magic != b"TREENAIL" or major != 1:
             raise Lost("the peer speaks another format")
 
     @classmethod
-    def connect(cls, endpoint):
+    def connect(cls, endpoint: str) -> Channel:
         directories, name = where(endpoint)
         for directory in directories:
             sock = socket.socket(socket.AF_UNIX)
@@ -96,16 +99,16 @@ class Channel:
                 return cls(sock)
         raise ConnectionRefusedError(f"nobody listens at {endpoint}")
 
-    def fileno(self):
+    def fileno(self) -> int:
         return self.sock.fileno()
 
-    def send(self, payload, tag=0, flags=0, id=0):
+    def send(self, payload: bytes, tag: int = 0, flags: int = 0, id: int = 0) -> None:
         """Sends one message. One frame will do on a stream, whatever its size."""
         if len(payload) > self.message_max:
             raise ValueError(f"the peer takes messages of at most {self.message_max} bytes")
         self._send_frame(DATA, payload, flags, tag, id)
 
-    def recv(self):
+    def recv(self) -> tuple[bytes, int, int, int]:
         """The next message: (payload, tag, flags, id). Raises Closed or Lost at the end."""
         whole = bytearray()
         while True:
@@ -121,24 +124,26 @@ class Channel:
             elif kind != PONG:
                 raise Lost(f"a frame of kind {kind}")
 
-    def close(self):
+    def close(self) -> None:
         try:
             self._send_frame(CLOSE, b"")
         except OSError:
             pass  # the peer is gone already
         self.sock.close()
 
-    def _send_frame(self, kind, body, flags=0, tag=0, id=0):
+    def _send_frame(
+        self, kind: int, body: bytes, flags: int = 0, tag: int = 0, id: int = 0
+    ) -> None:
         self.sock.sendall(HEADER.pack(len(body), kind, flags, 0, tag, id) + body)
 
-    def _recv_frame(self, limit):
+    def _recv_frame(self, limit: int) -> tuple[int, int, int, int, bytes]:
         length, kind, flags, zero, tag, id = HEADER.unpack(self._recv_exactly(HEADER.size))
         if zero or length > limit:
             raise Lost("a broken frame, or one too long")
         return kind, flags, tag, id, self._recv_exactly(length)
 
-    def _recv_exactly(self, length):
-        parts = []
+    def _recv_exactly(self, length: int) -> bytes:
+        parts: list[bytes] = []
         while length > 0:
             try:
                 part = self.sock.recv(min(length, 1 << 20))
@@ -154,13 +159,13 @@ class Channel:
 class Listener:
     """Listens at an endpoint, and takes over the socket file that a killed listener left."""
 
-    def __init__(self, endpoint):
+    def __init__(self, endpoint: str) -> None:
         make_place()
         directories, name = where(endpoint)
         self.path = f"{directories[0]}/{name}"
         self.sock = socket.socket(socket.AF_UNIX)
         fresh = f"{self.path}.{os.getpid()}"
-        locks = []
+        locks: list[int] = []
         # All listeners lock these, the last first, so of two that find no listener exactly one wins.
         try:
             for directory in reversed(directories):
@@ -177,10 +182,10 @@ class Listener:
             for lock in locks:
                 os.close(lock)
 
-    def fileno(self):
+    def fileno(self) -> int:
         return self.sock.fileno()
 
-    def accept(self):
+    def accept(self) -> Channel | None:
         """The next client; None if it did not say HELLO within a second."""
         sock, _ = self.sock.accept()
         sock.settimeout(1)
@@ -192,7 +197,7 @@ class Listener:
         sock.settimeout(None)
         return channel
 
-    def close(self):
+    def close(self) -> None:
         self.sock.close()
         try:
             if os.stat(self.path).st_ino == self.inode:  # else the next one has it already
@@ -201,7 +206,7 @@ class Listener:
             pass
 
 
-def somebody_listens(path):
+def somebody_listens(path: str) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         probe.setblocking(False)
         try:

@@ -1,6 +1,7 @@
 //! The Python package's own checks, with the oldest and the newest Python of this machine.
 
 use std::path::PathBuf;
+use std::thread;
 
 use crate::install::{self, Tool};
 use crate::shell;
@@ -12,6 +13,11 @@ const TEST_PACKAGES: &str = "pytest mypy numpy";
 /// What they need with the newest Python. With Python 3.11 later ones abort at their end.
 const TEST_PACKAGES_NEWEST: &str = "PySide6_Essentials==6.8.3 pyright";
 const PACKAGE: &str = "bindings/python";
+const LESS: &str =
+    "--deselect tests/test_package.py::test_the_source_archive_holds_all_that_a_wheel_takes";
+/// The folders of examples that have some in Python, each checked for itself: they have modules of
+/// the same names.
+const EXAMPLES: [&str; 3] = ["python", "wire", "qt"];
 
 /// A Python of this machine.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,7 +26,7 @@ struct Python {
     program: String,
 }
 
-/// pytest with both, mypy and pyright, which editors have, with the newest.
+/// pytest with both; mypy and pyright, which editors have, over the examples too.
 pub fn check() -> Result<(), String> {
     // Qt's own package brings the libraries of the system that PySide6 needs.
     install::ensure(&[Tool::C, Tool::Python, Tool::PythonVenv, Tool::Qt6, Tool::Node])?;
@@ -34,21 +40,52 @@ pub fn check() -> Result<(), String> {
     }
     let mut chosen = vec![oldest, newest];
     chosen.dedup();
+    let mut programs = Vec::new();
     for python in &chosen {
-        let python = test_environment(python, *python == newest)?;
-        shell::run(&format!("{python} -m pytest -q -p no:cacheprovider {PACKAGE}/tests"))?;
+        programs.push(test_environment(python, *python == newest)?);
     }
-    let python = test_environment(newest, true)?;
-    // Their settings say which files: the package, and a program that uses it.
-    for checker in ["mypy --strict --cache-dir=../../target/mypy", "pyright -p pyproject.toml"] {
-        shell::run(&format!("cd {PACKAGE} && ../../{python} -m {checker}"))?;
-    }
+    test_all(&programs)?;
+    check_types(programs.last().expect("the newest is among them"))?;
     println!(
         "{} passed with {}",
         PACKAGE,
         chosen.into_iter().map(name).collect::<Vec<_>>().join(" and ")
     );
     Ok(())
+}
+
+/// The tests with each Python, the newest last, at once: mostly they wait. The objects of each have
+/// a prefix of their own.
+fn test_all(pythons: &[String]) -> Result<(), String> {
+    thread::scope(|scope| {
+        let mut runs = Vec::new();
+        for (index, python) in pythons.iter().enumerate() {
+            // It builds the library once more, which isn't another with another Python.
+            let is_newest = index + 1 == pythons.len();
+            let less = if is_newest { "" } else { LESS };
+            runs.push(scope.spawn(move || test(index, python, less)));
+        }
+        runs.into_iter().try_for_each(|run| run.join().expect("no panic"))
+    })
+}
+
+fn test(index: usize, python: &str, less: &str) -> Result<(), String> {
+    let output = format!("target/python-tests-{index}");
+    shell::run(&format!(
+        "TREENAIL_SHM_PREFIX=treenail-{index}. {python} -m pytest -q -p no:cacheprovider {less} \
+         {PACKAGE}/tests > {output} 2>&1; done=$?; cat {output}; exit $done"
+    ))
+}
+
+/// What type checkers say of the examples, and pyright of a program that makes every call: what mypy
+/// says of that and of the package is a test.
+fn check_types(python: &str) -> Result<(), String> {
+    let check = |what: String| shell::run(&format!("cd {PACKAGE} && ../../{python} -m {what}"));
+    for folder in EXAMPLES {
+        let mypy = "mypy --strict --config-file= --cache-dir=../../target/mypy";
+        check(format!("{mypy} ../../examples/{folder}"))?;
+    }
+    check(format!("pyright --pythonpath ../../{python} -p pyproject.toml"))
 }
 
 /// The newest Python that can make an environment and load a library.

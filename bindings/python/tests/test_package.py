@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from conftest import ROOT
 import treenail
 
 SOURCE = ROOT / "bindings" / "python"
+MYPY = str(ROOT / "target" / "mypy")  # where it keeps what it knows
 PROGRAM = """
 import sys, threading, treenail
 assert treenail.__file__.startswith(sys.prefix), treenail.__file__
@@ -105,28 +107,40 @@ def test_the_source_archive_holds_all_that_a_wheel_takes(tmp_path):
     assert used_away_from_all(built, tmp_path) == f"it works {treenail.__version__}\n"
 
 
-def test_all_that_is_public_is_documented():
+def public():
+    """What is public: objects by their names, and those of classes."""
     from treenail import aio
 
-    owners = [getattr(module, name) for module in (treenail, aio) for name in module.__all__]
-    undocumented = []
-    for owner in owners:
-        if callable(owner) and not owner.__doc__:
-            undocumented.append(owner.__name__)
-        if isinstance(owner, type):
-            for base in owner.__mro__:
+    for module in (treenail, aio):
+        for name in module.__all__:
+            owner = getattr(module, name)
+            yield name, owner
+            bases = owner.__mro__ if isinstance(owner, type) else ()
+            for base in bases:
                 if base.__module__.startswith("treenail"):
-                    undocumented += [
-                        f"{base.__name__}.{name}"
-                        for name, member in vars(base).items()
-                        if not name.startswith("_") and callable(member) and not member.__doc__
-                    ]
+                    for member, value in vars(base).items():
+                        if not member.startswith("_"):
+                            yield member, value
+
+
+def test_all_that_is_public_is_documented():
+    undocumented = [name for name, one in public() if callable(one) and not one.__doc__]
     assert undocumented == []
+
+
+def test_a_program_can_make_every_call():
+    """The one that the type checkers look at; no name is missing there."""
+    program = SOURCE / "tests" / "typed.py"
+    used = set(re.findall(r"\w+", program.read_text()))
+    of_the_abi = {"reserved", "struct_size"}
+    assert {name for name, _ in public()} - used == of_the_abi
+    path = str(Path(treenail.__file__).parents[1])
+    run(sys.executable, program, env={**os.environ, "PYTHONPATH": path})
 
 
 def test_the_types_are_right():
     pytest.importorskip("mypy")
-    run(sys.executable, "-m", "mypy", "--strict", "--cache-dir", os.devnull, cwd=SOURCE)
+    run(sys.executable, "-m", "mypy", "--strict", "--cache-dir", MYPY, cwd=SOURCE)
 
 
 def test_the_types_are_wrong_where_they_should_be(tmp_path):
@@ -134,7 +148,7 @@ def test_the_types_are_wrong_where_they_should_be(tmp_path):
     program = tmp_path / "wrong.py"
     program.write_text("import treenail\ntreenail.connect(5)\ntreenail.connect('').recv().tag\n")
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", os.devnull, program],
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", MYPY, program],
         capture_output=True, text=True, cwd=tmp_path,
         env={**os.environ, "MYPYPATH": str(Path(treenail.__file__).parents[1])},
     )  # fmt: skip

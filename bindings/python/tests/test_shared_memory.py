@@ -208,7 +208,7 @@ def test_multiprocessing_opens_what_was_made_here(name):
     """It begins with the library's own bytes; the data end where the object does, or before."""
     with SharedMemory(name, True, 5000) as ours:
         ours.buf[:5] = b"hello"
-        file = f"treenail.{os.getuid()}.{name}"
+        file = f"{os.environ.get('TREENAIL_SHM_PREFIX', 'treenail.')}{os.getuid()}.{name}"
         options = {"track": False} if sys.version_info >= (3, 13) else {}
         theirs = multiprocessing.shared_memory.SharedMemory(file, **options)
         try:
