@@ -79,7 +79,7 @@ impl Segment {
         self.0.holder.memory().size()
     }
 
-    /// Takes the lock, alone: [`Status::Ok`], or [`Status::OwnerDied`] if one died holding it.
+    /// Takes the lock, alone: [`Status::Ok`], or [`Status::OwnerDied`] if one died that had it so.
     #[inline]
     pub fn lock(&self, timeout: Option<Duration>) -> Result<Status> {
         let at_once = || self.0.holder.lock().is_some_and(|lock| lock.lock_at_once());

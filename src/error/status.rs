@@ -28,7 +28,7 @@ macro_rules! statuses {
 statuses! {
     /// All went well.
     Ok = 0, c"TN_OK";
-    /// The lock is yours, and its last owner died holding it: check the data, then unlock as
+    /// The lock is yours, and its last owner died having it alone: check the data, then unlock as
     /// usual.
     OwnerDied = 1, c"TN_OWNER_DIED";
     /// The call would have to wait, and the timeout was 0; nothing happened.

@@ -111,9 +111,9 @@ pub unsafe extern "C" fn tn_segment_size(segment: Option<&Segment>) -> usize {
 /// tn_segment_lock takes the lock, alone. It belongs to the handle: it excludes other threads of
 /// the same handle too, any thread may unlock, and locking twice waits.
 ///
-/// TN_OK, TN_OWNER_DIED: it is held, so test with `< 0`. TN_OWNER_DIED: one died that had it, or
-/// was freed or closed with it, and nobody has had it alone since; the data may be half-written.
-/// TN_AGAIN, TN_TIMED_OUT: others have it.
+/// TN_OK, TN_OWNER_DIED: it is held, so test with `< 0`. TN_OWNER_DIED: one died that had it alone,
+/// or was freed or closed with it, and nobody has had it so since; the data may be half-written. The
+/// death of one that had it shared is none of these: it wrote nothing. TN_AGAIN, TN_TIMED_OUT: others have it.
 ///
 /// # Safety
 /// `segment` is NULL or valid.
@@ -290,8 +290,9 @@ pub unsafe extern "C" fn tn_segment_attached(segment: Option<&Segment>) -> u32 {
 }
 
 /// tn_segment_close ends the handle's hold on the segment: its calls are TN_CLOSED, whoever waits
-/// wakes with that, and a lock that it has is handed on as TN_OWNER_DIED. The last to go removes
-/// the segment. The data stay mapped until free. Closing twice, or NULL, is fine.
+/// wakes with that, and a lock that it has is handed on, as TN_OWNER_DIED if it has it alone. The
+/// last to go removes the segment. The data stay mapped until free. Closing twice, or NULL, is
+/// fine.
 ///
 /// # Safety
 /// `segment` is NULL or valid.

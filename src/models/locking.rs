@@ -1,6 +1,8 @@
 //! The lock of named objects: it excludes, it wakes whoever waits, and it survives whoever dies.
 //! A sleeper that nobody wakes is a deadlock here, as sleeps have no end until somebody dies.
 
+mod deaths;
+
 use super::kick::Readable;
 use super::{check_with, death, futex};
 use crate::shm::acquire::Mode::{self, Exclusive, Shared};
@@ -14,8 +16,6 @@ use loom::cell;
 use loom::thread::{JoinHandle, spawn};
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// An object, and what its lock guards: the checker sees who touches that.
@@ -26,8 +26,10 @@ struct Object {
     held: Option<Vec<AtomicU32>>,
     bells: Vec<Readable>,
     data: cell::Cell<Data>,
-    /// How many are reading, or were killed there.
+    /// How many are reading.
     reading: Cell<u32>,
+    /// Whether anybody was killed, or closed its handle, who wanted the lock alone.
+    an_owner_ended: Cell<bool>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -59,12 +61,33 @@ fn holders<const COUNT: usize>(mortal: bool) -> [Holder; COUNT] {
         bells: (0..COUNT).map(|_| Readable::new(false)).collect(),
         data: cell::Cell::new(Data::default()),
         reading: Cell::new(0),
+        an_owner_ended: Cell::new(false),
     });
     std::array::from_fn(|slot| Holder {
         object: Rc::clone(&object),
         own: Id::new(slot, 1),
         over: Rc::new(AtomicU32::new(0)),
     })
+}
+
+/// One that wants the lock alone, or has it so.
+struct Life<'a>(&'a Object);
+
+impl Drop for Life<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.an_owner_ended.set(true);
+        }
+    }
+}
+
+/// One that reads, until it has done so or is killed.
+struct Reads<'a>(&'a Cell<u32>);
+
+impl Drop for Reads<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
 }
 
 impl Around for Holder {
@@ -103,6 +126,7 @@ impl Holder {
 
     /// Takes the lock and uses the data: false if the handle was closed.
     fn visit(&self, mode: Mode, timeout: Option<Duration>) -> Result<(), Gave> {
+        let _life = (mode == Exclusive).then(|| Life(&self.object));
         let held = self.lock().acquire(mode, timeout)?;
         // As Segment::acquire: a close may have looked at the lock before it was taken.
         if self.over.load(Ordering::SeqCst) != 0 {
@@ -111,7 +135,7 @@ impl Holder {
         }
         match mode {
             Exclusive => self.write(held),
-            Shared => self.read(),
+            Shared => self.read(held),
         }
         self.lock().unlock();
         Ok(())
@@ -120,19 +144,26 @@ impl Holder {
     fn write(&self, held: Held) {
         let Object { data, reading, .. } = &*self.object;
         let Data { half_written, writes } = data.get();
-        let died = half_written || reading.replace(0) > 0;
-        assert!(!died || held == Held::OwnerDied, "nobody said that one died");
+        assert_eq!(reading.get(), 0, "one reads");
+        self.judge(held, half_written);
         data.set(Data { half_written: true, writes });
         death::step();
         data.set(Data { half_written: false, writes: writes + 1 });
     }
 
-    fn read(&self) {
+    fn read(&self, held: Held) {
         let Object { data, reading, .. } = &*self.object;
-        data.get();
+        self.judge(held, data.get().half_written);
         reading.set(reading.get() + 1);
+        let _reads = Reads(reading);
         death::step();
-        reading.set(reading.get() - 1);
+    }
+
+    /// A death is told if it left anything half-written, and only if it was an owner's.
+    fn judge(&self, held: Held, half_written: bool) {
+        let died = held == Held::OwnerDied;
+        assert!(died || !half_written, "nobody said that one died");
+        assert!(!died || self.object.an_owner_ended.get(), "no owner died");
     }
 
     /// Takes the lock whenever its descriptor, as object/ready.rs makes it, is readable.
@@ -311,6 +342,7 @@ fn loom_lock_closed_while_one_waits() {
     for mode in [Exclusive, Shared] {
         check_with(1, move || {
             let [one, two] = holders(false);
+            one.object.an_owner_ended.set(mode == Exclusive);
             let waits = one.clone();
             let waiter = spawn(move || waits.knock(mode));
             let closer = spawn(move || one.close());
@@ -328,9 +360,9 @@ fn loom_lock_closed_while_held() {
         check_with(1, move || {
             let [one, two] = holders(false);
             one.lock().acquire(mode, FOREVER).unwrap();
-            match mode {
-                Exclusive => one.object.data.set(Data { half_written: true, writes: 0 }),
-                Shared => one.object.reading.set(1),
+            if mode == Exclusive {
+                one.object.data.set(Data { half_written: true, writes: 0 });
+                one.object.an_owner_ended.set(true);
             }
             let other = two.clone().visitor(Exclusive, 1);
             one.close();
@@ -338,63 +370,4 @@ fn loom_lock_closed_while_held() {
             assert_eq!(leftover(&two), 1);
         });
     }
-}
-
-fn writes(holder: &Holder) {
-    holder.visit(Exclusive, FOREVER).unwrap();
-}
-
-fn reads(holder: &Holder) {
-    holder.visit(Shared, FOREVER).unwrap();
-}
-
-/// Kills one at each of its steps once, among others that go on.
-fn kill_at_each_step(more: isize, life: fn(&Holder), others: &'static [fn(&Holder)]) {
-    for succeeds in [false, true] {
-        let killed = Arc::new(AtomicBool::new(true));
-        let mut steps = 0;
-        while killed.swap(false, Ordering::Relaxed) {
-            let killed = Arc::clone(&killed);
-            check_with(more, move || {
-                let [last, victim, one, two] = holders(true);
-                let others = others.iter().zip([one, two]);
-                let others = others.map(|(visit, holder)| spawn(move || visit(&holder)));
-                let others: Vec<_> = others.collect();
-                if victim.dies(steps, life) {
-                    killed.store(true, Ordering::Relaxed);
-                    if succeeds {
-                        victim.succeed();
-                    }
-                }
-                others.into_iter().for_each(|other| other.join().unwrap());
-                leftover(&last);
-            });
-            steps += 1;
-        }
-    }
-}
-
-#[test]
-fn loom_lock_owner_dies_beside_an_owner() {
-    kill_at_each_step(0, writes, &[writes]);
-}
-
-#[test]
-fn loom_lock_owner_dies_beside_a_reader() {
-    kill_at_each_step(0, writes, &[reads]);
-}
-
-#[test]
-fn loom_lock_reader_dies_beside_an_owner() {
-    kill_at_each_step(0, reads, &[writes]);
-}
-
-#[test]
-fn loom_lock_reader_dies_beside_a_reader() {
-    kill_at_each_step(0, reads, &[reads]);
-}
-
-#[test]
-fn loom_lock_owner_dies_beside_two_owners() {
-    kill_at_each_step(-1, writes, &[writes, writes]);
 }

@@ -161,52 +161,38 @@ impl<A: Around> Lock<'_, A> {
         if !before.has(READERS) {
             return Ok(Held::after(before.has(DIED)));
         }
-        let (mut wait, mut died, mut look_who_lives) = (Wait::new(), false, false);
+        let (mut wait, mut look_who_lives) = (Wait::new(), false);
         loop {
             let left = self.header.left.load(Ordering::SeqCst);
-            if !self.has_readers(look_who_lives, &mut died) {
+            if !self.has_readers(look_who_lives) {
                 let old = self.change(|word| Some(word.without(READERS | DIED)));
-                return Ok(Held::after(died || old.is_some_and(|old| old.has(DIED))));
+                return Ok(Held::after(old.is_some_and(|old| old.has(DIED))));
             }
             if self.around.is_over() {
-                self.give_up_before_readers(died);
+                self.give_up(false);
                 return Err(Gave::Way);
             }
             if !matches!(deadline, Deadline::Now) && wait.spin() {
                 continue;
             }
             if deadline.passed() && look_who_lives {
-                self.give_up_before_readers(died);
+                self.give_up(false);
                 return Err(Gave::Up);
             }
             look_who_lives = deadline.passed() || wait.sleep(&self.header.left, left, deadline);
         }
     }
 
-    fn give_up_before_readers(&self, died: bool) {
-        if died {
-            self.change(|word| Some(word.with(DIED)));
-        }
-        self.give_up(false);
-    }
-
     /// Whether live readers have the lock: then one that doesn't wait leaves the word as it is, as
     /// giving it up again would wake those that do.
     pub(super) fn is_read(&self) -> bool {
         let word = self.load();
-        if word.owner().is_some() || !word.has(READERS) {
-            return false;
-        }
-        let mut died = false;
-        let found = self.has_readers(true, &mut died);
-        if died {
-            self.change(|word| Some(word.with(DIED)));
-        }
-        found
+        word.owner().is_none() && word.has(READERS) && self.has_readers(true)
     }
 
-    /// Whether any slot has readers. Dead ones are struck off if it shall look who lives.
-    fn has_readers(&self, look_who_lives: bool, died: &mut bool) -> bool {
+    /// Whether any slot has readers. Dead ones are struck off if it shall look who lives: they have
+    /// written nothing, so nobody is told.
+    fn has_readers(&self, look_who_lives: bool) -> bool {
         let mut found = false;
         let used = self.header.slots_used.load(Ordering::SeqCst) as usize;
         for (index, slot) in self.slots.iter().enumerate().take(used.min(HOLDERS_MAX)) {
@@ -218,7 +204,7 @@ impl<A: Around> Lock<'_, A> {
             if look_who_lives && !self.around.lives(Id::new(index, readers >> 16)) {
                 let none = readers & 0xffff_0000;
                 let order = Ordering::SeqCst;
-                *died |= slot.readers.compare_exchange(readers, none, order, order).is_ok();
+                let _ = slot.readers.compare_exchange(readers, none, order, order);
             } else {
                 found = true;
             }

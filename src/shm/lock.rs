@@ -56,7 +56,7 @@ pub trait Around {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Held {
     Clean,
-    /// One died that had it, and nobody has had it alone since.
+    /// One died that had it alone, and nobody has had it alone since.
     OwnerDied,
 }
 
@@ -142,7 +142,6 @@ impl<A: Around> Lock<'_, A> {
         let none = self.own.generation() << 16;
         let readers = own.readers.load(Ordering::SeqCst);
         if readers != none && readers >> 16 == self.own.generation() {
-            self.change(|word| Some(word.with(DIED)));
             own.readers.store(none, Ordering::SeqCst);
             self.reader_left();
         }

@@ -185,7 +185,7 @@ fn somebody_with_the_lock() {
 
 #[test]
 fn an_owner_s_death_makes_the_descriptor_readable() {
-    for (role, shared) in [("owner holds", false), ("reader holds", true)] {
+    for (role, told) in [("owner holds", Status::OwnerDied), ("reader holds", Status::Ok)] {
         let name = name();
         let segment = Segment::create(&name, 8).expect("the name is free");
         let fd = segment.lock_fd().expect("a descriptor");
@@ -197,7 +197,7 @@ fn an_owner_s_death_makes_the_descriptor_readable() {
         loop {
             assert!(becomes_readable(fd), "{role}");
             match segment.lock(NOW) {
-                Ok(held) => break assert_eq!(held, Status::OwnerDied, "{shared}"),
+                Ok(held) => break assert_eq!(held, told, "{role}"),
                 Err(error) => assert_eq!(error.status(), Status::Again),
             }
         }

@@ -58,15 +58,19 @@ fn close(segment: &Segment) {
     segment.close();
 }
 
+fn read(segment: &Segment) {
+    segment.read(0, &mut [0; 5], FOREVER).expect("some time");
+}
+
 fn write_and_read(segment: &Segment) {
     segment.write(0, b"whole", FOREVER).expect("some time");
-    segment.read(0, &mut [0; 5], FOREVER).expect("some time");
+    read(segment);
 }
 
 fn nothing(_: &Segment) {}
 
 #[rustfmt::skip]
-const SCENES: [Scene; 12] = [
+const SCENES: [Scene; 13] = [
     Scene { what: "alone", others: Others::Away, before: nothing, stepped: lock_and_unlock },
     Scene { what: "a reader", others: Others::Away, before: nothing, stepped: share_and_unlock },
     Scene { what: "behind an owner", others: Others::Own, before: nothing, stepped: lock_and_unlock },
@@ -75,6 +79,7 @@ const SCENES: [Scene; 12] = [
         stepped: share_and_unlock },
     Scene { what: "a reader beside a reader", others: Others::Read, before: nothing,
         stepped: share_and_unlock },
+    Scene { what: "a reader in one call", others: Others::Away, before: nothing, stepped: read },
     Scene { what: "a write and a read", others: Others::Away, before: nothing,
         stepped: write_and_read },
     Scene { what: "a close with the lock", others: Others::Away, before: lock, stepped: close },
@@ -84,6 +89,13 @@ const SCENES: [Scene; 12] = [
     Scene { what: "unlock before the next", others: Others::AreNext, before: lock, stepped: unlock },
     Scene { what: "a reader before a sleeper", others: Others::Wait, before: share, stepped: unlock },
 ];
+
+impl Scene {
+    /// Whether the victim never has the lock alone.
+    fn only_reads(&self) -> bool {
+        self.what.starts_with("a reader")
+    }
+}
 
 /// The segment's header, by a mapping of the test's own.
 fn header(name: &str) -> &'static Header {
@@ -136,13 +148,15 @@ fn one<T>(
         victim.kill();
         let_go();
         if let Some(waiter) = waiter {
-            waiter.join().expect("no panic").expect("the victim is dead");
+            let held = waiter.join().expect("no panic").expect("the victim is dead");
+            assert!(held == Status::Ok || !scene.only_reads(), "{}: nobody wrote", scene.what);
             unlock(segment);
         }
         result
     });
     // At once: not even a slice is waited for.
-    segment.lock(NOW).unwrap_or_else(|error| panic!("{}: {error}", scene.what));
+    let held = segment.lock(NOW).unwrap_or_else(|error| panic!("{}: {error}", scene.what));
+    assert!(held == Status::Ok || !scene.only_reads(), "{}: nobody wrote", scene.what);
     unlock(segment);
     assert_eq!(segment.lock_shared(NOW).expect("nobody has it"), Status::Ok);
     unlock(segment);
