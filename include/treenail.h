@@ -910,13 +910,13 @@ size_t tn_segment_size(const struct tn_segment *segment);
  *
  * TN_OK, TN_OWNER_DIED: it is held, so test with `< 0`. TN_OWNER_DIED: one died that had it alone,
  * or was freed or closed with it, and nobody has had it so since; the data may be half-written. The
- * death of one that had it shared is none of these: it wrote nothing. TN_AGAIN, TN_TIMED_OUT: others have it.
+ * death of one that had it shared is none of these: it wrote nothing. TN_AGAIN, TN_TIMED_OUT:
+ * others have it.
  *
  * # Safety
  * `segment` is NULL or valid.
  */
-tn_status tn_segment_lock(const struct tn_segment *segment,
-                          int32_t timeout_ms);
+tn_status tn_segment_lock(const struct tn_segment *segment, int32_t timeout_ms);
 
 /**
  * tn_segment_lock_shared takes the lock together with others that take it so: nobody has it alone
@@ -1016,9 +1016,9 @@ tn_status tn_segment_fd(const struct tn_segment *segment, tn_fd *out);
  *
  * When it is readable, call what takes the lock with TN_NOWAIT. Only that makes it unreadable, by
  * TN_AGAIN; it is readable again once somebody has unlocked, or died. While others have the lock
- * it is now and then readable for nothing, as nobody hears of a death: after 10 ms at first, and
- * at most each 50. Who tries the lock with TN_NOWAIT doesn't stand in line: others that wait, and
- * readers that come and go, can be faster many times. Statuses as for tn_segment_fd.
+ * it is now and then readable for nothing, as nobody hears of a death: each 5 ms at first, and
+ * each 50 in the end. Who tries the lock with TN_NOWAIT doesn't stand in line: others that wait,
+ * and readers that come and go, can be faster many times. Statuses as for tn_segment_fd.
  *
  * # Safety
  * `segment` is NULL or valid; `out` is NULL or writable.
@@ -1109,7 +1109,8 @@ tn_status tn_semaphore_open_or_create(const char *name,
  * for ever by those that want few: after a while it is next, and others wait for it, also if there
  * will never be so many, or its process is stopped. Who tries with TN_NOWAIT is never next.
  *
- * TN_AGAIN, TN_TIMED_OUT: there are not so many. TN_INVALID: `n` is 0. TN_TOO_LARGE: `n` is over
+ * TN_AGAIN, TN_TIMED_OUT: there are not so many. Of hundreds that hold it, those that have died in
+ * the last 50 ms may be unheard of. TN_INVALID: `n` is 0. TN_TOO_LARGE: `n` is over
  * 2147483647.
  *
  * # Safety

@@ -113,7 +113,8 @@ pub unsafe extern "C" fn tn_segment_size(segment: Option<&Segment>) -> usize {
 ///
 /// TN_OK, TN_OWNER_DIED: it is held, so test with `< 0`. TN_OWNER_DIED: one died that had it alone,
 /// or was freed or closed with it, and nobody has had it so since; the data may be half-written. The
-/// death of one that had it shared is none of these: it wrote nothing. TN_AGAIN, TN_TIMED_OUT: others have it.
+/// death of one that had it shared is none of these: it wrote nothing. TN_AGAIN, TN_TIMED_OUT:
+/// others have it.
 ///
 /// # Safety
 /// `segment` is NULL or valid.
@@ -261,9 +262,9 @@ pub unsafe extern "C" fn tn_segment_fd(
 ///
 /// When it is readable, call what takes the lock with TN_NOWAIT. Only that makes it unreadable, by
 /// TN_AGAIN; it is readable again once somebody has unlocked, or died. While others have the lock
-/// it is now and then readable for nothing, as nobody hears of a death: after 10 ms at first, and
-/// at most each 50. Who tries the lock with TN_NOWAIT doesn't stand in line: others that wait, and
-/// readers that come and go, can be faster many times. Statuses as for tn_segment_fd.
+/// it is now and then readable for nothing, as nobody hears of a death: each 5 ms at first, and
+/// each 50 in the end. Who tries the lock with TN_NOWAIT doesn't stand in line: others that wait,
+/// and readers that come and go, can be faster many times. Statuses as for tn_segment_fd.
 ///
 /// # Safety
 /// `segment` is NULL or valid; `out` is NULL or writable.

@@ -81,7 +81,8 @@ pub unsafe extern "C" fn tn_semaphore_open_or_create(
 /// for ever by those that want few: after a while it is next, and others wait for it, also if there
 /// will never be so many, or its process is stopped. Who tries with TN_NOWAIT is never next.
 ///
-/// TN_AGAIN, TN_TIMED_OUT: there are not so many. TN_INVALID: `n` is 0. TN_TOO_LARGE: `n` is over
+/// TN_AGAIN, TN_TIMED_OUT: there are not so many. Of hundreds that hold it, those that have died in
+/// the last 50 ms may be unheard of. TN_INVALID: `n` is 0. TN_TOO_LARGE: `n` is over
 /// 2147483647.
 ///
 /// # Safety

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::os::event::{Epoll, READABLE, WRITABLE, set_timer, timerfd};
 use crate::os::fifo;
 use crate::os::fork::Fd;
+use crate::shm::acquire::slice_after;
 use crate::shm::holder::Holder;
 use crate::shm::object::Purpose;
 use crate::sync::{Mutex, lock};
@@ -14,12 +15,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// How soon it is shown again to who was refused, as nobody hears of a death: soon at first, and
-/// less often where it takes longer.
-const SOON_MIN: Duration = Duration::from_millis(10);
-const SOON_MAX: Duration = Duration::from_millis(50);
-/// The part of the time that it has taken so far.
-const SOON_PART: u32 = 8;
+/// How soon it is shown again at first to who was refused, as nobody hears of a death; less often
+/// where it takes longer.
+const SOON_MIN: Duration = Duration::from_millis(5);
 /// After a pause like this, waiting begins anew.
 const RUN_PAUSE: Duration = Duration::from_secs(1);
 /// Where only who came for less would be served.
@@ -123,7 +121,7 @@ impl Ready {
             Again::Never => return state.stop(),
             Again::Soon => {
                 let taken = state.refused.map_or(Duration::ZERO, |(began, _)| now - began);
-                (taken / SOON_PART).clamp(SOON_MIN, SOON_MAX)
+                slice_after(taken, SOON_MIN)
             }
             Again::Rarely => RARELY,
         };

@@ -1,9 +1,9 @@
 //! Taking the lock where it isn't simply free. The protocol is at the head of lock.rs.
 
 use super::lock::{Around, Gave, Held, Lock};
-use super::object::HOLDERS_MAX;
+use super::object::{HOLDERS_MAX, Header};
 use super::word::{DIED, HANDED, Id, READERS, READS, WAITERS, Word};
-use crate::os::clock::{Deadline, processors_allowed};
+use crate::os::clock::{Deadline, milliseconds, processors_allowed};
 use crate::os::futex;
 use crate::sync::{AtomicU32, Ordering, spin_loop};
 use std::time::{Duration, Instant};
@@ -15,8 +15,16 @@ pub enum Mode {
     Shared,
 }
 
-/// How long anybody sleeps before looking whether the owner lives.
-pub(super) const SLICE: Duration = Duration::from_millis(50);
+/// How long anybody sleeps before looking whether the owner lives: at first, and at most.
+const SLICE_MIN: Duration = Duration::from_millis(1);
+const SLICE_MAX: Duration = Duration::from_millis(50);
+/// The same at first, where another that waits has just looked.
+const SLICE_BESIDE_MIN: Duration = Duration::from_millis(5);
+/// The part of the time that it has waited so far.
+const SLICE_PART: u32 = 200;
+/// Between two looks whether all of them live, for each that there is: looking takes a twentieth of
+/// the time at most.
+const LOOK_EACH_MIN: Duration = Duration::from_micros(50);
 /// How long one is passed by others before it gets its turn.
 const PATIENCE: Duration = Duration::from_millis(1);
 /// Looks before the first sleep.
@@ -35,19 +43,53 @@ pub fn pause() {
     (0..8).for_each(|_| spin_loop());
 }
 
+/// How long one that has waited for so long may go on before it looks whether others live.
+pub fn slice_after(waited: Duration, least: Duration) -> Duration {
+    (waited / SLICE_PART).max(least).min(SLICE_MAX)
+}
+
+/// How long it is between two looks at each holder that there may be.
+pub(super) fn spacing(header: &Header) -> Duration {
+    let used = header.slots_used.load(Ordering::Relaxed);
+    LOOK_EACH_MIN * used.min(HOLDERS_MAX as u32)
+}
+
+/// Whether it is time to look who is dead, which of all that wait one does in a while. Models have
+/// no time.
+pub(super) fn is_time_to_look(header: &Header, every: Duration) -> bool {
+    if cfg!(loom) {
+        return true;
+    }
+    let (looked, now) = (header.looked.load(Ordering::Relaxed), milliseconds());
+    let is_due = u128::from(now.wrapping_sub(looked)) >= every.as_millis();
+    let order = Ordering::Relaxed;
+    let looked = || header.looked.compare_exchange(looked, now, order, order).is_ok();
+    is_due && (looked() || every.as_millis() == 0)
+}
+
 /// What one call knows of its waiting.
 pub(super) struct Wait {
     looks: u32,
     pub(super) late_looks: u32,
     /// When the first sleep began, and when it last looked whether the owner lives.
     pub(super) since: Option<(Instant, Instant)>,
+    /// How long it sleeps at least, and how long it slept last.
+    least: Duration,
+    slice: Duration,
     /// Whether this call put its slot down as next.
     pub(super) asked: bool,
 }
 
 impl Wait {
     pub(super) fn new() -> Wait {
-        Wait { looks: looks_before_sleep(), late_looks: LATE_LOOKS_MAX, since: None, asked: false }
+        Wait {
+            looks: looks_before_sleep(),
+            late_looks: LATE_LOOKS_MAX,
+            since: None,
+            least: SLICE_MIN,
+            slice: SLICE_MIN,
+            asked: false,
+        }
     }
 
     pub(super) fn spin(&mut self) -> bool {
@@ -71,14 +113,24 @@ impl Wait {
             futex::wait(counter, seen, None);
             return true;
         }
-        let (_, looked) = *self.since.get_or_insert_with(|| (Instant::now(), Instant::now()));
-        let slice = deadline.left().map_or(SLICE, |left| left.min(SLICE));
+        let now = Instant::now();
+        let (began, looked) = *self.since.get_or_insert((now, now));
+        self.slice = slice_after(now - began, self.least);
+        let slice = deadline.left().map_or(self.slice, |left| left.min(self.slice));
         futex::wait(counter, seen, Some(slice));
-        let due = looked.elapsed() >= SLICE;
+        let due = looked.elapsed() >= self.slice;
         if let Some((_, looked)) = self.since.as_mut().filter(|_| due) {
             *looked = Instant::now();
         }
         due
+    }
+
+    /// Whether it falls to this call to look, of those whose slice is over; where that takes long,
+    /// not before some time has passed.
+    pub(super) fn is_first_to_look(&mut self, header: &Header, spacing: Duration) -> bool {
+        let is_first = is_time_to_look(header, self.slice.max(spacing));
+        self.least = if is_first { SLICE_MIN } else { SLICE_BESIDE_MIN };
+        is_first
     }
 }
 
@@ -131,7 +183,7 @@ impl<A: Around> Lock<'_, A> {
             } else {
                 continue;
             };
-            if due {
+            if due && wait.is_first_to_look(self.header, Duration::ZERO) {
                 self.bury();
             }
         }
@@ -162,6 +214,7 @@ impl<A: Around> Lock<'_, A> {
             return Ok(Held::after(before.has(DIED)));
         }
         let (mut wait, mut look_who_lives) = (Wait::new(), false);
+        wait.least = wait.least.max(spacing(self.header));
         loop {
             let left = self.header.left.load(Ordering::SeqCst);
             if !self.has_readers(look_who_lives) {

@@ -21,9 +21,7 @@ pub struct Units {
     pub word: AtomicU64,
     /// The [`Id`](super::word::Id) of who has waited for long, and gets the next units; 0: nobody.
     pub next: AtomicU32,
-    /// When somebody looked last for dead ones that have units: milliseconds, which go round.
-    pub looked: AtomicU32,
-    pad: [u8; 112],
+    pad: [u8; 116],
 }
 
 /// What the holder of one slot has: an [`Entry`] each.
@@ -49,7 +47,6 @@ const _: () = {
     use std::mem::offset_of;
     assert!(offset_of!(Units, word) == 0);
     assert!(offset_of!(Units, next) == 8);
-    assert!(offset_of!(Units, looked) == 12);
     assert!(LEDGERS_OFFSET == 128);
     assert!(offset_of!(Ledger, planned) == 0);
     assert!(offset_of!(Ledger, booked) == 8);
@@ -139,7 +136,7 @@ impl Units {
     /// Ones for the model checker, whose atomics are no plain words.
     pub fn model(free: u32) -> Units {
         let word = AtomicU64::new(Word::new(free, 0, 0).0);
-        Units { word, next: AtomicU32::new(0), looked: AtomicU32::new(0), pad: [0; 112] }
+        Units { word, next: AtomicU32::new(0), pad: [0; 116] }
     }
 }
 

@@ -57,7 +57,9 @@ pub struct Header {
     pub armed: [AtomicU32; PURPOSES],
     /// How many changes were made known.
     pub version: AtomicU64,
-    pad_version: [u8; LINE - 32],
+    /// When one that waits looked last for dead ones: milliseconds, which go round.
+    pub looked: AtomicU32,
+    pad_version: [u8; LINE - 36],
 }
 
 /// What one holder leaves for others to see. The lock on its byte says whether it lives.
@@ -101,6 +103,7 @@ const _: () = {
     assert!(offset_of!(Header, changes) == 268);
     assert!(offset_of!(Header, armed) == 272);
     assert!(offset_of!(Header, version) == 280);
+    assert!(offset_of!(Header, looked) == 288);
     assert!(size_of::<Header>() <= SLOTS_OFFSET);
     assert!(offset_of!(Slot, generation) == 0);
     assert!(offset_of!(Slot, readers) == 4);
@@ -118,7 +121,7 @@ pub const FORMAT: u32 = {
     use super::ledger::{LEDGERS_OFFSET, Ledger, Units};
     use std::mem::offset_of;
     let facts = [
-        2, // the version of what the fields mean
+        3, // the version of what the fields mean
         offset_of!(Header, kind) as u32,
         offset_of!(Header, size) as u32,
         offset_of!(Header, data_offset) as u32,
@@ -131,6 +134,7 @@ pub const FORMAT: u32 = {
         offset_of!(Header, changes) as u32,
         offset_of!(Header, armed) as u32,
         offset_of!(Header, version) as u32,
+        offset_of!(Header, looked) as u32,
         SLOTS_OFFSET as u32,
         size_of::<Slot>() as u32,
         HOLDERS_MAX as u32,
@@ -142,7 +146,6 @@ pub const FORMAT: u32 = {
         LEDGERS_OFFSET as u32,
         size_of::<Ledger>() as u32,
         offset_of!(Units, next) as u32,
-        offset_of!(Units, looked) as u32,
         offset_of!(Ledger, booked) as u32,
         offset_of!(Ledger, seen) as u32,
         u32::from_ne_bytes([1, 2, 3, 4]),
@@ -178,7 +181,8 @@ impl Header {
             changes: word(),
             armed: [word(), word()],
             version: AtomicU64::new(0),
-            pad_version: [0; LINE - 32],
+            looked: word(),
+            pad_version: [0; LINE - 36],
         }
     }
 }

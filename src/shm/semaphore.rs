@@ -11,17 +11,19 @@
 //!
 //! One compare-exchange acquires or releases; ledger.rs says how a death in the middle of it is
 //! told. Whoever waits announces that, looks once more, and sleeps in slices on a counter that it
-//! read before it looked, as for the lock. After a slice it looks for dead ones that have units.
+//! read before it looked, as for the lock. After a slice one of them looks for
+//! dead ones that have units. So does whoever is refused; but looking at each of a thousand takes
+//! milliseconds, so that it is done for all that are refused at most every 50.
 //!
 //! Anybody may pass a sleeper. Who has waited for long, or needs more units than there are, puts
 //! itself down as next: until it has them, nobody else acquires any.
 
-use super::acquire::{SLICE, Wait};
+use super::acquire::{Wait, is_time_to_look, spacing};
 use super::ledger::{Entry, Ledger, Seen, UNITS_MAX, Units, Word, act_after};
 use super::lock::{Around, Gave, wake};
 use super::object::{Header, Slot};
 use super::word::Id;
-use crate::os::clock::{Deadline, milliseconds};
+use crate::os::clock::Deadline;
 use crate::sync::{Mutex, Ordering, lock};
 use std::time::Duration;
 
@@ -261,7 +263,7 @@ impl<A: Around> Semaphore<'_, A> {
             }
             if deadline.passed() {
                 wait.late_looks = wait.late_looks.saturating_sub(1);
-                if wait.late_looks > 0 && (self.bury_next() | self.around.bring_back()) {
+                if wait.late_looks > 0 && self.finds_dead() {
                     continue;
                 }
                 self.step_aside(&wait);
@@ -282,7 +284,7 @@ impl<A: Around> Semaphore<'_, A> {
             };
             if due {
                 self.bury_next();
-                if self.is_first_to_look() {
+                if wait.is_first_to_look(self.header, spacing(self.header)) {
                     self.around.bring_back();
                 }
             }
@@ -323,15 +325,11 @@ impl<A: Around> Semaphore<'_, A> {
         dead.inspect(|id| self.forget(*id)).is_some()
     }
 
-    /// Of many that sleep, one looks for dead ones in each slice. Models have no time.
-    fn is_first_to_look(&self) -> bool {
-        if cfg!(loom) {
-            return true;
-        }
-        let (looked, now) = (self.units.looked.load(Ordering::Relaxed), milliseconds());
-        let is_due = u128::from(now.wrapping_sub(looked)) >= SLICE.as_millis();
-        let order = Ordering::Relaxed;
-        is_due && self.units.looked.compare_exchange(looked, now, order, order).is_ok()
+    /// Looks for dead ones before a call is refused, unless another has just done so where that
+    /// takes long; whether there were any.
+    fn finds_dead(&self) -> bool {
+        let is_time = || is_time_to_look(self.header, spacing(self.header));
+        self.bury_next() | (is_time() && self.around.bring_back())
     }
 
     /// Wakes those that `count` units may be enough for, and tells those that have a descriptor.

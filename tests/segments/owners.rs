@@ -11,8 +11,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use treenail::{NOW, Segment, Status};
 
-/// How long a survivor may wait for a lock whose owner died, on a machine with nothing else to do.
-const NOTICE_MAX: Duration = Duration::from_millis(100);
+/// How long most survivors may wait for a lock whose owner died: far less than the last slices take.
+const NOTICE_MAX: Duration = Duration::from_millis(25);
 const ROUNDS: usize = 9;
 
 // Words of the page.

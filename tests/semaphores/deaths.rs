@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use treenail::{NOW, Semaphore, Status};
 
 const TEST: &str = "deaths::a_holder";
-/// How long a survivor may wait for a dead one's units, on a machine with nothing else to do.
-const NOTICE_MAX: Duration = Duration::from_millis(100);
+/// How long most survivors may wait for a dead one's units: far less than the last slices take.
+const NOTICE_MAX: Duration = Duration::from_millis(25);
 const ROUNDS: usize = 9;
 /// For what hundreds of processes do at once.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -321,4 +321,38 @@ fn handles_over_the_limit_are_refused() {
     all.truncate(1);
     assert_eq!(value(&all[0]), 1999);
     open().expect("there is a slot again");
+}
+
+/// How long one refused call takes, of most.
+fn refused(semaphore: &Semaphore) -> Duration {
+    const CALLS: u32 = 100;
+    let mut times = [(); 15].map(|()| {
+        let began = Instant::now();
+        (0..CALLS).for_each(|_| assert_eq!(status(semaphore.acquire(1, NOW)), Status::Again));
+        began.elapsed() / CALLS
+    });
+    times.sort();
+    times[times.len() / 2]
+}
+
+#[test]
+fn a_refusal_takes_as_long_among_a_thousand_and_their_dead_are_found() {
+    if !alone("deaths::a_refusal_takes_as_long_among_a_thousand_and_their_dead_are_found") {
+        return;
+    }
+    crate::common::system::limit_descriptors(4096);
+    let among = |count: u32| {
+        let name = name();
+        let open = || Semaphore::open_or_create(&name, count).expect("there is a slot");
+        let all: Vec<_> = (1..count).map(|_| open()).collect();
+        all.iter().for_each(|one| one.acquire(1, NOW).expect("there is one each"));
+        let victim = holder(&name, 1);
+        let time = refused(&all[0]);
+        kill(victim);
+        until("a dead one's unit comes back", || all[0].acquire(1, NOW).is_ok());
+        time
+    };
+    let (few, many) = (among(10), among(1000));
+    println!("a refusal among 10 takes {few:?}, among 1000 {many:?}");
+    assert!(many <= 3 * few, "{many:?}, and among 10 {few:?}");
 }

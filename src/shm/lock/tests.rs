@@ -1,11 +1,14 @@
-//! Threads over one mapping, so that ThreadSanitizer sees what the lock orders.
+//! Threads over one mapping, so that ThreadSanitizer sees what the lock orders; and how often one
+//! that waits looks who lives.
 
-use super::{Around, Held, Lock, Mode};
+use super::{Around, Gave, Held, Lock, Mode};
+use crate::shm::acquire::slice_after;
 use crate::shm::object::{CONTROL_SIZE, Header, SLOTS_OFFSET, Slot};
 use crate::shm::word::Id;
-use crate::sync::Ordering;
+use crate::sync::{AtomicU32, Ordering};
 use std::cell::UnsafeCell;
 use std::thread::scope;
+use std::time::Duration;
 
 const HOLDERS: usize = 3;
 const THREADS_EACH: usize = 2;
@@ -30,6 +33,10 @@ impl Memory {
     }
 
     fn lock(&self, slot: usize) -> Lock<'_, Alive> {
+        self.lock_among(slot, &Alive)
+    }
+
+    fn lock_among<'a, A>(&'a self, slot: usize, around: &'a A) -> Lock<'a, A> {
         let base = self.0[0].get().cast::<u8>();
         // SAFETY: the vector has CONTROL_SIZE bytes, aligned for any atomic, as long as `self`
         // lives; any bytes are valid atomics.
@@ -37,7 +44,7 @@ impl Memory {
             let slots = base.add(SLOTS_OFFSET).cast::<Slot>();
             (&*base.cast::<Header>(), std::slice::from_raw_parts(slots, HOLDERS))
         };
-        Lock { header, slots, own: Id::new(slot, 0), around: &Alive }
+        Lock { header, slots, own: Id::new(slot, 0), around }
     }
 }
 
@@ -58,6 +65,47 @@ impl Around for Alive {
     }
 
     fn tell(&self) {}
+}
+
+/// As that, and counts how often it is asked who lives.
+struct Counted(AtomicU32);
+
+impl Around for Counted {
+    fn lives(&self, _: Id) -> bool {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    fn is_over(&self) -> bool {
+        false
+    }
+
+    fn bring_back(&self) -> bool {
+        false
+    }
+
+    fn tell(&self) {}
+}
+
+#[test]
+fn slices_are_short_at_first_and_grow() {
+    let milliseconds = Duration::from_millis;
+    let slices = [0, 100, 1000, 3000, 10_000, 3_600_000];
+    let slices = slices.map(|waited| slice_after(milliseconds(waited), milliseconds(1)));
+    assert_eq!(slices, [1, 1, 5, 15, 50, 50].map(milliseconds));
+}
+
+/// Whoever sleeps would look twenty times in slices of 50 ms, and a thousand times in the shortest.
+#[test]
+#[cfg_attr(miri, ignore = "it has no clock to speak of")]
+fn who_waits_looks_often_whether_the_owner_lives() {
+    let (memory, asked) = (Memory::new(), Counted(AtomicU32::new(0)));
+    assert!(memory.lock(0).lock_at_once());
+    let waits =
+        || memory.lock_among(1, &asked).acquire(Mode::Exclusive, Some(Duration::from_secs(1)));
+    assert_eq!(waits(), Err(Gave::Up));
+    let looks = asked.0.into_inner();
+    assert!((40..1200).contains(&looks), "{looks} looks");
 }
 
 #[test]
