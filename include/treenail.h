@@ -1299,7 +1299,8 @@ void tn_poller_free(struct tn_poller *poller);
  * directories, segments, semaphores, and locks of native objects. Each has the keys kind, name,
  * owner (a user's number), alive (whether anybody holds it), holders (how many handles), bytes (of
  * data), memory (bytes in /dev/shm), persist, mode and path; a semaphore units (that are free), a
- * segment version. There may be more one day.
+ * segment version, and both pids (of the processes that hold it and may write it, as each of them
+ * says: never rely on them). There may be more one day.
  *
  * `pattern` is kind:name, with * for any letters, or NULL for all. It takes no lock and calls into
  * no other program; what comes and goes meanwhile may be there or not.

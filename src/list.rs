@@ -64,12 +64,13 @@ fn lines(pattern: &Pattern) -> Result<String> {
         line.field("alive", holders > 0);
         line.field("holders", holders);
         line.field("bytes", found.bytes);
-        line.field("memory", facts.size);
+        line.field("memory", facts.memory);
         line.field("persist", found.persists);
         line.field("mode", json(&format!("{:04o}", facts.mode)));
         line.field("path", json(&found.path()));
         let (word, count) = found.count();
         line.field(word, count);
+        line.field("pids", format_args!("{:?}", found.pids()));
         lines.push(line.end());
     })?;
     lines.sort_unstable();

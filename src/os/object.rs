@@ -5,7 +5,8 @@ use super::signal::enlarging;
 use super::{check, check_count, restart};
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ops::Range;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// Where they are.
 pub const FOLDER: &str = "/dev/shm";
@@ -17,6 +18,8 @@ pub struct Facts {
     pub device: u64,
     pub inode: u64,
     pub size: u64,
+    /// Bytes that are there, and not only said to be.
+    pub memory: u64,
     pub owner: u32,
     pub group: u32,
     pub mode: u32,
@@ -30,6 +33,7 @@ impl Facts {
             device: stat.st_dev,
             inode: stat.st_ino,
             size: u64::try_from(stat.st_size).unwrap_or(0),
+            memory: u64::try_from(stat.st_blocks).unwrap_or(0) * 512,
             owner: stat.st_uid,
             group: stat.st_gid,
             mode: stat.st_mode & 0o7777,
@@ -59,9 +63,14 @@ pub fn may_give_up_rights() -> bool {
 /// What its maker has to be allowed, to open it anew: [`publish`] sets the mode in the end.
 const MAKER_MODE: u32 = 0o600;
 
-/// An object that has no name yet, of `size` zero bytes that are all there: using them never
-/// fails. It vanishes with its last descriptor.
-pub fn make(size: u64, mode: u32, group: Option<u32>) -> io::Result<(Fd, Facts)> {
+/// An object that has no name yet, of `size` zero bytes, of which some parts are there, in this
+/// order: using them never fails. It vanishes with its last descriptor.
+pub fn make(
+    size: u64,
+    parts: &[Range<u64>],
+    mode: u32,
+    group: Option<u32>,
+) -> io::Result<(Fd, Facts)> {
     let mode = mode | MAKER_MODE;
     let made = adopt(|| open_at(FOLDER_PATH, libc::O_TMPFILE | libc::O_RDWR, mode));
     let fd = made.map_err(missing("there is no /dev/shm, where named objects are"))?;
@@ -76,10 +85,34 @@ pub fn make(size: u64, mode: u32, group: Option<u32>) -> io::Result<(Fd, Facts)>
         // SAFETY: takes no memory.
         check(unsafe { libc::fchmod(raw, mode) })?;
     }
-    let len = libc::off_t::try_from(size).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?;
-    // SAFETY: takes no memory.
-    enlarging(|| restart(|| check(unsafe { libc::fallocate(raw, 0, 0, len) })))?;
+    enlarging(|| {
+        let mut needed = parts.iter().filter(|part| !part.is_empty());
+        let end = needed.clone().map(|part| part.end).max();
+        needed.try_for_each(|part| allocate(raw, 0, part))?;
+        let len = offset(size)?;
+        // SAFETY: takes no memory.
+        let resize = || restart(|| check(unsafe { libc::ftruncate(raw, len) }));
+        if end == Some(size) { Ok(()) } else { resize().map(drop) }
+    })?;
     Ok((fd, Facts { size, mode, ..facts }))
+}
+
+/// Makes a part of an object be there that was only said to be.
+pub fn reserve(fd: BorrowedFd<'_>, part: &Range<u64>) -> io::Result<()> {
+    if part.is_empty() {
+        return Ok(());
+    }
+    enlarging(|| allocate(fd.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, part))
+}
+
+fn allocate(fd: RawFd, mode: i32, part: &Range<u64>) -> io::Result<()> {
+    let (start, len) = (offset(part.start)?, offset(part.end - part.start)?);
+    // SAFETY: takes no memory.
+    restart(|| check(unsafe { libc::fallocate(fd, mode, start, len) })).map(drop)
+}
+
+fn offset(bytes: u64) -> io::Result<libc::off_t> {
+    libc::off_t::try_from(bytes).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))
 }
 
 /// Bytes that objects can have.

@@ -7,7 +7,8 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 /// Makes a file larger, which raises SIGXFSZ in this thread where it becomes larger than
-/// RLIMIT_FSIZE. The limit may change at any time, so that looking at it before wouldn't do.
+/// RLIMIT_FSIZE. The limit may change at any time, so that looking at it before wouldn't do. Where
+/// the signal wasn't blocked, none of it was pending.
 pub fn enlarging<T>(enlarge: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let mut signal = MaybeUninit::uninit();
     let (mut before, mut pending) = (signal, signal);
@@ -17,8 +18,9 @@ pub fn enlarging<T>(enlarge: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         libc::sigemptyset(signal.as_mut_ptr());
         libc::sigaddset(signal.as_mut_ptr(), libc::SIGXFSZ);
         libc::pthread_sigmask(libc::SIG_BLOCK, signal.as_ptr(), before.as_mut_ptr());
-        libc::sigpending(pending.as_mut_ptr());
-        libc::sigismember(pending.as_ptr(), libc::SIGXFSZ) == 1
+        libc::sigismember(before.as_ptr(), libc::SIGXFSZ) == 1
+            && libc::sigpending(pending.as_mut_ptr()) == 0
+            && libc::sigismember(pending.as_ptr(), libc::SIGXFSZ) == 1
     };
     let result = enlarge();
     if result.is_err() && !was_pending {

@@ -14,11 +14,11 @@ use super::holder::Holder;
 use super::ledger::UNITS_SIZE;
 use super::memory::Data;
 use super::names;
-use super::object::{CONTROL_SIZE, FORMAT, Header, MAGIC_WORD, PERSISTS};
+use super::object::{FORMAT, Header, MAGIC_WORD, PERSISTS};
+use super::room::data_offset;
 use crate::endpoint::object::{Kind, Object, ObjectName};
 use crate::error::{Error, Result, Status};
 use crate::os::fork::Fd;
-use crate::os::memory::page_size;
 use crate::os::object::{self, Facts};
 use std::io;
 use std::mem::offset_of;
@@ -307,11 +307,6 @@ pub fn read_header(file: &File, kind: Kind) -> Result<(usize, bool)> {
         return Err(Error::protocol(detail));
     }
     Ok((size as usize, word(offset_of!(Header, flags)) & PERSISTS != 0))
-}
-
-/// Where an object's data begin.
-pub fn data_offset() -> usize {
-    CONTROL_SIZE.next_multiple_of(page_size())
 }
 
 fn data(size: usize, native: Option<&Native>, writable: bool) -> Data<'_> {

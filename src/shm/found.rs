@@ -1,11 +1,12 @@
 //! Named objects seen from outside: who looks holds none of them, and takes no lock to look. What
 //! nobody holds is swept.
 
-use super::attach::{data_offset, read_header};
+use super::attach::read_header;
 use super::file::{File, OBSERVER_BYTES, SLOT_BYTES, byte};
 use super::ledger::Word;
 use super::names::{self, FileName};
-use super::object::{HOLDERS_MAX, Header};
+use super::object::{HOLDERS_MAX, Header, SLOTS_OFFSET, Slot};
+use super::room::data_offset;
 use crate::endpoint::name_is_valid;
 use crate::endpoint::object::Kind;
 use crate::endpoint::pattern::{NamedKind, Pattern};
@@ -104,14 +105,26 @@ impl Found {
 
     /// How many hold it now.
     pub fn holders(&self) -> usize {
-        let fd = self.file.fd.as_fd();
-        let count = |bytes: Bytes| match range::is_locked(fd, bytes) {
-            Ok(true) => (0..HOLDERS_MAX)
-                .filter(|index| range::is_locked(fd, byte(bytes, *index)).unwrap_or(false))
-                .count(),
-            _ => 0,
+        self.locked(SLOT_BYTES).count() + self.locked(OBSERVER_BYTES).count()
+    }
+
+    /// The processes of those that have slots, as each of them sees its own number, and says.
+    pub fn pids(&self) -> Vec<u32> {
+        let pid = |index: usize| {
+            let at = SLOTS_OFFSET + index * size_of::<Slot>() + offset_of!(Slot, pid);
+            let mut bytes = [0; 4];
+            let _ = object::read_at(self.file.fd.as_fd(), &mut bytes, at);
+            u32::from_ne_bytes(bytes)
         };
-        count(SLOT_BYTES) + count(OBSERVER_BYTES)
+        self.locked(SLOT_BYTES).map(pid).collect()
+    }
+
+    /// Which of some bytes are locked.
+    fn locked(&self, bytes: Bytes) -> impl Iterator<Item = usize> {
+        let fd = self.file.fd.as_fd();
+        let is_locked = move |bytes| range::is_locked(fd, bytes).unwrap_or(false);
+        let all = if is_locked(bytes) { HOLDERS_MAX } else { 0 };
+        (0..all).filter(move |index| is_locked(byte(bytes, *index)))
     }
 
     /// What else there is to say: a segment's version, or a semaphore's free units.

@@ -10,13 +10,14 @@ use super::ledger::{LEDGERS_OFFSET, Ledger, Units};
 use super::lock::{Around, Lock};
 use super::memory::{Data, Memory};
 use super::object::{HOLDERS_MAX, Header, PERSISTS, Purpose, Slot};
+use super::room;
 use super::semaphore::Semaphore;
 use super::word::Id;
 use crate::endpoint::object::Kind;
 use crate::error::{Error, Result, Status};
 use crate::os::clock::ticks;
 use crate::os::fork::Fd;
-use crate::os::object::may_give_up_rights;
+use crate::os::object::{self, may_give_up_rights};
 use crate::os::range;
 use crate::sync::{AtomicU32, Mutex, Ordering, lock};
 use std::os::fd::AsFd;
@@ -80,13 +81,34 @@ impl Holder {
         };
         let first = (some..used).chain(0..some).filter(has_bell).take(PROBES_MAX);
         let first = first.chain((some..used).take(probes)).chain(used..HOLDERS_MAX.min(used + 1));
+        let mut full = None;
         for index in first.chain(0..HOLDERS_MAX) {
-            if self.take(index).map_err(|error| Error::system("locking a slot", &error))? {
-                return Ok(self.file.writable.then(|| self.settle(index)));
+            if full.is_some() && index >= used {
+                break;
+            }
+            if !self.take(index).map_err(|error| Error::system("locking a slot", &error))? {
+                continue;
+            }
+            if !self.file.writable {
+                return Ok(None);
+            }
+            match self.reserve(used, index) {
+                Ok(()) => return Ok(Some(self.settle(index))),
+                Err(error) => full = Some(error),
             }
         }
         let detail = format!("{HOLDERS_MAX} handles hold it already; close some");
-        Err(Error::new(Status::NoSpace, detail))
+        Err(full.unwrap_or_else(|| Error::new(Status::NoSpace, detail)))
+    }
+
+    /// Reserves what a slot needs that was just taken, where so many were used; or gives it back.
+    fn reserve(&self, used: usize, index: usize) -> Result<()> {
+        let fd = self.file.fd.as_fd();
+        let parts = room::for_slot(self.kind, used, index);
+        parts.iter().try_for_each(|part| object::reserve(fd, part)).map_err(|error| {
+            range::unlock(fd, byte(SLOT_BYTES, index));
+            Error::system("reserving memory for another handle", &error)
+        })
     }
 
     fn take(&self, index: usize) -> std::io::Result<bool> {
@@ -115,6 +137,7 @@ impl Holder {
         slot.armed.iter().for_each(|armed| armed.store(0, Ordering::SeqCst));
         slot.publishing.store(id.generation() << 16, Ordering::SeqCst);
         slot.readers.store(id.generation() << 16, Ordering::SeqCst);
+        slot.pid.store(std::process::id(), Ordering::Relaxed);
         slot.generation.store(generation.wrapping_add(1), Ordering::SeqCst);
         let used = header.slots_used.load(Ordering::SeqCst).max(index as u32 + 1);
         header.slots_used.store(used, Ordering::SeqCst);
@@ -309,7 +332,7 @@ pub fn ring(counter: &AtomicU32) {
 
 impl Around for Holder {
     fn lives(&self, id: Id) -> bool {
-        let Some(slot) = id.slot() else {
+        let Some(slot) = id.slot().filter(|slot| *slot < self.slots_used().len()) else {
             return false;
         };
         let generation = self.memory.slots()[slot].generation.load(Ordering::SeqCst);

@@ -79,6 +79,9 @@ pub struct Slot {
     pub armed: [AtomicU32; PURPOSES],
     /// By [`Purpose`]: the number in the name of the holder's bell; 0: it has none.
     pub bells: [AtomicU32; PURPOSES],
+    /// The number of the holder's process as that sees it: to be shown, and for nothing else.
+    pub pid: AtomicU32,
+    pad: [u8; 4],
 }
 
 /// Where the slots begin.
@@ -111,7 +114,8 @@ const _: () = {
     assert!(offset_of!(Slot, publishing) == 12);
     assert!(offset_of!(Slot, armed) == 16);
     assert!(offset_of!(Slot, bells) == 24);
-    assert!(size_of::<Slot>() == 32);
+    assert!(offset_of!(Slot, pid) == 32);
+    assert!(size_of::<Slot>() == 40);
 };
 
 /// The format word of objects: FNV-1a over every offset and size that all holders must agree on,
@@ -143,6 +147,7 @@ pub const FORMAT: u32 = {
         offset_of!(Slot, publishing) as u32,
         offset_of!(Slot, armed) as u32,
         offset_of!(Slot, bells) as u32,
+        offset_of!(Slot, pid) as u32,
         LEDGERS_OFFSET as u32,
         size_of::<Ledger>() as u32,
         offset_of!(Units, next) as u32,
@@ -199,6 +204,8 @@ impl Slot {
             publishing: word(),
             armed: [word(), word()],
             bells: [word(), word()],
+            pid: word(),
+            pad: [0; 4],
         }
     }
 }

@@ -236,7 +236,8 @@ fn threads_pass_the_door() {
 #[test]
 fn two_never_sweep_at_once() {
     let name = format!("treenail-sweepers-{}", std::process::id()).into_bytes();
-    let (fd, facts) = object::make(4096, 0o600, None).expect("there is room");
+    let all = std::slice::from_ref(&(0..4096));
+    let (fd, facts) = object::make(4096, all, 0o600, None).expect("there is room");
     object::publish(fd.as_fd(), 0o600, &name).expect("the name is free");
     let open = || {
         let fd = object::open(&name, false).expect("it is there");

@@ -9,7 +9,7 @@ use treenail::{NOW, Segment, Semaphore, Status};
 /// Where the lock's word, the slots, and with pages of 4 KiB the data begin.
 const LOCK: usize = 128;
 const SLOTS: usize = 512;
-const DATA: usize = 36864;
+const DATA: usize = 45056;
 /// Where the flags are, and the one of an object that stays when nobody holds it.
 const FLAGS: usize = 32;
 const PERSISTS: u8 = 1;

@@ -7,6 +7,7 @@ use crate::common::system::{companion, is_root, make_directory, names_in, own_ui
 use crate::common::{at_once, directory, name, until};
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -63,8 +64,9 @@ fn everything_that_lives_is_listed_as_it_is() {
     semaphore.acquire(2, NOW).expect("there are some");
     let _listener = Listener::open(&format!("shm:{name}?mode=0600")).expect("free");
     let found = lines(&format!("*:{name}"));
-    let (memory, units) = (file(&name).metadata().unwrap().len(), format!("{name}~semaphore"));
-    let (bytes, held) = (semaphore_bytes(&found[2]), file(&units).metadata().unwrap().len());
+    let memory = |name| file(name).metadata().unwrap().blocks() * 512;
+    let (units, pid) = (format!("{name}~semaphore"), std::process::id());
+    let (bytes, held, memory) = (semaphore_bytes(&found[2]), memory(&units), memory(&name));
     let directory = directory().display();
     let line = |kind: &str, facts: String, mode: &str, path: String| {
         format!(
@@ -84,13 +86,13 @@ fn everything_that_lives_is_listed_as_it_is() {
             format!(r#""holders":2,"bytes":5000,"memory":{memory}"#),
             "0640",
             format!("{shm}.{uid}.{name}"),
-        ) + r#","version":1}"#,
+        ) + &format!(r#","version":1,"pids":[{pid}, {pid}]}}"#),
         line(
             "semaphore",
             format!(r#""holders":1,"bytes":{bytes},"memory":{held}"#),
             "0600",
             format!("{shm}.{uid}.{units}"),
-        ) + r#","units":5}"#,
+        ) + &format!(r#","units":5,"pids":[{pid}]}}"#),
     ];
     assert_eq!(found, expected);
     assert_eq!(lines(&format!("segment:{name}")), expected[1..2]);

@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use treenail::shm::object::{CONTROL_SIZE, Header};
+use treenail::shm::object::{CONTROL_SIZE, Header, SLOTS_OFFSET, Slot};
 use treenail::{NOW, Segment, Status};
 
 const TEST: &str = "scribbles::a_scribbler";
@@ -56,7 +56,7 @@ fn a_scribbler() {
     let first = if way == "everything" { 0 } else { LOCK / 4 };
     let places = match way.as_str() {
         // The lock's words and the first slots.
-        "lock" => LOCK / 4..(512 + 8 * 32) / 4,
+        "lock" => LOCK / 4..(SLOTS_OFFSET + 8 * size_of::<Slot>()) / 4,
         _ => first..CONTROL_SIZE / 4,
     };
     said.set(0, 1);

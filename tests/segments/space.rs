@@ -9,6 +9,7 @@ use crate::common::system::{
 use crate::common::{SOON, name, status};
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use treenail::{NOW, Segment, Semaphore, Status};
 
@@ -130,6 +131,87 @@ fn assert_used_as_ever() {
     }
     assert_eq!((first.version(), first.attached()), (100, 51));
     write_all(&first, 4);
+}
+
+/// Bytes of memory that a file takes.
+fn memory(path: &Path) -> u64 {
+    fs::metadata(path).expect("it is held").blocks() * 512
+}
+
+#[test]
+fn one_that_few_hold_takes_three_pages_at_most() {
+    let name = name();
+    let segment = Segment::create(&name, 8).expect("the name is free");
+    let semaphore = Semaphore::create(&name, 1).expect("the name is free");
+    semaphore.acquire(1, NOW).expect("there is one");
+    segment.write(0, &[1; 8], NOW).expect("free");
+    // SAFETY: takes no memory.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64;
+    let (file, units) = (path(&name), path(&format!("{name}~semaphore")));
+    assert!(memory(&file) <= 3 * page, "a segment takes {}", memory(&file));
+    assert!(memory(&units) <= 3 * page, "a semaphore takes {}", memory(&units));
+}
+
+/// Opens as many as there is room for in a full folder, and uses each. A slot that was given back
+/// takes no room, and where there is room again there are more.
+fn assert_grows<T>(what: &str, first: T, open: impl Fn() -> treenail::Result<T>, go: impl Fn(&T)) {
+    fill_up();
+    let mut all = vec![first];
+    let full = loop {
+        match open() {
+            Ok(one) => all.push(one),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(full.status(), Status::NoSpace, "{what}: {full}");
+    assert!((20..1000).contains(&all.len()), "{what}: {} fit", all.len());
+    all.iter().for_each(&go);
+    let (count, descriptors) = (all.len(), descriptors());
+    all.pop();
+    all.push(open().expect("a slot that was used"));
+    assert_eq!(status(open()), Status::NoSpace, "{what}");
+    fs::remove_file("/dev/shm/filler").expect("it is there");
+    all.extend(std::iter::repeat_with(|| open().expect("there is room")).take(1000 - count));
+    fill_up();
+    all.iter().for_each(&go);
+    all.truncate(count);
+    assert_eq!(descriptors, crate::common::system::descriptors(), "{what}");
+    fs::remove_file("/dev/shm/filler").expect("it is there");
+}
+
+#[test]
+fn slots_grow_where_there_is_room_and_never_by_a_signal() {
+    if !alone("space::slots_grow_where_there_is_room_and_never_by_a_signal") {
+        return;
+    }
+    let child = fork(|| {
+        if !own_shm("slots in a full /dev/shm", SHM) {
+            return 0;
+        }
+        limit_descriptors(4096);
+        let name = name();
+        let first = Segment::create(&name, 5000).expect("it fits");
+        assert_grows(
+            "a segment",
+            first,
+            || Segment::open(&name),
+            |one| {
+                one.lock_shared(NOW).expect("free");
+                one.unlock().expect("held");
+            },
+        );
+        let first = Semaphore::create(&name, 2000).expect("it fits");
+        assert_grows(
+            "a semaphore",
+            first,
+            || Semaphore::open(&name),
+            |one| {
+                one.acquire(1, NOW).expect("there are two thousand");
+            },
+        );
+        0
+    });
+    assert_eq!(reap(child), 0);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! How named objects are made: whole, and held, before they have their names.
 
-use super::{Native, Place, again, data, data_offset, failed};
+use super::{Native, Place, again, data, failed};
 use crate::endpoint::object::{Kind, ObjectName};
 use crate::error::{Error, Result, Status};
 use crate::os::directory::group_id;
@@ -11,6 +11,7 @@ use crate::shm::holder::Holder;
 use crate::shm::ledger::Word;
 use crate::shm::object::{FORMAT, MAGIC_WORD, PERSISTS};
 use crate::shm::pauses::Pauses;
+use crate::shm::room::{at_first, data_offset};
 use crate::sync::Ordering;
 use std::io;
 use std::os::fd::AsFd;
@@ -53,10 +54,11 @@ pub(super) fn make(
         group_id(group).ok_or_else(|| Error::invalid(format!("there is no group \"{group}\"")))
     });
     let group = group.transpose()?;
-    let size = (data_offset() + plan.size) as u64;
+    let (all, parts) = ((data_offset() + plan.size) as u64, at_first(place.kind, plan.size));
+    let size = parts.iter().map(|part| part.end - part.start).sum();
     let pauses = Pauses::new(ROOM_PAUSE_MAX, ROOM_TIME_MAX);
     let room_may_come = || size <= object::room().all && pauses.pause();
-    let attempt = || match object::make(size, plan.mode, group) {
+    let attempt = || match object::make(all, &parts, plan.mode, group) {
         Err(error) if is_full(&error) && room_may_come() => Ok(None),
         made => finish(made.map_err(failed("reserving memory"))?, place, plan, native, writable),
     };
