@@ -78,6 +78,10 @@ impl Semaphore {
 
     #[inline(never)]
     fn acquire_otherwise(&self, count: u32, timeout: Option<Duration>) -> Result<()> {
+        // A call that doesn't wait need not be woken.
+        if self.usable(count).is_ok_and(|units| units.acquire_at_once(count)) {
+            return Ok(());
+        }
         let _inside = self.object.holder.enter();
         let acquired = self.usable(count).and_then(|units| {
             let again = |others_publish| match others_publish || units.waits_for_others() {

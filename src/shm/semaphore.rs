@@ -83,10 +83,16 @@ impl<A: Around> Semaphore<'_, A> {
     /// Acquires `count` units, or none.
     #[inline]
     pub fn acquire(&self, count: u32, timeout: Option<Duration>) -> Result<(), Gave> {
-        if self.units.next.load(Ordering::SeqCst) == 0 && self.take(count) {
-            return Ok(());
+        match self.acquire_at_once(count) {
+            true => Ok(()),
+            false => self.acquire_slowly(count, timeout),
         }
-        self.acquire_slowly(count, timeout)
+    }
+
+    /// The same, if they are there and nobody is next.
+    #[inline]
+    pub fn acquire_at_once(&self, count: u32) -> bool {
+        self.units.next.load(Ordering::SeqCst) == 0 && self.take(count)
     }
 
     /// Adds `count` units; [`Gave::Room`] if they would be more than can be counted.
@@ -135,6 +141,7 @@ impl<A: Around> Semaphore<'_, A> {
 
     /// Changes the free units as the next act of a slot, which then has `held`; false if `to` says
     /// that it can't be.
+    #[inline(always)]
     fn act(&self, slot: usize, held: u32, to: impl Fn(u32) -> Option<u32>) -> bool {
         let ledger = &self.ledgers[slot];
         let seen = Seen(ledger.seen.load(Ordering::SeqCst));
@@ -150,6 +157,7 @@ impl<A: Around> Semaphore<'_, A> {
         done
     }
 
+    #[inline(always)]
     fn replace(&self, by: Option<(usize, u32)>, to: impl Fn(u32) -> Option<u32>) -> bool {
         let (shared, order) = (&self.units.word, Ordering::SeqCst);
         let (slot, act) = by.unwrap_or((0, 0));
@@ -178,6 +186,7 @@ impl<A: Around> Semaphore<'_, A> {
     }
 
     /// Tells a slot's ledger that its act was done, as the word is about to show it no more.
+    #[inline(never)]
     fn tell_of(&self, word: Word) {
         let Some(ledger) = self.ledgers.get(word.slot()) else {
             return;
