@@ -6,7 +6,7 @@ use crate::common::system::is_root;
 use crate::common::{SOON, at_once, name, not_before, not_checked, status, until};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use treenail::{FOREVER, NOW, Segment, Semaphore, Status};
 
 const TEST: &str = "changes::somebody_with_the_lock";
@@ -203,6 +203,37 @@ fn an_owner_s_death_makes_the_descriptor_readable() {
         }
         segment.unlock().expect("held");
     }
+}
+
+/// How often something is done in half a second.
+fn times(act: impl Fn()) -> u32 {
+    let began = Instant::now();
+    let mut count = 0;
+    while began.elapsed() < Duration::from_millis(500) {
+        act();
+        count += 1;
+    }
+    count
+}
+
+#[test]
+fn who_was_refused_by_an_owner_is_called_to_look_about_each_5_ms_at_first() {
+    let (first, second) = two();
+    first.lock(NOW).expect("free");
+    let fd = second.lock_fd().expect("a descriptor");
+    let look = || {
+        assert!(becomes_readable(fd));
+        assert_eq!(status(second.lock(NOW)), Status::Again);
+    };
+    look();
+    let (looks, pauses) = thread::scope(|scope| {
+        let pauses = scope.spawn(|| times(|| thread::sleep(Duration::from_millis(5))));
+        (times(look), pauses.join().expect("no panic"))
+    });
+    assert!(
+        (pauses / 2..2 * pauses).contains(&looks),
+        "{looks} looks, and {pauses} pauses of 5 ms"
+    );
 }
 
 #[test]
