@@ -909,9 +909,9 @@ size_t tn_segment_size(const struct tn_segment *segment);
  * the same handle too, any thread may unlock, and locking twice waits.
  *
  * TN_OK, TN_OWNER_DIED: it is held, so test with `< 0`. TN_OWNER_DIED: one died that had it alone,
- * or was freed or closed with it, and nobody has had it so since; the data may be half-written. The
- * death of one that had it shared is none of these: it wrote nothing. TN_AGAIN, TN_TIMED_OUT:
- * others have it.
+ * or was freed or closed with it, and nobody has had it so since; the data may be half-written.
+ * Who dies with it shared is none of these, as it wrote nothing. TN_AGAIN, TN_TIMED_OUT: others
+ * have it.
  *
  * # Safety
  * `segment` is NULL or valid.

@@ -1,7 +1,8 @@
 //! Bytes that processes share. Of a channel: where each is (layout), how they get there (mapping),
 //! and how messages go through them (ring). Of a named object: where each is (object, word), how
-//! it comes and goes (attach, pauses), what of it is reserved (room), who holds it (holder), who is told of what (armed, bells), a
-//! segment's lock (lock, acquire), and a semaphore's units (ledger, semaphore).
+//! it comes and goes (attach, pauses), what of it is reserved (room), who holds it (holder), who is
+//! told of what (armed, bells), a segment's lock (lock, acquire), and a semaphore's units (ledger,
+//! semaphore).
 
 pub mod acquire;
 pub mod armed;

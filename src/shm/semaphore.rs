@@ -11,9 +11,9 @@
 //!
 //! One compare-exchange acquires or releases; ledger.rs says how a death in the middle of it is
 //! told. Whoever waits announces that, looks once more, and sleeps in slices on a counter that it
-//! read before it looked, as for the lock. After a slice one of them looks for
-//! dead ones that have units. So does whoever is refused; but looking at each of a thousand takes
-//! milliseconds, so that it is done for all that are refused at most every 50.
+//! read before it looked, as for the lock. After a slice one of them looks for dead ones that have
+//! units. So does whoever is refused; but looking at each of a thousand takes milliseconds, so that
+//! it is done every 50 at most, for all that are refused.
 //!
 //! Anybody may pass a sleeper. Who has waited for long, or needs more units than there are, puts
 //! itself down as next: until it has them, nobody else acquires any.

@@ -227,7 +227,7 @@ fn who_was_refused_by_an_owner_is_called_to_look_about_each_5_ms_at_first() {
     };
     look();
     let (looks, pauses) = thread::scope(|scope| {
-        let pauses = scope.spawn(|| times(|| thread::sleep(Duration::from_millis(5))));
+        let pauses = scope.spawn(|| times(|| (0..5).for_each(|_| pause())));
         (times(look), pauses.join().expect("no panic"))
     });
     assert!(
