@@ -21,9 +21,9 @@ use std::time::Duration;
 const SMALL_SIZE_MAX: usize = 1 << 20;
 /// Trying to make an object where there is no room: others may be making the same one, and all but
 /// one of them will give back what they have reserved.
-const ROOM_TIME_MAX: Duration = Duration::from_millis(500);
+const ROOM_TIME_MAX: Duration = Duration::from_millis(2000);
 /// Between two such tries, at most.
-const ROOM_PAUSE_MAX: Duration = Duration::from_millis(50);
+const ROOM_PAUSE_MAX: Duration = Duration::from_millis(500);
 
 /// What is made where there is nothing.
 pub(super) struct Plan<'a> {
