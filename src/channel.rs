@@ -16,15 +16,15 @@ mod send;
 pub(crate) mod spin;
 mod turns;
 mod unanswered;
+mod upgrade;
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::os::buffer::uninit;
 use crate::sync::lock;
 use crate::transport::accept::ChannelSlot;
-use crate::transport::handshake::Joined;
+use crate::transport::link::Joined;
 use crate::transport::readiness::Direction;
-use crate::transport::{Link, SendEnd};
 pub use facts::{Info, Peer, Stats, TransportKind};
 pub use lent::{CommitError, Loan, View};
 
@@ -36,7 +36,6 @@ use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// A two-way channel of messages to one peer.
@@ -78,7 +77,7 @@ impl Channel {
     pub fn connect_start(endpoint: &str) -> Result<Channel> {
         let endpoint = Arc::new(Endpoint::parse(endpoint)?);
         let connecting = Connecting::dialling(&endpoint);
-        let core = Arc::new(Core::connecting(endpoint, connecting));
+        let core = Arc::new(Core::new(endpoint, Some(connecting)));
         core.step_open()?;
         Ok(Channel { core })
     }
@@ -94,7 +93,7 @@ impl Channel {
         let endpoint = Arc::new(Endpoint::parse(endpoint)?);
         let connecting = Connecting::listening(&endpoint);
         let connecting = connecting.map_err(|error| error.during("create", &endpoint.text))?;
-        Ok(Channel { core: Arc::new(Core::connecting(endpoint, connecting)) })
+        Ok(Channel { core: Arc::new(Core::new(endpoint, Some(connecting))) })
     }
 
     pub(crate) fn joined(
@@ -274,43 +273,6 @@ impl Channel {
     /// loop that has just handled a message, and is about to sleep though the next comes at once.
     pub fn busy_poll(&self) -> Result<bool> {
         self.explain("busy_poll", self.core.busy_poll())
-    }
-
-    /// Who is at the other end.
-    pub fn peer(&self) -> Result<Peer> {
-        let open = self.explain("peer", self.core.opened())?;
-        let who = open.link.peer().credentials;
-        let transport = match &open.link {
-            Link::Ring(_) => TransportKind::Shm,
-            Link::Stream(_) => TransportKind::Local,
-        };
-        let address = self.core.endpoint.text.split('?').next().unwrap_or_default().to_owned();
-        Ok(Peer { transport, pid: who.pid.into(), uid: who.uid, gid: who.gid, address })
-    }
-
-    /// What has gone through.
-    pub fn stats(&self) -> Result<Stats> {
-        let open = self.explain("stats", self.core.opened())?;
-        let mut stats = Stats { ring_bytes: open.ring_size, ..Stats::default() };
-        stats.send_waits = open.send_waits.load(Ordering::Relaxed);
-        stats.recv_waits = open.recv_waits.load(Ordering::Relaxed);
-        if let Link::Ring(link) = &open.link {
-            stats.wakeups_sent = link.wakeups_sent.load(Ordering::Relaxed);
-        }
-        self.core.with_recv(open, |recv| {
-            stats.messages_received = recv.messages;
-            stats.bytes_received = recv.bytes;
-            stats.late_replies = recv.late_replies;
-        });
-        self.core.with_send(open, |send| {
-            stats.messages_sent = send.messages;
-            stats.bytes_sent = send.bytes;
-            stats.pending_bytes = send.pending() as u64;
-            if let SendEnd::Ring(end) = &mut send.end {
-                (stats.ring_used, stats.ring_used_max) = end.writer.fill_level();
-            }
-        });
-        Ok(stats)
     }
 
     /// Ends the channel: every call is [`Status::Closed`] from here on, in all threads, and the

@@ -96,6 +96,8 @@ pub struct Endpoint {
     pub handshake: Duration,
     /// Whether connecting tries again while nobody listens.
     pub retry: bool,
+    /// Whether connecting is done when somebody listens; else once the handshake is.
+    pub early: bool,
     /// Whether falling back to the socket is forbidden.
     pub shm_required: bool,
     pub peer_uid: PeerUid,
@@ -104,7 +106,7 @@ pub struct Endpoint {
 }
 
 /// The options with their values and defaults; the manual's table is checked against it.
-pub const OPTIONS: [(&str, &str, &str); 15] = [
+pub const OPTIONS: [(&str, &str, &str); 16] = [
     ("ring", "4KiB to 1GiB", "256KiB"),
     ("ring_max", "4KiB to 1GiB", "16MiB"),
     ("inbox", "0 to 1TiB", "64MiB"),
@@ -117,6 +119,7 @@ pub const OPTIONS: [(&str, &str, &str); 15] = [
     ("max_channels", "1 to 1000000", "4096"),
     ("handshake_ms", "1 to 3600000", "5000"),
     ("retry", "0 or 1", "0"),
+    ("early", "0 or 1", "1"),
     ("shm", "required or auto", "auto"),
     ("peer_uid", "any or a user's number", "the same user or root"),
     ("raw", "0 or 1", "0"),
@@ -131,6 +134,11 @@ impl Endpoint {
         }
         let shown: Arc<str> = text.replace(|c: char| c.is_control(), "?").into();
         read(text, &shown).map_err(|error| error.during("endpoint", &shown))
+    }
+
+    /// Whether connecting waits for the handshake.
+    pub fn waits_for_handshake(&self) -> bool {
+        !self.raw && (self.shm_required || !self.early)
     }
 
     /// Where views are, all things considered; `trusted`: the peer is of the same user, or root's.
@@ -182,6 +190,7 @@ fn read(text: &str, shown: &Arc<str>) -> Result<Endpoint> {
         max_channels: 4096,
         handshake: Duration::from_millis(5000),
         retry: false,
+        early: true,
         shm_required: false,
         peer_uid: PeerUid::SameOrRoot,
         raw: false,
@@ -228,6 +237,7 @@ impl Endpoint {
                 self.handshake = Duration::from_millis(u64::from(ms));
             }
             "retry" => self.retry = flag(value).ok_or_else(bad)?,
+            "early" => self.early = flag(value).ok_or_else(bad)?,
             "shm" if value == "required" => self.shm_required = true,
             "shm" if value == "auto" => self.shm_required = false,
             "peer_uid" if value == "any" => self.peer_uid = PeerUid::Any,

@@ -66,6 +66,14 @@ impl Error {
         Error::new(Status::NoSpace, detail)
     }
 
+    /// A handle that a fork left to the parent.
+    #[cold]
+    pub(crate) fn forked() -> Error {
+        let detail = "the handle was made before this process was forked, and belongs to the \
+                      parent; make a new one here";
+        Error::new(Status::Invalid, detail)
+    }
+
     /// A system call that failed: `what` says which step it was.
     pub(crate) fn system(what: &str, error: &io::Error) -> Error {
         Error::new(status_of(error), format!("{what}: {error}{}", advice(error)))

@@ -124,7 +124,7 @@ impl Listener {
 
     fn alive(&self) -> Result<()> {
         if self.generation != generation() {
-            return Err(crate::channel::core::forked());
+            return Err(Error::forked());
         }
         match self.closed.load(Ordering::Acquire) {
             true => Err(closed()),
@@ -148,7 +148,7 @@ impl Listener {
     pub fn fd(&self) -> Result<BorrowedFd<'_>> {
         match self.generation == generation() {
             true => Ok(self.epoll.fd().as_fd()),
-            false => Err(crate::channel::core::forked().during("fd", &self.endpoint.text)),
+            false => Err(Error::forked().during("fd", &self.endpoint.text)),
         }
     }
 

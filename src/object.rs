@@ -69,7 +69,7 @@ impl Object {
 
     pub fn alive(&self) -> Result<()> {
         match self.is_own() {
-            false => Err(crate::channel::core::forked()),
+            false => Err(Error::forked()),
             true if self.holder.is_detached() => Err(self.closed()),
             true => Ok(()),
         }

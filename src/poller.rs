@@ -1,7 +1,6 @@
 //! Waits for many channels, listeners and descriptors at once.
 
 use crate::channel::Channel;
-use crate::channel::core::forked;
 use crate::error::{Error, Result, Status};
 use crate::listener::Listener;
 use crate::os::clock::Deadline;
@@ -92,7 +91,7 @@ impl Poller {
     }
 
     fn alive(&self) -> Result<()> {
-        if self.generation == generation() { Ok(()) } else { Err(forked()) }
+        if self.generation == generation() { Ok(()) } else { Err(Error::forked()) }
     }
 
     /// Waits for a channel's messages and its end: the key comes whenever [`Channel::fd`] is

@@ -26,6 +26,8 @@ pub const VERSION_MAJOR: u16 = 1;
 pub const VERSION_MINOR: u16 = 0;
 /// HELLO's feature bit for rings in shared memory, format 1.
 pub const FEATURE_RING: u64 = 1;
+/// The largest message, in bytes, that may be sent before the peer's HELLO has come.
+pub const EARLY_SIZE_MAX: usize = 64 << 10;
 
 /// DATA: this message asks for a reply.
 pub const FLAG_REQUEST: u8 = 1;
@@ -274,7 +276,10 @@ pub fn refusal(error: &Error) -> Vec<u8> {
 pub fn refused(reason: &[u8]) -> Error {
     let text = String::from_utf8_lossy(reason);
     let text = text.replace(|c: char| c.is_control(), " ");
-    let status = Status::opening(&text).filter(|status| (*status as i32) < 0);
+    let ends = |status: &Status| {
+        (*status as i32) < 0 && !matches!(status, Status::Again | Status::TimedOut)
+    };
+    let status = Status::opening(&text).filter(ends);
     let said = if text.is_empty() { "no reason was given" } else { text.as_str() };
     Error::new(status.unwrap_or(Status::Closed), format!("the other side refused: {said}"))
 }

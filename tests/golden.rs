@@ -245,21 +245,21 @@ fn a_shm_connector_speaks_frames_with_who_has_no_rings() {
 
 #[test]
 fn a_shm_connector_speaks_frames_when_there_is_no_memory_after_all() {
-    let (give, take) = std::sync::mpsc::channel();
-    let channel = connected("shm", "?ring=64KiB", |mut server| {
-        server.expect("hello-shm", std::process::id());
-        let mut hello = golden("hello-minimal");
-        hello[32] = 1; // offers rings
-        server.say(&hello);
-        server.say(&golden("share-none"));
-        let answer = server.frame().expect("the answer to SHARE");
-        assert_eq!((answer.kind, answer.payload.len()), (7, 4));
-        assert!(answer.payload != [0; 4], "nothing can have been mapped");
-        server.say(&golden("data"));
-        give.send(server).expect("the test waits for it");
-    });
+    let place = Place::new();
+    let listener = place.listen();
+    let connected = Channel::connect(&place.endpoint("shm", "?ring=64KiB"), WAIT);
+    let channel = connected.expect("somebody listens");
+    let mut server = accept_plain(&listener);
+    server.expect("hello-shm", std::process::id());
+    let mut hello = golden("hello-minimal");
+    hello[32] = 1; // offers rings
+    server.say(&hello);
+    server.say(&golden("share-none"));
+    server.say(&golden("data"));
     assert_eq!(channel.recv_vec(WAIT).expect("a message"), b"hello");
-    let mut server = take.recv().expect("the handshake is done");
+    let answer = server.frame().expect("the answer to SHARE");
+    assert_eq!((answer.kind, answer.payload.len()), (7, 4));
+    assert!(answer.payload != [0; 4], "nothing can have been mapped");
     channel.send(b"over the socket", WAIT).expect("there is room");
     assert_eq!(server.frame().expect("a frame").payload, b"over the socket");
 }

@@ -1,6 +1,10 @@
 //! A peer that means harm, written by hand on plain sockets: whatever it sends, hands over or
 //! scribbles, this side doesn't crash, hang, leak descriptors or grow without bound.
 
+#[path = "hostile/calls.rs"]
+mod calls;
+#[path = "hostile/clients.rs"]
+mod clients;
 #[path = "hostile/common.rs"]
 mod common;
 #[path = "hostile/descriptors.rs"]
@@ -15,8 +19,12 @@ mod handshakes;
 mod lengths;
 #[path = "hostile/lingering.rs"]
 mod lingering;
+#[path = "hostile/listeners.rs"]
+mod listeners;
 #[path = "hostile/pages.rs"]
 mod pages;
+#[path = "hostile/refusals.rs"]
+mod refusals;
 #[path = "hostile/requests.rs"]
 mod requests;
 #[path = "hostile/scribbles.rs"]

@@ -1,5 +1,5 @@
 //! A channel on its way to being open: dialling, or listening for the one that connects, and
-//! then the handshake.
+//! where that is wished then the handshake.
 
 use super::core::Core;
 use crate::endpoint::Endpoint;
@@ -11,8 +11,10 @@ use crate::os::poll::{Wanted, poll};
 use crate::sync::lock;
 use crate::transport::accept::{Acceptor, ChannelSlot};
 use crate::transport::descriptor::{Token, Watched};
-use crate::transport::handshake::{Handshake, Joined};
+use crate::transport::handshake::greet;
+use crate::transport::link::Joined;
 use crate::transport::local::{Dialled, dial};
+use crate::transport::upgrade::Stage as Progress;
 use crate::transport::wait::Source;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -27,7 +29,54 @@ enum Stage {
     Dialling(Instant),
     /// Listens for the one that connects.
     Listening(Box<Acceptor>),
-    Shaking(Box<Handshake>),
+    /// Waits for the handshake's end.
+    Greeting(Box<Greeting>),
+}
+
+/// A connection whose connector waits until the listener has answered, and rings are there.
+struct Greeting {
+    joined: Joined,
+    /// When it has taken too long; from the listener's first byte on.
+    deadline: Option<Instant>,
+}
+
+impl Greeting {
+    /// Takes what has come, and answers; whether a message comes before the rest.
+    fn take(&mut self) -> Result<bool> {
+        let is_behind = self.joined.recv.take_handshake()?;
+        match self.joined.send.push_owed() {
+            Err(error) if error.status() != Status::PeerLost => Err(error),
+            // Who has gone again may have left messages.
+            _ => Ok(is_behind),
+        }
+    }
+
+    /// Whether all has come, or a message, behind which the rest is.
+    fn step(&mut self, endpoint: &Endpoint) -> Result<bool> {
+        let is_behind = self.take().inspect_err(|error| {
+            // The peer is told why, unless it is the one that has gone.
+            let gone = matches!(error.status(), Status::PeerLost | Status::Closed);
+            let refusal = self.joined.link.refusal_of(error);
+            self.joined.link.close(Some(&refusal).filter(|_| !gone).map(Vec::as_slice));
+        })?;
+        let stage = self.joined.link.stage();
+        if is_behind || !matches!(stage, Progress::AwaitsHello | Progress::AwaitsShare) {
+            return Ok(true);
+        }
+        if stage == Progress::AwaitsShare || self.joined.recv.has_read_ahead() {
+            let deadline = self.deadline.get_or_insert_with(|| Instant::now() + endpoint.handshake);
+            if Instant::now() >= *deadline {
+                let ms = endpoint.handshake.as_millis();
+                let detail = format!("the listener did not finish its handshake in {ms} ms");
+                return Err(Error::new(Status::TimedOut, detail));
+            }
+        }
+        Ok(false)
+    }
+
+    fn socket(&self) -> &Arc<Fd> {
+        &self.joined.link.peer().socket
+    }
 }
 
 /// A channel that isn't open yet.
@@ -64,7 +113,7 @@ impl Connecting {
             (Stage::Dialling(_), Some(error)) => error.to_string(),
             (Stage::Dialling(_), None) => "the listener's backlog is full".to_owned(),
             (Stage::Listening(_), _) => "nobody has connected".to_owned(),
-            (Stage::Shaking(_), _) => {
+            (Stage::Greeting(_), _) => {
                 "the listener has not answered; does it call accept?".to_owned()
             }
         }
@@ -87,27 +136,35 @@ impl Connecting {
         show: impl Fn(&Watched<'_>),
     ) -> Result<Option<(Joined, Option<ChannelSlot>)>> {
         loop {
-            match &mut self.stage {
-                Stage::Listening(acceptor) => {
-                    let done = acceptor.step()?;
-                    return Ok(done.map(|(joined, _)| (joined, None)));
+            match std::mem::replace(&mut self.stage, Stage::Dialling(Instant::now())) {
+                Stage::Listening(mut acceptor) => {
+                    let done = acceptor.step();
+                    self.stage = Stage::Listening(acceptor);
+                    return Ok(done?.map(|(joined, _)| (joined, None)));
                 }
-                Stage::Shaking(handshake) => {
-                    let joined = handshake.step()?;
+                Stage::Greeting(mut greeting) => {
+                    if greeting.step(&self.endpoint)? {
+                        return Ok(Some((greeting.joined, None)));
+                    }
+                    self.stage = Stage::Greeting(greeting);
                     self.set_timer();
-                    return Ok(joined.map(|joined| (joined, None)));
+                    return Ok(None);
                 }
-                Stage::Dialling(next) if Instant::now() < *next => {
+                Stage::Dialling(next) if Instant::now() < next => {
+                    self.stage = Stage::Dialling(next);
                     self.set_timer();
                     return Ok(None);
                 }
                 Stage::Dialling(_) => {
-                    if let Some(socket) = self.dial()? {
-                        let handshake = Handshake::begin(&self.endpoint, socket, false)?;
-                        let socket = handshake.socket().as_fd();
-                        show(&Watched { fd: socket, events: READABLE, token: Token::Other });
-                        self.stage = Stage::Shaking(Box::new(handshake));
+                    let Some(socket) = self.dial()? else { continue };
+                    let joined = greet(&self.endpoint, socket)?;
+                    if !self.endpoint.waits_for_handshake() {
+                        return Ok(Some((joined, None)));
                     }
+                    let greeting = Box::new(Greeting { joined, deadline: None });
+                    let fd = greeting.socket().as_fd();
+                    show(&Watched { fd, events: READABLE, token: Token::Other });
+                    self.stage = Stage::Greeting(greeting);
                 }
             }
         }
@@ -131,7 +188,7 @@ impl Connecting {
     fn due(&self) -> Option<Instant> {
         match &self.stage {
             Stage::Dialling(next) => Some(*next),
-            Stage::Shaking(handshake) => Some(handshake.deadline),
+            Stage::Greeting(greeting) => greeting.deadline,
             Stage::Listening(_) => None, // the acceptor has a timer of its own
         }
     }
@@ -146,7 +203,7 @@ impl Connecting {
 
     /// What the fd shows meanwhile; with a timer for what descriptors don't tell.
     pub fn watched(&mut self) -> Vec<Watched<'_>> {
-        if self.timer.is_none() && self.due().is_some() {
+        if self.timer.is_none() && !matches!(self.stage, Stage::Listening(_)) {
             // Without a descriptor for it, waiting calls still see the time pass.
             self.timer = timerfd().ok();
             self.set_timer();
@@ -155,7 +212,7 @@ impl Connecting {
         let own = match &self.stage {
             Stage::Dialling(_) => None,
             Stage::Listening(acceptor) => Some(acceptor.epoll().fd().as_fd()),
-            Stage::Shaking(handshake) => Some(handshake.socket().as_fd()),
+            Stage::Greeting(greeting) => Some(greeting.socket().as_fd()),
         };
         let watched = |fd| Watched { fd, events: READABLE, token: Token::Other };
         timer.into_iter().chain(own).map(watched).collect()
@@ -190,8 +247,8 @@ impl Source for ConnectSource<'_> {
                 epoll = Arc::clone(acceptor.epoll());
                 Wanted::readable(epoll.fd().as_fd())
             }
-            Stage::Shaking(handshake) => {
-                socket = Arc::clone(handshake.socket());
+            Stage::Greeting(greeting) => {
+                socket = Arc::clone(greeting.socket());
                 Wanted::readable(socket.as_fd())
             }
         };

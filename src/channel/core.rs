@@ -14,12 +14,13 @@ use crate::os::fork::generation;
 use crate::os::turn::Turn;
 use crate::sync::lock;
 use crate::transport::accept::ChannelSlot;
+use crate::transport::choked;
 use crate::transport::descriptor::Descriptor;
-use crate::transport::handshake::Joined;
+use crate::transport::link::{Joined, Link};
 use crate::transport::readiness::{DIRECTIONS, Direction, Readiness};
+use crate::transport::upgrade::Stage;
 use crate::transport::wait::{READ, Step, WRITE, Waiting};
-use crate::transport::{Link, choked};
-use crate::wire::{Header, Kind, refusal};
+use crate::wire::{Header, Kind};
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -52,8 +53,12 @@ pub struct Open {
     pub send: Turn<SendState>,
     pub recv: Turn<RecvState>,
     pub requests: Requests,
-    pub peer_message_size_max: usize,
-    pub ring_size: u64,
+    /// Bits of the directions that go through rings, as descriptors and sleepers know.
+    pub known_moved: AtomicU32,
+    /// Whether nothing of that changes any more.
+    pub is_settled: AtomicBool,
+    /// Whether a sender waits for the peer's HELLO.
+    pub awaits_hello: AtomicBool,
     /// Whether part of a message that was taken is still in this process.
     pub has_remainder: AtomicBool,
     pub spinner: Spinner,
@@ -63,12 +68,8 @@ pub struct Open {
 }
 
 impl Core {
-    /// A channel that is still to be connected.
-    pub fn connecting(endpoint: Arc<Endpoint>, connecting: Connecting) -> Core {
-        Core::new(endpoint, Some(connecting))
-    }
-
-    fn new(endpoint: Arc<Endpoint>, connecting: Option<Connecting>) -> Core {
+    /// A channel that is still to be connected, unless it is None.
+    pub fn new(endpoint: Arc<Endpoint>, connecting: Option<Connecting>) -> Core {
         static MARKS: AtomicU32 = AtomicU32::new(0);
         Core {
             again: ["recv", "send"].map(|verb| Error::again().during(verb, &endpoint.text)),
@@ -93,14 +94,15 @@ impl Core {
 
     /// The handshake is done.
     pub fn set_open(&self, joined: Joined, slot: Option<ChannelSlot>) {
-        let Joined { link, send, recv, peer_message_size_max, ring_size } = joined;
+        let Joined { link, send, recv } = joined;
         let open = Open {
             send: Turn::new(SendState::new(send)),
             recv: Turn::new(RecvState::new(recv, &self.endpoint, link.peer().is_trusted())),
+            known_moved: AtomicU32::new(link.stage().moved()),
+            is_settled: AtomicBool::new(link.stage() == Stage::Socket),
+            awaits_hello: AtomicBool::new(false),
             link,
             requests: Requests::new(),
-            peer_message_size_max,
-            ring_size,
             has_remainder: AtomicBool::new(false),
             spinner: Spinner::new(),
             send_waits: AtomicU64::new(0),
@@ -123,7 +125,7 @@ impl Core {
             return;
         }
         if let Some(open) = self.open.get() {
-            self.with_send(open, |send| send.close(open, &refusal(error)));
+            self.with_send(open, |send| send.close(open, &open.link.refusal_of(error)));
         }
         self.tell_end();
     }
@@ -138,7 +140,7 @@ impl Core {
     #[inline]
     pub fn alive(&self) -> Result<()> {
         if self.generation != generation() {
-            return Err(forked());
+            return Err(Error::forked());
         }
         match self.ended.load(Ordering::Acquire) {
             true => Err(self.end()),
@@ -160,7 +162,7 @@ impl Core {
 
     /// Refuses a handle that a fork left to the parent; a closed one is fine.
     pub fn alive_here(&self) -> Result<()> {
-        if self.generation == generation() { Ok(()) } else { Err(forked()) }
+        if self.generation == generation() { Ok(()) } else { Err(Error::forked()) }
     }
 
     /// The open channel, if it is that by now.
@@ -282,7 +284,7 @@ impl Core {
 
     /// What a failure means for the channel, and what to call it.
     #[cold]
-    fn judge(&self, error: Error) -> Error {
+    pub fn judge(&self, error: Error) -> Error {
         match error.status() {
             // The socket broke because this program closed it.
             Status::PeerLost | Status::Io if self.ended.load(Ordering::Acquire) => self.end(),
@@ -292,6 +294,11 @@ impl Core {
             }
             Status::Protocol => {
                 let error = error.during("use", &self.endpoint.text);
+                self.fail(&error);
+                error
+            }
+            // The peer has refused, or this side can't do without rings.
+            _ if self.get_open().is_some_and(|open| open.link.has_ended()) => {
                 self.fail(&error);
                 error
             }
@@ -325,6 +332,8 @@ impl Core {
             return Ok(value);
         }
         waits.fetch_add(1, Ordering::Relaxed);
+        open.link.idle();
+        self.help_sending(open);
         let wanted = || match open.has_remainder.load(Ordering::Relaxed) {
             true => interest | WRITE,
             false => interest,
@@ -376,7 +385,7 @@ impl Core {
     }
 }
 
-fn out_of_time() -> Error {
+pub fn out_of_time() -> Error {
     timed_out("the timeout passed")
 }
 
@@ -386,10 +395,4 @@ fn timed_out(what: impl Into<Cow<'static, str>>) -> Error {
 
 fn closed_by_us() -> Error {
     Error::new(Status::Closed, "the channel was closed by this program")
-}
-
-pub fn forked() -> Error {
-    let detail = "the handle was made before this process was forked, and belongs to the parent; \
-                  make a new one here";
-    Error::new(Status::Invalid, detail)
 }

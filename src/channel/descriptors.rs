@@ -2,7 +2,7 @@
 //! asked for, and stays the same.
 
 use super::Channel;
-use super::core::{Core, Open, forked};
+use super::core::{Core, Open};
 use crate::error::{Error, Result};
 use crate::os::fork::generation;
 use crate::sync::lock;
@@ -55,7 +55,7 @@ impl Core {
     /// One of the channel's two descriptors, made the first time.
     pub fn descriptor(&self, direction: Direction) -> Result<&Descriptor> {
         if self.generation != generation() {
-            return Err(forked());
+            return Err(Error::forked());
         }
         let mut connecting = lock(&self.connecting);
         if let Some(descriptor) = self.readiness.get(direction) {
@@ -77,7 +77,8 @@ impl Core {
         Ok(self.readiness.set(direction, made))
     }
 
-    /// The channel has been connected: what its descriptors show from here on.
+    /// The channel has been connected, or got further: what its descriptors show from here on. Only
+    /// for one who holds `connecting`, under which they are made.
     pub fn show_link(&self, open: &Open) {
         for direction in DIRECTIONS {
             let Some(descriptor) = self.readiness.get(direction) else { continue };

@@ -24,7 +24,9 @@ pub struct LoanParts {
 impl Core {
     /// Lends room for a message: in the ring where it fits as one record, else on the heap.
     pub fn loan(&self, len: usize, timeout: Option<Duration>) -> Result<LoanParts> {
+        let timeout = self.await_hello_for(len, timeout)?;
         self.drive(WRITE, timeout, |open, wait| {
+            self.look_for_handshake(open)?;
             check_size(open, len)?;
             let mut left = false;
             let step = open.send.run(wait, &mut left, |state| {
@@ -32,6 +34,7 @@ impl Core {
                 self.loan_step(open, state, len)
             });
             self.tell_left(Direction::Send, left);
+            self.follow(open);
             step.unwrap_or(Ok(Step::InTurn))
         })
     }
@@ -40,7 +43,7 @@ impl Core {
         if state.busy {
             return Ok(Step::InTurn);
         }
-        if state.remainder.is_some() && !self.push_remainder(open, state)? {
+        if !self.push_owed(open, state)? {
             return Ok(Step::Blocked);
         }
         if let SendEnd::Ring(end) = &mut state.end
@@ -158,7 +161,7 @@ fn no_such_loan() -> Error {
 
 /// Refuses what the peer would not take.
 pub fn check_size(open: &Open, len: usize) -> Result<()> {
-    let most = open.peer_message_size_max;
+    let most = open.link.message_size_max();
     if len <= most {
         return Ok(());
     }

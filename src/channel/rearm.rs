@@ -4,10 +4,9 @@
 use super::core::{Core, Open};
 use crate::error::{Error, Result};
 use crate::os::kick::Kick;
+use crate::transport::choked;
 use crate::transport::readiness::{Direction, Ready, Shown};
 use crate::transport::wait::{Source, Step, WRITE};
-use crate::transport::{Link, choked};
-use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -41,12 +40,12 @@ impl Shown for Side<'_> {
 
     fn is_idle(&self, direction: Direction, ready: Ready) -> bool {
         // The kernel knows what has come; what was read ahead is known here.
-        match self.open.link {
-            Link::Stream(_) if direction == Direction::Receive && !ready.other && !ready.end => {
-                !self.core.has_read_ahead(self.open) && !self.core.owes(self.open)
-            }
-            _ => false,
-        }
+        direction == Direction::Receive
+            && !ready.other
+            && !ready.end
+            && !self.open.link.receives_by_ring()
+            && !self.core.has_read_ahead(self.open)
+            && !self.core.owes(self.open)
     }
 
     fn look_at_peer(&self) {
@@ -141,11 +140,7 @@ impl Core {
     /// Whether this side has something to send that no call will come back for.
     #[inline]
     pub fn owes(&self, open: &Open) -> bool {
-        let owes_pong = match &open.link {
-            Link::Ring(_) => false,
-            Link::Stream(link) => link.owes_pong(),
-        };
-        owes_pong || open.has_remainder.load(Ordering::SeqCst)
+        open.link.owes() || open.has_remainder.load(Ordering::SeqCst)
     }
 
     /// Part of a message that was taken stays here. Both descriptors tell when there is room for
@@ -163,10 +158,13 @@ impl Core {
 
     /// Makes the receiving descriptor show room on a socket for as long as something is owed. (A
     /// ring's wake-ups tell of room anyway.)
-    fn show_owed(&self, open: &Open) {
-        let descriptor = self.readiness.get(Direction::Receive);
-        if let (Some(descriptor), Link::Stream(link)) = (descriptor, &open.link) {
-            descriptor.show_room(link.peer.socket.as_fd(), || self.owes(open));
+    pub fn show_owed(&self, open: &Open) {
+        if open.link.sends_by_ring() {
+            return;
+        }
+        if let Some(descriptor) = self.readiness.get(Direction::Receive) {
+            let socket = open.link.watched_socket(Direction::Receive);
+            descriptor.show_room(&socket, || self.owes(open));
         }
     }
 

@@ -85,14 +85,6 @@ impl RecvState {
         !self.inbox.is_empty()
     }
 
-    /// Why a stream ended, if that can be seen behind the messages that are still to be read.
-    pub fn end_seen_ahead(&mut self) -> Option<Error> {
-        match &mut self.end {
-            RecvEnd::Ring(_) => None,
-            RecvEnd::Stream(end) => end.end_seen_ahead(),
-        }
-    }
-
     /// The next message for the user. Replies that a waiting request is for go there instead.
     #[inline(always)]
     fn front(
@@ -333,6 +325,7 @@ impl Core {
             step
         });
         self.tell_left(Direction::Receive, left);
+        self.follow(open);
         self.help_sending(open);
         let step = step.unwrap_or(Ok(Step::InTurn));
         // A message that stays, as it was too large, is there to be received still.
@@ -349,7 +342,7 @@ impl Core {
             self.waiting.notify();
         }
         // A ring's wake-up stays in its pipe; a stream's descriptor shows nothing any more.
-        if open.ring_size == 0 || ahead {
+        if ahead || !open.link.receives_by_ring() {
             self.readiness.mark(Direction::Receive);
         }
     }

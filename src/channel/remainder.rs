@@ -6,7 +6,7 @@ use super::send::SendState;
 use crate::error::{Error, Result, Status};
 use crate::os::buffer::Buffer;
 use crate::transport::readiness::Direction;
-use crate::transport::{Cut, Outgoing, SendEnd};
+use crate::transport::{Cut, Outgoing};
 use crate::wire::Gather;
 use std::mem::take;
 use std::sync::atomic::Ordering;
@@ -100,10 +100,16 @@ impl Core {
             open.has_remainder.store(false, Ordering::SeqCst);
             self.changed();
         }
-        if let SendEnd::Stream(end) = &mut state.end {
-            return end.push_pongs();
+        state.end.push_owed()
+    }
+
+    /// Sends all that goes before a new message; true once nothing of it is left.
+    #[inline]
+    pub fn push_owed(&self, open: &Open, state: &mut SendState) -> Result<bool> {
+        match state.remainder {
+            Some(_) => self.push_remainder(open, state),
+            None => state.end.push_owed(),
         }
-        Ok(true)
     }
 
     /// Lets a call that has nothing to send move a remainder, or answer pings.
@@ -117,6 +123,7 @@ impl Core {
                 }
             });
             self.tell_left(Direction::Send, left);
+            self.follow(open);
         }
     }
 

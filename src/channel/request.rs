@@ -294,6 +294,7 @@ impl Core {
             Ok(Step::More)
         });
         self.tell_left(Direction::Receive, left);
+        self.follow(open);
         if any {
             self.waiting.notify();
             self.readiness.mark(Direction::Receive);

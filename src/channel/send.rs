@@ -8,7 +8,7 @@ use crate::os::buffer::Buffer;
 use crate::transport::readiness::Direction;
 use crate::transport::wait::{READ, Step, WRITE};
 use crate::transport::{Outgoing, SendEnd};
-use crate::wire::Gather;
+use crate::wire::{EARLY_SIZE_MAX, Gather};
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -102,10 +102,12 @@ impl Core {
     ) -> Result<()> {
         let data = Gather::new(parts);
         let len = data.len();
+        let timeout = self.await_hello_for(len, timeout)?;
         let mut out = Outgoing { tag, id, flags, data, started: false, header_sent: 0 };
         let mut fits = false;
         let result = self.drive(interest, timeout, |open, wait| {
             meanwhile(open)?;
+            self.look_for_handshake(open)?;
             check_size(open, len)?;
             let mut left = false;
             let step = open.send.run(wait, &mut left, |state| {
@@ -122,6 +124,7 @@ impl Core {
                 Ok(step)
             });
             self.tell_left(Direction::Send, left);
+            self.follow(open);
             step.unwrap_or(Ok(Step::InTurn))
         });
         match result {
@@ -156,7 +159,7 @@ impl Core {
         let Some(open) = self.get_open().filter(|_| self.is_alive()) else {
             return false;
         };
-        if data.len() > open.peer_message_size_max {
+        if data.len() > open.link.message_size_max() {
             return false;
         }
         let (mut left, mut fits) = (false, false);
@@ -205,7 +208,8 @@ impl Core {
             if state.busy {
                 return Ok(Step::InTurn);
             }
-            if state.remainder.is_some() && !self.push_remainder(open, state)? {
+            if !self.push_owed(open, state)? {
+                state.refused = out.data.len();
                 return Ok(Step::Blocked);
             }
         }
@@ -231,7 +235,7 @@ impl Core {
         if error.status() != Status::PeerLost {
             return error;
         }
-        self.with_recv(open, |recv| recv.end_seen_ahead()).unwrap_or(error)
+        self.with_recv(open, |recv| recv.end.end_seen_ahead()).unwrap_or(error)
     }
 
     /// The end, where nothing can be sent any more.
@@ -242,14 +246,30 @@ impl Core {
 
     /// Sends as many messages as there is room and time for.
     pub fn send_many(&self, messages: &[&[u8]], timeout: Option<Duration>) -> Result<usize> {
-        let mut sent = 0;
+        let (mut sent, mut messages) = (0, messages);
+        let longest = messages.iter().map(|message| message.len()).max().unwrap_or(0);
+        let timeout = match self.await_hello_for(longest, timeout) {
+            Ok(timeout) => timeout,
+            Err(error) => {
+                // Those before the first that has to wait may go.
+                let first = messages.iter().position(|message| message.len() > EARLY_SIZE_MAX);
+                messages = &messages[..first.unwrap_or(0)];
+                let waits = matches!(error.status(), Status::Again | Status::TimedOut);
+                if !waits || messages.is_empty() {
+                    return Err(error);
+                }
+                crate::NOW
+            }
+        };
         let result = self.drive(WRITE, timeout, |open, wait| {
+            self.look_for_handshake(open)?;
             let mut left = false;
             let step = open.send.run(wait, &mut left, |state| {
                 self.alive()?;
                 self.send_many_step(open, state, messages, &mut sent)
             });
             self.tell_left(Direction::Send, left);
+            self.follow(open);
             step.unwrap_or(Ok(Step::InTurn))
         });
         match (result, self.get_open()) {
@@ -278,7 +298,7 @@ impl Core {
             return Ok(Step::InTurn);
         }
         while *sent < messages.len() {
-            if state.remainder.is_some() && !self.push_remainder(open, state)? {
+            if !self.push_owed(open, state)? {
                 return Ok(Step::Blocked);
             }
             let rest = &messages[*sent..];

@@ -23,6 +23,11 @@ impl Wanted {
         Wanted(libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLOUT, revents: 0 })
     }
 
+    /// Waits for `fd` to be hung up, whatever there is to read.
+    pub fn hung_up(fd: BorrowedFd<'_>) -> Wanted {
+        Wanted(libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLRDHUP, revents: 0 })
+    }
+
     /// A place in a list that waits for nothing.
     pub fn nothing() -> Wanted {
         Wanted(libc::pollfd { fd: -1, events: 0, revents: 0 })

@@ -91,6 +91,16 @@ pub fn recv(socket: BorrowedFd<'_>, into: &mut [MaybeUninit<u8>]) -> io::Result<
     restart(|| check_count(unsafe { libc::recv(fd, buffer, len, libc::MSG_DONTWAIT) }))
 }
 
+/// Looks at the first bytes that have come, and leaves them there; None if fewer have.
+pub fn peek<const N: usize>(socket: BorrowedFd<'_>) -> io::Result<Option<[u8; N]>> {
+    let mut bytes = [0u8; N];
+    let (fd, buffer) = (socket.as_raw_fd(), bytes.as_mut_ptr().cast());
+    let flags = libc::MSG_DONTWAIT | libc::MSG_PEEK;
+    // SAFETY: the kernel writes at most `N` bytes.
+    let here = restart(|| check_count(unsafe { libc::recv(fd, buffer, N, flags) }))?;
+    Ok((here == N).then_some(bytes))
+}
+
 /// Receives into a caller's memory, behind what is filled; 0 is the end.
 pub fn recv_filling(socket: BorrowedFd<'_>, into: &mut Filling<'_>) -> io::Result<usize> {
     // SAFETY: `recv` returns how many bytes the kernel wrote.
@@ -106,6 +116,14 @@ pub fn recv_into(socket: BorrowedFd<'_>, buffer: &mut Buffer, count: usize) -> i
     Ok(received)
 }
 
+/// What [`recv_with_fds`] received.
+pub struct WithFds {
+    /// Bytes; 0 is the end.
+    pub count: usize,
+    /// Whether descriptors were lost, as this process has no place for them.
+    pub has_lost_fds: bool,
+}
+
 /// Receives up to `count` bytes behind those that `buffer` holds, and the descriptors that came
 /// with them. Too many descriptors are an error, and closed.
 pub fn recv_with_fds(
@@ -113,7 +131,7 @@ pub fn recv_with_fds(
     buffer: &mut Buffer,
     count: usize,
     fds: &mut Vec<Fd>,
-) -> io::Result<usize> {
+) -> io::Result<WithFds> {
     let _gate = enter();
     buffer.reserve(count)?;
     let mut part = libc::iovec { iov_base: buffer.spare().as_mut_ptr().cast(), iov_len: count };
@@ -132,18 +150,25 @@ pub fn recv_with_fds(
         restart(|| check_count(unsafe { libc::recvmsg(socket.as_raw_fd(), &mut message, flags) }))?;
     // SAFETY: the kernel wrote that many.
     unsafe { buffer.advance(received) };
-    take_fds(&message, fds)?;
+    let mut has_lost_fds = take_fds(&message, fds).is_err();
     if message.msg_flags & libc::MSG_CTRUNC != 0 {
         // Either the peer sent too many, or this process has no place for them: asked while
         // those that came are still open.
         // SAFETY: takes no memory.
-        let spare = check(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 3) })?;
-        // SAFETY: the call just made it, and nobody else has it.
-        drop(unsafe { OwnedFd::from_raw_fd(spare) });
-        fds.clear();
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "descriptors were cut off"));
+        match check(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 3) }) {
+            Ok(spare) => {
+                // SAFETY: the call just made it, and nobody else has it.
+                drop(unsafe { OwnedFd::from_raw_fd(spare) });
+                fds.clear();
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "descriptors were cut off"));
+            }
+            Err(_) => has_lost_fds = true,
+        }
     }
-    Ok(received)
+    if has_lost_fds {
+        fds.clear();
+    }
+    Ok(WithFds { count: received, has_lost_fds })
 }
 
 fn take_fds(message: &libc::msghdr, fds: &mut Vec<Fd>) -> io::Result<()> {

@@ -1,7 +1,8 @@
 //! Accepting: a listening socket and the handshakes under way. Whoever calls drives all of them
 //! as far as they go, and none holds up another.
 
-use super::handshake::{Handshake, Joined};
+use super::handshake::Handshake;
+use super::link::Joined;
 use super::local::Listening;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
@@ -161,7 +162,7 @@ impl Acceptor {
         self.pause(false).map(|()| None)
     }
 
-    /// Begins the handshake of a new connection, which may be done at once.
+    /// Begins the handshake of a new connection, which is done at once if its HELLO is here.
     fn begin(&mut self, socket: Fd) -> Option<(Joined, ChannelSlot)> {
         let taken = self.channels.load(Ordering::Relaxed) as usize + self.handshakes.len();
         if taken >= self.endpoint.max_channels as usize {
@@ -169,14 +170,23 @@ impl Acceptor {
             return None;
         }
         // One who may not come in, or has gone already, is no failure of the listener's.
-        let handshake = Handshake::begin(&self.endpoint, socket, true).ok()?;
+        let mut handshake = Handshake::begin(&self.endpoint, socket).ok()?;
+        if let Some(joined) = handshake.step().ok()? {
+            return Some(self.done(joined));
+        }
+        // Its HELLO is still to come. Where that can't be waited for it is dropped, and sees it.
         self.handshakes.try_reserve(1).ok()?;
         self.began = handshake.began;
         let token = self.next_token;
         self.next_token += 1;
         self.epoll.set(handshake.socket().as_fd(), READABLE, token).ok()?;
         self.handshakes.insert(token, handshake);
-        self.drive(token)
+        None
+    }
+
+    fn done(&self, joined: Joined) -> (Joined, ChannelSlot) {
+        self.channels.fetch_add(1, Ordering::Relaxed);
+        (joined, ChannelSlot(Arc::clone(&self.channels)))
     }
 
     fn refuse_one_more(&self, socket: &Fd) {
@@ -194,8 +204,7 @@ impl Acceptor {
             Ok(Some(joined)) => {
                 self.epoll.remove(joined.link.peer().socket.as_fd());
                 self.handshakes.remove(&token);
-                self.channels.fetch_add(1, Ordering::Relaxed);
-                Some((joined, ChannelSlot(Arc::clone(&self.channels))))
+                Some(self.done(joined))
             }
             Err(_) => {
                 self.handshakes.remove(&token);

@@ -92,19 +92,20 @@ impl Descriptor {
     /// Shows this too, or other events of it.
     pub fn watch(&self, Watched { fd, events, token }: &Watched<'_>) {
         let mut state = lock(&self.state);
+        state.shows_room = false;
         let set = self.epoll.set(*fd, *events, *token as u64);
         self.check(&mut state, set);
     }
 
-    /// Shows room on a socket that is watched for reading, or no longer. `wanted` is asked under
-    /// the lock, so that of two callers the later one's answer counts.
-    pub fn show_room(&self, socket: BorrowedFd<'_>, wanted: impl FnOnce() -> bool) {
+    /// Shows room on a socket that is watched for other events, or no longer. `wanted` is asked
+    /// under the lock, so that of two callers the later one's answer counts.
+    pub fn show_room(&self, socket: &Watched<'_>, wanted: impl FnOnce() -> bool) {
         let mut state = lock(&self.state);
         let wanted = wanted();
         if state.shows_room != wanted {
             state.shows_room = wanted;
-            let events = READABLE | if wanted { WRITABLE } else { 0 };
-            let set = self.epoll.modify(socket, events, Token::Other as u64);
+            let events = socket.events | if wanted { WRITABLE } else { 0 };
+            let set = self.epoll.modify(socket.fd, events, socket.token as u64);
             self.check(&mut state, set);
         }
     }
@@ -112,6 +113,9 @@ impl Descriptor {
     /// Carries the mark by `marker` from here on.
     pub fn replace_marker(&self, marker: Marker) {
         let mut state = lock(&self.state);
+        if Arc::ptr_eq(&marker.fd, &state.marker.fd) {
+            return;
+        }
         let events = marker.events | if state.marked { WRITABLE } else { 0 };
         match self.epoll.add(marker.fd.as_fd(), events, Token::Marker as u64) {
             Ok(()) => {

@@ -1,9 +1,11 @@
-//! Ways across: one enum, one match a verb. How the two sides meet is in local.rs, what they
-//! say first in handshake.rs, and then each way has a file of its own.
+//! Ways across: one enum a direction, one match a verb. How the two sides meet is in local.rs, what
+//! they say first in handshake.rs, how they get from the socket into rings in upgrade.rs, and then
+//! each way has a file of its own.
 
 pub mod accept;
 pub mod descriptor;
 pub mod handshake;
+pub mod link;
 pub mod local;
 pub mod peer;
 pub mod places;
@@ -12,18 +14,13 @@ pub mod ring;
 mod share;
 pub mod sockets;
 pub mod stream;
+pub mod upgrade;
 pub mod wait;
 
 use crate::error::{Error, Result, Status};
 use crate::os::buffer::Buffer;
-use crate::os::kick::Kick;
 use crate::wire::{FLAG_MORE, FLAG_REPLY, FLAG_REQUEST, Gather, Header};
-use descriptor::{Marker, Watched};
-use peer::Peer;
-use readiness::Direction;
 use std::mem::MaybeUninit;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// A fragment below this size is small: honest ones are large, but for a message's last. A peer
 /// that floods with small ones must not keep a call beyond its time.
@@ -126,6 +123,28 @@ pub enum SendEnd {
 }
 
 impl SendEnd {
+    /// Sends frames that are no messages; true once none is owed. By them this end may move into
+    /// its ring. Only between messages.
+    #[inline(always)]
+    pub fn push_owed(&mut self) -> Result<bool> {
+        match self {
+            SendEnd::Stream(end) if end.owes() => self.push_owed_frames(),
+            _ => Ok(true),
+        }
+    }
+
+    #[cold]
+    fn push_owed_frames(&mut self) -> Result<bool> {
+        let SendEnd::Stream(end) = self else {
+            return Ok(true);
+        };
+        let is_out = end.push_owed()?;
+        if let Some(ring) = end.ring() {
+            *self = SendEnd::Ring(ring);
+        }
+        Ok(is_out)
+    }
+
     /// Sends as much as there is room for; true once all of it is out.
     #[inline]
     pub fn push(&mut self, out: &mut Outgoing<'_>) -> Result<bool> {
@@ -213,7 +232,48 @@ impl RecvEnd {
     pub fn front(&mut self, into: Option<&mut [MaybeUninit<u8>]>) -> Result<Option<Front>> {
         match self {
             RecvEnd::Ring(end) => end.front(),
-            RecvEnd::Stream(end) => end.front(into),
+            RecvEnd::Stream(end) => match end.front(into)? {
+                None => self.front_after_socket(),
+                front => Ok(front),
+            },
+        }
+    }
+
+    /// The socket brings nothing now: perhaps what follows is in the ring.
+    #[cold]
+    fn front_after_socket(&mut self) -> Result<Option<Front>> {
+        self.move_if_due();
+        match self {
+            RecvEnd::Ring(end) => end.front(),
+            RecvEnd::Stream(_) => Ok(None),
+        }
+    }
+
+    fn move_if_due(&mut self) {
+        if let RecvEnd::Stream(end) = self
+            && let Some(ring) = end.ring()
+        {
+            *self = RecvEnd::Ring(ring);
+        }
+    }
+
+    /// Takes what stands in front of the next message, and leaves that where it is: for a call that
+    /// only sends. Whether it stands before what the handshake still brings.
+    pub fn take_handshake(&mut self) -> Result<bool> {
+        let RecvEnd::Stream(end) = self else {
+            return Ok(false);
+        };
+        let is_behind = end.take_handshake()?;
+        self.move_if_due();
+        Ok(is_behind)
+    }
+
+    /// Why the peer ended, if it said so behind what is still to be received: for a sender that
+    /// found the connection broken.
+    pub fn end_seen_ahead(&mut self) -> Option<Error> {
+        match self {
+            RecvEnd::Ring(end) => end.end_seen_ahead(),
+            RecvEnd::Stream(end) => end.end_seen_ahead(),
         }
     }
 
@@ -236,7 +296,7 @@ impl RecvEnd {
     }
 
     /// Tells the peer of the room that there is now; once after a call's messages.
-    #[inline]
+    #[inline(always)]
     pub fn give_back(&mut self) {
         if let RecvEnd::Ring(end) = self {
             end.give_back();
@@ -269,96 +329,6 @@ impl RecvEnd {
         match self {
             RecvEnd::Ring(_) => false,
             RecvEnd::Stream(end) => end.has_read_ahead(),
-        }
-    }
-}
-
-/// What both ends of a channel share.
-pub enum Link {
-    Ring(Arc<ring::RingLink>),
-    Stream(Arc<stream::StreamLink>),
-}
-
-impl Link {
-    /// The other side.
-    #[inline]
-    pub fn peer(&self) -> &Peer {
-        match self {
-            Link::Ring(link) => &link.peer,
-            Link::Stream(link) => &link.peer,
-        }
-    }
-
-    /// What the channel's descriptor of this direction watches, beside its marker.
-    pub fn watched(&self, direction: Direction) -> Vec<Watched<'_>> {
-        match self {
-            Link::Ring(link) => link.watched(),
-            Link::Stream(link) => link.watched(direction),
-        }
-    }
-
-    /// What carries the marks of its descriptors, if it has something that can.
-    pub fn marker(&self) -> Option<Marker> {
-        match self {
-            Link::Ring(link) => Some(link.marker()),
-            Link::Stream(_) => None,
-        }
-    }
-
-    /// Takes back that this side waits for room; whether it had said so.
-    pub fn disarm(&self) -> bool {
-        match self {
-            Link::Ring(link) => link.disarm(),
-            Link::Stream(_) => false,
-        }
-    }
-
-    /// Wakes whoever sleeps on this side.
-    pub fn wake_self(&self) {
-        if let Link::Ring(link) = self {
-            link.wake_self();
-        }
-    }
-
-    /// Something to compare with later, to see whether looking again is worth it; None where
-    /// only looking tells.
-    #[inline]
-    pub fn glance(&self) -> Option<(u64, u64)> {
-        match self {
-            Link::Ring(link) => Some(link.glance()),
-            Link::Stream(_) => None,
-        }
-    }
-
-    /// Ends the connection, and wakes whoever polls. `frame` is the CLOSE frame that tells the
-    /// peer, unless part of a message that was taken is still here: then the peer sees a loss.
-    pub fn close(&self, frame: Option<&[u8]>) {
-        match self {
-            Link::Ring(link) => link.close(frame.is_some()),
-            Link::Stream(link) => link.close(frame),
-        }
-    }
-}
-
-impl wait::Source for Link {
-    fn arm(&self, interest: u32) {
-        match self {
-            Link::Ring(link) => link.arm(interest),
-            Link::Stream(_) => {}
-        }
-    }
-
-    fn drain(&self) -> bool {
-        match self {
-            Link::Ring(link) => link.drain(),
-            Link::Stream(_) => false,
-        }
-    }
-
-    fn poll(&self, interest: u32, kick: Option<&Kick>, time: Option<Duration>) -> Result<()> {
-        match self {
-            Link::Ring(link) => link.poll(interest, kick, time),
-            Link::Stream(link) => link.poll(interest, kick, time),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! even if it has forked and a child of it keeps the socket open.
 
 use super::descriptor::{Token, Watched};
+use super::wait::{READ, WRITE};
 use crate::endpoint::{Endpoint, PeerUid};
 use crate::error::{Error, Result, Status};
 use crate::os::clock::{ticks, ticks_a_millisecond};
@@ -12,8 +13,8 @@ use crate::os::poll::{Wanted, poll};
 use crate::os::socket::{self, Credentials};
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 const THERE: u32 = 0;
@@ -24,24 +25,44 @@ const STRAY: u32 = 2;
 pub struct Peer {
     pub socket: Arc<Fd>,
     pub credentials: Credentials,
-    /// None where the kernel has none, or where a child may serve in the name of its parent.
-    pidfd: Option<Fd>,
-    /// Whether bytes on the socket are messages; else they are nonsense.
-    talks: bool,
+    /// None before its HELLO, where the kernel has none, and where a child may serve in the name of
+    /// its parent.
+    pidfd: OnceLock<Fd>,
+    /// Bits of the directions that go through the socket, READ and WRITE. Without READ, bytes on it
+    /// are nonsense.
+    on_socket: AtomicU32,
     state: AtomicU32,
     /// When it was last looked at, in ticks.
     looked: AtomicU64,
     period: u64,
 }
 
+/// Places in the list of what a thread sleeps on.
+const SOCKET: usize = 1;
+const PROCESS: usize = 2;
+const KICK: usize = 3;
+
+/// What a thread wants of the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketUse {
+    /// To hear of its end.
+    End,
+    /// Bytes to read.
+    Read,
+    /// Room to write.
+    Write,
+    /// Either.
+    Both,
+}
+
 impl Peer {
-    /// Watches the peer behind `socket`. `talks`: messages come through the socket itself.
-    pub fn new(socket: Arc<Fd>, credentials: Credentials, pidfd: Option<Fd>, talks: bool) -> Peer {
+    /// Watches the peer behind `socket`, through which its messages come.
+    pub fn new(socket: Arc<Fd>, credentials: Credentials) -> Peer {
         Peer {
             socket,
             credentials,
-            pidfd,
-            talks,
+            pidfd: OnceLock::new(),
+            on_socket: AtomicU32::new(READ | WRITE),
             state: AtomicU32::new(THERE),
             // Long ago: the first call looks.
             looked: AtomicU64::new(ticks().wrapping_sub(2 * ticks_a_millisecond())),
@@ -49,10 +70,43 @@ impl Peer {
         }
     }
 
+    /// Its HELLO has come: its process is watched from here on, if it is the one that the kernel
+    /// names. A child that serves in its parent's name says another number, and its parent's death
+    /// is none of our business.
+    pub fn watch_process(&self, said: u32) -> Result<()> {
+        let pid = self.credentials.pid;
+        // One in a pid namespace that this process can't see has none.
+        if pid <= 0 || i64::from(said) != i64::from(pid) {
+            return Ok(());
+        }
+        match socket::peer_pidfd(self.socket.as_fd(), pid) {
+            Ok(fd) => {
+                let _ = self.pidfd.set(fd);
+                Ok(())
+            }
+            Err(error) => match error.raw_os_error() {
+                Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => {
+                    Err(Error::system("watching the peer's process", &error))
+                }
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// The messages of this direction, READ or WRITE, go through a ring from here on.
+    pub fn leave_socket(&self, direction: u32) {
+        self.on_socket.fetch_and(!direction, Ordering::AcqRel);
+    }
+
+    /// Whether messages of this direction go through the socket.
+    fn uses_socket(&self, direction: u32) -> bool {
+        self.on_socket.load(Ordering::Acquire) & direction != 0
+    }
+
     /// What a descriptor watches of it: the socket for these events, and its process.
     pub fn watched(&self, events: u32, token: Token) -> Vec<Watched<'_>> {
         let socket = Watched { fd: self.socket.as_fd(), events, token };
-        let process = self.pidfd.as_ref().map(|pidfd| Watched {
+        let process = self.pidfd.get().map(|pidfd| Watched {
             fd: pidfd.as_fd(),
             events: READABLE,
             token: Token::End,
@@ -79,6 +133,16 @@ impl Peer {
         }
     }
 
+    /// Bytes came on the socket that belong nowhere.
+    pub fn note_stray(&self) {
+        self.state.store(STRAY, Ordering::Release);
+    }
+
+    /// It has ended on the socket: nobody reads any more what goes through the ring.
+    pub fn note_end(&self) {
+        let _ = self.state.compare_exchange(THERE, GONE, Ordering::AcqRel, Ordering::Acquire);
+    }
+
     /// Looks at its end about once a millisecond, so that one who is busy sees it too.
     #[inline]
     pub fn look_sometimes(&self) {
@@ -100,41 +164,62 @@ impl Peer {
     /// Looks at its end now.
     #[cold]
     pub fn look(&self) {
-        let mut wanted = self.wanted(Wanted::nothing(), None);
-        if !self.is_gone() && poll(&mut wanted, Some(Duration::ZERO)).is_ok() {
-            self.judge(&wanted);
+        if self.is_gone()
+            || self.pidfd.get().is_none() && self.uses_socket(READ) && self.uses_socket(WRITE)
+        {
+            return;
+        }
+        let mut wanted = self.wanted(SocketUse::End, Wanted::nothing(), None);
+        if poll(&mut wanted, Some(Duration::ZERO)).is_ok() {
+            self.judge(&wanted, SocketUse::End);
         }
     }
 
-    /// Sleeps until `own` is ready, the peer's end, a kick or the end of `time`.
-    pub fn poll(&self, own: Wanted, kick: Option<&Kick>, time: Option<Duration>) -> Result<()> {
-        let mut wanted = self.wanted(own, kick);
+    /// Sleeps until the socket or `wake_ups` is ready, the peer's end, a kick or the end of `time`.
+    pub fn poll(
+        &self,
+        on_socket: SocketUse,
+        wake_ups: Wanted,
+        kick: Option<&Kick>,
+        time: Option<Duration>,
+    ) -> Result<()> {
+        let mut wanted = self.wanted(on_socket, wake_ups, kick);
         poll(&mut wanted, time).map_err(|error| Error::system("waiting", &error))?;
-        if let Some(kick) = kick.filter(|_| wanted[3].is_readable()) {
+        if let Some(kick) = kick.filter(|_| wanted[KICK].is_readable()) {
             kick.clear();
         }
-        self.judge(&wanted);
+        self.judge(&wanted, on_socket);
         Ok(())
     }
 
-    fn wanted(&self, own: Wanted, kick: Option<&Kick>) -> [Wanted; 4] {
-        let kick = kick.map_or(Wanted::nothing(), |kick| Wanted::readable(kick.as_fd()));
-        let pidfd = self.pidfd.as_ref();
-        let pidfd = pidfd.map_or(Wanted::nothing(), |fd| Wanted::readable(fd.as_fd()));
-        // Where the socket carries messages, `own` is the socket.
-        let silent = (!self.talks).then(|| Wanted::readable(self.socket.as_fd()));
-        [own, silent.unwrap_or(Wanted::nothing()), pidfd, kick]
+    fn wanted(&self, on_socket: SocketUse, wake_ups: Wanted, kick: Option<&Kick>) -> [Wanted; 4] {
+        let socket = self.socket.as_fd();
+        let receives = self.uses_socket(READ);
+        let socket = match on_socket {
+            // Who sends or receives there meets the end there.
+            SocketUse::End if receives && self.uses_socket(WRITE) => Wanted::nothing(),
+            SocketUse::End if receives => Wanted::hung_up(socket),
+            SocketUse::End | SocketUse::Read => Wanted::readable(socket),
+            SocketUse::Write if receives => Wanted::writable(socket),
+            SocketUse::Write | SocketUse::Both => Wanted::readable(socket).or_writable(),
+        };
+        let process = self.pidfd.get().map(|fd| Wanted::readable(fd.as_fd()));
+        let kick = kick.map(|kick| Wanted::readable(kick.as_fd()));
+        let nothing = Wanted::nothing();
+        [wake_ups, socket, process.unwrap_or(nothing), kick.unwrap_or(nothing)]
     }
 
-    fn judge(&self, wanted: &[Wanted; 4]) {
-        if wanted[1].is_readable() {
+    fn judge(&self, wanted: &[Wanted; 4], on_socket: SocketUse) {
+        if !self.uses_socket(READ) && wanted[SOCKET].is_readable() {
             let mut byte = [MaybeUninit::uninit()];
             match socket::recv(self.socket.as_fd(), &mut byte) {
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Ok(1..) => self.state.store(STRAY, Ordering::Release),
+                Ok(1..) => self.note_stray(),
                 _ => self.state.store(GONE, Ordering::Release),
             }
-        } else if wanted[2].is_readable() {
+        } else if wanted[PROCESS].is_readable()
+            || on_socket == SocketUse::End && wanted[SOCKET].is_readable()
+        {
             self.state.store(GONE, Ordering::Release);
         }
     }
@@ -170,20 +255,4 @@ pub fn admit(endpoint: &Endpoint, uid: u32, listens: bool) -> Result<()> {
         "the peer is user {uid}, who is not admitted; peer_uid={uid} or peer_uid=any admits it"
     );
     Err(Error::new(Status::Denied, detail))
-}
-
-/// A pidfd of the peer, where the kernel can give one.
-pub fn watch_process(socket: &Fd, pid: i32) -> Result<Option<Fd>> {
-    if pid <= 0 {
-        return Ok(None); // it lives in a pid namespace that this process can't see
-    }
-    match socket::peer_pidfd(socket.as_fd(), pid) {
-        Ok(fd) => Ok(Some(fd)),
-        Err(error) => match error.raw_os_error() {
-            Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => {
-                Err(Error::system("watching the peer's process", &error))
-            }
-            _ => Ok(None),
-        },
-    }
 }

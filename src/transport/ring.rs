@@ -6,13 +6,12 @@ mod recv;
 pub use recv::RingRecv;
 
 use super::Outgoing;
-use super::descriptor::{Marker, Token, Watched};
+use super::descriptor::Marker;
 use super::peer::{Peer, closed_by_peer};
+use super::share::{Rings, Side};
 use super::wait::{READ, WRITE};
 use crate::error::Result;
-use crate::os::event::READABLE;
 use crate::os::fork::Fd;
-use crate::os::kick::Kick;
 use crate::os::pipe;
 use crate::os::poll::Wanted;
 use crate::shm::layout::{TO_CONNECTOR, TO_LISTENER};
@@ -23,14 +22,13 @@ use crate::wire::{FLAG_MORE, Gather, Header, Kind};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 /// Bytes of a batch after which the peer is shown what is there, to work at the same time.
 const BATCH_SHOWN: u64 = 16 << 10;
 
 /// What both ends of this side share.
 pub struct RingLink {
-    pub peer: Peer,
+    peer: Arc<Peer>,
     shared: Arc<Shared>,
     incoming: usize,
     outgoing: usize,
@@ -41,31 +39,31 @@ pub struct RingLink {
 }
 
 impl RingLink {
-    /// Joins what a handshake has brought together, and makes the two ends.
-    pub fn new(
-        peer: Peer,
-        shared: Arc<Shared>,
-        listens: bool,
-        own_wake: Fd,
-        peer_wake: Fd,
-        message_size_max: usize,
-    ) -> (Arc<RingLink>, RingSend, RingRecv) {
-        let (incoming, outgoing) =
-            if listens { (TO_LISTENER, TO_CONNECTOR) } else { (TO_CONNECTOR, TO_LISTENER) };
-        let writer = Writer::new(&shared, outgoing);
-        let reader = Reader::new(&shared, incoming);
-        let link = Arc::new(RingLink {
-            peer,
-            shared,
+    /// This side of what a listener has handed over.
+    pub fn new(peer: &Arc<Peer>, rings: Rings, side: Side) -> Arc<RingLink> {
+        let (incoming, outgoing) = match side {
+            Side::Listener => (TO_LISTENER, TO_CONNECTOR),
+            Side::Connector => (TO_CONNECTOR, TO_LISTENER),
+        };
+        Arc::new(RingLink {
+            peer: Arc::clone(peer),
+            shared: rings.shared,
             incoming,
             outgoing,
-            own_wake: Arc::new(own_wake),
-            peer_wake,
+            own_wake: Arc::new(rings.own_wake),
+            peer_wake: rings.peer_wake,
             wakeups_sent: AtomicU64::new(0),
-        });
-        let send = RingSend { link: Arc::clone(&link), writer };
-        let recv = RingRecv::new(&link, reader, message_size_max);
-        (link, send, recv)
+        })
+    }
+
+    /// The sending end, to be made once.
+    pub fn sending(self: &Arc<RingLink>) -> RingSend {
+        RingSend { link: Arc::clone(self), writer: Writer::new(&self.shared, self.outgoing) }
+    }
+
+    /// The receiving end, to be made once.
+    pub fn receiving(self: &Arc<RingLink>, message_size_max: usize) -> RingRecv {
+        RingRecv::new(self, Reader::new(&self.shared, self.incoming), message_size_max)
     }
 
     #[cold]
@@ -78,18 +76,13 @@ impl RingLink {
     #[inline]
     fn check_peer(&self) -> Result<()> {
         self.peer.look_sometimes();
-        if waits::is_closed(&self.shared, self.incoming) {
+        if self.is_closed_by_peer() {
             return Err(closed_by_peer());
         }
         match self.peer.is_gone() {
             true => Err(self.peer.loss()),
             false => Ok(()),
         }
-    }
-
-    /// What both descriptors watch beside the pipe of wake-ups.
-    pub fn watched(&self) -> Vec<Watched<'_>> {
-        self.peer.watched(READABLE, Token::End)
     }
 
     /// The pipe of wake-ups carries a descriptor's mark.
@@ -111,7 +104,7 @@ impl RingLink {
     pub fn glance(&self) -> (u64, u64) {
         let (tail, head) = waits::positions(&self.shared, self.incoming, self.outgoing);
         // The end counts as a change too.
-        let ended = waits::is_closed(&self.shared, self.incoming) || self.peer.is_gone();
+        let ended = self.is_closed_by_peer() || self.peer.is_gone();
         (tail, head | u64::from(ended))
     }
 
@@ -128,17 +121,21 @@ impl RingLink {
         pipe::drain(&self.own_wake)
     }
 
-    pub fn poll(&self, _: u32, kick: Option<&Kick>, time: Option<Duration>) -> Result<()> {
-        self.peer.poll(Wanted::readable(self.own_wake.as_fd()), kick, time)
+    /// The pipe of wake-ups, to wait for.
+    pub fn wake_ups(&self) -> Wanted {
+        Wanted::readable(self.own_wake.as_fd())
     }
 
-    /// Ends the connection. `in_order`: all that was taken is in the ring; else the peer is to
-    /// see a loss.
-    pub fn close(&self, in_order: bool) {
-        if in_order && Writer::close(&self.shared, self.outgoing) {
+    /// Whether the peer's writer has ended in good order.
+    pub fn is_closed_by_peer(&self) -> bool {
+        waits::is_closed(&self.shared, self.incoming)
+    }
+
+    /// Nothing more is sent: all that was taken is in the ring.
+    pub fn close(&self) {
+        if Writer::close(&self.shared, self.outgoing) {
             self.wake_peer();
         }
-        crate::os::socket::shutdown(self.peer.socket.as_fd());
     }
 }
 

@@ -1,5 +1,5 @@
-//! What a handshake over shared memory hands over with SHARE: the memory of two rings, and a
-//! wake-up pipe for each side.
+//! What a listener hands over with SHARE: the memory of two rings, and a wake-up pipe for each
+//! side.
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
@@ -14,6 +14,13 @@ use std::sync::Arc;
 /// Descriptors that come with SHARE: the memfd and two pipes.
 pub const SHARED_FDS: usize = 3;
 
+/// Which side of a channel this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Listener,
+    Connector,
+}
+
 /// The wake-ups and the memory of a ring channel.
 pub struct Rings {
     pub shared: Arc<Shared>,
@@ -23,7 +30,6 @@ pub struct Rings {
 
 /// What a listener hands over.
 pub struct Offer {
-    pub rings: Rings,
     share: Share,
     memfd: Fd,
     /// The end of this side's pipe that the peer writes to, and that of its own that it reads.
@@ -32,7 +38,7 @@ pub struct Offer {
 
 impl Offer {
     /// Makes rings for a peer that is this user, with the wish that its HELLO has.
-    pub fn new(own: &Endpoint, ring_wish: u32, uid: u32) -> Result<Offer> {
+    pub fn new(own: &Endpoint, ring_wish: u32, uid: u32) -> Result<(Offer, Rings)> {
         let to_listener = granted_ring_size(own.ring, ring_wish.into(), own.ring_max);
         let to_connector = granted_ring_size(own.ring, 0, own.ring_max);
         let (shared, memfd, share) = Shared::create(to_listener, to_connector)?;
@@ -43,7 +49,7 @@ impl Offer {
         let own_wake = pipe::reopen(own_read.as_fd()).map_err(failed)?;
         let peer_wake = pipe::reopen(peer_write.as_fd()).map_err(failed)?;
         let rings = Rings { shared, own_wake, peer_wake };
-        Ok(Offer { rings, share, memfd, ends: (own_write, peer_read) })
+        Ok((Offer { share, memfd, ends: (own_write, peer_read) }, rings))
     }
 
     /// The frame.

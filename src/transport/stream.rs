@@ -1,6 +1,7 @@
 //! A channel over a byte stream: frames that follow each other, or with `raw=1` bytes as they
 //! come. A socket's file only dials and accepts; all framing is here.
 
+mod control;
 mod end;
 mod recv;
 mod send;
@@ -8,23 +9,18 @@ mod send;
 pub use recv::StreamRecv;
 pub use send::StreamSend;
 
-use super::descriptor::{Token, Watched};
+use super::link::Framing;
 use super::peer::{Peer, lost};
-use super::readiness::Direction;
-use super::wait::{READ, WRITE};
+use super::upgrade::Upgrade;
 use crate::error::{Error, Result};
-use crate::os::event::{HANG_UP, READABLE, WRITABLE};
-use crate::os::kick::Kick;
-use crate::os::poll::Wanted;
 use crate::os::socket;
 use crate::sync::lock;
-use crate::wire::{Header, Kind};
+use crate::wire::{Header, Kind, refusal};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
 
 /// Bytes that are read ahead at most, and sent together at most.
 pub const BLOCK: usize = 64 << 10;
@@ -33,61 +29,73 @@ const PONGS_MAX: usize = 16;
 
 /// What both ends of this side share.
 pub struct StreamLink {
-    pub peer: Peer,
+    pub peer: Arc<Peer>,
     raw: bool,
+    pub upgrade: Upgrade,
     pongs: Mutex<VecDeque<Vec<u8>>>,
     owes_pong: AtomicBool,
     /// The end, once the receiving end has met it.
     end: OnceLock<Error>,
+    /// What the peer is to be told of it, if that is something else.
+    refusal: OnceLock<Error>,
 }
 
 impl StreamLink {
     /// A stream on which both sides may talk.
-    pub fn new(
-        peer: Peer,
-        raw: bool,
-        message_size_max: usize,
-    ) -> (Arc<StreamLink>, StreamSend, StreamRecv) {
-        let (pongs, owes_pong) = (Mutex::default(), AtomicBool::new(false));
-        let link = Arc::new(StreamLink { peer, raw, pongs, owes_pong, end: OnceLock::new() });
-        let (send, recv) = (StreamSend::new(&link), StreamRecv::new(&link, message_size_max));
-        (link, send, recv)
+    pub fn new(peer: Peer, framing: Framing, upgrade: Upgrade) -> Arc<StreamLink> {
+        Arc::new(StreamLink {
+            peer: Arc::new(peer),
+            raw: framing == Framing::Raw,
+            upgrade,
+            pongs: Mutex::default(),
+            owes_pong: AtomicBool::new(false),
+            end: OnceLock::new(),
+            refusal: OnceLock::new(),
+        })
     }
 
-    /// What the descriptor of this direction watches: the kernel knows both states.
-    pub fn watched(&self, direction: Direction) -> Vec<Watched<'_>> {
-        self.peer.watched(
-            match direction {
-                Direction::Receive => READABLE,
-                Direction::Send => WRITABLE | HANG_UP,
-            },
-            Token::Other,
-        )
+    /// The end, once the receiving end has met it.
+    pub fn end(&self) -> Option<&Error> {
+        self.end.get()
     }
 
-    pub fn poll(&self, interest: u32, kick: Option<&Kick>, time: Option<Duration>) -> Result<()> {
+    /// What the peer is told of a failure.
+    pub fn refusal_of(&self, error: &Error) -> Vec<u8> {
+        refusal(self.refusal.get().unwrap_or(error))
+    }
+
+    /// Says CLOSE.
+    pub fn close(&self, frame: &[u8]) {
         let socket = self.peer.socket.as_fd();
-        let own = match (interest & READ != 0, interest & WRITE != 0) {
-            (true, true) => Wanted::readable(socket).or_writable(),
-            (true, false) => Wanted::readable(socket),
-            (false, _) => Wanted::writable(socket),
-        };
-        self.peer.poll(own, kick, time)
-    }
-
-    pub fn close(&self, frame: Option<&[u8]>) {
-        let socket = self.peer.socket.as_fd();
-        if let Some(frame) = frame.filter(|_| !self.raw) {
+        if !self.raw {
             let sent = socket::send(socket, &[IoSlice::new(frame)]);
             if sent.is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
                 socket::enlarge(socket);
                 let _ = socket::send(socket, &[IoSlice::new(frame)]);
             }
         }
-        socket::shutdown(socket);
     }
 
-    /// Whether a ping waits for its answer.
+    /// Sends a short frame; false where the kernel has no room. It goes in whole or not at all.
+    pub fn say(&self, frame: &[u8]) -> Result<bool> {
+        match self.send(&[IoSlice::new(frame)])? {
+            0 => Ok(false),
+            sent if sent == frame.len() => Ok(true),
+            _ => Err(lost()),
+        }
+    }
+
+    /// The same with descriptors.
+    pub fn say_with_fds(&self, frame: &[u8], fds: &[BorrowedFd<'_>]) -> Result<bool> {
+        let sent = socket::send_with_fds(self.peer.socket.as_fd(), frame, fds);
+        match or_full(sent)? {
+            0 => Ok(false),
+            sent if sent == frame.len() => Ok(true),
+            _ => Err(lost()),
+        }
+    }
+
+    /// Whether a ping waits for its answer, which goes out on the socket alone.
     #[inline]
     pub fn owes_pong(&self) -> bool {
         self.owes_pong.load(Ordering::Relaxed)
@@ -114,14 +122,19 @@ impl StreamLink {
 
     /// Sends; 0 where the kernel has no room.
     fn send(&self, parts: &[IoSlice<'_>]) -> Result<usize> {
-        match socket::send(self.peer.socket.as_fd(), parts) {
-            Ok(count) => Ok(count),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-            Err(error) => Err(match error.raw_os_error() {
-                Some(libc::EPIPE | libc::ECONNRESET) => lost(),
-                _ => Error::system("sending", &error),
-            }),
-        }
+        or_full(socket::send(self.peer.socket.as_fd(), parts))
+    }
+}
+
+/// What came of sending; 0 where the kernel has no room.
+fn or_full(sent: io::Result<usize>) -> Result<usize> {
+    match sent {
+        Ok(count) => Ok(count),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+        Err(error) => Err(match error.raw_os_error() {
+            Some(libc::EPIPE | libc::ECONNRESET) => lost(),
+            _ => Error::system("sending", &error),
+        }),
     }
 }
 

@@ -39,14 +39,89 @@ static void with_retry_it_finds_a_listener_that_comes_later(void) {
     tn_listener_free(listener);
 }
 
-static void an_unaccepted_connect_times_out(void) {
+static void whoever_waits_for_the_handshake_waits_for_accept(void) {
     endpoint where = fresh_endpoint();
+    endpoint waiting = with_options(where, "early=0");
     tn_listener *listener = NULL;
     tn_channel *channel = NULL;
     OK(tn_listener_open(where.text, &listener));
-    STATUS(tn_channel_connect(where.text, TN_NOWAIT, &channel), TN_AGAIN);
-    STATUS(tn_channel_connect(where.text, BRIEFLY, &channel), TN_TIMED_OUT);
+    STATUS(tn_channel_connect(waiting.text, TN_NOWAIT, &channel), TN_AGAIN);
+    STATUS(tn_channel_connect(waiting.text, BRIEFLY, &channel), TN_TIMED_OUT);
     CHECK(channel == NULL);
+    tn_listener_free(listener);
+}
+
+static void one_thread_does_it_all(void) {
+    endpoint where = fresh_endpoint();
+    tn_listener *listener = NULL;
+    tn_channel *client = NULL, *server = NULL;
+    tn_peer peer = {.struct_size = sizeof peer};
+    OK(tn_listener_open(where.text, &listener));
+    OK(tn_channel_connect(where.text, TN_NOWAIT, &client));
+    OK(tn_channel_peer(client, &peer));
+    CHECK(peer.pid == getpid() && peer.transport == TN_TRANSPORT_LOCAL);
+    send_text(client, "hi");
+    send_text(client, "and more");
+    OK(tn_listener_accept(listener, TN_NOWAIT, &server));
+    expect_text(server, "hi");
+    expect_text(server, "and more");
+    send_text(server, "welcome");
+    expect_text(client, "welcome");
+    /* Both go on until messages cross by the rings. */
+    for (int i = 0; i < 4; i++) {
+        send_text(client, "ask");
+        expect_text(server, "ask");
+        send_text(server, "answer");
+        expect_text(client, "answer");
+    }
+    for (const tn_channel *one = client; one; one = one == client ? server : NULL) {
+        OK(tn_channel_peer(one, &peer));
+        CHECK(peer.transport == (over_shm() ? TN_TRANSPORT_SHM : TN_TRANSPORT_LOCAL));
+    }
+    tn_channel_free(client);
+    STATUS(tn_channel_recv(server, NULL, 0, SOON, &(size_t){0}), TN_CLOSED);
+    tn_channel_free(server);
+    tn_listener_free(listener);
+}
+
+static void what_a_client_left_is_there_when_it_has_gone(void) {
+    endpoint where = fresh_endpoint();
+    tn_listener *listener = NULL;
+    tn_channel *client = NULL, *server = NULL;
+    OK(tn_listener_open(where.text, &listener));
+    OK(tn_channel_connect(where.text, TN_NOWAIT, &client));
+    send_text(client, "file.txt");
+    tn_channel_free(client);
+    OK(tn_listener_accept(listener, SOON, &server));
+    expect_text(server, "file.txt");
+    STATUS(tn_channel_recv(server, NULL, 0, SOON, &(size_t){0}), TN_CLOSED);
+    STATUS(tn_channel_send(server, "x", 1, SOON), TN_CLOSED);
+    tn_channel_free(server);
+    tn_listener_free(listener);
+}
+
+static void what_is_too_long_without_a_hello_waits_for_it(void) {
+    static char large[100000];
+    endpoint where = fresh_endpoint();
+    tn_listener *listener = NULL;
+    tn_channel *client = NULL, *server = NULL;
+    int fd = -1;
+    size_t len = 0;
+    OK(tn_listener_open(with_options(where, "max_message=90000").text, &listener));
+    OK(tn_channel_connect(where.text, TN_NOWAIT, &client));
+    OK(tn_channel_send_fd(client, &fd));
+    STATUS(tn_channel_send(client, large, 80000, TN_NOWAIT), TN_AGAIN);
+    STATUS(tn_channel_send(client, large, 80000, BRIEFLY), TN_TIMED_OUT);
+    STATUS(tn_channel_send(client, large, 80000, TN_NOWAIT), TN_AGAIN);
+    CHECK(!readable(fd));
+    OK(tn_listener_accept(listener, SOON, &server));
+    CHECK(readable_within(fd, SOON));
+    OK(tn_channel_send(client, large, 80000, SOON));
+    OK(tn_channel_recv(server, large, sizeof large, SOON, &len));
+    CHECK(len == 80000);
+    STATUS(tn_channel_send(client, large, 90001, SOON), TN_TOO_LARGE);
+    tn_channel_free(client);
+    tn_channel_free(server);
     tn_listener_free(listener);
 }
 
@@ -73,9 +148,10 @@ static void connect_start_comes_back_at_once_and_connects_by_events(void) {
     OK(tn_listener_open(where.text, &listener));
     OK(tn_channel_connect_start(where.text, &client));
     expect_nothing(client);
-    STATUS(tn_channel_send(client, "x", 1, TN_NOWAIT), TN_AGAIN);
+    OK(tn_channel_send(client, "x", 1, TN_NOWAIT));
     STATUS(tn_channel_recv(client, NULL, 0, BRIEFLY, &(size_t){0}), TN_TIMED_OUT);
     tn_channel *server = accept_by_events(listener, client);
+    expect_text(server, "x");
     send_text(client, "by events");
     expect_text(server, "by events");
     tn_channel_free(client);
@@ -211,7 +287,10 @@ static const test_case cases[] = {
     CASE(nobody_there_is_not_found),
     CASE(with_retry_it_waits_for_a_listener_until_the_timeout),
     CASE(with_retry_it_finds_a_listener_that_comes_later),
-    CASE(an_unaccepted_connect_times_out),
+    CASE(whoever_waits_for_the_handshake_waits_for_accept),
+    CASE(one_thread_does_it_all),
+    CASE(what_a_client_left_is_there_when_it_has_gone),
+    CASE(what_is_too_long_without_a_hello_waits_for_it),
     CASE(connect_start_comes_back_at_once_and_connects_by_events),
     CASE(connect_start_with_retry_waits_for_a_listener),
     CASE(connect_start_to_nobody_says_so_at_the_latest_at_the_first_call),

@@ -3,7 +3,7 @@
 use crate::Way;
 use crate::common::event::{Events, is_readable};
 use crate::common::{SOON, at_once, directory, name, not_before, status, until, with};
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::thread;
@@ -209,13 +209,20 @@ pub fn between_two_tries_the_fd_is_silent(way: Way) {
 
 pub fn a_handshake_shows_on_the_fd_once_its_time_is_over(way: Way) {
     let time = Duration::from_millis(300);
-    let endpoint = way.endpoint("retry=1&handshake_ms=300");
+    // Without early=0 it is connected as soon as somebody listens; with it the listener's first
+    // byte begins the time.
+    let endpoint = way.endpoint("retry=1&early=0&handshake_ms=300");
     let channel = Channel::connect_start(&endpoint).expect("it goes on trying");
     let events = Events::of(channel.send_fd().expect("a descriptor"));
     go_on_in_vain(&channel, &events, 5);
     let mute = UnixListener::bind(socket_of(&endpoint)).expect("nobody else listens there");
+    let stuttering = thread::spawn(move || {
+        let (mut stream, _) = mute.accept().expect("it connects");
+        stream.write_all(&[32]).expect("there is room");
+        stream
+    });
     let result = not_before(time, || {
-        // A few tries may come first; the handshake itself has one event, its end.
+        // A few tries may come first; the handshake has that byte, and its end.
         for _ in 0..5 {
             events.wait();
             let result = status(channel.flush(NOW));
@@ -226,7 +233,7 @@ pub fn a_handshake_shows_on_the_fd_once_its_time_is_over(way: Way) {
         panic!("the fd is readable for nothing");
     });
     assert_eq!(result, Status::TimedOut);
-    drop(mute);
+    drop(stuttering.join().expect("no panic"));
 }
 
 pub fn a_listener_is_silent_once_a_stalled_handshake_is_dropped(way: Way) {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant};
-use treenail::{Channel, Error, Listener, Status};
+use treenail::{Channel, Error, Listener, NOW, Status};
 
 /// Generous: what takes longer is not slow but stuck.
 pub const SOON: Option<Duration> = Some(Duration::from_secs(10));
@@ -75,21 +75,32 @@ pub fn pair(scheme: &str, options: &str) -> Pair {
     pair_of(scheme, options, options)
 }
 
-/// The same with options of their own for each side.
+/// The same with options of their own for each side. Over shared memory both directions go through
+/// rings from the first message on.
 pub fn pair_of(scheme: &str, connecting: &str, listening: &str) -> Pair {
     let endpoint = format!("{scheme}:{}", name());
     let listener = Listener::open(&with(&endpoint, listening)).expect("the name is free");
-    let connecting = with(&endpoint, connecting);
+    let connecting = with(&with_early(&endpoint), connecting);
     let (connector, acceptor) = std::thread::scope(|scope| {
         let connector = scope.spawn(|| Channel::connect(&connecting, SOON));
         let acceptor = listener.accept(SOON);
         (connector.join().expect("no panic"), acceptor)
     });
-    Pair {
-        connector: connector.expect("somebody listens"),
-        acceptor: acceptor.expect("somebody connects"),
-        listener,
-        endpoint,
+    let connector = connector.expect("somebody listens");
+    let acceptor = acceptor.expect("somebody connects");
+    move_into_rings(&connector, &acceptor);
+    Pair { connector, acceptor, listener, endpoint }
+}
+
+/// An endpoint whose connector waits for the handshake.
+pub fn with_early(endpoint: &str) -> String {
+    with(endpoint, "early=0")
+}
+
+/// Lets both ends of a new channel say all that there is to say before the first message.
+pub fn move_into_rings(connector: &Channel, acceptor: &Channel) {
+    for end in [acceptor, connector] {
+        assert_eq!(status(end.recv(&mut [], NOW)), Status::Again, "nothing was sent");
     }
 }
 
@@ -97,6 +108,7 @@ pub fn pair_of(scheme: &str, connecting: &str, listening: &str) -> Pair {
 pub fn with(endpoint: &str, options: &str) -> String {
     match options {
         "" => endpoint.to_owned(),
+        options if endpoint.contains('?') => format!("{endpoint}&{options}"),
         options => format!("{endpoint}?{options}"),
     }
 }

@@ -80,8 +80,11 @@ fn a_connector_refuses_what_is_no_hello() {
                     server.try_to_say(&bytes);
                     server.reason_at_the_end();
                 });
-                let error = Channel::connect(&endpoint, WAIT).map(drop).expect_err(name);
-                assert_eq!(error.status(), Status::Protocol, "{name}: {error}");
+                let channel = Channel::connect(&endpoint, WAIT).expect("somebody listens");
+                for _ in 0..2 {
+                    let error = channel.recv_vec(WAIT).expect_err(name);
+                    assert_eq!(error.status(), Status::Protocol, "{name}: {error}");
+                }
             });
         }
     }
@@ -94,9 +97,9 @@ fn a_connector_that_is_hung_up_on_has_lost_its_peer() {
         let listener = place.listen();
         thread::scope(|scope| {
             scope.spawn(|| accept_plain(&listener).try_to_say(&words));
-            let error = Channel::connect(&place.endpoint("local", ""), WAIT)
-                .map(drop)
-                .expect_err("the end");
+            let channel = Channel::connect(&place.endpoint("local", ""), WAIT);
+            let channel = channel.expect("somebody listens");
+            let error = channel.recv_vec(WAIT).expect_err("the end");
             assert_eq!(error.status(), Status::PeerLost, "{error}");
         });
     }
@@ -112,8 +115,9 @@ fn a_connector_told_to_go_gives_the_reason() {
             server.say(&golden("close"));
             server.reason_at_the_end();
         });
-        let error =
-            Channel::connect(&place.endpoint("local", ""), WAIT).map(drop).expect_err("a CLOSE");
+        let channel = Channel::connect(&place.endpoint("local", ""), WAIT);
+        let channel = channel.expect("somebody listens");
+        let error = channel.recv_vec(WAIT).expect_err("a CLOSE");
         assert!(error.to_string().contains("goodbye"), "{error}");
     });
 }

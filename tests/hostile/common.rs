@@ -87,9 +87,9 @@ impl Place {
         Listener::open(&self.endpoint(scheme, options)).expect("the path is free")
     }
 
-    /// An honest program's channel to the library's listener.
+    /// An honest program's channel to the library's listener, once that has answered.
     pub fn connect(&self, scheme: &str) -> treenail::Result<Channel> {
-        Channel::connect(&self.endpoint(scheme, "max_message=64MiB"), WAIT)
+        Channel::connect(&self.endpoint(scheme, "max_message=64MiB&early=0"), WAIT)
     }
 }
 

@@ -1,12 +1,13 @@
 //! Descriptors where none belong are never received, and nothing is left of those that are.
 
+use super::calls::connected;
 use super::common::{Canary, Place, WAIT, alone, in_time, leaves_no_descriptors, status};
 use super::pages::{Arena, VICTIMS};
-use super::talk::{Raw, data, frame, greet, greet_for_rings, hello};
+use super::talk::{Raw, data, frame, greet, greet_for_rings, hello, moves};
 use std::os::fd::AsRawFd;
 use std::thread;
 use treenail::wire::{FEATURE_RING, Kind};
-use treenail::{Channel, Fault, Status, set_faults};
+use treenail::{Channel, Fault, NOW, Status, set_faults};
 
 const CLOSE: u8 = Kind::Close as u8;
 
@@ -56,7 +57,7 @@ fn those_on_a_listener_s_hello_are_dropped() {
     leaves_no_descriptors(|| {
         let place = Place::new();
         let server = Raw::listen(&place);
-        let (canary, _raw, channel) = thread::scope(|scope| {
+        let (canary, mut raw, channel) = thread::scope(|scope| {
             let serving = scope.spawn(|| {
                 let mut raw = Raw::accept(&server);
                 let canary = say_with_canary(&mut raw, &hello(0));
@@ -66,8 +67,9 @@ fn those_on_a_listener_s_hello_are_dropped() {
             let (canary, raw) = serving.join().expect("the library connects");
             (canary, raw, channel.expect("the HELLO itself is fine"))
         });
+        assert!(raw.say(&data(b"still here")));
+        assert_eq!(channel.recv_vec(WAIT).expect("it came"), b"still here");
         canary.is_gone_soon();
-        drop(channel);
     });
 }
 
@@ -104,10 +106,11 @@ fn those_on_the_answer_to_share_are_dropped() {
             let mut raw = Raw::connect(&place);
             greet_for_rings(&mut raw);
             drop(raw.hear_share());
-            let canary = say_with_canary(&mut raw, &frame(Kind::Share as u8, 0, 0, 0, &[0; 4]));
             let channel = accepting.join().expect("accept returns").expect("it is joined");
+            let canary = say_with_canary(&mut raw, &moves(0));
+            assert_eq!(status(channel.recv_vec(NOW)), Status::Again);
+            assert_eq!(raw.expect(Kind::Share), [0; 4], "the answer itself is fine");
             canary.is_gone_soon();
-            drop(channel);
         });
     });
 }
@@ -138,10 +141,29 @@ fn those_on_a_listener_s_refusal_are_given_back() {
                 // Here descriptors are due, but not with a CLOSE.
                 say_with_canary(&mut raw, &frame(CLOSE, 0, 0, 0, b"TN_DENIED: no"))
             });
-            let refused = status(Channel::connect(&place.endpoint("shm", ""), WAIT));
+            let refused = status(Channel::connect(&place.endpoint("shm", "early=0"), WAIT));
             assert!(matches!(refused, Status::Denied | Status::Protocol), "{refused:?}");
             serving.join().expect("the library connects").is_gone_soon();
         });
+    });
+}
+
+#[test]
+fn those_on_a_listener_s_message_before_share_are_the_end() {
+    let (_alone, _old) = (alone(), OldKernel::new());
+    leaves_no_descriptors(|| {
+        let ping = frame(Kind::Ping as u8, 0, 0, 0, b"?");
+        for message in [data(b"with descriptors"), ping, frame(Kind::Data as u8, 4, 0, 0, b"x")] {
+            for options in ["", "early=0"] {
+                let (channel, mut raw, _server) = connected("shm", options);
+                assert!(raw.say(&[hello(FEATURE_RING), data(b"before")].concat()));
+                let canary = say_with_canary(&mut raw, &message);
+                assert_eq!(channel.recv_vec(WAIT).expect("it came before"), b"before");
+                assert_eq!(in_time(WAIT, || status(channel.recv_vec(WAIT))), Status::Protocol);
+                drop(channel);
+                canary.is_gone_soon();
+            }
+        }
     });
 }
 
@@ -162,7 +184,7 @@ fn those_on_every_byte_of_a_share_are_given_back() {
                 }
                 canary
             });
-            let channel = Channel::connect(&place.endpoint("shm", ""), WAIT);
+            let channel = Channel::connect(&place.endpoint("shm", "early=0"), WAIT);
             assert_eq!(status(channel), Status::Protocol);
             serving.join().expect("the library connects").is_gone_soon();
         });
@@ -179,6 +201,11 @@ fn a_greeting_for_rings_that_leads_nowhere_leaves_nothing() {
             let mut raw = Raw::connect(&place);
             assert!(raw.say(&hello(FEATURE_RING)));
             drop(raw);
+        }
+        for _ in 0..20 {
+            // It said all that a client must, and may have said more.
+            let channel = listener.accept(WAIT).expect("it was there");
+            assert_eq!(in_time(WAIT, || status(channel.recv_vec(WAIT))), Status::PeerLost);
         }
         let timeout = Some(std::time::Duration::from_millis(100));
         assert_eq!(status(listener.accept(timeout)), Status::TimedOut);

@@ -204,13 +204,7 @@ fn a_peer_that_pings_and_never_reads_its_pongs_gets_no_more_than_there_is_room_f
 #[test]
 fn padding_is_given_back_though_no_message_follows() {
     let _alone = alone();
-    let place = Place::new();
-    let listener = place.listener("shm", "ring=64KiB");
-    let (here, there) = thread::scope(|scope| {
-        let accepting = scope.spawn(|| listener.accept(WAIT));
-        let there = Channel::connect(&place.endpoint("shm", "ring=64KiB"), WAIT);
-        (accepting.join().expect("accept returns").expect("it is welcome"), there.expect("it is"))
-    });
+    let (here, there) = with_ring("64KiB");
     thread::scope(|scope| {
         let receiving = scope.spawn(|| there.recv_vec(WAIT));
         for _ in 0..20 {
@@ -240,16 +234,21 @@ fn assert_takes_a_portion(
     assert!(used() < left, "a call gets on");
 }
 
-/// Two channels with rings of this size.
+/// Both ends of a channel with rings of this size, through which both directions go.
 fn with_ring(ring: &str) -> (Channel, Channel) {
     let place = Place::new();
     let options = format!("ring={ring}&ring_max={ring}&inbox=1GiB");
     let listener = place.listener("shm", &options);
-    thread::scope(|scope| {
+    let (here, there) = thread::scope(|scope| {
         let accepting = scope.spawn(|| listener.accept(WAIT));
-        let there = Channel::connect(&place.endpoint("shm", &options), WAIT);
+        let endpoint = place.endpoint("shm", &format!("{options}&early=0"));
+        let there = Channel::connect(&endpoint, WAIT);
         (accepting.join().expect("accept returns").expect("it is welcome"), there.expect("it is"))
-    })
+    });
+    for end in [&here, &there] {
+        assert_eq!(status(end.recv(&mut [], NOW)), Status::Again, "nothing was sent");
+    }
+    (here, there)
 }
 
 #[test]

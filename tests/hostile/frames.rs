@@ -2,7 +2,7 @@
 
 use super::common::{Place, WAIT, alone, eventually, in_time, status};
 use super::pages::{Arena, VICTIMS};
-use super::talk::{Raw, data, frame, greet, header, hello};
+use super::talk::{Raw, data, frame, greet, header, hello, moves};
 use std::thread;
 use std::time::Duration;
 use treenail::wire::Kind;
@@ -61,7 +61,7 @@ fn bad_on_a_socket() -> Vec<(&'static str, Frames)> {
 
 /// The error comes, and stays, and sending fails as well: nobody is there any more who would
 /// make sense of it.
-fn is_final(name: &str, channel: &Channel) {
+pub fn is_final(name: &str, channel: &Channel) {
     let refused = in_time(WAIT, || status(channel.recv_vec(WAIT)));
     assert_eq!(refused, Status::Protocol, "{name}");
     for _ in 0..3 {
@@ -147,21 +147,44 @@ fn bytes_on_the_socket_beside_the_rings_wake_who_waits() {
 }
 
 #[test]
-fn a_second_hello_or_share_in_the_handshake_is_refused() {
+fn what_no_client_says_behind_its_hello_is_the_end() {
     let _alone = alone();
-    let share = frame(Kind::Share as u8, 0, 0, 0, &[0; 4]);
-    for (name, scheme, second) in [
-        ("a second HELLO", "shm", hello(1)),
-        ("DATA before the answer", "shm", data(b"x")),
-        ("a SHARE of another size", "shm", frame(Kind::Share as u8, 0, 0, 0, &[0; 5])),
-        ("a CLOSE that is too long", "shm", header(1025, Kind::Close as u8, 0, 0, 0).to_vec()),
-        ("a SHARE before HELLO", "shm", share),
+    let memory = frame(Kind::Share as u8, 0, 0, 0, &[0; 48]);
+    for (name, second) in [
+        ("a second HELLO", hello(1)),
+        ("an answer before SHARE", moves(0)),
+        ("a refusal of rings before SHARE", moves(1)),
+        ("memory of its own", memory),
+        ("a SHARE of another size", frame(Kind::Share as u8, 0, 0, 0, &[0; 5])),
+        ("a CLOSE that is too long", header(1025, Kind::Close as u8, 0, 0, 0).to_vec()),
     ] {
         let place = Place::new();
-        let listener = place.listener(scheme, "");
+        let listener = place.listener("shm", "");
         let mut raw = Raw::connect(&place);
-        let greeting = if name.ends_with("before HELLO") { Vec::new() } else { hello(1) };
-        assert!(raw.say(&greeting) && raw.say(&second));
+        assert!(raw.say(&hello(1)) && raw.say(&data(b"before")) && raw.say(&second));
+        let channel = listener.accept(WAIT).expect("its HELLO is fine");
+        assert_eq!(channel.recv_vec(WAIT).expect("it came before"), b"before", "{name}");
+        is_final(name, &channel);
+        let reason = raw.last_words();
+        assert!(reason.starts_with("TN_PROTOCOL"), "{name}: told \"{reason}\"");
+    }
+}
+
+#[test]
+fn what_a_client_says_before_its_hello_is_refused() {
+    let _alone = alone();
+    let long = header(1025, Kind::Close as u8, 0, 0, 0).to_vec();
+    for (name, first) in [
+        ("DATA", data(b"x")),
+        ("a request", frame(DATA, 1, 0, 1, b"x")),
+        ("a PING", frame(Kind::Ping as u8, 0, 0, 0, b"")),
+        ("an answer to SHARE", moves(0)),
+        ("a CLOSE that is too long", long),
+    ] {
+        let place = Place::new();
+        let listener = place.listener("shm", "");
+        let mut raw = Raw::connect(&place);
+        assert!(raw.say(&first) && raw.say(&hello(1)) && raw.say(&data(b"after")));
         assert_eq!(status(listener.accept(SHORT)), Status::TimedOut, "{name}");
         let reason = raw.last_words();
         assert!(reason.starts_with("TN_PROTOCOL"), "{name}: told \"{reason}\"");

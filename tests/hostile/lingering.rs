@@ -172,7 +172,8 @@ fn one_from_a_listener_without_rings_holds_up_no_connector_of_shm() {
             greet(&mut raw);
             raw
         });
-        let channel = Channel::connect(&place.endpoint("shm", ""), WAIT).expect("it is fine");
+        let endpoint = place.endpoint("shm", "early=0");
+        let channel = Channel::connect(&endpoint, WAIT).expect("it is fine");
         let mut raw = serving.join().expect("the library connects");
         let _peer = say_with_lingering(&mut raw, &data(b"slow"));
         assert_eq!(in_time(WAIT, || channel.recv_vec(WAIT)).expect("it came"), b"slow");

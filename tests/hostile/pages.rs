@@ -1,14 +1,14 @@
 //! A peer that has done the handshake of shared memory in good order, and now has the pages.
 
-use super::common::{Place, WAIT, made, pipe};
-use super::talk::{Raw, frame, greet_for_rings, header};
+use super::common::{Place, WAIT, made, pipe, status};
+use super::talk::{Raw, greet_for_rings, header, moves};
 use std::mem::offset_of;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use treenail::shm::layout::{ControlPage, FORMAT, MAGIC_WORD, RingControl, WAITS};
 use treenail::wire::{Kind, Share};
-use treenail::{Channel, Listener};
+use treenail::{Channel, Listener, NOW, Status};
 
 /// Where the words of a ring are on the control page.
 pub const RING_CONTROL: [usize; 2] = {
@@ -91,28 +91,40 @@ pub struct Hostile {
 }
 
 impl Hostile {
-    /// Joins the library's listener.
+    /// Joins the library's listener, and says that it sends in its ring.
     pub fn connect(place: &Place) -> Hostile {
         let mut raw = Raw::connect(place);
         greet_for_rings(&mut raw);
+        let mut hostile = Hostile::handed(raw);
+        assert!(hostile.raw.say(&moves(0)));
+        hostile
+    }
+
+    /// Takes the rings that the library's listener hands over, and says nothing of it.
+    pub fn handed(mut raw: Raw) -> Hostile {
         let (share, mut fds) = raw.hear_share();
         assert_eq!(fds.len(), 3, "SHARE brings three descriptors");
         let (woken, wake) = (fds.pop(), fds.pop());
         let pages = Pages::map(&fds[0], share.size as usize);
-        assert!(raw.say(&frame(Kind::Share as u8, 0, 0, 0, &[0; 4])));
         Hostile { raw, pages, share, outgoing: 0, wake, woken, tail: 0 }
     }
 
-    /// Lets the library's connector join.
+    /// Lets the library's connector join, which then sends in its ring.
     pub fn serve(mut raw: Raw) -> Hostile {
         greet_for_rings(&mut raw);
+        let mut hostile = Hostile::offer(raw);
+        assert_eq!(hostile.raw.expect(Kind::Share), [0; 4], "a proper share is mapped");
+        hostile
+    }
+
+    /// Hands rings over to the library's connector, and doesn't wait for its answer.
+    pub fn offer(mut raw: Raw) -> Hostile {
         let share = proper_share(1 << 16);
         let memfd = proper_memfd(&share);
         let pages = Pages::map(&memfd, share.size as usize);
         let ((own_read, own_write), (peer_read, peer_write)) = (pipe(), pipe());
         let fds = [memfd.as_raw_fd(), own_write.as_raw_fd(), peer_read.as_raw_fd()];
         assert!(raw.say_with(&share.encode(), &fds));
-        assert_eq!(raw.expect(Kind::Share), [0; 4], "a proper share is mapped");
         let (wake, woken) = (Some(peer_write), Some(own_read));
         Hostile { raw, pages, share, outgoing: 1, wake, woken, tail: 0 }
     }
@@ -155,6 +167,18 @@ impl Hostile {
         self.tail += (16 + payload.len() as u64).next_multiple_of(16);
         self.pages.word(self.out_word(TAIL)).store(self.tail, Ordering::Release);
         self.give_wake();
+    }
+
+    /// Whether a message is next in the ring that the library writes, and nothing behind it.
+    pub fn holds_next(&self, message: &[u8], at: &mut u64) -> bool {
+        let rings = [self.share.to_listener, self.share.to_connector];
+        let offset = rings[1 - self.outgoing].0 as usize + *at as usize + 16;
+        *at += (16 + message.len() as u64).next_multiple_of(16);
+        let is_there = |(index, byte): (usize, &u8)| {
+            self.pages.byte(offset + index).load(Ordering::Relaxed) == *byte
+        };
+        self.pages.word(self.in_word(TAIL)).load(Ordering::Acquire) == *at
+            && message.iter().enumerate().all(is_there)
     }
 
     /// Fills the whole ring with this record, without showing it.
@@ -249,8 +273,21 @@ impl Arena {
         Arena { place, victim, options: options.to_owned(), listener, hostile }
     }
 
-    /// A new channel whose other end is hostile.
+    /// A new channel whose other end is hostile, and both directions go through rings.
     pub fn join(&self) -> (Channel, Hostile) {
+        let (channel, mut hostile) = self.meet();
+        if self.victim == Victim::Connects {
+            assert!(hostile.raw.say(&moves(0)));
+        }
+        assert_eq!(status(channel.recv(&mut [], NOW)), Status::Again, "nothing was sent");
+        if self.victim == Victim::Listens {
+            assert_eq!(hostile.raw.expect(Kind::Share), [0; 4], "it moves in its turn");
+        }
+        (channel, hostile)
+    }
+
+    /// The same before the listener moves: only what the connector says goes through its ring.
+    pub fn meet(&self) -> (Channel, Hostile) {
         thread::scope(|scope| match (&self.listener, &self.hostile) {
             (Some(listener), _) => {
                 let hostile = scope.spawn(|| Hostile::connect(&self.place));
@@ -259,7 +296,9 @@ impl Arena {
             }
             (None, Some(server)) => {
                 let hostile = scope.spawn(|| Hostile::serve(Raw::accept(server)));
-                let endpoint = self.place.endpoint("shm", &self.options);
+                let mark = if self.options.is_empty() { "" } else { "&" };
+                let options = format!("{}{mark}early=0", self.options);
+                let endpoint = self.place.endpoint("shm", &options);
                 let channel = Channel::connect(&endpoint, WAIT);
                 let hostile = hostile.join().expect("the library maps what is proper");
                 (channel.unwrap_or_else(|error| panic!("{:?}: {error}", self.victim)), hostile)

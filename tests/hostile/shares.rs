@@ -39,8 +39,21 @@ impl Offer {
     }
 }
 
+/// A connector that waits for what it is offered.
+fn connect(place: &Place) -> treenail::Result<Channel> {
+    Channel::connect(&place.endpoint("shm", "early=0"), WAIT)
+}
+
+/// One that hears of it with its first message.
+fn connect_early(place: &Place) -> treenail::Result<Channel> {
+    let channel = Channel::connect(&place.endpoint("shm", ""), WAIT)?;
+    channel.recv_vec(WAIT).map(|_| channel)
+}
+
+type Connect = fn(&Place) -> treenail::Result<Channel>;
+
 /// Lets a connector meet a listener that makes this offer.
-fn meet(place: &Place, offer: Offer) -> (treenail::Result<Channel>, String) {
+fn meet(place: &Place, offer: Offer, connect: Connect) -> (treenail::Result<Channel>, String) {
     let server = Raw::listen(place);
     thread::scope(|scope| {
         let serving = scope.spawn(|| {
@@ -51,7 +64,7 @@ fn meet(place: &Place, offer: Offer) -> (treenail::Result<Channel>, String) {
             drop(offer);
             raw.last_words()
         });
-        let channel = in_time(WAIT, || Channel::connect(&place.endpoint("shm", ""), WAIT));
+        let channel = in_time(WAIT, || connect(place));
         // A channel that came about must end, or its peer would hear nothing.
         if let Ok(channel) = &channel {
             channel.close();
@@ -66,9 +79,12 @@ fn are_refused(offers: &[(&str, &dyn Fn() -> Offer)]) {
     let place = Place::new();
     for (name, offer) in offers {
         leaves_no_descriptors(|| {
-            let (channel, reason) = meet(&place, offer());
-            assert_eq!(status(channel), Status::Protocol, "{name}");
-            assert!(reason.starts_with("TN_PROTOCOL"), "{name}: the listener is told \"{reason}\"");
+            for connect in [connect, connect_early] {
+                let (channel, reason) = meet(&place, offer(), connect);
+                assert_eq!(status(channel), Status::Protocol, "{name}");
+                let fits = reason.starts_with("TN_PROTOCOL");
+                assert!(fits, "{name}: the listener is told \"{reason}\"");
+            }
         });
     }
 }
@@ -78,7 +94,7 @@ fn a_proper_one_is_mapped() {
     let _alone = alone();
     let place = Place::new();
     leaves_no_descriptors(|| {
-        let (channel, _) = meet(&place, Offer::proper());
+        let (channel, _) = meet(&place, Offer::proper(), connect);
         assert_eq!(status(channel), Status::Ok);
     });
 }
@@ -236,7 +252,8 @@ fn memory_that_can_not_be_written_is_not_used_and_frames_go_through_the_socket()
     leaves_no_descriptors(|| {
         let seals = SEALS | libc::F_SEAL_FUTURE_WRITE;
         let memfd = signed(proper_share(RING).size, seals);
-        let (channel, reason) = meet(&place, Offer::with_memfd(proper_share(RING), memfd));
+        let offer = Offer::with_memfd(proper_share(RING), memfd);
+        let (channel, reason) = meet(&place, offer, connect);
         assert_eq!((status(channel), reason.as_str()), (Status::Ok, ""));
     });
 }
@@ -309,7 +326,7 @@ fn an_empty_one_with_descriptors_leaves_none() {
     let _alone = alone();
     let place = Place::new();
     leaves_no_descriptors(|| {
-        let (channel, _) = meet(&place, Offer::with_payload(Vec::clear));
+        let (channel, _) = meet(&place, Offer::with_payload(Vec::clear), connect);
         // Whether this is refused or taken for "not after all", nothing is kept.
         let status = status(channel);
         assert!(matches!(status, Status::Ok | Status::Protocol), "{status:?}");

@@ -1,6 +1,8 @@
 //! Peers that begin a handshake and never end it hold up nobody.
 
-use super::common::{Place, Stop, WAIT, alone, descriptors, eventually, in_time, status};
+use super::calls::connected;
+use super::common::{Place, Stop, WAIT, alone, descriptors, eventually, in_time};
+use super::common::{poll_soon, status};
 use super::talk::{Raw, hello};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -104,19 +106,6 @@ fn they_are_dropped_after_their_time() {
 }
 
 #[test]
-fn one_that_was_given_rings_and_never_answers_is_dropped_after_its_time() {
-    let _alone = alone();
-    let place = Place::new();
-    let listener = place.listener("shm", "handshake_ms=300");
-    while_accepting(&listener, || {
-        let mut raw = Raw::connect(&place);
-        super::talk::greet_for_rings(&mut raw);
-        let (_share, _fds) = raw.hear_share();
-        in_time(Some(Duration::from_millis(300)), || raw.last_words());
-    });
-}
-
-#[test]
 fn a_trickle_of_bytes_does_not_make_the_time_longer() {
     let _alone = alone();
     let place = Place::new();
@@ -140,8 +129,12 @@ fn a_listener_that_stalls_keeps_no_connector_beyond_its_timeout() {
     let _server = Raw::listen(&place);
     for options in ["handshake_ms=200", "handshake_ms=60000"] {
         let timeout = Some(Duration::from_millis(400));
-        let connect = || Channel::connect(&place.endpoint("shm", options), timeout);
+        let patient = place.endpoint("shm", &format!("{options}&early=0"));
+        let connect = || Channel::connect(&patient, timeout);
         assert_eq!(in_time(timeout, || status(connect())), Status::TimedOut);
+        let channel = Channel::connect(&place.endpoint("shm", options), timeout);
+        let channel = channel.expect("somebody listens");
+        assert_eq!(in_time(timeout, || status(channel.recv_vec(timeout))), Status::TimedOut);
     }
 }
 
@@ -184,4 +177,27 @@ fn those_who_come_back_all_the_time_do_not_keep_an_honest_one_out() {
             }
         });
     });
+}
+
+#[test]
+fn a_listener_that_stalls_amid_its_handshake_is_given_up_after_its_time() {
+    let _alone = alone();
+    for said in [1, 15, 16, 47, 48] {
+        for by_descriptor in [false, true] {
+            let (channel, mut raw, _server) = connected("shm", "early=0&handshake_ms=50");
+            assert!(raw.say(&hello(1)[..said]));
+            let given = match by_descriptor {
+                // It goes off when the time is over.
+                true => loop {
+                    let given = status(channel.recv_vec(treenail::NOW));
+                    if given != Status::Again {
+                        break given;
+                    }
+                    assert_ne!(poll_soon(&channel), 0, "after {said} bytes");
+                },
+                false => status(channel.recv_vec(None)),
+            };
+            assert_eq!(given, Status::TimedOut, "after {said} bytes");
+        }
+    }
 }

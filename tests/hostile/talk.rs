@@ -39,6 +39,11 @@ pub fn data(payload: &[u8]) -> Vec<u8> {
     frame(Kind::Data as u8, 0, 0, 0, payload)
 }
 
+/// A side's last frame on the socket: 0 says that it sends in its ring from there on.
+pub fn moves(status: u32) -> Vec<u8> {
+    frame(Kind::Share as u8, 0, 0, 0, &status.to_le_bytes())
+}
+
 /// What came.
 pub struct Frame {
     pub kind: Kind,

@@ -29,10 +29,17 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def joined(endpoint, options=""):
-    """Two ends of a channel: the one that connected, and the one that was accepted."""
+    """Two ends of a channel: the one that connected, and the one that was accepted.
+
+    Over shared memory both directions go through rings from the first message on.
+    """
     with treenail.Listener(endpoint + options) as listener:
-        ours = treenail.connect_start(endpoint + options)
-        return ours, meet(listener, ours)
+        ours = treenail.connect_start(endpoint + options + ("&" if options else "?") + "early=0")
+        theirs = meet(listener, ours)
+        for end in theirs, ours:
+            with contextlib.suppress(treenail.Again):
+                end.recv(0)
+        return ours, theirs
 
 
 def meet(listener, connecting):

@@ -101,7 +101,7 @@ impl RingRecv {
     /// The ring is empty. False: so far; true: look once more, as the end has come since.
     #[cold]
     fn end(&mut self) -> Result<bool> {
-        let closed = waits::is_closed(&self.link.shared, self.link.incoming);
+        let closed = self.link.is_closed_by_peer();
         if !closed && !self.link.peer.is_gone() {
             return Ok(false);
         }
@@ -110,10 +110,15 @@ impl RingRecv {
             return Ok(true);
         }
         // A close that was written before the hang-up outranks it.
-        match waits::is_closed(&self.link.shared, self.link.incoming) {
+        match self.link.is_closed_by_peer() {
             true => Err(closed_by_peer()),
             false => Err(self.link.peer.loss()),
         }
+    }
+
+    /// The end, if the peer has said so: for a sender that found the connection broken.
+    pub fn end_seen_ahead(&self) -> Option<Error> {
+        self.link.is_closed_by_peer().then(closed_by_peer)
     }
 
     /// Whether open views pin so much that the peer was unable to send more.

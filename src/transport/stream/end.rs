@@ -5,10 +5,15 @@ use super::recv::StreamRecv;
 use crate::error::Error;
 use crate::os::socket;
 use crate::transport::peer::{closed_by_peer, lost};
-use crate::wire::{HEADER_SIZE, Header, Kind};
+use crate::wire::{HEADER_SIZE, Header, Kind, SHARE_ANSWER_SIZE};
 use std::os::fd::AsFd;
 
 impl StreamRecv {
+    /// Whether bytes come without frames.
+    pub fn is_raw(&self) -> bool {
+        self.link.raw
+    }
+
     /// With raw=1 there is no other way to end.
     pub(super) fn end_without_close(&self) -> Error {
         if self.link.raw { closed_by_peer() } else { lost() }
@@ -16,7 +21,9 @@ impl StreamRecv {
 
     /// Nothing more comes; the first reason counts.
     pub(super) fn ended(&self, end: Error) -> Error {
-        self.link.end.get_or_init(|| end).clone()
+        let end = self.link.end.get_or_init(|| end).clone();
+        self.link.peer.note_end();
+        end
     }
 
     /// Why the peer ended, if it said so behind what is still to be received: for a sender that
@@ -26,6 +33,7 @@ impl StreamRecv {
             return Some(closed_by_peer());
         }
         self.compact();
+        self.has_dropped_fds = true;
         // The peer is gone, so this ends; a hostile one is not followed further than this.
         for _ in 0..64 {
             let socket = self.link.peer.socket.as_fd();
@@ -40,10 +48,16 @@ impl StreamRecv {
         loop {
             let header = self.ahead.bytes().get(at..)?.first_chunk::<HEADER_SIZE>()?;
             let header = Header::decode(header).ok()?;
-            if header.kind == Kind::Close {
-                return Some(closed_by_peer());
+            let payload = self.ahead.bytes().get(at + HEADER_SIZE..)?;
+            let payload = payload.get(..header.length as usize)?;
+            match header.kind {
+                Kind::Close => return Some(self.end_by_close(payload)),
+                // Where it moved, the rest is in the ring.
+                Kind::Share if payload.len() == SHARE_ANSWER_SIZE => {
+                    return self.link.upgrade.end_in_ring();
+                }
+                _ => at += HEADER_SIZE + header.length as usize,
             }
-            at += HEADER_SIZE + header.length as usize;
         }
     }
 }

@@ -1,12 +1,13 @@
 //! The receiving end of a stream.
 
-use super::{BLOCK, StreamLink, closed_because};
+use super::{BLOCK, StreamLink};
 use crate::error::{Error, Result};
 use crate::os::buffer::{Buffer, Filling, write};
+use crate::os::fork::Fd;
 use crate::os::socket;
-use crate::transport::peer::closed_by_peer;
-use crate::transport::{FRAGMENT_LEN_MIN, Front, Head, HeapMessage, PIECE_LEN, too_long};
-use crate::wire::{CLOSE_SIZE_MAX, FLAG_MORE, HEADER_SIZE, Header, Kind, PING_SIZE_MAX};
+use crate::transport::upgrade::Stage;
+use crate::transport::{FRAGMENT_LEN_MIN, Front, Head, HeapMessage, PIECE_LEN};
+use crate::wire::{FLAG_MORE, HEADER_SIZE, HELLO_SIZE, Header, Kind};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
@@ -45,6 +46,12 @@ pub struct StreamRecv {
     /// Frames that were no messages, since the last call.
     pub(super) controls: u32,
     pub(super) message_size_max: usize,
+    /// Descriptors that came with the frame in front.
+    pub(super) fds: Vec<Fd>,
+    /// Whether descriptors were lost: there was no place for them, or the end was looked for.
+    pub(super) has_dropped_fds: bool,
+    /// Whether they go on through the socket for good.
+    pub(super) is_settled: bool,
 }
 
 impl StreamRecv {
@@ -60,6 +67,9 @@ impl StreamRecv {
             last_len: 0,
             controls: 0,
             message_size_max,
+            fds: Vec::new(),
+            has_dropped_fds: false,
+            is_settled: link.upgrade.is_at(Stage::Socket),
         }
     }
 
@@ -111,7 +121,7 @@ impl StreamRecv {
                 self.last_len = front.head.len;
                 return Ok(Some(front));
             }
-            if self.has_more() || !self.read()? {
+            if self.has_moved() || self.has_more() || !self.read()? {
                 return Ok(None);
             }
         }
@@ -148,18 +158,19 @@ impl StreamRecv {
             let header = Header::decode(header)?;
             let here = bytes.len() - HEADER_SIZE;
             if header.kind != Kind::Data {
-                if self.has_more() || !self.control(&header)? {
+                if self.has_more() || !self.control(&header)? || self.has_moved() {
                     return Ok(None);
                 }
                 continue;
             }
+            self.check_data()?;
             if self.has_more() {
                 return Ok(None);
             }
             let len = header.length as usize;
             let so_far = self.partial.as_ref().map_or(0, |partial| partial.message.data.len());
             if so_far + len > self.message_size_max {
-                return Err(too_long(self.message_size_max));
+                return Err(self.too_long(so_far + len));
             }
             let single = self.partial.is_none() && header.flags & FLAG_MORE == 0;
             if single && len <= here {
@@ -177,6 +188,7 @@ impl StreamRecv {
                 && let Ok(spare) = Buffer::with_capacity(len)
                 && self.deliver(Head::of(&header), &mut to[..len], spare)
             {
+                self.count(len);
                 return Ok(Some(Front { head: Head::of(&header), delivered: true }));
             }
             if self.partial.as_ref().is_none_or(|partial| partial.more) {
@@ -246,42 +258,8 @@ impl StreamRecv {
         Ok(())
     }
 
-    /// A frame that is no message; false if not all of it is here.
-    fn control(&mut self, header: &Header) -> Result<bool> {
-        self.controls += 1;
-        let most = match header.kind {
-            Kind::Ping | Kind::Pong => PING_SIZE_MAX,
-            Kind::Close => CLOSE_SIZE_MAX,
-            _ => {
-                return Err(Error::protocol("a frame that does not belong on this connection"));
-            }
-        };
-        let len = header.length as usize;
-        if len > most {
-            return Err(Error::protocol("a PING, PONG or CLOSE frame that is too long"));
-        }
-        let bytes = &self.ahead.bytes()[self.start + HEADER_SIZE..];
-        let Some(payload) = bytes.get(..len) else {
-            return Ok(false);
-        };
-        match header.kind {
-            Kind::Ping => self.link.owe_pong(payload),
-            Kind::Close => {
-                let reason =
-                    String::from_utf8_lossy(payload).replace(|c: char| c.is_control(), " ");
-                return Err(self.ended(match reason.is_empty() {
-                    true => closed_by_peer(),
-                    false => closed_because(&reason),
-                }));
-            }
-            _ => {}
-        }
-        self.start += HEADER_SIZE + len;
-        Ok(true)
-    }
-
     /// Reads more; false if there is nothing more now.
-    fn read(&mut self) -> Result<bool> {
+    pub(super) fn read(&mut self) -> Result<bool> {
         let link = Arc::clone(&self.link);
         let socket = link.peer.socket.as_fd();
         // Seen before reading: what the peer sent before it died is read first.
@@ -296,8 +274,7 @@ impl StreamRecv {
             }
             _ => {
                 self.compact();
-                let count = self.read_size();
-                socket::recv_into(socket, &mut self.ahead, count)
+                self.read_ahead()
             }
         };
         match received {
@@ -313,6 +290,9 @@ impl StreamRecv {
             Err(error) if error.raw_os_error() == Some(libc::ECONNRESET) => {
                 Err(self.ended(self.end_without_close()))
             }
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Err(Error::protocol(error.to_string()))
+            }
             Err(error) => Err(Error::system("receiving", &error)),
         }
     }
@@ -324,13 +304,33 @@ impl StreamRecv {
         }
     }
 
-    /// A block, but only a header where messages are large: their payload is then read to where
-    /// it goes.
-    fn read_size(&self) -> usize {
+    /// A block; but only a header where messages are large, as their payload is then read to where
+    /// it goes, and where descriptors may come, which belong to the header that they come with.
+    fn read_ahead(&mut self) -> io::Result<usize> {
+        let stage = match self.is_settled {
+            true => Stage::Socket,
+            false => self.link.upgrade.stage(),
+        };
         let here = self.ahead.len();
-        match self.last_len >= LARGE && !self.link.raw {
-            true if here < HEADER_SIZE => HEADER_SIZE - here,
+        let count = match stage {
+            Stage::AwaitsHello if here < HEADER_SIZE + HELLO_SIZE => {
+                HEADER_SIZE + HELLO_SIZE - here
+            }
+            Stage::AwaitsHello | Stage::AwaitsShare => self.frame_left(),
+            _ if self.last_len >= LARGE && !self.link.raw && here < HEADER_SIZE => {
+                HEADER_SIZE - here
+            }
             _ => BLOCK,
+        };
+        let socket = self.link.peer.socket.as_fd();
+        match stage {
+            Stage::AwaitsShare if here == 0 => {
+                let received =
+                    socket::recv_with_fds(socket, &mut self.ahead, count, &mut self.fds)?;
+                self.has_dropped_fds |= received.has_lost_fds;
+                Ok(received.count)
+            }
+            _ => socket::recv_into(socket, &mut self.ahead, count),
         }
     }
 
@@ -356,8 +356,10 @@ impl StreamRecv {
     pub fn drop_front(&mut self, most: usize) {
         if self.whole.is_some() {
             self.whole = None;
+            self.count(self.last_len);
         } else if self.front_len != NO_FRONT {
             let len = self.front_len;
+            self.count(len);
             self.start += if self.link.raw { len.min(most) } else { HEADER_SIZE + len };
             self.front_len = NO_FRONT;
         }
@@ -365,6 +367,7 @@ impl StreamRecv {
 
     pub fn take_front(&mut self) -> Result<Buffer> {
         if let Some(whole) = self.whole.take() {
+            self.count(whole.data.len());
             return Ok(whole.data);
         }
         let mut data = Buffer::default();
@@ -373,22 +376,24 @@ impl StreamRecv {
         Ok(data)
     }
 
+    #[inline(always)]
+    fn count(&mut self, len: usize) {
+        if !self.is_settled {
+            self.link.upgrade.count(len);
+        }
+    }
+
     /// Whether the last look ended before all that is there was looked at.
     pub fn has_more(&self) -> bool {
         self.controls >= CONTROLS_MAX
     }
 
-    fn has_bytes(&self) -> bool {
+    pub(super) fn has_bytes(&self) -> bool {
         self.start < self.ahead.len()
     }
 
     /// Whether something was read that no descriptor shows any more.
     pub fn has_read_ahead(&self) -> bool {
         self.whole.is_some() || self.has_bytes() || self.link.end.get().is_some()
-    }
-
-    /// Whether bytes come without frames.
-    pub fn is_raw(&self) -> bool {
-        self.link.raw
     }
 }

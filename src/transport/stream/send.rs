@@ -4,6 +4,9 @@ use super::{BLOCK, StreamLink};
 use crate::error::{Error, Result};
 use crate::os::buffer::Buffer;
 use crate::transport::peer::lost;
+use crate::transport::ring::RingSend;
+use crate::transport::upgrade::Stage;
+use crate::transport::wait::WRITE;
 use crate::transport::{Cut, Outgoing};
 use crate::wire::{HEADER_SIZE, Header, Kind};
 use std::io::IoSlice;
@@ -24,8 +27,26 @@ impl StreamSend {
         StreamSend { link: Arc::clone(link), block: Buffer::default(), pong: Vec::new() }
     }
 
-    /// Sends answers to pings; true once none is half out. Only between messages.
-    pub fn push_pongs(&mut self) -> Result<bool> {
+    /// Whether frames are to be sent that are no messages.
+    #[inline]
+    pub fn owes(&self) -> bool {
+        let is_settled = self.link.upgrade.is_at(Stage::Socket);
+        self.link.owes_pong() || self.is_amid_pong() || !is_settled && self.link.upgrade.owes()
+    }
+
+    /// Sends them; true once there are none. Only between messages.
+    pub fn push_owed(&mut self) -> Result<bool> {
+        Ok(self.push_pongs()? && self.link.upgrade.push(&self.link)?)
+    }
+
+    /// The end in the ring, once messages go there.
+    pub fn ring(&self) -> Option<RingSend> {
+        let moved = self.link.upgrade.stage().moved() & WRITE != 0;
+        self.link.upgrade.rings().filter(|_| moved).map(|rings| rings.sending())
+    }
+
+    /// Sends answers to pings; true once none is half out.
+    fn push_pongs(&mut self) -> Result<bool> {
         loop {
             if self.pong.is_empty() {
                 match self.link.next_pong() {
@@ -64,9 +85,6 @@ impl StreamSend {
 
     pub fn push(&mut self, out: &mut Outgoing<'_>) -> Result<bool> {
         self.check_end()?;
-        if !out.started && self.link.owes_pong() && !self.push_pongs()? {
-            return Ok(false);
-        }
         if self.link.raw {
             out.header_sent = HEADER_SIZE;
         }
@@ -84,7 +102,10 @@ impl StreamSend {
             if sent == 0 {
                 return Ok(false);
             }
-            out.started = true;
+            if !out.started {
+                self.link.upgrade.count(out.data.len());
+                out.started = true;
+            }
             let of_header = sent.min(HEADER_SIZE - out.header_sent);
             out.header_sent += of_header;
             out.data.skip(sent - of_header);
@@ -110,9 +131,6 @@ impl StreamSend {
     /// Sends whole blocks of frames.
     pub fn push_many(&mut self, messages: &[&[u8]]) -> Result<(usize, Option<Cut>)> {
         self.check_end()?;
-        if self.link.owes_pong() && !self.push_pongs()? {
-            return Ok((0, None));
-        }
         let mut done = 0;
         while done < messages.len() {
             let count = self.fill_block(&messages[done..])?;
@@ -120,6 +138,7 @@ impl StreamSend {
                 break;
             }
             let sent = self.link.send(&[IoSlice::new(self.block.bytes())])?;
+            self.link.upgrade.count(sent);
             if sent < self.block.len() {
                 let (whole, cut) = self.cut(&messages[done..done + count], sent);
                 return Ok((done + whole, cut));

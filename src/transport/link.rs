@@ -1,0 +1,191 @@
+//! What both ends of a channel share: its socket, and its rings once there are some. Each direction
+//! goes through one of them.
+
+use super::descriptor::{Marker, Token, Watched};
+use super::peer::{Peer, SocketUse};
+use super::readiness::Direction;
+use super::ring::RingLink;
+use super::stream::{StreamLink, StreamRecv, StreamSend};
+use super::upgrade::{Stage, Upgrade};
+use super::wait::{READ, Source, WRITE};
+use super::{RecvEnd, SendEnd};
+use crate::error::Result;
+use crate::os::event::{HANG_UP, READABLE, WRITABLE};
+use crate::os::kick::Kick;
+use crate::os::poll::Wanted;
+use crate::os::socket;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a handshake, or the beginning of one, has brought together.
+pub struct Joined {
+    pub link: Link,
+    pub send: SendEnd,
+    pub recv: RecvEnd,
+}
+
+impl Joined {
+    /// A channel whose both directions go through the socket so far.
+    pub fn new(peer: Peer, framing: Framing, upgrade: Upgrade, message_size_max: usize) -> Joined {
+        let stream = StreamLink::new(peer, framing, upgrade);
+        let send = SendEnd::Stream(StreamSend::new(&stream));
+        let recv = RecvEnd::Stream(StreamRecv::new(&stream, message_size_max));
+        Joined { link: Link { stream }, send, recv }
+    }
+}
+
+/// How messages are told apart on a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Each has a header.
+    Frames,
+    /// They aren't: bytes come as they are.
+    Raw,
+}
+
+/// What both ends of a channel share.
+pub struct Link {
+    stream: Arc<StreamLink>,
+}
+
+impl Link {
+    /// The other side.
+    #[inline]
+    pub fn peer(&self) -> &Peer {
+        &self.stream.peer
+    }
+
+    /// How far the channel has got on its way into rings.
+    #[inline]
+    pub fn stage(&self) -> Stage {
+        self.stream.upgrade.stage()
+    }
+
+    /// Whether what comes does so through the ring.
+    #[inline]
+    pub fn receives_by_ring(&self) -> bool {
+        self.stream.upgrade.is_at(Stage::Rings) || self.stage().moved() & READ != 0
+    }
+
+    /// Whether what is sent goes through the ring.
+    pub fn sends_by_ring(&self) -> bool {
+        self.stage().moved() & WRITE != 0
+    }
+
+    /// The largest message that the peer takes, as far as is known.
+    #[inline]
+    pub fn message_size_max(&self) -> usize {
+        self.stream.upgrade.message_size_max()
+    }
+
+    /// The rings, if any direction goes through them.
+    pub fn rings(&self) -> Option<&Arc<RingLink>> {
+        self.stream.upgrade.rings().filter(|_| self.stage().moved() != 0)
+    }
+
+    /// A call of this side is about to sleep.
+    pub fn idle(&self) {
+        self.stream.upgrade.idle();
+    }
+
+    /// Whether a frame is to be sent that no call of the program's asked for.
+    #[inline]
+    pub fn owes(&self) -> bool {
+        if self.stream.upgrade.is_at(Stage::Rings) {
+            return false;
+        }
+        let stage = self.stage();
+        stage.owes() || stage.moved() & WRITE == 0 && self.stream.owes_pong()
+    }
+
+    /// Whether the receiving end has met the end on the socket, or the peer has refused.
+    pub fn has_ended(&self) -> bool {
+        self.stream.end().is_some()
+    }
+
+    /// What the peer is told of a failure.
+    pub fn refusal_of(&self, error: &crate::error::Error) -> Vec<u8> {
+        self.stream.refusal_of(error)
+    }
+
+    /// What the socket is watched for on the channel's descriptor of this direction.
+    pub fn watched_socket(&self, direction: Direction) -> Watched<'_> {
+        let moved = self.stage().moved();
+        let (events, token) = match direction {
+            _ if moved == READ | WRITE => (READABLE, Token::End),
+            Direction::Receive if moved & READ != 0 => (READABLE, Token::End),
+            Direction::Receive => (READABLE, Token::Other),
+            Direction::Send if moved & WRITE != 0 => (HANG_UP, Token::End),
+            Direction::Send => (WRITABLE | HANG_UP, Token::Other),
+        };
+        Watched { fd: self.stream.peer.socket.as_fd(), events, token }
+    }
+
+    /// What the channel's descriptor of this direction watches, beside its marker.
+    pub fn watched(&self, direction: Direction) -> Vec<Watched<'_>> {
+        let Watched { events, token, .. } = self.watched_socket(direction);
+        self.stream.peer.watched(events, token)
+    }
+
+    /// What carries the marks of its descriptors, if it has something that can.
+    pub fn marker(&self) -> Option<Marker> {
+        self.rings().map(|rings| rings.marker())
+    }
+
+    /// Takes back that this side waits for room; whether it had said so.
+    pub fn disarm(&self) -> bool {
+        self.sends_by_ring() && self.rings().is_some_and(|rings| rings.disarm())
+    }
+
+    /// Wakes whoever sleeps on this side.
+    pub fn wake_self(&self) {
+        if let Some(rings) = self.rings() {
+            rings.wake_self();
+        }
+    }
+
+    /// Something to compare with later, to see whether looking again is worth it; None where
+    /// only looking tells.
+    #[inline]
+    pub fn glance(&self) -> Option<(u64, u64)> {
+        match self.stage() {
+            Stage::Rings => self.stream.upgrade.rings().map(|rings| rings.glance()),
+            _ => None,
+        }
+    }
+
+    /// Ends the connection, and wakes whoever polls. `frame` is the CLOSE frame that tells the
+    /// peer, unless part of a message that was taken is still here: then the peer sees a loss.
+    pub fn close(&self, frame: Option<&[u8]>) {
+        match (frame, self.rings()) {
+            (Some(_), Some(rings)) if self.sends_by_ring() => rings.close(),
+            (Some(frame), _) => self.stream.close(frame),
+            (None, _) => {}
+        }
+        socket::shutdown(self.stream.peer.socket.as_fd());
+    }
+}
+
+impl Source for Link {
+    fn arm(&self, interest: u32) {
+        if let Some(rings) = self.rings() {
+            rings.arm(interest & self.stage().moved());
+        }
+    }
+
+    fn drain(&self) -> bool {
+        self.rings().is_some_and(|rings| rings.drain())
+    }
+
+    fn poll(&self, interest: u32, kick: Option<&Kick>, time: Option<Duration>) -> Result<()> {
+        let on_socket = match interest & !self.stage().moved() {
+            0 => SocketUse::End,
+            READ => SocketUse::Read,
+            WRITE => SocketUse::Write,
+            _ => SocketUse::Both,
+        };
+        let wake_ups = self.rings().map_or(Wanted::nothing(), |rings| rings.wake_ups());
+        self.stream.peer.poll(on_socket, wake_ups, kick, time)
+    }
+}
