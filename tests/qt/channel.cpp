@@ -25,16 +25,64 @@ private Q_SLOTS:
         QSignalSpy states(&channel, &Channel::stateChanged);
         QCOMPARE(channel.state(), Channel::Unconnected);
         QVERIFY(channel.connectTo(listener.endpoint()));
-        QCOMPARE(channel.state(), Channel::Connecting);
+        QCOMPARE(channel.state(), Channel::Connected);
+        QVERIFY(connected.isEmpty());  // not from inside the call
         QVERIFY(!channel.connectTo(listener.endpoint()));
         QCOMPARE(channel.error(), Status::invalid);
         EVENTUALLY(connected.count() == 1);
         QCOMPARE(channel.state(), Channel::Connected);
         QCOMPARE(channel.endpoint(), listener.endpoint());
         QCOMPARE(channel.peer().pid(), std::int64_t(QCoreApplication::applicationPid()));
+        QCOMPARE(states.count(), 1);
+        QCOMPARE(states[0][0].value<Channel::State>(), Channel::Connected);
+    }
+
+    void may_wait_for_the_handshake() {
+        Listener listener;
+        QVERIFY(listener.listen(unused_endpoint()));
+        Channel channel;
+        QSignalSpy connected(&channel, &Channel::connected);
+        QSignalSpy states(&channel, &Channel::stateChanged);
+        QVERIFY(channel.connectTo(listener.endpoint() + QStringLiteral("?early=0")));
+        QCOMPARE(channel.state(), Channel::Connecting);
+        EVENTUALLY(connected.count() == 1);
         QCOMPARE(states.count(), 2);
         QCOMPARE(states[0][0].value<Channel::State>(), Channel::Connecting);
         QCOMPARE(states[1][0].value<Channel::State>(), Channel::Connected);
+    }
+
+    void what_is_sent_before_anybody_accepts_arrives() {
+        Listener listener;
+        QVERIFY(listener.listen(unused_endpoint()));
+        {
+            Channel gone;
+            QVERIFY(gone.connectTo(listener.endpoint()));
+            QVERIFY(gone.send(7, "early"));
+        }
+        EVENTUALLY(listener.hasPendingChannels());
+        const std::unique_ptr<Channel> there(listener.nextPendingChannel());
+        QSignalSpy messages(there.get(), &Channel::messageReceived);
+        QSignalSpy disconnected(there.get(), &Channel::disconnected);
+        EVENTUALLY(disconnected.count() == 1);
+        QCOMPARE(messages.count(), 1);
+        QCOMPARE(messages[0][0].toByteArray(), QByteArray("early"));
+        QCOMPARE(messages[0][1].toUInt(), 7u);
+    }
+
+    void a_refusal_is_signalled() {
+        Listener listener;
+        QVERIFY(listener.listen(unused_endpoint(QStringLiteral("?max_channels=1"))));
+        Channel first, second;
+        QVERIFY(first.connectTo(listener.endpoint()));
+        EVENTUALLY(listener.hasPendingChannels());
+        QSignalSpy errors(&second, &Channel::errorOccurred);
+        QSignalSpy disconnected(&second, &Channel::disconnected);
+        QVERIFY(second.connectTo(listener.endpoint()));
+        QCOMPARE(second.state(), Channel::Connected);
+        EVENTUALLY(disconnected.count() == 1);
+        QCOMPARE(errors.count(), 1);
+        QCOMPARE(errors[0][0].value<Status>(), Status::no_space);
+        QCOMPARE(second.state(), Channel::Unconnected);
     }
 
     void a_failure_to_connect_is_signalled() {
@@ -178,7 +226,7 @@ private Q_SLOTS:
         QVERIFY(listener.listen(unused_endpoint(QStringLiteral("?max_message=10KiB"))));
         Channel channel;
         QSignalSpy errors(&channel, &Channel::errorOccurred);
-        QVERIFY(channel.connectTo(listener.endpoint()));
+        QVERIFY(channel.connectTo(listener.endpoint() + QStringLiteral("?early=0")));
         QVERIFY(channel.send(QByteArray(20 << 10, 'l')));  // whose limit isn't known yet
         QVERIFY(channel.send("small"));
         EVENTUALLY(listener.hasPendingChannels());
@@ -276,7 +324,7 @@ private Q_SLOTS:
                     delete channel;
                 }
             });
-            QVERIFY(channel->connectTo(listener.endpoint()));
+            QVERIFY(channel->connectTo(listener.endpoint() + QStringLiteral("?early=0")));
             if (!ended) {
                 QVERIFY(channel->send("waits until it is connected"));
             }

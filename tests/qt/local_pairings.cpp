@@ -75,16 +75,21 @@ private slots:
         LocalServer server;
         QVERIFY(server.listen(name_of("channel")));
         const auto endpoint = "shm:" + name_of("channel").toStdString();
-        const auto channel = treenail::Channel::connect_start(endpoint);
-        while (!server.waitForNewConnection(10)) {
-            (void)channel.try_flush(treenail::now);
-        }
-        const auto* accepted = server.nextPendingConnection();
-        QVERIFY(accepted != nullptr);
+        const auto channel = treenail::Channel::connect(endpoint);
         channel.send("hello ");
+        QVERIFY(server.waitForNewConnection(0));
+        auto* accepted = server.nextPendingConnection();
+        QVERIFY(accepted != nullptr);
         channel.send("there");
-        QCOMPARE(int(channel.peer().transport()), int(treenail::Transport::shm));
         QTRY_COMPARE_WITH_TIMEOUT(accepted->bytesAvailable(), qint64(11), patience);
+        for (int i = 0; i < 3; ++i) {
+            accepted->write("answer");
+            QVERIFY(accepted->flush());
+            QCOMPARE(channel.recv(std::chrono::seconds(10)), std::string("answer"));
+            channel.send("!");
+            QTRY_COMPARE_WITH_TIMEOUT(accepted->bytesAvailable(), qint64(12 + i), patience);
+        }
+        QCOMPARE(int(channel.peer().transport()), int(treenail::Transport::shm));
     }
 
     void our_socket_reaches_a_listener() {
@@ -102,18 +107,22 @@ private slots:
         QVERIFY(channel);
         QTRY_COMPARE_WITH_TIMEOUT(socket.bytesToWrite(), qint64(0), patience);
         QCOMPARE(QByteArray::fromStdString(channel->recv()), QByteArray("hello there"));
+        for (int i = 0; i < 3; ++i) {
+            channel->send("x");
+            QTRY_COMPARE_WITH_TIMEOUT(socket.bytesAvailable(), qint64(i + 1), patience);
+        }
+        (void)channel->try_recv_view(treenail::now);
         QCOMPARE(int(channel->peer().transport()), int(treenail::Transport::shm));
     }
 
-    /// What waits for the server to accept is not lost, whoever is slow.
+    /// What the socket has no room for until the server accepts is not lost, whoever is slow.
     void what_is_written_before_the_server_accepts_arrives() {
         LocalServer server;
         QVERIFY(server.listen(name_of("slow")));
         LocalSocket client;
         client.connectToServer(name_of("slow"));
         client.write(QByteArray(1 << 20, 'x'));
-        QVERIFY(!client.flush());
-        QCOMPARE(client.bytesToWrite(), qint64(1 << 20));
+        QVERIFY(client.bytesToWrite() > 0);
         client.disconnectFromServer();
         QCOMPARE(int(client.state()), int(LocalSocket::ClosingState));
         QVERIFY(server.waitForNewConnection(patience));

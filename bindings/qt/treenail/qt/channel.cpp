@@ -17,6 +17,11 @@ QDeadlineTimer deadline(int timeout_ms) {
     return timeout_ms < 0 ? QDeadlineTimer(QDeadlineTimer::Forever) : QDeadlineTimer(timeout_ms);
 }
 
+/// Of a new channel: connected, unless nobody listens yet, or its endpoint has it wait for more.
+Channel::State state_of(const treenail::Channel& channel) {
+    return channel.try_peer() == Status::again ? Channel::Connecting : Channel::Connected;
+}
+
 }  // namespace
 
 Channel::Channel(QObject* parent)
@@ -25,9 +30,10 @@ Channel::Channel(QObject* parent)
 }
 
 Channel::Channel(treenail::Channel channel, QObject* parent) : Channel(parent) {
+    const auto state = state_of(channel);
     const auto peer = channel.try_peer();
     const auto address = peer->address();
-    link_->open(peer == Status::again ? Connecting : Connected,
+    link_->open(state,
                 QString::fromUtf8(address.data(), static_cast<int>(address.size())),
                 std::make_shared<treenail::Channel>(std::move(channel)));
     pump_->run([pump = pump_] { pump->start(); });
@@ -63,11 +69,12 @@ bool Channel::connectTo(const QString& endpoint) {
         pump_->post([pump = pump_, why] { pump->fail(why); });
         return false;
     }
-    if (!link_->open(Connecting, endpoint,
+    const auto state = state_of(*channel);
+    if (!link_->open(state, endpoint,
                      std::make_shared<treenail::Channel>(*std::move(channel)))) {
         return false;
     }
-    pump_->run([pump = pump_] { pump->start(); });
+    pump_->run([pump = pump_] { pump->start_anew(); });
     return true;
 }
 

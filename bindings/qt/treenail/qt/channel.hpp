@@ -49,8 +49,10 @@ public:
     enum State {
         /// No connection: not yet, or not any more.
         Unconnected,
-        /// connectTo() was called; what is sent waits.
+        /// connectTo() was called, but nobody listens yet (retry=1), the listener's backlog is full,
+        /// or the endpoint says early=0 or shm=required; what is sent waits.
         Connecting,
+        /// Somebody listens there, who may still have to accept.
         Connected,
         /// close() was called, and something still waits to be sent.
         Closing,
@@ -70,10 +72,11 @@ public:
 
     // ---- connecting ----
 
-    /// Begins to connect to a listener, such as "shm:chat"; with retry=1 it keeps trying while
-    /// nobody listens. connected() or errorOccurred() says what came of it. False, with error():
-    /// there is a connection already, or it failed at once; errorOccurred() comes from the event
-    /// loop all the same.
+    /// Connects to a listener, such as "shm:chat", which need not have accepted yet: the state is
+    /// Connected at once where somebody listens, what is sent arrives once the listener accepts, and
+    /// a refusal comes as errorOccurred(). With retry=1 it keeps trying while nobody listens.
+    /// connected() or errorOccurred() comes from the event loop. False, with error(): there is a
+    /// connection already, or nobody listens.
     Q_INVOKABLE bool connectTo(const QString& endpoint);
 
     /// Ends the connection as soon as what waits is sent; then comes disconnected(). Nothing can be

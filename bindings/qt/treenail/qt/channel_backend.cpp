@@ -26,8 +26,7 @@ QEvent::Type call_back_type() {
 }  // namespace
 
 ChannelBackend::ChannelBackend(LocalSocket& socket, treenail::Channel channel)
-    : Backend(socket), Handshaking(this), channel_(std::move(channel)),
-      message_size_(message_size_max) {}
+    : Backend(socket), channel_(std::move(channel)), message_size_(message_size_max) {}
 
 void ChannelBackend::connected(QIODevice::OpenMode openMode) {
     const InUse in_use(this);
@@ -45,11 +44,7 @@ void ChannelBackend::connected(QIODevice::OpenMode openMode) {
     }
 }
 
-void ChannelBackend::accepted() {
-    established_ = true;
-    done();
-    callBack();
-}
+void ChannelBackend::accepted() { callBack(); }
 
 qintptr ChannelBackend::descriptor() const { return channel_ ? *channel_.try_fd() : -1; }
 
@@ -181,17 +176,8 @@ void ChannelBackend::regulate() {
 
 /// The rest of a message goes out with whatever is received, where anything is.
 bool ChannelBackend::wantsRoom() {
-    const auto has_rest = [this] {
-        return room() == 0 && established_ && flushChannel() == Status::again;
-    };
+    const auto has_rest = [this] { return room() == 0 && flushChannel() == Status::again; };
     return !sending_ended_ && (choked_ || has_rest());
-}
-
-void ChannelBackend::goOn() {
-    if (channel_.try_flush(treenail::now) != Status::again) {
-        established_ = true;
-        done();
-    }
 }
 
 // ---- reading ----
@@ -212,7 +198,6 @@ Status ChannelBackend::receive(Timeout timeout) {
         if (!got) {
             return got.status();
         }
-        established_ = true;
         held_ = *std::move(got);
         held_taken_ = 0;
     }

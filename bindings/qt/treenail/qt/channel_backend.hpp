@@ -5,18 +5,19 @@
 
 #include <treenail.hpp>
 #include <treenail/qt/byte_queue.hpp>
-#include <treenail/qt/handshakes.hpp>
 #include <treenail/qt/local_backend.hpp>
 #include <treenail/qt/watcher.hpp>
 
+#include <QDeadlineTimer>
+
 namespace treenail::qt::detail {
 
-class ChannelBackend final : public Backend, private Handshaking {
+class ChannelBackend final : public Backend {
 public:
     ChannelBackend(LocalSocket& socket, treenail::Channel channel);
 
-    /// Somebody listens at the other end: for QLocalSocket that is a connection, though the server
-    /// has yet to accept it. What is written until then waits here.
+    /// Somebody listens at the other end: that is a connection, though the server has yet to accept
+    /// it. What is written until then waits in the socket.
     void connected(QIODevice::OpenMode openMode);
     /// The channel comes from a listener.
     void accepted();
@@ -49,8 +50,6 @@ protected:
     bool event(QEvent* event) override;
 
 private:
-    int handshakeFd() override { return sendDescriptor(); }
-    void goOn() override;
     void drop() override;
 
     void ready();
@@ -64,7 +63,7 @@ private:
     bool wantsRoom();
     int sendDescriptor() const;
     /// Waits for messages, and for room if something is to be sent; false when the time is over.
-    bool waitForChannel(Wait& wait);
+    bool waitForChannel(const QDeadlineTimer& deadline);
 
     Status receive(Timeout timeout);
     std::size_t room() const;
@@ -83,6 +82,8 @@ private:
     bool push();
     Status flushChannel();
     bool isAllOut();
+    /// What was sent, but for the rest of a message that is still in the channel.
+    std::size_t written();
 
     void setState(LocalSocket::LocalSocketState state);
     void fail(LocalSocket::LocalSocketError error, const QString& text);
@@ -102,7 +103,7 @@ private:
     bool shows_held_ = false;
     ByteQueue received_;
     ByteQueue gathered_;
-    /// Bytes that were sent in a call that emits nothing: bytesWritten() is still to come.
+    /// Bytes that were sent, for which bytesWritten() is still to come.
     std::size_t unreported_ = 0;
     /// The most bytes of a message, as small as the other side wants it.
     std::size_t message_size_;
@@ -115,7 +116,6 @@ private:
 
     LocalSocket::LocalSocketState state_ = LocalSocket::ConnectedState;
     LocalSocket::LocalSocketError error_ = LocalSocket::UnknownSocketError;
-    bool established_ = false;
     /// The descriptor is readable for certain, as nothing was received in vain since it was.
     bool readable_ = true;
     /// There was no room for a message; the second descriptor tells when there is.

@@ -1,15 +1,13 @@
 /// ChannelBackend: the calls that wait, and the ways in which a connection ends.
 
 #include <treenail/qt/channel_backend.hpp>
+#include <treenail/qt/wait.hpp>
 
 #include <chrono>
 
 namespace treenail::qt::detail {
 
 namespace {
-
-/// How long a wait for ever is for a server to accept.
-constexpr int accept_ms = 1000;
 
 Timeout rest(const QDeadlineTimer& deadline) {
     return deadline.isForever() ? treenail::no_timeout
@@ -24,34 +22,30 @@ bool is_pending(Status status) { return status == Status::again || status == Sta
 // ---- waiting ----
 
 bool ChannelBackend::waitForConnected(int msecs) {
-    // It is connected. That the server has accepted is more than Qt asks for, and not for ever.
-    Wait wait(msecs < 0 ? accept_ms : msecs);
-    while (!established_ && channel_) {
-        goOn();
-        if (!established_ && !wait.until({})) {
-            break;
-        }
+    // Where the server's backlog is full it is still to be entered.
+    if (channel_ && channel_.try_peer() == Status::again) {
+        (void)channel_.try_flush(rest(deadline_after(msecs)));
     }
     return state_ == LocalSocket::ConnectedState;
 }
 
-bool ChannelBackend::waitForChannel(Wait& wait) {
-    const int room = gathered_.empty() ? -1 : sendDescriptor();
-    return wait.until({static_cast<int>(descriptor()), room});
+bool ChannelBackend::waitForChannel(const QDeadlineTimer& deadline) {
+    const int room = choked_ ? sendDescriptor() : -1;
+    return wait_for({static_cast<int>(descriptor()), room}, deadline);
 }
 
 bool ChannelBackend::waitForReadyRead(int msecs) {
     const InUse in_use(this);
-    Wait wait(msecs);
+    const auto deadline = deadline_after(msecs);
     for (;;) {
         flush();
         if (!in_use || state_ != LocalSocket::ConnectedState || room() == 0) {
             return false;
         }
-        // The channel waits best by itself, where nothing else can get on meanwhile.
-        const bool is_alone = established_ && gathered_.empty();
+        // The channel waits best by itself, where nothing else is to be done meanwhile.
+        const bool is_alone = !choked_;
         const auto before = available();
-        const auto status = receive(is_alone ? rest(wait.deadline()) : treenail::now);
+        const auto status = receive(is_alone ? rest(deadline) : treenail::now);
         if (ok(status)) {
             if (gotSome(before)) {
                 return static_cast<bool>(in_use);
@@ -59,7 +53,7 @@ bool ChannelBackend::waitForReadyRead(int msecs) {
         } else if (!is_pending(status)) {
             lost(status);
             return false;
-        } else if (is_alone || !waitForChannel(wait)) {
+        } else if (is_alone || !waitForChannel(deadline)) {
             return timedOut();
         }
     }
@@ -67,13 +61,16 @@ bool ChannelBackend::waitForReadyRead(int msecs) {
 
 bool ChannelBackend::waitForBytesWritten(int msecs) {
     const InUse in_use(this);
-    Wait wait(msecs);
+    const auto deadline = deadline_after(msecs);
     while (bytesToWrite() != 0) {
         if (flush() || !in_use) {
             return true;
         }
         if (room() == 0) {
-            if (!sendGathered(rest(wait.deadline())) && wait.deadline().hasExpired()) {
+            const bool is_out = gathered_.empty()
+                                    ? channel_.try_flush(rest(deadline)) != Status::timed_out
+                                    : sendGathered(rest(deadline));
+            if (!is_out && deadline.hasExpired()) {
                 return timedOut();
             }
             if (sending_ended_) {
@@ -88,7 +85,7 @@ bool ChannelBackend::waitForBytesWritten(int msecs) {
         } else if (!is_pending(status)) {
             lost(status);
             return false;
-        } else if (!waitForChannel(wait)) {
+        } else if (!waitForChannel(deadline)) {
             return timedOut();
         }
         if (!in_use || !channel_) {
@@ -100,7 +97,7 @@ bool ChannelBackend::waitForBytesWritten(int msecs) {
 
 bool ChannelBackend::waitForDisconnected(int msecs) {
     const InUse in_use(this);
-    Wait wait(msecs);
+    const auto deadline = deadline_after(msecs);
     for (;;) {
         flush();
         if (!in_use || state_ == LocalSocket::UnconnectedState) {
@@ -115,7 +112,7 @@ bool ChannelBackend::waitForDisconnected(int msecs) {
             gotSome(before);
         } else if (!is_pending(status)) {
             lost(status);
-        } else if (!waitForChannel(wait)) {
+        } else if (!waitForChannel(deadline)) {
             return timedOut();
         }
         if (!in_use) {
@@ -170,7 +167,6 @@ void ChannelBackend::lost(Status status) {
 }
 
 void ChannelBackend::drop() {
-    done();
     delete std::exchange(watcher_, nullptr);
     delete std::exchange(room_watcher_, nullptr);
     keepHeld();

@@ -38,7 +38,6 @@ std::size_t ChannelBackend::send(const char* data, std::size_t size, Timeout tim
         const auto part = std::min(size - sent, message_size_);
         const auto status = channel_.try_send({data + sent, part}, timeout);
         if (ok(status)) {
-            established_ = true;
             sent += part;
             timeout = treenail::now;
         } else if (status == Status::too_large && message_size_ > 1) {
@@ -61,13 +60,16 @@ bool ChannelBackend::sendGathered(Timeout timeout) {
 }
 
 bool ChannelBackend::isAllOut() {
-    if (!gathered_.empty() || unreported_ != 0) {
-        return false;
+    return gathered_.empty() && unreported_ == 0 && ok(flushChannel());
+}
+
+std::size_t ChannelBackend::written() {
+    if (unreported_ == 0 || flushChannel() != Status::again) {
+        return unreported_;
     }
-    if (!established_) {
-        return true;
-    }
-    return ok(flushChannel());
+    choked_ = true;
+    const auto rest = static_cast<std::size_t>(channel_.try_stats()->pending_bytes);
+    return unreported_ - std::min(unreported_, rest);
 }
 
 Status ChannelBackend::flushChannel() {
@@ -88,23 +90,24 @@ bool ChannelBackend::push() {
     if (!gathered_.empty() && !choked_) {
         sendGathered();
     }
-    const bool has_written = unreported_ != 0;
-    if (has_written && !emitting_bytes_written_) {
+    const auto written = this->written();
+    if (written != 0 && !emitting_bytes_written_) {
         const InUse in_use(this);
         emitting_bytes_written_ = true;
-        Q_EMIT socket_.bytesWritten(static_cast<qint64>(std::exchange(unreported_, 0)));
+        unreported_ -= written;
+        Q_EMIT socket_.bytesWritten(static_cast<qint64>(written));
         if (!in_use) {
             return true;
         }
         emitting_bytes_written_ = false;
-        if (unreported_ != 0) {
+        if (unreported_ != 0 && !choked_) {
             callBack();
         }
     }
     if (state_ == LocalSocket::ClosingState && isAllOut()) {
         finish();
     }
-    return has_written;
+    return written != 0;
 }
 
 }  // namespace treenail::qt::detail

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t name_size_max = 64;
 /// What is received is copied before anybody looks at it, and need not be twice.
-constexpr const char* any_user = "&peer_uid=any&views=direct";
+constexpr const char* any_user = "peer_uid=any&views=direct";
 
 bool is_plain(char c) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -52,17 +52,14 @@ LocalName::LocalName(const QString& name)
 }
 
 std::string LocalName::endpoint_to_connect() const {
-    // Handshakes go on in calls alone, and an event loop may be busy for long.
-    const auto text = address_ + "?handshake_ms=3600000";
     // Who listens at a path is checked by Qt's class as little.
-    return is_plain_ ? text : text + any_user;
+    return is_plain_ ? address_ : address_ + "?" + any_user;
 }
 
 std::string LocalName::endpoint_to_listen(unsigned mode, int backlog) const {
     constexpr unsigned write_of_others = 0022;
-    // As many channels as connect, as Qt has no limit either; a client's event loop may be busy
-    // for some time in the middle of its handshake.
-    std::string text = address_ + "?max_channels=1000000&handshake_ms=30000";
+    // As many channels as connect, as Qt has no limit either.
+    std::string text = address_ + "?max_channels=1000000";
     text += "&backlog=" + std::to_string(std::clamp(backlog, 1, 65535));
     if (mode != 0) {
         char digits[8];
@@ -70,7 +67,7 @@ std::string LocalName::endpoint_to_listen(unsigned mode, int backlog) const {
         text += std::string("&mode=") + digits;
     }
     if ((mode & write_of_others) != 0) {
-        text += any_user;
+        text += std::string("&") + any_user;
     }
     return text;
 }

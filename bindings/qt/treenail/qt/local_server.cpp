@@ -1,15 +1,13 @@
 #include <treenail/qt/local_server.hpp>
 
 #include <treenail.hpp>
-#include <treenail/qt/handshakes.hpp>
 #include <treenail/qt/local_name.hpp>
 #include <treenail/qt/local_socket.hpp>
 #include <treenail/qt/unclaimed.hpp>
+#include <treenail/qt/wait.hpp>
 #include <treenail/qt/watcher.hpp>
 
 #include <QAbstractEventDispatcher>
-#include <QCoreApplication>
-#include <QEvent>
 #include <QLocalServer>
 #include <QPointer>
 #if QT_VERSION >= QT_VERSION_CHECK(6, 2, 0)
@@ -26,18 +24,12 @@ namespace {
 /// Connections that one event may bring before timers and others get their turn.
 constexpr int event_connections_max = 32;
 
-QEvent::Type deliver_type() {
-    static const auto type = static_cast<QEvent::Type>(QEvent::registerEventType());
-    return type;
-}
-
 }  // namespace
 
 /// Qt's own socket is listened to by a genuine QLocalServer, which hands its connections on.
-class LocalServer::Private final : public QLocalServer, private detail::Handshaking {
+class LocalServer::Private final : public QLocalServer {
 public:
-    explicit Private(LocalServer& server)
-        : QLocalServer(&server), Handshaking(this), server_(server) {}
+    explicit Private(LocalServer& server) : QLocalServer(&server), server_(server) {}
 
     bool listenTo(const QString& name);
     bool listenTo(qintptr descriptor);
@@ -45,10 +37,8 @@ public:
 
     /// Takes what has come to treenail's socket, and hands it on.
     void ready();
-    void accept();
+    /// Takes one connection and hands it on; false if there is none.
     bool acceptOne();
-    void deliver();
-    void deliverOne();
     /// Stops or goes on accepting, as there is room for more.
     void regulate();
     bool wait(int msec);
@@ -65,19 +55,13 @@ public:
 
 protected:
     void incomingConnection(quintptr socketDescriptor) override;
-    bool event(QEvent* event) override;
 
 private:
-    int handshakeFd() override {
-        return listener_ && (is_waiting_ || hasRoom()) ? *listener_.try_fd() : -1;
-    }
-    void goOn() override;
-
     bool listenWithTreenail(const QString& name);
     bool failAsGenuine();
     unsigned mode() const;
     bool hasRoom() const {
-        return pending.size() + accepted_.size() <= static_cast<std::size_t>(std::max(pending_max, 0));
+        return pending.size() <= static_cast<std::size_t>(std::max(pending_max, 0));
     }
 
     using ListenerWatcher = detail::Watcher<Private, &Private::ready>;
@@ -85,10 +69,6 @@ private:
     LocalServer& server_;
     treenail::Listener listener_;
     ListenerWatcher* watcher_ = nullptr;
-    /// A wait of this server's own is going on.
-    bool is_waiting_ = false;
-    /// Channels that were accepted while somebody else waited.
-    std::deque<treenail::Channel> accepted_;
 };
 
 // ---- listening ----
@@ -157,7 +137,6 @@ void LocalServer::Private::stop() {
         delete socket.data();
     }
     pending.clear();
-    accepted_.clear();
     delete std::exchange(watcher_, nullptr);
     listener_ = treenail::Listener();
     QLocalServer::close();
@@ -165,60 +144,26 @@ void LocalServer::Private::stop() {
 
 // ---- accepting ----
 
-void LocalServer::Private::accept() {
-    for (int i = 0; i < event_connections_max && hasRoom() && acceptOne(); ++i) {
-    }
-}
-
 bool LocalServer::Private::acceptOne() {
-    if (!listener_) {
+    auto channel = listener_.try_accept(treenail::now);
+    if (!channel) {
         return false;
     }
-    auto channel = listener_.try_accept(treenail::now);
-    if (channel) {
-        accepted_.push_back(*std::move(channel));
-    }
-    return static_cast<bool>(channel);
-}
-
-void LocalServer::Private::goOn() {
-    if (is_waiting_) {
-        return;  // it accepts by itself
-    }
-    accept();
-    if (!accepted_.empty()) {
-        QCoreApplication::postEvent(this, new QEvent(deliver_type()));
-    }
-}
-
-bool LocalServer::Private::event(QEvent* event) {
-    if (event->type() != deliver_type()) {
-        return QLocalServer::event(event);
-    }
-    deliver();
+    auto connection = std::make_unique<detail::Unclaimed>(detail::Unclaimed{
+        *std::move(channel), server_.serverName(), server_.fullServerName()});
+    server_.incomingConnection(detail::deposit(std::move(connection)));
     return true;
 }
 
 void LocalServer::Private::ready() {
-    accept();
-    deliver();
-}
-
-void LocalServer::Private::deliver() {
     const QPointer<Private> alive(this);
-    while (alive && !accepted_.empty()) {
-        deliverOne();
+    int count = 0;
+    while (alive && hasRoom() && count < event_connections_max && acceptOne()) {
+        ++count;
     }
     if (alive) {
         regulate();
     }
-}
-
-void LocalServer::Private::deliverOne() {
-    auto connection = std::make_unique<detail::Unclaimed>(detail::Unclaimed{
-        std::move(accepted_.front()), server_.serverName(), server_.fullServerName()});
-    accepted_.pop_front();
-    server_.incomingConnection(detail::deposit(std::move(connection)));
 }
 
 /// Of a genuine QLocalSocket.
@@ -244,23 +189,22 @@ void LocalServer::Private::regulate() {
 /// Takes one connection, as Qt does, however many there are and whether or not there is room; the
 /// others are for the next calls or the event loop. False when the time is over.
 bool LocalServer::Private::wait(int msec) {
-    detail::Wait wait(msec);
+    const auto deadline = detail::deadline_after(msec);
     const QPointer<Private> alive(this);
-    while (accepted_.empty()) {
+    for (;;) {
+        if (acceptOne()) {
+            break;
+        }
         bool is_over = false;
         QLocalServer::waitForNewConnection(0, &is_over);
         if (!is_over || !alive || !QLocalServer::isListening()) {
             return true;
         }
-        is_waiting_ = true;
-        const bool is_ready = wait.until({static_cast<int>(QLocalServer::socketDescriptor())});
-        is_waiting_ = false;
-        if (!is_ready) {
+        const int fd = listener_ ? *listener_.try_fd() : -1;
+        if (!detail::wait_for({fd, static_cast<int>(QLocalServer::socketDescriptor())}, deadline)) {
             return false;
         }
-        acceptOne();
     }
-    deliverOne();
     if (alive) {
         regulate();
     }

@@ -63,6 +63,19 @@ void Pump::start() {
     }
 }
 
+void Pump::start_anew() {
+    start();
+    if (handle_ == nullptr || !greeted_) {
+        return;
+    }
+    post([this, handle = handle_] {
+        if (serves(handle)) {
+            tell(&Channel::connected);
+        }
+    });
+    tell(&Channel::stateChanged, link_->state());
+}
+
 /// False if the connection has ended, as there are no descriptors left.
 bool Pump::watch_messages() {
     const auto fd = handle_->try_fd();

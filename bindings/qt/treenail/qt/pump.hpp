@@ -22,6 +22,8 @@ public:
 
     /// Takes up the link's new connection.
     void start();
+    /// The same for one that was just made, of which the program is told.
+    void start_anew();
     /// Sends what waits, and then ends the connection.
     void close(const Handle& handle);
     void abort(const Handle& handle);
