@@ -239,10 +239,10 @@ def test_a_cancelled_accept_loses_no_connection(endpoint):
     run(main())
 
 
-@pytest.mark.parametrize("options", ["", "?retry=1"])
+@pytest.mark.parametrize("options", ["?early=0", "?retry=1"])
 def test_a_cancelled_connect_frees_its_channel(endpoint, options):
     async def main():
-        with treenail.Listener(endpoint) if not options else treenail.Poller():
+        with treenail.Listener(endpoint) if "early" in options else treenail.Poller():
             before = descriptors()  # nobody accepts, or even listens
             for number in range(TURNS):
                 assert await cancelled(aio.connect(endpoint + options), number % 6) == []

@@ -305,7 +305,7 @@ def test_create_is_for_exactly_two(endpoint):
 
 def test_a_connect_can_be_started(endpoint):
     with treenail.Listener(endpoint) as listener:
-        connecting = treenail.connect_start(endpoint)
+        connecting = treenail.connect_start(endpoint + "?early=0")
         for ask in (connecting.peer, connecting.stats):
             with pytest.raises(treenail.Again):
                 ask()

@@ -106,7 +106,7 @@ def test_texts_say_what_was_asked_for(endpoint, tmp_path):
     with treenail.Listener(endpoint):
         for time, error in ((0, treenail.Again), (0.01, treenail.TimedOut)):
             with pytest.raises(error, match="^connect .* does it call accept") as raised:
-                treenail.connect(endpoint, time)
+                treenail.connect(endpoint + "?early=0", time)
             assert "fd" not in str(raised.value)
     for open in (treenail.Listener, treenail.connect, treenail.create):
         with pytest.raises(FileNotFoundError, match="no directory .*nodir; make it"):

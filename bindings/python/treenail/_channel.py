@@ -139,16 +139,20 @@ class Channel(Sending, Receiving):
 
 
 def connect(endpoint: str, timeout: Optional[float] = None) -> Channel:
-    """Connects to a listener, such as "shm:chat". Waits for `timeout` seconds; None: for ever.
+    """Connects to a listener, such as "shm:chat", and is done when somebody listens there: what is
+    sent before the other side accepts waits in the socket, and arrives first. What the handshake
+    refuses is raised by the next call; with early=0 this call waits for the handshake.
 
-    NotFound: nobody listens there; with retry=1 it keeps trying until the timeout instead.
+    Waits for `timeout` seconds; None: for ever. NotFound: nobody listens there; with retry=1 it
+    keeps trying until the timeout instead.
     """
     return _opened("connect", endpoint, timeout)
 
 
 def connect_start(endpoint: str) -> Channel:
-    """Begins to connect: the channel at once. Until the handshake is done its calls raise Again,
-    or wait where they are given time; if it fails they raise why."""
+    """The same without waiting: the channel at once. Until it is connected (the listener's backlog
+    is full, nobody listens yet with retry=1, or early=0) its calls raise Again, or wait where they
+    are given time; if it fails they raise why."""
     return _started(library.tn_channel_connect_start, endpoint)
 
 

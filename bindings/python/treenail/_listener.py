@@ -37,7 +37,8 @@ class Listener(Owner):
         check(library.tn_listener_open(encoded(endpoint), byref(self._handle)))
 
     def accept(self, timeout: Optional[float] = None) -> Channel:
-        """The next connection, its handshake done. Handshakes go on in this call alone.
+        """The next connection whose HELLO has come. It may have ended already: what it sent is
+        received first.
 
         Waits for `timeout` seconds; None waits for ever, 0 never waits. Again, TimedOut: nobody
         has connected. Closed: the listener was closed.

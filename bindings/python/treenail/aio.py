@@ -169,7 +169,8 @@ class Channel(Watched[treenail.Channel]):
         return self._owner.send_fileno()
 
     async def connected(self) -> None:
-        """Waits for the handshake, where the channel comes from treenail.connect_start."""
+        """Waits until it is connected, where it comes from treenail.connect_start or
+        create_start."""
         await self._when_room(lambda: self._owner.flush(0))
 
     def peer(self) -> Peer:
@@ -304,7 +305,8 @@ class Listener(Watched[treenail.Listener]):
 
 
 async def connect(endpoint: str) -> Channel:
-    """Connects to a listener, such as "shm:chat".
+    """Connects to a listener, such as "shm:chat", and is done when somebody listens there, as
+    treenail.connect.
 
     NotFound: nobody listens there; with retry=1 it keeps trying instead.
     """
