@@ -95,12 +95,41 @@ void two_programs_create_and_connect() {
     creating.join();
 }
 
+void one_thread_does_it_all() {
+    const auto where = check::endpoint();
+    const auto listener = Listener::open(where);
+    const auto client = Channel::connect(where, soon);
+    client.send("early", soon);
+    const auto server = listener.accept(soon);
+    CHECK(server.recv(soon) == "early");
+    server.send("answer", soon);
+    CHECK(client.recv(soon) == "answer");
+    Channel gone = Channel::connect_start(where);
+    gone.send(7, "last words", soon);
+    gone = Channel();
+    const auto left = listener.accept(soon);
+    const auto words = left.recv_view(soon);
+    CHECK(words.text() == "last words" && words.tag() == 7);
+    STATUS(left.try_recv_view(soon), closed);
+}
+
+void a_refusal_is_told_by_the_next_calls() {
+    const auto where = check::endpoint();
+    const auto listener = Listener::open(where + "?max_channels=1");
+    const auto first = Channel::connect(where, soon);
+    const auto held = listener.accept(soon);
+    const auto refused = Channel::connect(where, soon);
+    STATUS(listener.try_accept(briefly), timed_out);
+    STATUS(refused.try_recv_view(soon), no_space);
+    THROWS(refused.send("more", soon), no_space);
+}
+
 void both_ends_start_and_get_on_in_their_calls() {
     const auto where = check::endpoint();
     const auto created = Channel::create_start(where);
     STATUS(created.try_peer(), again);
     THROWS(created.stats(), again);
-    const auto connected = Channel::connect_start(where);
+    const auto connected = Channel::connect_start(where + "?early=0");
     STATUS(connected.try_stats(), again);
     THROWS(connected.peer(), again);
     const int fds[] = {created.send_fd(), connected.send_fd()};
@@ -145,6 +174,8 @@ constexpr check::Case cases[] = {
     CASE(a_closed_listener_wakes_who_waits),
     CASE(nobody_is_there),
     CASE(two_programs_create_and_connect),
+    CASE(one_thread_does_it_all),
+    CASE(a_refusal_is_told_by_the_next_calls),
     CASE(both_ends_start_and_get_on_in_their_calls),
     CASE(a_peer_is_known),
     CASE(statistics_count),

@@ -24,8 +24,9 @@ public:
 
     // ---- making one ----
 
-    /// Connects to a listener. With retry=1 it keeps trying where nobody listens yet, else that is
-    /// Status::not_found.
+    /// Connects to a listener, and is done when somebody listens there: what is sent before the
+    /// other side accepts waits in the socket, and arrives first. A refusal is told by the next
+    /// call. With retry=1 it keeps trying where nobody listens yet, else that is Status::not_found.
     static Channel connect(std::string_view endpoint, Timeout timeout = no_timeout) {
         return try_connect(endpoint, timeout).value();
     }
@@ -36,8 +37,9 @@ public:
         return {detail::status(status), Channel(made)};
     }
 
-    /// A connecting channel at once: its descriptors become readable on progress, and its calls are
-    /// Status::again, or wait, until the handshake is done, or give its failure.
+    /// The same without waiting at all: a channel that need not be connected yet. Until it is (the
+    /// listener's backlog is full, nobody listens yet with retry=1, or early=0), its descriptors
+    /// become readable on progress, and its calls are Status::again, or wait, or give its failure.
     static Channel connect_start(std::string_view endpoint) {
         return try_connect_start(endpoint).value();
     }

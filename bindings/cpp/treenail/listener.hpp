@@ -28,8 +28,8 @@ public:
         return {detail::status(status), Listener(made)};
     }
 
-    /// The next connection, its handshake done. The channel is the caller's, and may outlive the
-    /// listener.
+    /// The next connection whose HELLO has come. It may have ended already: what it sent is received
+    /// first. The channel is the caller's, and may outlive the listener.
     Channel accept(Timeout timeout = no_timeout) const { return try_accept(timeout).value(); }
     Result<Channel> try_accept(Timeout timeout) const noexcept {
         tn_channel* made = nullptr;
