@@ -56,6 +56,7 @@
  *   max_channels  1 to 1000000; default 4096
  *   handshake_ms  1 to 3600000; default 5000
  *   retry         0 or 1; default 0
+ *   early         0 or 1; default 1
  *   shm           required or auto; default auto
  *   peer_uid      any or a user's number; default the same user or root
  *   raw           0 or 1; default 0
@@ -234,7 +235,10 @@ typedef int tn_fd;
 typedef struct tn_peer {
     /** sizeof(tn_peer), set by the caller; more fields may be added behind the last. */
     uint32_t struct_size;
-    /** TN_TRANSPORT_*: how messages cross. A shm: endpoint may have got a socket. */
+    /**
+     * TN_TRANSPORT_*: how messages cross. A shm: channel begins on its socket, and says so until
+     * both directions go through rings, which is within the first messages.
+     */
     uint32_t transport;
     /** The process that connected or listened; 0 if it is out of sight. */
     int64_t pid;
@@ -364,8 +368,9 @@ const char *tn_version_text(void);
 tn_status tn_listener_open(const char *endpoint, struct tn_listener **out);
 
 /**
- * tn_listener_accept takes the next connection, its handshake done, and stores the channel in
- * `*out`, which the caller frees with tn_channel_free.
+ * tn_listener_accept takes the next connection whose HELLO has come, and stores the channel in
+ * `*out`, which the caller frees with tn_channel_free. It may have ended already, and then what it
+ * sent is received first.
  *
  * A client that stalls or talks nonsense holds up nobody else. Handshakes go on whenever this
  * is called. TN_AGAIN, TN_TIMED_OUT: nobody has connected. TN_CLOSED: the listener was closed.
@@ -424,10 +429,17 @@ void tn_listener_free(struct tn_listener *listener);
  * tn_channel_connect connects to a listener and stores the channel in `*out`, which the caller
  * frees with tn_channel_free.
  *
+ * It is done when somebody listens there. What is sent before the other side has accepted waits
+ * in the socket (messages up to 64 KiB, as much as the kernel takes) and arrives first, also if
+ * this side has closed or died by then. What the handshake refuses is told by the next call and
+ * all later ones: TN_DENIED: this user; TN_NO_SPACE: max_channels is reached; TN_TOO_LARGE: an
+ * early message is over the listener's max_message; TN_PROTOCOL: it isn't treenail that listens
+ * there. With early=0 or shm=required this call waits for the handshake, and tells it.
+ *
  * TN_NOT_FOUND: nobody listens there; with retry=1 it keeps trying until the timeout instead.
  * TN_AGAIN, TN_TIMED_OUT: not connected in time. TN_DENIED: rights, or the listener is another
- * user's. TN_PROTOCOL: it isn't treenail that listens there. TN_UNSUPPORTED: shm=required could
- * not be had. TN_INVALID: the endpoint is wrong. TN_NO_SPACE: no descriptors left.
+ * user's. TN_UNSUPPORTED: shm=required could not be had. TN_INVALID: the endpoint is wrong.
+ * TN_NO_SPACE: no descriptors left.
  *
  * # Safety
  * `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -435,11 +447,13 @@ void tn_listener_free(struct tn_listener *listener);
 tn_status tn_channel_connect(const char *endpoint, int32_t timeout_ms, struct tn_channel **out);
 
 /**
- * tn_channel_connect_start begins to connect and stores the channel in `*out` at once; the
- * caller frees it with tn_channel_free.
+ * tn_channel_connect_start is tn_channel_connect without any waiting: it stores the channel in
+ * `*out` at once, and the caller frees it with tn_channel_free.
  *
- * Its fd becomes readable on progress. Until the handshake is done calls return TN_AGAIN, or
- * wait where they are given time; if it fails they return its failure. Closing cancels it.
+ * The channel need not be connected yet: the listener's backlog may be full, nobody may listen
+ * there yet (retry=1), or it waits for the handshake (early=0). Its descriptors become readable
+ * on progress. Until it is connected calls return TN_AGAIN, or wait where they are given time; if
+ * that fails they return its failure. Closing cancels it.
  * What is known at once fails at once: TN_NOT_FOUND, TN_DENIED, TN_INVALID, TN_NO_SPACE.
  *
  * # Safety
@@ -450,7 +464,8 @@ tn_status tn_channel_connect_start(const char *endpoint, struct tn_channel **out
 /**
  * tn_channel_create makes a channel for exactly two programs: it listens, takes the first that
  * connects, stops listening, and stores the channel in `*out`, which the caller frees with
- * tn_channel_free. Statuses are those of tn_listener_open and tn_listener_accept.
+ * tn_channel_free. The one that connected may have ended already, as with tn_listener_accept.
+ * Statuses are those of tn_listener_open and tn_listener_accept.
  *
  * # Safety
  * `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -545,8 +560,9 @@ void tn_channel_free(struct tn_channel *channel);
  * With time left it waits until all of the message is in the ring or the kernel. Where the time
  * runs out in the middle of a long one, the rest stays in the channel and goes out with later
  * calls; tn_channel_flush waits for it.
+ * Until the listener's answer has come, a connector's message over 64 KiB waits for that.
  * TN_AGAIN, TN_TIMED_OUT: no room. TN_TOO_LARGE: over the peer's max_message. TN_CLOSED,
- * TN_PEER_LOST: the end.
+ * TN_PEER_LOST: the end; or what the handshake refused.
  *
  * # Safety
  * `channel` is NULL or valid; `data` is NULL or readable for `len` bytes.

@@ -63,15 +63,18 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Connects to a listener: `connect("shm:NAME", timeout)`. With `retry=1` it keeps trying
-    /// until the timeout while nobody listens.
+    /// Connects to a listener: `connect("shm:NAME", timeout)`. It is done when somebody listens:
+    /// what is sent before the other side accepts waits in the socket and arrives first, and what
+    /// the handshake refuses is told by the next call and all later ones. With `early=0` it waits
+    /// for the handshake. With `retry=1` it keeps trying until the timeout while nobody listens.
     pub fn connect(endpoint: &str, timeout: Option<Duration>) -> Result<Channel> {
         let channel = Channel::connect_start(endpoint)?;
         channel.opened("connect", timeout)
     }
 
-    /// Begins to connect. Until the handshake is done calls give [`Status::Again`], or wait
-    /// where they are given time.
+    /// The same without any waiting. Until it is connected (the listener's backlog is full, nobody
+    /// listens yet with `retry=1`, or `early=0`) calls give [`Status::Again`], or wait where they
+    /// are given time.
     ///
     /// [`Status::Again`]: crate::Status::Again
     pub fn connect_start(endpoint: &str) -> Result<Channel> {

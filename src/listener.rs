@@ -69,7 +69,8 @@ impl Listener {
         })
     }
 
-    /// The next connection, its handshake done.
+    /// The next connection whose HELLO has come. It may have ended already: what it sent is
+    /// received first.
     pub fn accept(&self, timeout: Option<Duration>) -> Result<Channel> {
         let accepted = self.accept_by(Deadline::after(timeout));
         accepted.map_err(|error| error.during("accept", &self.endpoint.text))

@@ -21,7 +21,8 @@ pub const TN_TRANSPORT_LOCAL: u32 = 2;
 pub struct tn_peer {
     /// sizeof(tn_peer), set by the caller; more fields may be added behind the last.
     pub struct_size: u32,
-    /// TN_TRANSPORT_*: how messages cross. A shm: endpoint may have got a socket.
+    /// TN_TRANSPORT_*: how messages cross. A shm: channel begins on its socket, and says so until
+    /// both directions go through rings, which is within the first messages.
     pub transport: u32,
     /// The process that connected or listened; 0 if it is out of sight.
     pub pid: i64,
@@ -41,10 +42,17 @@ fn give(channel: Channel, out: &mut MaybeUninit<*mut Channel>) {
 /// tn_channel_connect connects to a listener and stores the channel in `*out`, which the caller
 /// frees with tn_channel_free.
 ///
+/// It is done when somebody listens there. What is sent before the other side has accepted waits
+/// in the socket (messages up to 64 KiB, as much as the kernel takes) and arrives first, also if
+/// this side has closed or died by then. What the handshake refuses is told by the next call and
+/// all later ones: TN_DENIED: this user; TN_NO_SPACE: max_channels is reached; TN_TOO_LARGE: an
+/// early message is over the listener's max_message; TN_PROTOCOL: it isn't treenail that listens
+/// there. With early=0 or shm=required this call waits for the handshake, and tells it.
+///
 /// TN_NOT_FOUND: nobody listens there; with retry=1 it keeps trying until the timeout instead.
 /// TN_AGAIN, TN_TIMED_OUT: not connected in time. TN_DENIED: rights, or the listener is another
-/// user's. TN_PROTOCOL: it isn't treenail that listens there. TN_UNSUPPORTED: shm=required could
-/// not be had. TN_INVALID: the endpoint is wrong. TN_NO_SPACE: no descriptors left.
+/// user's. TN_UNSUPPORTED: shm=required could not be had. TN_INVALID: the endpoint is wrong.
+/// TN_NO_SPACE: no descriptors left.
 ///
 /// # Safety
 /// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -63,11 +71,13 @@ pub unsafe extern "C" fn tn_channel_connect(
     })
 }
 
-/// tn_channel_connect_start begins to connect and stores the channel in `*out` at once; the
-/// caller frees it with tn_channel_free.
+/// tn_channel_connect_start is tn_channel_connect without any waiting: it stores the channel in
+/// `*out` at once, and the caller frees it with tn_channel_free.
 ///
-/// Its fd becomes readable on progress. Until the handshake is done calls return TN_AGAIN, or
-/// wait where they are given time; if it fails they return its failure. Closing cancels it.
+/// The channel need not be connected yet: the listener's backlog may be full, nobody may listen
+/// there yet (retry=1), or it waits for the handshake (early=0). Its descriptors become readable
+/// on progress. Until it is connected calls return TN_AGAIN, or wait where they are given time; if
+/// that fails they return its failure. Closing cancels it.
 /// What is known at once fails at once: TN_NOT_FOUND, TN_DENIED, TN_INVALID, TN_NO_SPACE.
 ///
 /// # Safety
@@ -87,7 +97,8 @@ pub unsafe extern "C" fn tn_channel_connect_start(
 
 /// tn_channel_create makes a channel for exactly two programs: it listens, takes the first that
 /// connects, stops listening, and stores the channel in `*out`, which the caller frees with
-/// tn_channel_free. Statuses are those of tn_listener_open and tn_listener_accept.
+/// tn_channel_free. The one that connected may have ended already, as with tn_listener_accept.
+/// Statuses are those of tn_listener_open and tn_listener_accept.
 ///
 /// # Safety
 /// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.

@@ -33,8 +33,9 @@ pub unsafe extern "C" fn tn_listener_open(
     })
 }
 
-/// tn_listener_accept takes the next connection, its handshake done, and stores the channel in
-/// `*out`, which the caller frees with tn_channel_free.
+/// tn_listener_accept takes the next connection whose HELLO has come, and stores the channel in
+/// `*out`, which the caller frees with tn_channel_free. It may have ended already, and then what it
+/// sent is received first.
 ///
 /// A client that stalls or talks nonsense holds up nobody else. Handshakes go on whenever this
 /// is called. TN_AGAIN, TN_TIMED_OUT: nobody has connected. TN_CLOSED: the listener was closed.

@@ -13,8 +13,9 @@ use std::mem::MaybeUninit;
 /// With time left it waits until all of the message is in the ring or the kernel. Where the time
 /// runs out in the middle of a long one, the rest stays in the channel and goes out with later
 /// calls; tn_channel_flush waits for it.
+/// Until the listener's answer has come, a connector's message over 64 KiB waits for that.
 /// TN_AGAIN, TN_TIMED_OUT: no room. TN_TOO_LARGE: over the peer's max_message. TN_CLOSED,
-/// TN_PEER_LOST: the end.
+/// TN_PEER_LOST: the end; or what the handshake refused.
 ///
 /// # Safety
 /// `channel` is NULL or valid; `data` is NULL or readable for `len` bytes.
