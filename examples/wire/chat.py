@@ -114,6 +114,7 @@ def run_server(endpoint: str) -> None:
 def run_client(endpoint: str, name: str) -> None:
     channel = wire.Channel.connect(endpoint)
     channel.send(name.encode(), JOIN)
+    channel.wait_for_hello()  # from here on what select() shows is a message
     lines = Lines()
     sources: list[wire.Channel | int] = [channel, STDIN]
     here = True

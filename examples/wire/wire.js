@@ -14,6 +14,7 @@ const MORE = 4;
 const HEADER_LEN = 16;
 const HELLO_LEN = 32;
 const MESSAGE_MAX = 64 << 20;
+const EARLY_MAX = 64 << 10; // the largest message as long as the other side's HELLO has not come
 
 // Whether it is a directory that nobody else can change.
 function isOurs(place) {
@@ -57,8 +58,9 @@ function helloBody() {
   return body;
 }
 
-// Messages over a connected socket. Events: 'open', 'message' (payload, tag, flags, id), and once
-// 'end' with null after an orderly close, else with an Error.
+// Messages over a connected socket, which may be sent at once. Events: 'open' once the peer has said
+// HELLO, 'message' (payload, tag, flags, id), and once 'end' with null after an orderly close, else
+// with an Error.
 class Channel extends EventEmitter {
   static connect(endpoint) {
     return new Channel(net.connect(socketPath(endpoint)));
@@ -70,6 +72,7 @@ class Channel extends EventEmitter {
     this.received = Buffer.alloc(0);
     this.fragments = [];
     this.open = false;
+    this.messageMax = EARLY_MAX;
     this.ended = false;
     socket.write(frame(HELLO, helloBody()));
     socket.on('data', (chunk) => this.#take(chunk));

@@ -19,10 +19,11 @@ REQUEST, REPLY, MORE = 1, 2, 4
 HEADER = struct.Struct("<IBBHII")  # length, kind, flags, zero, tag, id
 HELLO_BODY = struct.Struct("<8sHHIQII")  # magic, major, minor, max_message, features, ring, pid
 MESSAGE_MAX = 64 << 20
+EARLY_MAX = 64 << 10  # the largest message as long as the other side's HELLO has not come
 
 
 class Closed(Exception):
-    """The peer closed in good order; the text is its reason, often empty."""
+    """The peer closed in good order, or refuses us; the text is its reason, often empty."""
 
 
 class Lost(Exception):
@@ -70,21 +71,20 @@ def where(endpoint: str) -> tuple[list[str], str]:
 
 
 class Channel:
-    """Messages over a connected socket. Reads only what it needs, so select() on it is true."""
+    """Messages over a connected socket. Reads only what it needs, so select() on it is true.
+
+    It says HELLO and may send at once: what the peer says to that comes with its messages.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
+        self.message_max: int = EARLY_MAX
+        self.greeted = False
         body = HELLO_BODY.pack(b"TREENAIL", 1, 0, MESSAGE_MAX, 0, 0, os.getpid())
-        self._send_frame(HELLO, body)
-        kind, _, _, _, body = self._recv_frame(limit=1024)
-        if kind == CLOSE:
-            raise Closed(body.decode(errors="replace"))
-        if kind != HELLO or len(body) < HELLO_BODY.size:
-            raise Lost("the first frame is not a HELLO")
-        self.message_max: int
-        magic, major, _, self.message_max, _, _, _ = HELLO_BODY.unpack_from(body)
-        if magic != b"TREENAIL" or major != 1:
-            raise Lost("the peer speaks another format")
+        try:
+            self._send_frame(HELLO, body)
+        except ConnectionError:
+            pass  # who has gone again may have left a message, or a CLOSE that says why
 
     @classmethod
     def connect(cls, endpoint: str) -> Channel:
@@ -104,12 +104,19 @@ class Channel:
 
     def send(self, payload: bytes, tag: int = 0, flags: int = 0, id: int = 0) -> None:
         """Sends one message. One frame will do on a stream, whatever its size."""
+        if len(payload) > EARLY_MAX:
+            self.wait_for_hello()
         if len(payload) > self.message_max:
             raise ValueError(f"the peer takes messages of at most {self.message_max} bytes")
-        self._send_frame(DATA, payload, flags, tag, id)
+        try:
+            self._send_frame(DATA, payload, flags, tag, id)
+        except ConnectionError as error:
+            self.wait_for_hello()  # which raises what a refusal says
+            raise Lost(str(error)) from error
 
     def recv(self) -> tuple[bytes, int, int, int]:
         """The next message: (payload, tag, flags, id). Raises Closed or Lost at the end."""
+        self.wait_for_hello()
         whole = bytearray()
         while True:
             kind, flags, tag, id, body = self._recv_frame(MESSAGE_MAX - len(whole))
@@ -123,6 +130,20 @@ class Channel:
                 raise Closed(body.decode(errors="replace"))
             elif kind != PONG:
                 raise Lost(f"a frame of kind {kind}")
+
+    def wait_for_hello(self) -> None:
+        """Reads the peer's first frame, unless it has come: HELLO, or a CLOSE in its place."""
+        if self.greeted:
+            return
+        kind, _, _, _, body = self._recv_frame(limit=1024)
+        if kind == CLOSE:
+            raise Closed(body.decode(errors="replace"))
+        if kind != HELLO or len(body) < HELLO_BODY.size:
+            raise Lost("the first frame is not a HELLO")
+        magic, major, _, self.message_max, _, _, _ = HELLO_BODY.unpack_from(body)
+        if magic != b"TREENAIL" or major != 1:
+            raise Lost("the peer speaks another format")
+        self.greeted = True
 
     def close(self) -> None:
         try:
@@ -186,11 +207,13 @@ class Listener:
         return self.sock.fileno()
 
     def accept(self) -> Channel | None:
-        """The next client; None if it did not say HELLO within a second."""
+        """The next client; None if it did not say HELLO within a second. It may have gone by now,
+        and then what it sent is received first."""
         sock, _ = self.sock.accept()
         sock.settimeout(1)
         try:
             channel = Channel(sock)
+            channel.wait_for_hello()
         except (Closed, Lost, OSError):
             sock.close()
             return None
