@@ -244,7 +244,8 @@ fn a_refusal_is_told_by_the_next_call_and_by_every_other() {
     let sent_long = |client: &Channel| status(client.send(&[0; 100_000], SOON));
     let received = |client: &Channel| status(client.recv_vec(SOON));
     let asked = |client: &Channel| status(client.request(1, b"?", SOON).map(drop));
-    let calls: [&dyn Fn(&Channel) -> Status; 4] = [&sent, &sent_long, &received, &asked];
+    let flushed = |client: &Channel| status(client.flush(SOON));
+    let calls: [&dyn Fn(&Channel) -> Status; 5] = [&sent, &sent_long, &received, &asked, &flushed];
     for (scheme, listening, connecting, expected) in [
         ("shm", "peer_uid=54321", "", Status::Denied),
         ("local", "peer_uid=54321", "", Status::Denied),

@@ -343,6 +343,7 @@ impl Core {
     /// Waits until all that was taken is out of this process.
     pub fn flush(&self, timeout: Option<Duration>) -> Result<()> {
         let result = self.drive(WRITE, timeout, |open, wait| {
+            self.look_for_handshake(open)?;
             let mut left = false;
             let step = open.send.run(wait, &mut left, |state| {
                 if state.busy || (state.remainder.is_none() && state.end.is_held_back()) {

@@ -76,7 +76,7 @@ impl Core {
         }
         match taken {
             // It stays, and who receives is told what is short.
-            Err(error) if error.status() == Status::NoSpace => Ok(()),
+            Err(error) if error.status() == Status::NoSpace && !open.link.has_ended() => Ok(()),
             taken => taken.map(drop),
         }
     }
