@@ -170,6 +170,12 @@ impl Upgrade {
         let _ = self.stage.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
     }
 
+    /// Leaves a stage, which the other turn may have been about to leave for `or`.
+    fn leave_either(&self, from: Stage, or: Stage, to: Stage) {
+        self.leave(from, to);
+        self.leave(or, to);
+    }
+
     /// The rings, once a direction goes through them or is about to.
     #[inline]
     pub fn rings(&self) -> Option<&Arc<RingLink>> {
@@ -209,7 +215,9 @@ impl Upgrade {
 
     /// A call of this side is about to sleep: a listener has the time to make rings.
     pub fn idle(&self) {
-        self.leave(Stage::MayShare, Stage::IsToShare);
+        if self.is_at(Stage::MayShare) {
+            self.leave(Stage::MayShare, Stage::IsToShare);
+        }
     }
 
     /// The listener's HELLO.
@@ -272,13 +280,13 @@ impl Upgrade {
             (0, Some(made)) => {
                 let _ = self.rings.set(made.rings);
                 peer.leave_socket(READ);
-                self.leave(stage, Stage::IsToMove);
+                self.leave_either(stage, Stage::AwaitsAnswer, Stage::IsToMove);
                 Ok(())
             }
             (0, _) => Err(Error::protocol("the peer mapped memory that it was not given")),
             _ if self.endpoint.shm_required => Err(no_rings("the peer could not map it")),
             _ => {
-                self.leave(stage, Stage::Socket);
+                self.leave_either(stage, Stage::AwaitsAnswer, Stage::Socket);
                 Ok(())
             }
         }
@@ -290,9 +298,7 @@ impl Upgrade {
             return Err(Error::protocol("the listener gave up the rings after they were taken"));
         }
         peer.leave_socket(READ);
-        self.leave(stage, Stage::Rings);
-        // The other turn may have been about to leave the stage before.
-        self.leave(Stage::AwaitsMove, Stage::Rings);
+        self.leave_either(stage, Stage::AwaitsMove, Stage::Rings);
         Ok(())
     }
 
@@ -386,3 +392,6 @@ fn read_status(payload: &[u8]) -> Result<u32> {
     let status = payload.try_into().map(u32::from_le_bytes);
     status.map_err(|_| Error::protocol("an answer to SHARE of the wrong size"))
 }
+
+#[cfg(test)]
+mod tests;
