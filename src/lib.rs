@@ -62,6 +62,7 @@ mod transport;
 #[cfg(loom)]
 mod transport {
     pub mod readiness;
+    pub mod stage;
     pub mod wait;
 }
 #[cfg(not(feature = "internals"))]

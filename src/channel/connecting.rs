@@ -14,7 +14,7 @@ use crate::transport::descriptor::{Token, Watched};
 use crate::transport::handshake::greet;
 use crate::transport::link::Joined;
 use crate::transport::local::{Dialled, dial};
-use crate::transport::upgrade::Stage as Progress;
+use crate::transport::stage::Stage as Progress;
 use crate::transport::wait::Source;
 use std::os::fd::AsFd;
 use std::sync::Arc;

@@ -18,7 +18,7 @@ use crate::transport::choked;
 use crate::transport::descriptor::Descriptor;
 use crate::transport::link::{Joined, Link};
 use crate::transport::readiness::{DIRECTIONS, Direction, Readiness};
-use crate::transport::upgrade::Stage;
+use crate::transport::stage::Stage;
 use crate::transport::wait::{READ, Step, WRITE, Waiting};
 use crate::wire::{Header, Kind};
 use std::borrow::Cow;

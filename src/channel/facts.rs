@@ -2,7 +2,7 @@
 
 use super::Channel;
 use crate::error::Result;
-use crate::transport::upgrade::Stage;
+use crate::transport::stage::Stage;
 use crate::transport::{Head, SendEnd};
 use crate::wire::{FLAG_REPLY, FLAG_REQUEST};
 use std::sync::atomic::Ordering;

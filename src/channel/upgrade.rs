@@ -9,7 +9,7 @@ use crate::os::event::READABLE;
 use crate::sync::lock;
 use crate::transport::descriptor::{Token, Watched};
 use crate::transport::readiness::Direction;
-use crate::transport::upgrade::Stage;
+use crate::transport::stage::Stage;
 use crate::transport::wait::{READ, Step};
 use crate::wire::EARLY_SIZE_MAX;
 use std::os::fd::AsFd;

@@ -5,11 +5,11 @@
 //! rules of the language. A thread that is never woken is a deadlock, which it reports.
 //!
 //! The code under test is the product's own: the ring, its wait words, the turn and its door, the
-//! waiting of threads, and the lock and the units of named objects. What they stand on, the
-//! operating system and the mapping, is replaced by the stand-ins here. A model in which somebody
-//! is killed is checked once for each step that may be the last. What is *not* modelled: loads that
-//! overtake later stores, which loom never tries, and what is above
-//! [`Waiting`](crate::transport::wait::Waiting), which the models of waiting retell.
+//! waiting of threads, the stages on the way into rings, and the lock and the units of named
+//! objects. What they stand on, the operating system and the mapping, is replaced by the stand-ins
+//! here. A model in which somebody is killed is checked once for each step that may be the last.
+//! What is *not* modelled: loads that overtake later stores, which loom never tries, and what is
+//! above [`Waiting`](crate::transport::wait::Waiting), which the models of waiting retell.
 
 pub mod barrier;
 pub mod death;
@@ -19,6 +19,8 @@ pub mod mapping;
 
 #[cfg(test)]
 mod locking;
+#[cfg(test)]
+mod moving;
 #[cfg(test)]
 mod records;
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod readiness;
 pub mod ring;
 mod share;
 pub mod sockets;
+pub mod stage;
 pub mod stream;
 pub mod upgrade;
 pub mod wait;

@@ -1,12 +1,10 @@
 //! How a channel moves from its socket into rings: each direction at most once, at a frame between
 //! two messages (docs/wire-format.md, "Moving to the rings").
-//!
-//! The receiving turn takes what the peer says of it, and the sending turn says what is owed; so a
-//! stage is left by one of them alone.
 
 use super::peer::{Peer, closed_by_peer};
 use super::ring::RingLink;
 use super::share::{self, Offer, Side};
+use super::stage::{Due, Progress, Stage};
 use super::stream::StreamLink;
 use super::wait::{READ, WRITE};
 use crate::endpoint::{Endpoint, Scheme};
@@ -17,7 +15,7 @@ use crate::sync::lock;
 use crate::wire::{EARLY_SIZE_MAX, FEATURE_RING, Header, Hello, Kind, SHARE_ANSWER_SIZE};
 use std::io;
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// With which message, counted over both directions, a listener hands over rings, unless it had the
@@ -25,70 +23,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 const MESSAGES_BEFORE_RINGS: u32 = 3;
 /// A message of this size counts as many.
 const LARGE: usize = 64 << 10;
-
-/// How far a channel has got. C: of a connector; L: of a listener.
-#[repr(u32)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// C: the listener's HELLO has not come.
-    AwaitsHello,
-    /// C: SHARE has not come, and will.
-    AwaitsShare,
-    /// C: the rings are mapped, and the listener is to be told. Then sending goes through its ring.
-    Mapped,
-    /// C: there are no rings, and the listener is to be told.
-    Unmapped,
-    /// C: sending goes through its ring; the listener moves when it likes.
-    AwaitsMove,
-    /// L: rings may be handed over.
-    MayShare,
-    /// L: they are to be handed over.
-    IsToShare,
-    /// L: the connector has not answered.
-    AwaitsAnswer,
-    /// L: receiving goes through its ring, and the connector is to be told that sending does.
-    IsToMove,
-    /// Both directions go through the socket, for good.
-    Socket,
-    /// Both directions go through rings.
-    Rings,
-}
-
-const STAGES: [Stage; 11] = [
-    Stage::AwaitsHello,
-    Stage::AwaitsShare,
-    Stage::Mapped,
-    Stage::Unmapped,
-    Stage::AwaitsMove,
-    Stage::MayShare,
-    Stage::IsToShare,
-    Stage::AwaitsAnswer,
-    Stage::IsToMove,
-    Stage::Socket,
-    Stage::Rings,
-];
-
-impl Stage {
-    /// Bits of the directions that go through rings, READ and WRITE.
-    pub fn moved(self) -> u32 {
-        match self {
-            Stage::AwaitsMove => WRITE,
-            Stage::IsToMove => READ,
-            Stage::Rings => READ | WRITE,
-            _ => 0,
-        }
-    }
-
-    /// Whether this side is to say something.
-    pub fn owes(self) -> bool {
-        matches!(self, Stage::Mapped | Stage::Unmapped | Stage::IsToShare | Stage::IsToMove)
-    }
-
-    /// Whether the next thing is the peer's to say, and a call that only sends looks for it.
-    pub fn listens(self) -> bool {
-        matches!(self, Stage::AwaitsHello | Stage::AwaitsShare | Stage::AwaitsAnswer)
-    }
-}
 
 /// What the listener has made, and was not yet told to use.
 struct Made {
@@ -100,9 +34,7 @@ struct Made {
 /// How far one channel has got, and what it has got there with.
 pub struct Upgrade {
     endpoint: Arc<Endpoint>,
-    stage: AtomicU32,
-    /// Whether the frame that ends this stage is on its way: its answer may come at once.
-    said: AtomicBool,
+    pub progress: Progress,
     /// The largest message that the peer takes, as far as is known.
     message_size_max: AtomicUsize,
     /// The ring that the connector wishes to have.
@@ -116,8 +48,7 @@ impl Upgrade {
     fn new(endpoint: &Arc<Endpoint>, stage: Stage, message_size_max: usize, wish: u32) -> Upgrade {
         Upgrade {
             endpoint: Arc::clone(endpoint),
-            stage: AtomicU32::new(stage as u32),
-            said: AtomicBool::new(false),
+            progress: Progress::new(stage),
             message_size_max: AtomicUsize::new(message_size_max),
             ring_wish: wish,
             made: Mutex::new(None),
@@ -155,25 +86,13 @@ impl Upgrade {
     /// How far it has got.
     #[inline]
     pub fn stage(&self) -> Stage {
-        STAGES[self.stage.load(Ordering::Acquire) as usize]
+        self.progress.stage()
     }
 
     /// Whether it has got so far, and no further.
     #[inline]
     pub fn is_at(&self, stage: Stage) -> bool {
-        self.stage.load(Ordering::Acquire) == stage as u32
-    }
-
-    /// Leaves a stage. Another turn may have gone on from it meanwhile.
-    fn leave(&self, from: Stage, to: Stage) {
-        let (from, to) = (from as u32, to as u32);
-        let _ = self.stage.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
-    }
-
-    /// Leaves a stage, which the other turn may have been about to leave for `or`.
-    fn leave_either(&self, from: Stage, or: Stage, to: Stage) {
-        self.leave(from, to);
-        self.leave(or, to);
+        self.progress.is_at(stage)
     }
 
     /// The rings, once a direction goes through them or is about to.
@@ -208,7 +127,7 @@ impl Upgrade {
         if self.is_at(Stage::MayShare) {
             let messages = self.messages.fetch_add(1, Ordering::Relaxed) + 1;
             if messages >= MESSAGES_BEFORE_RINGS || len >= LARGE {
-                self.leave(Stage::MayShare, Stage::IsToShare);
+                self.progress.leave(Stage::MayShare, Stage::IsToShare);
             }
         }
     }
@@ -216,7 +135,7 @@ impl Upgrade {
     /// A call of this side is about to sleep: a listener has the time to make rings.
     pub fn idle(&self) {
         if self.is_at(Stage::MayShare) {
-            self.leave(Stage::MayShare, Stage::IsToShare);
+            self.progress.leave(Stage::MayShare, Stage::IsToShare);
         }
     }
 
@@ -232,20 +151,16 @@ impl Upgrade {
             }
         };
         self.message_size_max.store(hello.message_size_max as usize, Ordering::Relaxed);
-        self.leave(Stage::AwaitsHello, next);
+        self.progress.leave(Stage::AwaitsHello, next);
         Ok(())
     }
 
     /// A SHARE frame, with its descriptors unless they were lost.
     pub fn on_share(&self, peer: &Arc<Peer>, payload: &[u8], fds: Option<Vec<Fd>>) -> Result<()> {
-        let said = self.said.load(Ordering::SeqCst);
-        match self.stage() {
-            Stage::AwaitsShare => self.on_memory(peer, payload, fds),
-            Stage::Mapped if said => self.on_move(peer, Stage::Mapped, payload),
-            Stage::AwaitsMove => self.on_move(peer, Stage::AwaitsMove, payload),
-            Stage::IsToShare if said => self.on_answer(peer, Stage::IsToShare, payload),
-            Stage::AwaitsAnswer => self.on_answer(peer, Stage::AwaitsAnswer, payload),
-            _ => Err(Error::protocol("a SHARE frame that is not due")),
+        match self.progress.due()? {
+            Due::Memory => self.on_memory(peer, payload, fds),
+            Due::Answer => self.on_answer(peer, payload),
+            Due::Move => self.on_move(peer, payload),
         }
     }
 
@@ -261,44 +176,44 @@ impl Upgrade {
         match mapped {
             Ok(rings) => {
                 let _ = self.rings.set(RingLink::new(peer, rings, Side::Connector));
-                self.leave(Stage::AwaitsShare, Stage::Mapped);
+                self.progress.leave(Stage::AwaitsShare, Stage::Mapped);
                 Ok(())
             }
             Err(error) if error.status() == Status::Protocol => Err(error),
             Err(error) if self.endpoint.shm_required => Err(error),
             Err(_) => {
-                self.leave(Stage::AwaitsShare, Stage::Unmapped);
+                self.progress.leave(Stage::AwaitsShare, Stage::Unmapped);
                 Ok(())
             }
         }
     }
 
     /// The connector's answer: its direction moves here, or both stay.
-    fn on_answer(&self, peer: &Peer, stage: Stage, payload: &[u8]) -> Result<()> {
+    fn on_answer(&self, peer: &Peer, payload: &[u8]) -> Result<()> {
         let made = lock(&self.made).take();
         match (read_status(payload)?, made) {
             (0, Some(made)) => {
                 let _ = self.rings.set(made.rings);
                 peer.leave_socket(READ);
-                self.leave_either(stage, Stage::AwaitsAnswer, Stage::IsToMove);
+                self.progress.on_answer(Stage::IsToMove);
                 Ok(())
             }
             (0, _) => Err(Error::protocol("the peer mapped memory that it was not given")),
             _ if self.endpoint.shm_required => Err(no_rings("the peer could not map it")),
             _ => {
-                self.leave_either(stage, Stage::AwaitsAnswer, Stage::Socket);
+                self.progress.on_answer(Stage::Socket);
                 Ok(())
             }
         }
     }
 
     /// The listener's direction moves here.
-    fn on_move(&self, peer: &Peer, stage: Stage, payload: &[u8]) -> Result<()> {
+    fn on_move(&self, peer: &Peer, payload: &[u8]) -> Result<()> {
         if read_status(payload)? != 0 {
             return Err(Error::protocol("the listener gave up the rings after they were taken"));
         }
         peer.leave_socket(READ);
-        self.leave_either(stage, Stage::AwaitsMove, Stage::Rings);
+        self.progress.on_move();
         Ok(())
     }
 
@@ -316,22 +231,11 @@ impl Upgrade {
     fn say_status(&self, link: &StreamLink, status: u32, from: Stage, to: Stage) -> Result<bool> {
         let mut frame = Header::plain(Kind::Share, SHARE_ANSWER_SIZE).encode().to_vec();
         frame.extend_from_slice(&status.to_le_bytes());
-        let said = self.say(from, to, || link.say(&frame))?;
+        let said = self.progress.say(from, to, || link.say(&frame))?;
         if said && status == 0 {
             link.peer.leave_socket(WRITE);
         }
         Ok(said)
-    }
-
-    /// Sends a frame, and leaves the stage by it. The answer may come before that.
-    fn say(&self, from: Stage, to: Stage, send: impl FnOnce() -> Result<bool>) -> Result<bool> {
-        self.said.store(true, Ordering::SeqCst);
-        let said = send();
-        if matches!(said, Ok(true)) {
-            self.leave(from, to);
-        }
-        self.said.store(false, Ordering::SeqCst);
-        said
     }
 
     /// The listener hands over rings, or says that there are none.
@@ -346,14 +250,16 @@ impl Upgrade {
                 Err(error) if self.endpoint.shm_required => return Err(error),
                 Err(_) => {
                     let frame = Header::plain(Kind::Share, 0).encode();
-                    return self.say(Stage::IsToShare, Stage::AwaitsAnswer, || link.say(&frame));
+                    return self
+                        .progress
+                        .say(Stage::IsToShare, Stage::AwaitsAnswer, || link.say(&frame));
                 }
             }
         }
         let Some(offer) = made.as_ref().and_then(|made| made.offer.as_ref()) else {
             return Err(Error::protocol("shared memory is handed over once"));
         };
-        let said = self.say(Stage::IsToShare, Stage::AwaitsAnswer, || {
+        let said = self.progress.say(Stage::IsToShare, Stage::AwaitsAnswer, || {
             link.say_with_fds(&offer.frame(), &offer.descriptors())
         })?;
         if said && let Some(made) = made.as_mut() {
@@ -392,6 +298,3 @@ fn read_status(payload: &[u8]) -> Result<u32> {
     let status = payload.try_into().map(u32::from_le_bytes);
     status.map_err(|_| Error::protocol("an answer to SHARE of the wrong size"))
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,8 +6,8 @@ use crate::error::{Error, Result, Status};
 use crate::os::socket;
 use crate::transport::peer::closed_by_peer;
 use crate::transport::ring::RingRecv;
+use crate::transport::stage::Stage;
 use crate::transport::too_long;
-use crate::transport::upgrade::Stage;
 use crate::transport::wait::READ;
 use crate::wire::{
     CLOSE_SIZE_MAX, EARLY_SIZE_MAX, HEADER_SIZE, HELLO_SIZE_MAX, Header, Hello, Kind,

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::os::buffer::{Buffer, Filling, write};
 use crate::os::fork::Fd;
 use crate::os::socket;
-use crate::transport::upgrade::Stage;
+use crate::transport::stage::Stage;
 use crate::transport::{FRAGMENT_LEN_MIN, Front, Head, HeapMessage, PIECE_LEN};
 use crate::wire::{FLAG_MORE, HEADER_SIZE, HELLO_SIZE, Header, Kind};
 use std::io;

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::os::buffer::Buffer;
 use crate::transport::peer::lost;
 use crate::transport::ring::RingSend;
-use crate::transport::upgrade::Stage;
+use crate::transport::stage::Stage;
 use crate::transport::wait::WRITE;
 use crate::transport::{Cut, Outgoing};
 use crate::wire::{HEADER_SIZE, Header, Kind};
