@@ -53,9 +53,9 @@ impl Side {
         frame.is_some()
     }
 
-    /// The peer answers the first frame.
+    /// The peer answers the first frame, once.
     fn answer(&self) {
-        if !lock(&self.sent).is_empty() {
+        if lock(&self.sent).pop().is_some() {
             lock(&self.received).push(0);
         }
     }
@@ -77,12 +77,8 @@ fn get(from: Stage, status_after: Stage, end: Stage) {
     for one in [sending, answering, receiving] {
         one.join().expect("no panic");
     }
-    if lock(&side.received).is_empty() && !side.progress.is_at(end) {
-        // Nobody answered in time, or it is taken.
-        if matches!(side.progress.stage(), Stage::AwaitsAnswer | Stage::AwaitsMove) {
-            side.answer();
-        }
-    }
+    // It may have come too early to see the frame.
+    side.answer();
     side.receive(status_after);
     side.send();
     assert_eq!(side.progress.stage(), end);
