@@ -132,6 +132,9 @@ BENCH_INLINE void bench_stamp_stop(unsigned char *p, size_t size, uint64_t count
 /* ---- single latencies ---- */
 
 #define BENCH_SAMPLES_MAX (1u << 16)
+/* Clients that connect to one listener before it is closed: fewer than its queue has places. */
+#define BENCH_EARLY_CLIENTS 50
+
 static uint64_t bench_samples[BENCH_SAMPLES_MAX];
 static size_t bench_sample_count;
 

@@ -259,6 +259,31 @@ static void connect_near_slice(uint64_t ns, bench_result *result)
     free(buffer);
 }
 
+/* ---- connect, send and close, while nobody accepts ---- */
+
+static void early_near_slice(uint64_t ns, bench_result *result)
+{
+    unsigned char *buffer = bench_buffer(bench_size);
+    while (result->ns < ns) {
+        connect_far_open();
+        const uint64_t start = bench_now();
+        for (int i = 0; i < BENCH_EARLY_CLIENTS; i++) {
+            const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+            BENCH_CHECK(connect(fd, (struct sockaddr *)&connect_address,
+                                sizeof connect_address) == 0);
+            BENCH_CHECK(send(fd, buffer, bench_size, MSG_NOSIGNAL) == (ssize_t)bench_size);
+            close(fd);
+        }
+        bench_sample(bench_now() - start);
+        result->ns += bench_now() - start;
+        result->count += BENCH_EARLY_CLIENTS;
+        close(connect_listener);
+        unlink(connect_address.sun_path);
+    }
+    bench_percentiles(result, BENCH_EARLY_CLIENTS);
+    free(buffer);
+}
+
 /* ---- kill -9 until the end of the stream is seen; far is the victims' parent ---- */
 
 #include "../common/kill.h"
@@ -327,6 +352,7 @@ static const bench_contestant floors[] = {
     {.name = "connect", .prepare = connect_prepare, .far_open = connect_far_open,
      .near_slice = connect_near_slice, .far_slice = connect_far_slice,
      .near_close = connect_near_close},
+    {.name = "early", .prepare = connect_prepare, .near_slice = early_near_slice},
     {.name = "futex-ping", .prepare = wake_prepare, .near_slice = wake_ping,
      .far_slice = wake_echo},
     {.name = "shm-once", .near_slice = memory_once_slice},

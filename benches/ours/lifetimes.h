@@ -54,6 +54,29 @@ static void connect_near_slice(uint64_t ns, bench_result *result)
     free(buffer);
 }
 
+/* ---- connect, send and close, while nobody accepts ---- */
+
+static void early_near_slice(uint64_t ns, bench_result *result)
+{
+    unsigned char *buffer = bench_buffer(bench_size);
+    tn_channel *channel;
+    while (result->ns < ns) {
+        ours_listen();
+        const uint64_t start = bench_now();
+        for (int i = 0; i < BENCH_EARLY_CLIENTS; i++) {
+            OURS_OK(tn_channel_connect(ours_endpoint(), OURS_WAIT_MS, &channel));
+            OURS_OK(tn_channel_send(channel, buffer, bench_size, OURS_WAIT_MS));
+            tn_channel_free(channel);
+        }
+        bench_sample(bench_now() - start);
+        result->ns += bench_now() - start;
+        result->count += BENCH_EARLY_CLIENTS;
+        tn_listener_free(ours_listener);
+    }
+    bench_percentiles(result, BENCH_EARLY_CLIENTS);
+    free(buffer);
+}
+
 /* ---- kill -9 of a peer that waits, and of one in the middle of sending ---- */
 
 static void victim_meet(void)

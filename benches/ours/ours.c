@@ -112,6 +112,7 @@ static const bench_contestant ours[] = {
      .unpinned = true},
     {.name = "connect", .far_open = ours_listen, .far_close = ours_far_close,
      .near_slice = connect_near_slice, .far_slice = connect_far_slice},
+    {.name = "early", .near_slice = early_near_slice},
     {.name = "kill-idle", .prepare = kill_prepare, .near_open = ours_listen,
      .near_slice = kill_near_slice, .far_slice = kill_idle_far_slice,
      .near_close = ours_near_close},

@@ -219,7 +219,25 @@ const ROWS: &[Row] = &[
         "shm-connect",
         "connect and first answer, shm",
         &["connect", "64", "shm"],
-        &[floor("Unix socket", &["connect"], TimeAtMost(3.0))],
+        &[floor("Unix socket", &["connect"], TimeAtMost(2.0))],
+    ),
+    channel_row(
+        "local-connect",
+        "connect and first answer, local",
+        &["connect", "64", "local"],
+        &[floor("Unix socket", &["connect"], TimeAtMost(1.3))],
+    ),
+    channel_row(
+        "shm-early",
+        "connect, send 64 B and close before anybody accepts, shm",
+        &["early", "64", "shm"],
+        &[floor("Unix socket", &["early"], TimeAtMost(1.3))],
+    ),
+    channel_row(
+        "local-early",
+        "connect, send 64 B and close before anybody accepts, local",
+        &["early", "64", "local"],
+        &[floor("Unix socket", &["early"], TimeAtMost(1.3))],
     ),
     limited(
         "shm-kill-idle",
