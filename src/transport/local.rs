@@ -1,7 +1,7 @@
 //! Where the two sides meet: a local socket in one of the user's own directories, or at a path.
 //! Dialling, and taking over the name of a listener that was killed.
 
-use super::places::{self, Claim, Place};
+use super::places::{self, Candidate, Claim, Place};
 use crate::endpoint::{Address, Endpoint};
 use crate::error::{Error, Result, Status};
 use crate::os::directory::{self, FileId, Purpose};
@@ -33,13 +33,13 @@ pub enum Dialled {
 
 /// Dials an endpoint once, without waiting: the first of its places where somebody listens.
 pub fn dial(endpoint: &Endpoint) -> Result<Dialled> {
-    let mut nobody = Vec::new();
+    // Where nobody listens, and why it was passed over: put into words only if that is all.
+    let mut nobody: Vec<(Candidate, Option<Error>)> = Vec::new();
     for candidate in places::candidates(&endpoint.address)? {
         let place = match candidate.open(Purpose::Search) {
             Err(error) if candidate.is_skipped_for(&error) => {
                 let denied = error.status() == Status::Denied;
-                let why = if denied { format!(" (passed over: {error})") } else { String::new() };
-                nobody.push(format!("{candidate}{why}"));
+                nobody.push((candidate, denied.then_some(error)));
                 continue;
             }
             place => place?,
@@ -47,11 +47,16 @@ pub fn dial(endpoint: &Endpoint) -> Result<Dialled> {
         match connect(&place.socket_path(&place.name)) {
             Ok(dialled) => return Ok(dialled),
             Err(error) => match error.raw_os_error() {
-                Some(libc::ECONNREFUSED | libc::ENOENT) => nobody.push(candidate.to_string()),
+                Some(libc::ECONNREFUSED | libc::ENOENT) => nobody.push((candidate, None)),
                 _ => return Err(Error::system(&format!("connecting to {candidate}"), &error)),
             },
         }
     }
+    let in_words = |(candidate, why): &(Candidate, Option<Error>)| match why {
+        Some(error) => format!("{candidate} (passed over: {error})"),
+        None => candidate.to_string(),
+    };
+    let nobody: Vec<String> = nobody.iter().map(in_words).collect();
     Err(Error::new(Status::NotFound, format!("nobody listens at {}", nobody.join(" or "))))
 }
 
