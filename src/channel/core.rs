@@ -18,7 +18,6 @@ use crate::transport::choked;
 use crate::transport::descriptor::Descriptor;
 use crate::transport::link::{Joined, Link};
 use crate::transport::readiness::{DIRECTIONS, Direction, Readiness};
-use crate::transport::stage::Stage;
 use crate::transport::wait::{READ, Step, WRITE, Waiting};
 use crate::wire::{Header, Kind};
 use std::borrow::Cow;
@@ -99,7 +98,7 @@ impl Core {
             send: Turn::new(SendState::new(send)),
             recv: Turn::new(RecvState::new(recv, &self.endpoint, link.peer().is_trusted())),
             known_moved: AtomicU32::new(link.stage().moved()),
-            is_settled: AtomicBool::new(link.stage() == Stage::Socket),
+            is_settled: AtomicBool::new(link.stage().is_final()),
             awaits_hello: AtomicBool::new(false),
             link,
             requests: Requests::new(),

@@ -247,13 +247,16 @@ impl Core {
     /// Sends as many messages as there is room and time for.
     pub fn send_many(&self, messages: &[&[u8]], timeout: Option<Duration>) -> Result<usize> {
         let (mut sent, mut messages) = (0, messages);
-        let longest = messages.iter().map(|message| message.len()).max().unwrap_or(0);
-        let timeout = match self.await_hello_for(longest, timeout) {
+        let is_long = |message: &&[u8]| message.len() > EARLY_SIZE_MAX;
+        let first_long = match self.may_await_hello() {
+            true => messages.iter().position(is_long),
+            false => None,
+        };
+        let timeout = match first_long.map_or(Ok(timeout), |_| self.await_hello(timeout)) {
             Ok(timeout) => timeout,
             Err(error) => {
                 // Those before the first that has to wait may go.
-                let first = messages.iter().position(|message| message.len() > EARLY_SIZE_MAX);
-                messages = &messages[..first.unwrap_or(0)];
+                messages = &messages[..first_long.unwrap_or(0)];
                 let waits = matches!(error.status(), Status::Again | Status::TimedOut);
                 if !waits || messages.is_empty() {
                     return Err(error);

@@ -40,8 +40,7 @@ impl Core {
         let descriptors = lock(&self.connecting);
         let stage = open.link.stage();
         open.known_moved.store(stage.moved(), Ordering::Relaxed);
-        let is_settled = matches!(stage, Stage::Socket | Stage::Rings);
-        open.is_settled.store(is_settled, Ordering::Relaxed);
+        open.is_settled.store(stage.is_final(), Ordering::Relaxed);
         open.awaits_hello.store(false, Ordering::SeqCst);
         self.show_link(open);
         self.show_owed(open);
@@ -89,14 +88,22 @@ impl Core {
         len: usize,
         timeout: Option<Duration>,
     ) -> Result<Option<Duration>> {
-        match len > EARLY_SIZE_MAX {
+        match len > EARLY_SIZE_MAX && self.may_await_hello() {
             true => self.await_hello(timeout),
             false => Ok(timeout),
         }
     }
 
+    /// Whether the peer's HELLO may still have to come.
+    #[inline]
+    pub fn may_await_hello(&self) -> bool {
+        self.get_open().is_none_or(|open| {
+            !open.is_settled.load(Ordering::Relaxed) && open.link.stage() == Stage::AwaitsHello
+        })
+    }
+
     #[cold]
-    fn await_hello(&self, timeout: Option<Duration>) -> Result<Option<Duration>> {
+    pub fn await_hello(&self, timeout: Option<Duration>) -> Result<Option<Duration>> {
         let (open, timeout) = self.open(Direction::Send, timeout)?;
         let mut attempt = || {
             self.alive()?;

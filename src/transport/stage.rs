@@ -66,6 +66,11 @@ impl Stage {
         matches!(self, Stage::Mapped | Stage::Unmapped | Stage::IsToShare | Stage::IsToMove)
     }
 
+    /// Whether nothing changes any more.
+    pub fn is_final(self) -> bool {
+        matches!(self, Stage::Socket | Stage::Rings)
+    }
+
     /// Whether the next thing is the peer's to say, and a call that only sends looks for it.
     pub fn listens(self) -> bool {
         matches!(self, Stage::AwaitsHello | Stage::AwaitsShare | Stage::AwaitsAnswer)

@@ -1,10 +1,12 @@
 //! Every call that goes to the peer, and what each of them gives at the end.
 
 use super::common::{Place, WAIT, in_time, poll_soon, status};
+use super::pages::Hostile;
 use super::talk::Raw;
 use std::io::IoSlice;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixListener;
+use std::thread;
 use std::time::Duration;
 use treenail::wire::Kind;
 use treenail::{Channel, NOW, Status};
@@ -79,8 +81,20 @@ pub fn fill(channel: &Channel) -> u32 {
 }
 
 /// All of them arrive, in their order.
-pub fn hears_numbers(raw: &mut Raw, count: u32) {
+fn hears_numbers(raw: &mut Raw, count: u32) {
     for number in 0..count {
         assert_eq!(raw.expect(Kind::Data), number.to_le_bytes().repeat(250));
     }
+}
+
+/// The socket was full of them: they arrive, then the library's last frame, and what is sent after
+/// that is in its ring.
+pub fn moves_behind_numbers(channel: &Channel, hostile: &mut Hostile, count: u32) {
+    thread::scope(|scope| {
+        let sending = scope.spawn(|| status(channel.send(b"after", WAIT)));
+        hears_numbers(&mut hostile.raw, count);
+        assert_eq!(hostile.raw.expect(Kind::Share), [0; 4]);
+        assert_eq!(sending.join().expect("it returns"), Status::Ok);
+    });
+    assert!(hostile.holds_next(b"after", &mut 0));
 }
