@@ -3,9 +3,9 @@
 mod connecting;
 pub(crate) mod core;
 mod descriptors;
-mod facts;
+mod exclusive;
 mod inbox;
-mod lent;
+mod info;
 mod loan;
 mod rearm;
 mod recv;
@@ -14,19 +14,19 @@ mod remainder;
 mod request;
 mod send;
 pub(crate) mod spin;
-mod turns;
 mod unanswered;
 mod upgrade;
+mod views;
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::os::buffer::uninit;
+use crate::readiness::Direction;
 use crate::sync::lock;
-use crate::transport::accept::ChannelSlot;
 use crate::transport::link::Joined;
-use crate::transport::readiness::Direction;
-pub use facts::{Info, Peer, Stats, TransportKind};
-pub use lent::{CommitError, Loan, View};
+use crate::transport::meet::accept::ChannelSlot;
+pub use info::{Info, Peer, Stats, TransportKind};
+pub use views::{CommitError, Loan, View};
 
 use connecting::Connecting;
 use core::Core;

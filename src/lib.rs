@@ -4,12 +4,13 @@
 //!
 //! The map, from top to bottom; each layer calls only those below it.
 //!
-//! - `ffi` is the front door: it translates C to Rust and back, and decides nothing.
-//! - `channel`, `listener`, `segment`, `semaphore` and `poller` are the rooms that a user knows;
-//!   `object` is what segments and semaphores have in common.
-//! - `transport` is the corridor: one enum, one match a verb, a file a way across.
-//! - `wire` is the frame, and `shm` the bytes that two processes share.
-//! - `os` makes the system calls.
+//! - `ffi` translates C to Rust and back, and decides nothing.
+//! - `channel`, `listener`, `segment`, `semaphore`, `poller` and `list` are what a user knows.
+//! - `transport` carries messages: how two sides meet, what they say first, and what cuts the
+//!   bytes between them into messages.
+//! - `ring` is the memory of a channel that two processes share; `object` is that of segments and
+//!   semaphores. `readiness` is how threads wait, and what descriptors show. `wire` is the frame.
+//! - `sync` has the locks of this process, `os` the system calls.
 //! - `endpoint` and `error` are what a user says, and what is said back.
 //!
 //! # Caveats
@@ -45,25 +46,26 @@ mod list;
 mod listener;
 #[cfg(loom)]
 mod models;
-#[cfg(not(loom))]
+#[cfg(not(feature = "internals"))]
 mod object;
 mod os;
 #[cfg(not(loom))]
 mod poller;
+mod readiness;
+#[cfg(not(feature = "internals"))]
+mod ring;
 #[cfg(not(loom))]
 mod segment;
 #[cfg(not(loom))]
 mod semaphore;
-#[cfg(not(feature = "internals"))]
-mod shm;
 mod sync;
 #[cfg(not(loom))]
 mod transport;
 #[cfg(loom)]
 mod transport {
-    pub mod readiness;
-    pub mod stage;
-    pub mod wait;
+    pub mod handshake {
+        pub mod stage;
+    }
 }
 #[cfg(not(feature = "internals"))]
 mod wire;
@@ -78,7 +80,10 @@ pub mod endpoint;
 pub mod ffi;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
-pub mod shm;
+pub mod object;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod ring;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod wire;

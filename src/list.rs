@@ -2,8 +2,8 @@
 
 use crate::endpoint::pattern::{NamedKind, Pattern};
 use crate::error::{Error, Result};
-use crate::shm::found;
-use crate::transport::sockets;
+use crate::object::found;
+use crate::transport::meet::sockets;
 use std::fmt::Write;
 use std::sync::Arc;
 

@@ -1,15 +1,16 @@
 //! A named piece of shared memory with a lock that no death leaves behind.
 
-use crate::endpoint::object::{Kind, ObjectName};
+use crate::endpoint::names::{Kind, ObjectName};
 use crate::error::{Error, Result, Status};
-use crate::object::{Again, Object};
+use crate::object::descriptor::Again;
+use crate::object::handle::Object;
+use crate::object::holder::{Holder, ring};
+use crate::object::layout::Purpose;
+use crate::object::lifecycle;
+use crate::object::lock::contended::{Mode, looks_before_sleep, pause};
+use crate::object::lock::{Gave, Held, Lock};
 use crate::os::clock::Deadline;
 use crate::os::futex;
-use crate::shm::acquire::{Mode, looks_before_sleep, pause};
-use crate::shm::attach;
-use crate::shm::holder::{Holder, ring};
-use crate::shm::lock::{Gave, Held, Lock};
-use crate::shm::object::Purpose;
 use crate::sync::Ordering;
 use std::fmt;
 use std::mem::MaybeUninit;
@@ -41,18 +42,18 @@ pub struct Segment(Object);
 impl Segment {
     /// Makes a segment of `size` zero bytes; [`Status::Exists`] if one of that name is held.
     pub fn create(name: &str, size: usize) -> Result<Segment> {
-        Segment::new("create", name, |name| attach::create(name, size))
+        Segment::new("create", name, |name| lifecycle::create(name, size))
     }
 
     /// Opens a segment; [`Status::NotFound`] if nobody alive holds one of that name.
     pub fn open(name: &str) -> Result<Segment> {
-        Segment::new("open", name, attach::open)
+        Segment::new("open", name, lifecycle::open)
     }
 
     /// Opens a segment of `size` bytes or more, or makes one of `size` zero bytes. One that is
     /// smaller is [`Status::TooLarge`]; size 0 opens any, or is [`Status::NotFound`].
     pub fn open_or_create(name: &str, size: usize) -> Result<Segment> {
-        Segment::new("open or create", name, |name| attach::open_or_create(name, size))
+        Segment::new("open or create", name, |name| lifecycle::open_or_create(name, size))
     }
 
     fn new(

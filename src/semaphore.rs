@@ -1,14 +1,15 @@
 //! A named counting semaphore: what a dead process had comes back.
 
-use crate::endpoint::object::{Kind, ObjectName};
+use crate::endpoint::names::{Kind, ObjectName};
 use crate::error::{Error, Result, Status};
-use crate::object::{Again, Object};
-use crate::shm::attach;
-use crate::shm::holder::Holder;
-use crate::shm::ledger::{UNITS_MAX, Units as FreeUnits};
-use crate::shm::lock::{Around, Gave};
-use crate::shm::object::Purpose;
-use crate::shm::semaphore::Semaphore as Units;
+use crate::object::descriptor::Again;
+use crate::object::handle::Object;
+use crate::object::holder::Holder;
+use crate::object::layout::Purpose;
+use crate::object::lifecycle;
+use crate::object::lock::{Around, Gave};
+use crate::object::semaphore::Semaphore as Units;
+use crate::object::semaphore::units::{UNITS_MAX, Units as FreeUnits};
 use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -35,20 +36,20 @@ impl Semaphore {
     pub fn create(name: &str, initial: u32) -> Result<Semaphore> {
         Semaphore::new("create", name, |name| {
             check(initial)?;
-            attach::create_semaphore(name, initial)
+            lifecycle::create_semaphore(name, initial)
         })
     }
 
     /// Opens a semaphore; [`Status::NotFound`] if nobody alive holds one of that name.
     pub fn open(name: &str) -> Result<Semaphore> {
-        Semaphore::new("open", name, attach::open_semaphore)
+        Semaphore::new("open", name, lifecycle::open_semaphore)
     }
 
     /// Opens a semaphore, which keeps its units, or makes one with `initial` units.
     pub fn open_or_create(name: &str, initial: u32) -> Result<Semaphore> {
         Semaphore::new("open or create", name, |name| {
             check(initial)?;
-            attach::open_or_create_semaphore(name, initial)
+            lifecycle::open_or_create_semaphore(name, initial)
         })
     }
 

@@ -6,8 +6,8 @@ use std::fs;
 use std::mem::offset_of;
 use std::path::{Path, PathBuf};
 use treenail::endpoint::OPTIONS;
-use treenail::endpoint::object::OBJECT_OPTIONS;
-use treenail::shm::layout::{ControlPage, FORMAT, RingControl};
+use treenail::endpoint::names::OBJECT_OPTIONS;
+use treenail::ring::layout::{ControlPage, FORMAT, RingControl};
 
 /// Limits whose names don't say that they are.
 const OTHER_LIMITS: [&str; 10] = [

@@ -5,9 +5,9 @@ use super::Channel;
 use super::core::{Core, Open};
 use crate::error::{Error, Result};
 use crate::os::fork::generation;
+use crate::readiness::descriptor::{Descriptor, Marker};
+use crate::readiness::{DIRECTIONS, Direction};
 use crate::sync::lock;
-use crate::transport::descriptor::{Descriptor, Marker};
-use crate::transport::readiness::{DIRECTIONS, Direction};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 impl Channel {

@@ -4,9 +4,9 @@ use super::core::{Core, Open};
 use super::send::SendState;
 use crate::error::{Error, Result, Status};
 use crate::os::buffer::{Buffer, Lent};
+use crate::readiness::Direction;
+use crate::readiness::waiters::{Step, WRITE};
 use crate::transport::SendEnd;
-use crate::transport::readiness::Direction;
-use crate::transport::wait::{Step, WRITE};
 use crate::wire::{Header, Kind};
 use std::time::Duration;
 

@@ -3,10 +3,10 @@
 
 use super::core::{Core, Open};
 use crate::error::{Error, Result};
-use crate::os::kick::Kick;
+use crate::readiness::waiters::{Source, Step, WRITE};
+use crate::readiness::{Direction, Ready, Shown};
+use crate::sync::waker::Kick;
 use crate::transport::choked;
-use crate::transport::readiness::{Direction, Ready, Shown};
-use crate::transport::wait::{Source, Step, WRITE};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 

@@ -3,8 +3,8 @@
 use super::core::Core;
 use super::loan::ON_HEAP;
 use crate::error::{Error, Result};
+use crate::readiness::Direction;
 use crate::transport::RecvEnd;
-use crate::transport::readiness::Direction;
 
 impl Core {
     /// Gives a view back.

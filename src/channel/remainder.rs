@@ -5,7 +5,7 @@ use super::core::{Core, Open};
 use super::send::SendState;
 use crate::error::{Error, Result, Status};
 use crate::os::buffer::Buffer;
-use crate::transport::readiness::Direction;
+use crate::readiness::Direction;
 use crate::transport::{Cut, Outgoing};
 use crate::wire::Gather;
 use std::mem::take;

@@ -4,7 +4,7 @@ use super::core::{Core, Open};
 use crate::endpoint::Spin;
 use crate::error::Result;
 use crate::os::clock::{Deadline, processors, processors_allowed, ticks, ticks_a_millisecond};
-use crate::transport::wait::Step;
+use crate::readiness::waiters::Step;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use super::status::{guard, tn_status};
 use super::{buffer, handle, there, timeout};
 use crate::channel::Channel;
 use crate::error::Error;
-use crate::transport::readiness::Direction;
+use crate::readiness::Direction;
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 

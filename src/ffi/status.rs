@@ -1,7 +1,7 @@
 //! Statuses, the text of the last failure, and the library's version.
 
 use crate::error::{Error, Result, Status};
-use crate::os::thread::{PerThread, Slot};
+use crate::os::thread_local::{PerThread, Slot};
 use std::ffi::c_char;
 use std::fmt::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -3,13 +3,13 @@
 
 mod deaths;
 
-use super::kick::Readable;
 use super::{check_with, death, futex};
-use crate::shm::acquire::Mode::{self, Exclusive, Shared};
-use crate::shm::armed::Armed;
-use crate::shm::lock::{Around, Gave, Held, Lock};
-use crate::shm::object::{Header, Purpose, Slot};
-use crate::shm::word::Id;
+use crate::models::waker::Readable;
+use crate::object::armed::Armed;
+use crate::object::layout::{Header, Purpose, Slot};
+use crate::object::lock::contended::Mode::{self, Exclusive, Shared};
+use crate::object::lock::{Around, Gave, Held, Lock};
+use crate::object::lock_word::Id;
 use crate::sync::{AtomicU32, Ordering};
 use crate::{FOREVER, NOW};
 use loom::cell;

@@ -9,14 +9,16 @@
 //! objects. What they stand on, the operating system and the mapping, is replaced by the stand-ins
 //! here. A model in which somebody is killed is checked once for each step that may be the last.
 //! What is *not* modelled: loads that overtake later stores, which loom never tries, and what is
-//! above [`Waiting`](crate::transport::wait::Waiting), which the models of waiting retell.
+//! above [`Waiting`](crate::readiness::waiters::Waiting), which the models of waiting retell.
 
 pub mod barrier;
 pub mod death;
 pub mod futex;
-pub mod kick;
 pub mod mapping;
+pub mod waker;
 
+#[cfg(test)]
+mod biased_mutex;
 #[cfg(test)]
 mod locking;
 #[cfg(test)]
@@ -27,8 +29,6 @@ mod records;
 mod side;
 #[cfg(test)]
 mod telling;
-#[cfg(test)]
-mod turns;
 #[cfg(test)]
 mod units;
 #[cfg(test)]

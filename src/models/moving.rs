@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::sync::{Mutex, lock};
-use crate::transport::stage::{Due, Progress, Stage};
+use crate::transport::handshake::stage::{Due, Progress, Stage};
 use loom::thread;
 use std::sync::Arc;
 

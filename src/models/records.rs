@@ -5,7 +5,7 @@ use super::check;
 use super::mapping::Shared;
 use crate::error::Result;
 use crate::os::buffer::{Buffer, Bytes};
-use crate::shm::ring::{Reader, Writer};
+use crate::ring::spsc::{Reader, Writer};
 use crate::wire::{Gather, Header, Kind};
 use loom::thread;
 

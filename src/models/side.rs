@@ -2,16 +2,16 @@
 //! waits, and what the descriptors show, is the product's own code; how a call goes through it is
 //! what channel/ does, in short. The turns are plain locks here, as they have models of their own.
 
-use super::kick::{Kick, Readable};
 use super::mapping::Shared;
 use super::records::{RING_SIZE, read, write};
 use crate::error::Result;
+use crate::models::waker::{Kick, Readable};
 use crate::os::clock::Deadline;
-use crate::shm::ring::{Reader, Writer};
-use crate::shm::waits;
+use crate::readiness::waiters::{READ, Source, Step, WRITE, Waiting};
+use crate::readiness::{Direction, Readiness, Ready, Shown, Shows};
+use crate::ring::doorbell;
+use crate::ring::spsc::{Reader, Writer};
 use crate::sync::{Mutex, lock, spin_loop};
-use crate::transport::readiness::{Direction, Readiness, Ready, Shown, Shows};
-use crate::transport::wait::{READ, Source, Step, WRITE, Waiting};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,10 +75,10 @@ pub fn pair(watched: [&[Direction]; 2]) -> [Arc<Side>; 2] {
 impl Source for Side {
     fn arm(&self, interest: u32) {
         if interest & READ != 0 {
-            assert!(waits::arm_reader(&self.shared, 1 - self.outgoing));
+            assert!(doorbell::arm_reader(&self.shared, 1 - self.outgoing));
         }
         if interest & WRITE != 0 {
-            assert!(waits::arm_writer(&self.shared, self.outgoing));
+            assert!(doorbell::arm_writer(&self.shared, self.outgoing));
         }
     }
 
@@ -111,7 +111,7 @@ impl Shown for Side {
     fn look_at_peer(&self) {}
 
     fn disarm(&self) -> bool {
-        waits::disarm_writer(&self.shared, self.outgoing)
+        doorbell::disarm_writer(&self.shared, self.outgoing)
     }
 
     fn wake_self(&self) {
@@ -200,7 +200,7 @@ impl Side {
     }
 
     fn is_closed(&self) -> bool {
-        waits::is_closed(&self.shared, 1 - self.outgoing)
+        doorbell::is_closed(&self.shared, 1 - self.outgoing)
     }
 
     fn try_recv(&self) -> Result<Step<Option<u8>>> {

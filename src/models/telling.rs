@@ -1,11 +1,11 @@
 //! Being told by a descriptor: nobody waits for what was published already, whichever step whoever
 //! published it died after. One that nobody calls is a deadlock here, unless it looks by itself.
 
-use super::kick::Readable;
 use super::{check_with, death, futex};
-use crate::shm::armed::Armed;
-use crate::shm::object::{Header, Purpose, Slot};
-use crate::shm::word::Id;
+use crate::models::waker::Readable;
+use crate::object::armed::Armed;
+use crate::object::layout::{Header, Purpose, Slot};
+use crate::object::lock_word::Id;
 use crate::sync::{AtomicU32, Ordering};
 use loom::thread::{JoinHandle, spawn};
 use std::rc::Rc;

@@ -2,11 +2,11 @@
 //! whichever step it died after. A sleeper that nobody wakes is a deadlock, as for the lock.
 
 use super::{check_with, death, futex};
-use crate::shm::ledger::{Ledger, Units};
-use crate::shm::lock::Around;
-use crate::shm::object::{Header, Slot};
-use crate::shm::semaphore::Semaphore;
-use crate::shm::word::Id;
+use crate::object::layout::{Header, Slot};
+use crate::object::lock::Around;
+use crate::object::lock_word::Id;
+use crate::object::semaphore::Semaphore;
+use crate::object::semaphore::units::{Ledger, Units};
 use crate::sync::{AtomicU32, Mutex, Ordering, lock};
 use loom::cell::Cell;
 use loom::thread::{JoinHandle, spawn};

@@ -3,8 +3,8 @@
 
 use super::side::{Side, pair};
 use super::{check, check_with};
+use crate::readiness::Direction::{Receive, Send};
 use crate::sync::{Mutex, lock};
-use crate::transport::readiness::Direction::{Receive, Send};
 use loom::thread;
 use std::sync::Arc;
 

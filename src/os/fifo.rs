@@ -1,8 +1,8 @@
 //! FIFOs among the named objects: what one polls, and others that know its name make readable.
 
 use super::fork::{Fd, adopt};
-use super::object::{FOLDER, Facts, facts, open_at, path, remove, user};
 use super::{check, check_count, restart};
+use crate::os::named_memory::{FOLDER, Facts, facts, open_at, path, remove, user};
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};

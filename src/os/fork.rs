@@ -4,8 +4,8 @@
 //!
 //! A raw `clone()` without `CLONE_VM` runs no handlers and bypasses all of this.
 
-use super::bias::this_thread;
-use super::{check, standard};
+use super::thread_id::this_thread;
+use super::{check, standard_streams};
 use std::cell::{Cell, UnsafeCell};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -42,7 +42,7 @@ thread_local! {
 }
 
 /// Keeps forks out.
-pub struct Gate(Option<(Option<standard::Kept>, RwLockReadGuard<'static, ()>)>);
+pub struct Gate(Option<(Option<standard_streams::Kept>, RwLockReadGuard<'static, ()>)>);
 
 /// How often this process came out of a fork as the child: a handle made under another number
 /// belongs to the parent.
@@ -79,7 +79,7 @@ pub fn enter() -> Gate {
         return Gate(None);
     }
     let guard = GATE.read().unwrap_or_else(PoisonError::into_inner);
-    Gate(Some((standard::keep(), guard)))
+    Gate(Some((standard_streams::keep(), guard)))
 }
 
 impl Drop for Gate {
@@ -97,7 +97,7 @@ impl<T: AsFd> Owned<T> {
         T: From<OwnedFd>,
         OwnedFd: From<T>,
     {
-        let inner = standard::lift(inner)?;
+        let inner = standard_streams::lift(inner)?;
         let fd = inner.as_fd().as_raw_fd() as usize;
         let Some(word) = OURS.get(fd / 64) else {
             return Err(io::Error::from_raw_os_error(libc::EMFILE));
@@ -156,7 +156,7 @@ impl<T: AsFd> Drop for Owned<T> {
 fn install() {
     static INSTALLED: AtomicBool = AtomicBool::new(false);
     if !INSTALLED.load(Ordering::Acquire) {
-        standard::look();
+        standard_streams::look();
         // SAFETY: the three handlers are plain functions that live as long as the process.
         let result = unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
         debug_assert_eq!(result, 0);

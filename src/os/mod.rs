@@ -1,20 +1,19 @@
 //! System calls, one file a concern, no policy. Linux today; another system is another set of
 //! files with the same names beside these.
 
-pub mod bias;
 pub mod buffer;
 pub mod cache;
 pub mod clock;
-pub mod turn;
+pub mod thread_id;
 
 #[cfg(not(loom))]
 pub mod barrier;
 #[cfg(not(loom))]
+pub mod byte_lock;
+#[cfg(not(loom))]
 pub mod directory;
 #[cfg(not(loom))]
 pub mod environment;
-#[cfg(not(loom))]
-pub mod event;
 #[cfg(not(loom))]
 pub mod fifo;
 #[cfg(not(loom))]
@@ -22,28 +21,26 @@ pub mod fork;
 #[cfg(not(loom))]
 pub mod futex;
 #[cfg(not(loom))]
-pub mod kick;
+pub mod local_socket;
 #[cfg(not(loom))]
-pub mod memory;
-#[cfg(not(loom))]
-pub mod object;
+pub mod named_memory;
 #[cfg(not(loom))]
 pub mod pipe;
 #[cfg(not(loom))]
 pub mod poll;
 #[cfg(not(loom))]
-pub mod range;
+pub mod sealed_memory;
 #[cfg(not(loom))]
 mod signal;
 #[cfg(not(loom))]
-pub mod socket;
+mod standard_streams;
 #[cfg(not(loom))]
-mod standard;
+pub mod thread_local;
 #[cfg(not(loom))]
-pub mod thread;
+pub mod wait_set;
 
 #[cfg(loom)]
-pub use crate::models::{barrier, futex, kick};
+pub use crate::models::{barrier, futex};
 
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,5 +1,5 @@
 //! Signals that the kernel raises for a call of ours: the call fails as well, and that is all that
-//! the program hears. SIGPIPE has a flag of its own (socket.rs) or can't come (pipe.rs).
+//! the program hears. SIGPIPE has a flag of its own (local_socket.rs) or can't come (pipe.rs).
 
 use super::restart;
 use std::io;

@@ -1,20 +1,20 @@
 //! What both ends of a channel share: its socket, and its rings once there are some. Each direction
 //! goes through one of them.
 
-use super::descriptor::{Marker, Token, Watched};
 use super::peer::{Peer, SocketUse};
-use super::readiness::Direction;
 use super::ring::RingLink;
-use super::stage::Stage;
 use super::stream::{StreamLink, StreamRecv, StreamSend};
-use super::upgrade::Upgrade;
-use super::wait::{READ, Source, WRITE};
 use super::{RecvEnd, SendEnd};
 use crate::error::Result;
-use crate::os::event::{HANG_UP, READABLE, WRITABLE};
-use crate::os::kick::Kick;
+use crate::os::local_socket;
 use crate::os::poll::Wanted;
-use crate::os::socket;
+use crate::os::wait_set::{HANG_UP, READABLE, WRITABLE};
+use crate::readiness::Direction;
+use crate::readiness::descriptor::{Marker, Token, Watched};
+use crate::readiness::waiters::{READ, Source, WRITE};
+use crate::sync::waker::Kick;
+use crate::transport::handshake::stage::Stage;
+use crate::transport::handshake::upgrade::Upgrade;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -164,7 +164,7 @@ impl Link {
             (Some(frame), _) => self.stream.close(frame),
             (None, _) => {}
         }
-        socket::shutdown(self.stream.peer.socket.as_fd());
+        local_socket::shutdown(self.stream.peer.socket.as_fd());
     }
 }
 

@@ -2,21 +2,12 @@
 //! they say first in handshake.rs, how they get from the socket into rings in upgrade.rs, and then
 //! each way has a file of its own.
 
-pub mod accept;
-pub mod descriptor;
 pub mod handshake;
 pub mod link;
-pub mod local;
+pub mod meet;
 pub mod peer;
-pub mod places;
-pub mod readiness;
 pub mod ring;
-mod share;
-pub mod sockets;
-pub mod stage;
 pub mod stream;
-pub mod upgrade;
-pub mod wait;
 
 use crate::error::{Error, Result, Status};
 use crate::os::buffer::Buffer;

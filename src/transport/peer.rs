@@ -1,16 +1,16 @@
 //! Whether the other side is still there: its socket hangs up when it dies, and its pidfd tells
 //! even if it has forked and a child of it keeps the socket open.
 
-use super::descriptor::{Token, Watched};
-use super::wait::{READ, WRITE};
 use crate::endpoint::{Endpoint, PeerUid};
 use crate::error::{Error, Result, Status};
 use crate::os::clock::{ticks, ticks_a_millisecond};
-use crate::os::event::READABLE;
 use crate::os::fork::Fd;
-use crate::os::kick::Kick;
+use crate::os::local_socket::{self, Credentials};
 use crate::os::poll::{Wanted, poll};
-use crate::os::socket::{self, Credentials};
+use crate::os::wait_set::READABLE;
+use crate::readiness::descriptor::{Token, Watched};
+use crate::readiness::waiters::{READ, WRITE};
+use crate::sync::waker::Kick;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -79,7 +79,7 @@ impl Peer {
         if pid <= 0 || i64::from(said) != i64::from(pid) {
             return Ok(());
         }
-        match socket::peer_pidfd(self.socket.as_fd(), pid) {
+        match local_socket::peer_pidfd(self.socket.as_fd(), pid) {
             Ok(fd) => {
                 let _ = self.pidfd.set(fd);
                 Ok(())
@@ -212,7 +212,7 @@ impl Peer {
     fn judge(&self, wanted: &[Wanted; 4], on_socket: SocketUse) {
         if !self.uses_socket(READ) && wanted[SOCKET].is_readable() {
             let mut byte = [MaybeUninit::uninit()];
-            match socket::recv(self.socket.as_fd(), &mut byte) {
+            match local_socket::recv(self.socket.as_fd(), &mut byte) {
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
                 Ok(1..) => self.note_stray(),
                 _ => self.state.store(GONE, Ordering::Release),
@@ -238,7 +238,7 @@ pub fn closed_by_peer() -> Error {
 
 /// Whether a user can do what this program can anyway.
 fn is_trusted(uid: u32) -> bool {
-    uid == socket::own_uid() || uid == 0
+    uid == local_socket::own_uid() || uid == 0
 }
 
 /// Whether the endpoint lets this user in. Root connects to whoever listens, as connect(2) does.
@@ -246,7 +246,7 @@ pub fn admit(endpoint: &Endpoint, uid: u32, listens: bool) -> Result<()> {
     let admitted = match endpoint.peer_uid {
         PeerUid::Any => true,
         PeerUid::Only(only) => uid == only,
-        PeerUid::SameOrRoot => is_trusted(uid) || (!listens && socket::own_uid() == 0),
+        PeerUid::SameOrRoot => is_trusted(uid) || (!listens && local_socket::own_uid() == 0),
     };
     if admitted {
         return Ok(());

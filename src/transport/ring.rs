@@ -6,18 +6,18 @@ mod recv;
 pub use recv::RingRecv;
 
 use super::Outgoing;
-use super::descriptor::Marker;
 use super::peer::{Peer, closed_by_peer};
-use super::share::{Rings, Side};
-use super::wait::{READ, WRITE};
 use crate::error::Result;
 use crate::os::fork::Fd;
 use crate::os::pipe;
 use crate::os::poll::Wanted;
-use crate::shm::layout::{TO_CONNECTOR, TO_LISTENER};
-use crate::shm::mapping::Shared;
-use crate::shm::ring::{Reader, Writer};
-use crate::shm::waits;
+use crate::readiness::descriptor::Marker;
+use crate::readiness::waiters::{READ, WRITE};
+use crate::ring::doorbell;
+use crate::ring::layout::{TO_CONNECTOR, TO_LISTENER};
+use crate::ring::mapping::Shared;
+use crate::ring::spsc::{Reader, Writer};
+use crate::transport::handshake::share::{Rings, Side};
 use crate::wire::{FLAG_MORE, Gather, Header, Kind};
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -92,7 +92,7 @@ impl RingLink {
 
     /// Takes back that this side waits for room; whether it had said so.
     pub fn disarm(&self) -> bool {
-        waits::disarm_writer(&self.shared, self.outgoing)
+        doorbell::disarm_writer(&self.shared, self.outgoing)
     }
 
     /// Wakes whoever sleeps on this side.
@@ -102,15 +102,15 @@ impl RingLink {
 
     #[inline]
     pub fn glance(&self) -> (u64, u64) {
-        let (tail, head) = waits::positions(&self.shared, self.incoming, self.outgoing);
+        let (tail, head) = doorbell::positions(&self.shared, self.incoming, self.outgoing);
         // The end counts as a change too.
         let ended = self.is_closed_by_peer() || self.peer.is_gone();
         (tail, head | u64::from(ended))
     }
 
     pub fn arm(&self, interest: u32) {
-        let records = interest & READ == 0 || waits::arm_reader(&self.shared, self.incoming);
-        let room = interest & WRITE == 0 || waits::arm_writer(&self.shared, self.outgoing);
+        let records = interest & READ == 0 || doorbell::arm_reader(&self.shared, self.incoming);
+        let room = interest & WRITE == 0 || doorbell::arm_writer(&self.shared, self.outgoing);
         if !(records && room) {
             // The look that follows may miss something: rather woken for nothing than never.
             pipe::signal(&self.own_wake);
@@ -128,7 +128,7 @@ impl RingLink {
 
     /// Whether the peer's writer has ended in good order.
     pub fn is_closed_by_peer(&self) -> bool {
-        waits::is_closed(&self.shared, self.incoming)
+        doorbell::is_closed(&self.shared, self.incoming)
     }
 
     /// Nothing more is sent: all that was taken is in the ring.
@@ -224,7 +224,7 @@ impl RingSend {
     #[cold]
     fn tell_refused(&self) {
         let (shared, ring) = (&self.link.shared, self.link.outgoing);
-        if self.writer.shown().is_some_and(|tail| waits::refuse(shared, ring, tail)) {
+        if self.writer.shown().is_some_and(|tail| doorbell::refuse(shared, ring, tail)) {
             self.link.wake_peer();
         }
     }

@@ -2,7 +2,7 @@
 //! come. A socket's file only dials and accepts; all framing is here.
 
 mod control;
-mod end;
+mod eof;
 mod recv;
 mod send;
 
@@ -11,10 +11,10 @@ pub use send::StreamSend;
 
 use super::link::Framing;
 use super::peer::{Peer, lost};
-use super::upgrade::Upgrade;
 use crate::error::{Error, Result};
-use crate::os::socket;
+use crate::os::local_socket;
 use crate::sync::lock;
+use crate::transport::handshake::upgrade::Upgrade;
 use crate::wire::{Header, Kind, refusal};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
@@ -68,10 +68,10 @@ impl StreamLink {
     pub fn close(&self, frame: &[u8]) {
         let socket = self.peer.socket.as_fd();
         if !self.raw {
-            let sent = socket::send(socket, &[IoSlice::new(frame)]);
+            let sent = local_socket::send(socket, &[IoSlice::new(frame)]);
             if sent.is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
-                socket::enlarge(socket);
-                let _ = socket::send(socket, &[IoSlice::new(frame)]);
+                local_socket::enlarge(socket);
+                let _ = local_socket::send(socket, &[IoSlice::new(frame)]);
             }
         }
     }
@@ -87,7 +87,7 @@ impl StreamLink {
 
     /// The same with descriptors.
     pub fn say_with_fds(&self, frame: &[u8], fds: &[BorrowedFd<'_>]) -> Result<bool> {
-        let sent = socket::send_with_fds(self.peer.socket.as_fd(), frame, fds);
+        let sent = local_socket::send_with_fds(self.peer.socket.as_fd(), frame, fds);
         match or_full(sent)? {
             0 => Ok(false),
             sent if sent == frame.len() => Ok(true),
@@ -122,7 +122,7 @@ impl StreamLink {
 
     /// Sends; 0 where the kernel has no room.
     fn send(&self, parts: &[IoSlice<'_>]) -> Result<usize> {
-        or_full(socket::send(self.peer.socket.as_fd(), parts))
+        or_full(local_socket::send(self.peer.socket.as_fd(), parts))
     }
 }
 

@@ -41,7 +41,7 @@ fn preamble() -> String {
         format!(" *   {name:<13} {values}; default {default}\n")
     };
     let options: String = treenail::endpoint::OPTIONS.iter().map(line).collect();
-    let of_objects: String = treenail::endpoint::object::OBJECT_OPTIONS.iter().map(line).collect();
+    let of_objects: String = treenail::endpoint::names::OBJECT_OPTIONS.iter().map(line).collect();
     let text = fs::read_to_string(root().join("tests/header.txt")).expect("it is committed");
     text.replace(" *   @OPTIONS@\n", &options).replace(" *   @OBJECT_OPTIONS@\n", &of_objects)
 }

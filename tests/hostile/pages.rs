@@ -6,7 +6,7 @@ use std::mem::offset_of;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::thread;
-use treenail::shm::layout::{ControlPage, FORMAT, MAGIC_WORD, RingControl, WAITS};
+use treenail::ring::layout::{ControlPage, FORMAT, MAGIC_WORD, RingControl, WAITS};
 use treenail::wire::{Kind, Share};
 use treenail::{Channel, Listener, NOW, Status};
 

@@ -6,7 +6,7 @@ use super::talk::{Raw, frame, greet_for_rings};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::thread;
-use treenail::shm::layout::{FORMAT, MAGIC_WORD};
+use treenail::ring::layout::{FORMAT, MAGIC_WORD};
 use treenail::wire::{Kind, Share};
 use treenail::{Channel, Status};
 

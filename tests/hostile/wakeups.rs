@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
-use treenail::shm::layout::BUSY;
+use treenail::ring::layout::BUSY;
 use treenail::{Channel, NOW, Status};
 
 const LONG: Option<Duration> = Some(Duration::from_millis(500));

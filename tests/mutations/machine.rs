@@ -3,10 +3,10 @@
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use treenail::shm::layout::{ControlPage, TO_LISTENER, record_size};
-use treenail::shm::mapping::Shared;
-use treenail::shm::ring::{Reader, Writer};
-use treenail::shm::waits;
+use treenail::ring::doorbell;
+use treenail::ring::layout::{ControlPage, TO_LISTENER, record_size};
+use treenail::ring::mapping::Shared;
+use treenail::ring::spsc::{Reader, Writer};
 use treenail::wire::{Gather, Header, Kind};
 
 const RING: u64 = 4096;
@@ -243,11 +243,11 @@ impl Machine {
 
     fn wait_and_watch(&mut self) {
         let shared = &self.shared;
-        assert!(waits::arm_reader(shared, TO_LISTENER));
-        assert!(waits::arm_writer(shared, TO_LISTENER));
-        waits::positions(shared, TO_LISTENER, TO_LISTENER);
-        waits::is_closed(shared, TO_LISTENER);
-        waits::disarm_writer(shared, TO_LISTENER);
+        assert!(doorbell::arm_reader(shared, TO_LISTENER));
+        assert!(doorbell::arm_writer(shared, TO_LISTENER));
+        doorbell::positions(shared, TO_LISTENER, TO_LISTENER);
+        doorbell::is_closed(shared, TO_LISTENER);
+        doorbell::disarm_writer(shared, TO_LISTENER);
         Writer::close(shared, TO_LISTENER);
     }
 

@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use treenail::shm::object::{HOLDERS_MAX, Header};
+use treenail::object::layout::{HOLDERS_MAX, Header};
 use treenail::{Listener, NOW, Segment, Semaphore, Status, list, sweep};
 
 fn file(name: &str) -> PathBuf {

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
-use treenail::shm::object::{Header, SLOTS_OFFSET, Slot};
+use treenail::object::layout::{Header, SLOTS_OFFSET, Slot};
 use treenail::{NOW, Segment, Status};
 
 pub fn becomes_readable(segment: &Segment) -> bool {

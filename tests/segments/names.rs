@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
-use treenail::shm::object::{FORMAT, Header};
+use treenail::object::layout::{FORMAT, Header};
 use treenail::{NOW, Segment, Status};
 
 /// Where a segment lies.

@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use treenail::shm::object::{CONTROL_SIZE, Header, SLOTS_OFFSET, Slot};
+use treenail::object::layout::{CONTROL_SIZE, Header, SLOTS_OFFSET, Slot};
 use treenail::{NOW, Segment, Status};
 
 const TEST: &str = "scribbles::a_scribbler";

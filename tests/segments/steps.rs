@@ -7,7 +7,7 @@ use crate::common::trace::{STEPPING_MAX, Victim, kill_at_each};
 use crate::common::{SOON, name, until};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use treenail::shm::object::Header;
+use treenail::object::layout::Header;
 use treenail::{FOREVER, NOW, Segment, Status};
 
 /// What the others do while the victim is stepped.

@@ -7,7 +7,7 @@ use crate::common::{at_once, name, not_checked, status, with};
 use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::PathBuf;
-use treenail::shm::object::{FORMAT, Header};
+use treenail::object::layout::{FORMAT, Header};
 use treenail::{NOW, Segment, Semaphore, Status};
 
 /// Where a semaphore lies.

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use treenail::shm::object::Header;
+use treenail::object::layout::Header;
 use treenail::{NOW, Semaphore, Status};
 
 const TEST: &str = "scribbles::a_scribbler";

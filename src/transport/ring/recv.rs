@@ -3,8 +3,8 @@
 use super::RingLink;
 use crate::error::{Error, Result};
 use crate::os::buffer::{Buffer, Lent};
-use crate::shm::ring::Reader;
-use crate::shm::waits;
+use crate::ring::doorbell;
+use crate::ring::spsc::Reader;
 use crate::transport::peer::closed_by_peer;
 use crate::transport::{Front, Head, HeapMessage, Held, pieces, too_long};
 use crate::wire::{FLAG_MORE, Header, Kind};
@@ -124,7 +124,7 @@ impl RingRecv {
     /// Whether open views pin so much that the peer was unable to send more.
     pub fn is_choked(&self) -> bool {
         self.pins_much()
-            && waits::refused_at(&self.link.shared, self.link.incoming) == self.reader.tail
+            && doorbell::refused_at(&self.link.shared, self.link.incoming) == self.reader.tail
     }
 
     fn pins_much(&self) -> bool {

@@ -3,12 +3,12 @@
 use super::closed_because;
 use super::recv::StreamRecv;
 use crate::error::{Error, Result, Status};
-use crate::os::socket;
+use crate::os::local_socket;
+use crate::readiness::waiters::READ;
+use crate::transport::handshake::stage::Stage;
 use crate::transport::peer::closed_by_peer;
 use crate::transport::ring::RingRecv;
-use crate::transport::stage::Stage;
 use crate::transport::too_long;
-use crate::transport::wait::READ;
 use crate::wire::{
     CLOSE_SIZE_MAX, EARLY_SIZE_MAX, HEADER_SIZE, HELLO_SIZE_MAX, Header, Hello, Kind,
     PING_SIZE_MAX, SHARE_SIZE, refused,
@@ -170,7 +170,7 @@ impl StreamRecv {
             return Header::decode(header).map(Some);
         }
         if bytes.is_empty() {
-            match socket::peek(self.link.peer.socket.as_fd()) {
+            match local_socket::peek(self.link.peer.socket.as_fd()) {
                 Ok(Some(header)) => return Header::decode(&header).map(Some),
                 Err(error)
                     if error.kind() == ErrorKind::WouldBlock && !self.link.peer.is_gone() =>

@@ -4,8 +4,8 @@ use super::{BLOCK, StreamLink};
 use crate::error::{Error, Result};
 use crate::os::buffer::{Buffer, Filling, write};
 use crate::os::fork::Fd;
-use crate::os::socket;
-use crate::transport::stage::Stage;
+use crate::os::local_socket;
+use crate::transport::handshake::stage::Stage;
 use crate::transport::{FRAGMENT_LEN_MIN, Front, Head, HeapMessage, PIECE_LEN};
 use crate::wire::{FLAG_MORE, HEADER_SIZE, HELLO_SIZE, Header, Kind};
 use std::io;
@@ -205,7 +205,7 @@ impl StreamRecv {
         let socket = self.link.peer.socket.as_fd();
         while to.left() > 0 {
             // Both the end and a failure are met again by the next read.
-            if !socket::recv_filling(socket, &mut to).is_ok_and(|count| count > 0) {
+            if !local_socket::recv_filling(socket, &mut to).is_ok_and(|count| count > 0) {
                 break;
             }
         }
@@ -269,7 +269,7 @@ impl StreamRecv {
                 // Room grows with what has come, never with what was announced.
                 let most = partial.message.data.len().max(BLOCK);
                 let count = partial.frame_left.min(most);
-                let received = socket::recv_into(socket, &mut partial.message.data, count);
+                let received = local_socket::recv_into(socket, &mut partial.message.data, count);
                 received.inspect(|count| partial.frame_left -= count)
             }
             _ => {
@@ -326,11 +326,11 @@ impl StreamRecv {
         match stage {
             Stage::AwaitsShare if here == 0 => {
                 let received =
-                    socket::recv_with_fds(socket, &mut self.ahead, count, &mut self.fds)?;
+                    local_socket::recv_with_fds(socket, &mut self.ahead, count, &mut self.fds)?;
                 self.has_dropped_fds |= received.has_lost_fds;
                 Ok(received.count)
             }
-            _ => socket::recv_into(socket, &mut self.ahead, count),
+            _ => local_socket::recv_into(socket, &mut self.ahead, count),
         }
     }
 

@@ -3,10 +3,10 @@
 use super::{BLOCK, StreamLink};
 use crate::error::{Error, Result};
 use crate::os::buffer::Buffer;
+use crate::readiness::waiters::WRITE;
+use crate::transport::handshake::stage::Stage;
 use crate::transport::peer::lost;
 use crate::transport::ring::RingSend;
-use crate::transport::stage::Stage;
-use crate::transport::wait::WRITE;
 use crate::transport::{Cut, Outgoing};
 use crate::wire::{HEADER_SIZE, Header, Kind};
 use std::io::IoSlice;

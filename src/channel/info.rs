@@ -1,0 +1,143 @@
+//! What can be asked of a message, of a peer and of a channel.
+
+use super::Channel;
+use crate::error::Result;
+use crate::transport::handshake::stage::Stage;
+use crate::transport::{Head, SendEnd};
+use crate::wire::{FLAG_REPLY, FLAG_REQUEST};
+use std::sync::atomic::Ordering;
+
+/// What is known of a message besides its bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Info {
+    /// Bytes of the message.
+    pub len: usize,
+    /// The user's message type; 0 where none was given.
+    pub tag: u32,
+    /// Which request this is, or answers; else 0.
+    pub id: u32,
+    /// 1 for a request, 2 for a reply, else 0.
+    pub flags: u32,
+}
+
+impl Info {
+    /// Whether the sender waits for a reply to this message.
+    pub fn is_request(&self) -> bool {
+        self.flags & u32::from(FLAG_REQUEST) != 0
+    }
+
+    /// Whether this message answers a request.
+    pub fn is_reply(&self) -> bool {
+        self.flags & u32::from(FLAG_REPLY) != 0
+    }
+}
+
+impl From<Head> for Info {
+    fn from(head: Head) -> Info {
+        Info { len: head.len, tag: head.tag(), id: head.id(), flags: head.flags() }
+    }
+}
+
+/// How messages cross.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[repr(u32)]
+pub enum TransportKind {
+    /// Through rings in shared memory.
+    Shm = 1,
+    /// Through a local socket.
+    Local = 2,
+}
+
+/// Who is at the other end, as the kernel says.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Peer {
+    /// How messages cross: a `shm:` endpoint may have got a socket.
+    pub transport: TransportKind,
+    /// The process that connected or listened; 0 if it is out of sight.
+    pub pid: i64,
+    /// Its user.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+    /// Where the two sides met.
+    pub address: String,
+}
+
+/// What has gone through a channel.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// sizeof(tn_stats), set by the caller; more fields may be added behind the last.
+    pub(crate) struct_size: u32,
+    /// 0.
+    pub(crate) reserved: u32,
+    /// Messages that sends have taken.
+    pub messages_sent: u64,
+    /// Messages that were handed out.
+    pub messages_received: u64,
+    /// Bytes of the messages sent.
+    pub bytes_sent: u64,
+    /// Bytes of the messages received.
+    pub bytes_received: u64,
+    /// Sends that went to sleep.
+    pub send_waits: u64,
+    /// Receives that went to sleep.
+    pub recv_waits: u64,
+    /// Times the peer was woken by a system call.
+    pub wakeups_sent: u64,
+    /// Bytes that were taken and are still in this process.
+    pub pending_bytes: u64,
+    /// Bytes of the ring to the peer; 0 on a socket.
+    pub ring_bytes: u64,
+    /// Bytes of it in use now.
+    pub ring_used: u64,
+    /// The most bytes of it found in use, whenever the reader's position was looked at.
+    pub ring_used_max: u64,
+    /// Replies that were dropped, as nobody waited for them any more.
+    pub late_replies: u64,
+}
+
+impl Channel {
+    /// Who is at the other end.
+    pub fn peer(&self) -> Result<Peer> {
+        let open = self.explain("peer", self.core.opened())?;
+        let who = open.link.peer().credentials;
+        let transport = match open.link.stage() {
+            Stage::Rings => TransportKind::Shm,
+            _ => TransportKind::Local,
+        };
+        let address = self.core.endpoint.text.split('?').next().unwrap_or_default().to_owned();
+        Ok(Peer { transport, pid: who.pid.into(), uid: who.uid, gid: who.gid, address })
+    }
+
+    /// What has gone through.
+    pub fn stats(&self) -> Result<Stats> {
+        let open = self.explain("stats", self.core.opened())?;
+        let mut stats = Stats {
+            send_waits: open.send_waits.load(Ordering::Relaxed),
+            recv_waits: open.recv_waits.load(Ordering::Relaxed),
+            ..Stats::default()
+        };
+        if let Some(rings) = open.link.rings() {
+            stats.wakeups_sent = rings.wakeups_sent.load(Ordering::Relaxed);
+        }
+        self.core.with_recv(open, |recv| {
+            stats.messages_received = recv.messages;
+            stats.bytes_received = recv.bytes;
+            stats.late_replies = recv.late_replies;
+        });
+        self.core.with_send(open, |send| {
+            stats.messages_sent = send.messages;
+            stats.bytes_sent = send.bytes;
+            stats.pending_bytes = send.pending() as u64;
+            if let SendEnd::Ring(end) = &mut send.end {
+                stats.ring_bytes = end.writer.size();
+                (stats.ring_used, stats.ring_used_max) = end.writer.fill_level();
+            }
+        });
+        Ok(stats)
+    }
+}

@@ -1,0 +1,192 @@
+//! What a channel lends: messages in place, to be read or written.
+
+use super::Channel;
+use crate::channel::info::Info;
+use crate::channel::loan::{LoanParts, is_still_lent};
+use crate::channel::recv::ViewParts;
+use crate::error::{Error, Status};
+use crate::os::buffer::{Bytes, Lent};
+use std::fmt;
+use std::ops::Deref;
+use std::time::Duration;
+
+/// A message that was received in place; dropping it gives its room back. It can't be kept
+/// longer than its channel:
+///
+/// ```
+/// fn look(channel: treenail::Channel) -> treenail::Result<Vec<u8>> {
+///     let view = channel.recv_view(treenail::NOW)?;
+///     let bytes = view.to_vec();
+///     drop(view);
+///     drop(channel);
+///     Ok(bytes)
+/// }
+/// ```
+/// ```compile_fail,E0505
+/// fn look(channel: treenail::Channel) -> treenail::Result<Vec<u8>> {
+///     let view = channel.recv_view(treenail::NOW)?;
+///     drop(channel);
+///     Ok(view.to_vec())
+/// }
+/// ```
+pub struct View<'a> {
+    pub(super) channel: &'a Channel,
+    parts: ViewParts,
+    bytes: Bytes,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(channel: &'a Channel, parts: ViewParts) -> View<'a> {
+        View { channel, bytes: Bytes::new(parts.bytes), parts }
+    }
+
+    /// Its tag, id and flags.
+    pub fn info(&self) -> Info {
+        self.parts.head.into()
+    }
+
+    /// The number that releases it, and the bytes; the view itself is forgotten.
+    pub(crate) fn into_parts(self) -> (u64, Lent, Info) {
+        let (number, bytes, info) = (self.parts.number, self.parts.bytes, self.info());
+        std::mem::forget(self);
+        (number, bytes, info)
+    }
+}
+
+impl Deref for View<'_> {
+    type Target = Bytes;
+    fn deref(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
+impl fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "View({:?})", self.info())
+    }
+}
+
+impl Drop for View<'_> {
+    fn drop(&mut self) {
+        let _ = self.channel.core.release(self.parts.number);
+    }
+}
+
+/// Room for a message that is written in place; dropping it discards the message. It can't be
+/// written to once it is committed:
+///
+/// ```
+/// fn write(mut loan: treenail::Loan<'_>) -> treenail::Result<()> {
+///     loan.write_at(0, b"hello");
+///     Ok(loan.commit(0, 5, treenail::FOREVER)?)
+/// }
+/// ```
+/// ```compile_fail,E0382
+/// fn write(mut loan: treenail::Loan<'_>) -> treenail::Result<()> {
+///     loan.commit(0, 5, treenail::FOREVER)?;
+///     Ok(loan.write_at(0, b"hello"))
+/// }
+/// ```
+pub struct Loan<'a> {
+    pub(super) channel: &'a Channel,
+    parts: Option<LoanParts>,
+    bytes: Bytes,
+}
+
+impl<'a> Loan<'a> {
+    pub(super) fn new(channel: &'a Channel, parts: LoanParts) -> Loan<'a> {
+        Loan { channel, bytes: Bytes::new(parts.bytes), parts: Some(parts) }
+    }
+
+    /// Writes `bytes` from `offset` on. Panics if they reach past the end.
+    pub fn write_at(&mut self, offset: usize, bytes: &[u8]) {
+        self.bytes.write_at(offset, bytes);
+    }
+
+    /// Where to write: 16-byte aligned.
+    pub fn as_mut_ptr(&mut self) -> *mut u8 {
+        self.bytes.as_mut_ptr()
+    }
+
+    /// Sends the first `len` bytes as a message. A loan that lies in the ring never waits; one
+    /// that doesn't is sent as [`Channel::send`] does it. Where nothing of it could be sent, the
+    /// error gives the loan back.
+    pub fn commit(
+        mut self,
+        tag: u32,
+        len: usize,
+        timeout: Option<Duration>,
+    ) -> std::result::Result<(), CommitError<'a>> {
+        let parts = self.parts.take().expect("commit takes the loan");
+        let (number, lent) = (parts.number, parts.bytes.len());
+        let sent = self.channel.commit(number, lent, tag, len, timeout);
+        sent.map_err(|error| {
+            let loan = is_still_lent(error.status()).then(|| {
+                self.parts = Some(parts);
+                self
+            });
+            CommitError { error, loan }
+        })
+    }
+
+    /// The number that commits it, and the room; the loan itself is forgotten.
+    pub(crate) fn into_parts(mut self) -> (u64, Lent) {
+        let parts = self.parts.take().expect("nothing has taken the loan");
+        (parts.number, parts.bytes)
+    }
+}
+
+/// A commit that failed. `?` makes it an [`Error`], which discards the loan.
+#[derive(Debug)]
+pub struct CommitError<'a> {
+    error: Error,
+    loan: Option<Loan<'a>>,
+}
+
+impl<'a> CommitError<'a> {
+    /// The status, to branch on.
+    pub fn status(&self) -> Status {
+        self.error.status()
+    }
+
+    /// The loan, to be committed again: after [`Status::Again`] and [`Status::TimedOut`], and where
+    /// `len` or the tag was refused. After any other failure it is over.
+    pub fn into_loan(self) -> Option<Loan<'a>> {
+        self.loan
+    }
+}
+
+impl fmt::Display for CommitError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for CommitError<'_> {}
+
+impl From<CommitError<'_>> for Error {
+    fn from(error: CommitError<'_>) -> Error {
+        error.error
+    }
+}
+
+impl Deref for Loan<'_> {
+    type Target = Bytes;
+    fn deref(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
+impl fmt::Debug for Loan<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Loan({} bytes)", self.len())
+    }
+}
+
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        if let Some(parts) = &self.parts {
+            let _ = self.channel.core.discard(parts.number);
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! What a user says: `scheme:address?key=value&key=value`, read into fields. Nothing is looked up
+//! here; a wrong word is an error that lists the right ones.
+
+pub mod names;
+pub mod pattern;
+
+use crate::error::{Error, Result, Status};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Most bytes of an endpoint's text.
+pub const ENDPOINT_SIZE_MAX: usize = 4096;
+/// Most bytes of a NAME.
+pub const NAME_SIZE_MAX: usize = 64;
+/// The smallest ring, in bytes.
+pub const RING_SIZE_MIN: u64 = 4096;
+/// The largest ring, in bytes.
+pub const RING_SIZE_MAX: u64 = 1 << 30;
+
+/// How messages cross.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Rings in shared memory, arranged over a local socket.
+    Shm,
+    /// A local socket.
+    Local,
+}
+
+/// Where the two sides meet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A name in the user's own directory.
+    Name(String),
+    /// A path of a socket file.
+    Path(Vec<u8>),
+}
+
+/// How long a waiting call looks before it sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spin {
+    /// As long as it has paid off lately.
+    Auto,
+    /// Until the timeout: it never sleeps.
+    Forever,
+    /// This long, each time.
+    For(Duration),
+}
+
+/// Whether received views lie in the ring or are copied out of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Views {
+    /// In the ring, where the peer could still change them.
+    Direct,
+    /// Copied to the heap first.
+    Copy,
+}
+
+/// Which users may be on the other side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerUid {
+    /// The same user, or root; to root's connector anybody.
+    SameOrRoot,
+    /// Anybody who can reach the socket.
+    Any,
+    /// This user alone.
+    Only(u32),
+}
+
+/// An endpoint, read.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// As it was written, for error texts.
+    pub text: Arc<str>,
+    pub scheme: Scheme,
+    pub address: Address,
+    /// Bytes of a ring a direction, as wished.
+    pub ring: u64,
+    /// Most bytes of a ring that a listener grants.
+    pub ring_max: u64,
+    /// Most bytes of messages kept while a request waits for its reply.
+    pub inbox: u64,
+    /// None: direct where the peer is the same user or root and no other is admitted, else copied.
+    pub views: Option<Views>,
+    /// The largest message taken, in bytes.
+    pub max_message: u32,
+    pub spin: Spin,
+    /// File mode of the socket.
+    pub mode: Option<u32>,
+    /// Group of the socket file.
+    pub group: Option<String>,
+    /// Connections waiting in the kernel, and half-done handshakes, at most.
+    pub backlog: u32,
+    /// Channels of one listener at a time.
+    pub max_channels: u32,
+    /// How long a handshake may take.
+    pub handshake: Duration,
+    /// Whether connecting tries again while nobody listens.
+    pub retry: bool,
+    /// Whether connecting is done when somebody listens; else once the handshake is.
+    pub early: bool,
+    /// Whether falling back to the socket is forbidden.
+    pub shm_required: bool,
+    pub peer_uid: PeerUid,
+    /// Whether bytes go as they are, without HELLO and frames.
+    pub raw: bool,
+}
+
+/// The options with their values and defaults; the manual's table is checked against it.
+pub const OPTIONS: [(&str, &str, &str); 16] = [
+    ("ring", "4KiB to 1GiB", "256KiB"),
+    ("ring_max", "4KiB to 1GiB", "16MiB"),
+    ("inbox", "0 to 1TiB", "64MiB"),
+    ("views", "copy or direct", "direct, or copy where peer_uid admits other users"),
+    ("max_message", "1 to 4294967295", "64MiB"),
+    ("spin", "auto, 0, forever or microseconds up to 1000000", "auto"),
+    ("mode", "an octal file mode, 0000 to 0777", "0600"),
+    ("group", "a group's name or number", "the process' own"),
+    ("backlog", "1 to 65535", "128"),
+    ("max_channels", "1 to 1000000", "4096"),
+    ("handshake_ms", "1 to 3600000", "5000"),
+    ("retry", "0 or 1", "0"),
+    ("early", "0 or 1", "1"),
+    ("shm", "required or auto", "auto"),
+    ("peer_uid", "any or a user's number", "the same user or root"),
+    ("raw", "0 or 1", "0"),
+];
+
+impl Endpoint {
+    /// Reads an endpoint.
+    pub fn parse(text: &str) -> Result<Endpoint> {
+        if text.len() > ENDPOINT_SIZE_MAX {
+            let detail = format!("an endpoint has at most {ENDPOINT_SIZE_MAX} bytes");
+            return Err(Error::invalid(detail));
+        }
+        let shown: Arc<str> = text.replace(|c: char| c.is_control(), "?").into();
+        read(text, &shown).map_err(|error| error.during("endpoint", &shown))
+    }
+
+    /// Whether connecting waits for the handshake.
+    pub fn waits_for_handshake(&self) -> bool {
+        !self.raw && (self.shm_required || !self.early)
+    }
+
+    /// Where views are, all things considered; `trusted`: the peer is of the same user, or root's.
+    pub fn views_in_place(&self, trusted: bool) -> bool {
+        let default = match self.peer_uid {
+            PeerUid::SameOrRoot if trusted => Views::Direct,
+            _ => Views::Copy,
+        };
+        self.views.unwrap_or(default) == Views::Direct
+    }
+}
+
+fn read(text: &str, shown: &Arc<str>) -> Result<Endpoint> {
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return Err(Error::invalid("no scheme; write shm:NAME or local:NAME"));
+    };
+    let scheme = match scheme {
+        "shm" => Scheme::Shm,
+        "local" => Scheme::Local,
+        other => {
+            let other = printable(other);
+            let detail = format!("unknown scheme \"{other}\"; there are shm: and local:");
+            return Err(Error::invalid(detail));
+        }
+    };
+    let (address, rest) = match rest.split_once('?') {
+        Some((address, rest)) => (address, Some(rest)),
+        None => (rest, None),
+    };
+    if let Some(name) = address.strip_prefix("//") {
+        let (name, scheme) = (printable(name), scheme_name(scheme));
+        return Err(Error::invalid(format!(
+            "there are no slashes behind {scheme}; write {scheme}{name}, or the path with one slash"
+        )));
+    }
+    let mut endpoint = Endpoint {
+        text: Arc::clone(shown),
+        scheme,
+        address: read_address(&unescape(address)?)?,
+        ring: 256 << 10,
+        ring_max: 16 << 20,
+        inbox: 64 << 20,
+        views: None,
+        max_message: 64 << 20,
+        spin: Spin::Auto,
+        mode: None,
+        group: None,
+        backlog: 128,
+        max_channels: 4096,
+        handshake: Duration::from_millis(5000),
+        retry: false,
+        early: true,
+        shm_required: false,
+        peer_uid: PeerUid::SameOrRoot,
+        raw: false,
+    };
+    options(rest, |key, value| endpoint.set(key, value))?;
+    endpoint.agree()?;
+    Ok(endpoint)
+}
+
+/// Reads `key=value&key=value`.
+fn options(text: Option<&str>, mut set: impl FnMut(&str, &str) -> Result<()>) -> Result<()> {
+    let mut seen: Vec<&str> = Vec::new();
+    for pair in text.into_iter().flat_map(|text| text.split('&')) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if seen.contains(&key) {
+            return Err(Error::invalid(format!("option {} is there twice", printable(key))));
+        }
+        seen.push(key);
+        set(key, &text_of(unescape(value)?)?)?;
+    }
+    Ok(())
+}
+
+impl Endpoint {
+    fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        let bad = || bad_value_of(&OPTIONS, key, value);
+        match key {
+            "ring" => self.ring = size(value, RING_SIZE_MIN, RING_SIZE_MAX).ok_or_else(bad)?,
+            "ring_max" => {
+                self.ring_max = size(value, RING_SIZE_MIN, RING_SIZE_MAX).ok_or_else(bad)?;
+            }
+            "inbox" => self.inbox = size(value, 0, 1 << 40).ok_or_else(bad)?,
+            "views" => self.views = Some(views(value).ok_or_else(bad)?),
+            "max_message" => {
+                self.max_message = size(value, 1, u64::from(u32::MAX)).ok_or_else(bad)? as u32;
+            }
+            "spin" => self.spin = spin(value).ok_or_else(bad)?,
+            "mode" => self.mode = Some(octal(value).ok_or_else(bad)?),
+            "group" if !value.is_empty() => self.group = Some(value.to_owned()),
+            "backlog" => self.backlog = number(value, 1, 65535).ok_or_else(bad)?,
+            "max_channels" => self.max_channels = number(value, 1, 1_000_000).ok_or_else(bad)?,
+            "handshake_ms" => {
+                let ms = number(value, 1, 3_600_000).ok_or_else(bad)?;
+                self.handshake = Duration::from_millis(u64::from(ms));
+            }
+            "retry" => self.retry = flag(value).ok_or_else(bad)?,
+            "early" => self.early = flag(value).ok_or_else(bad)?,
+            "shm" if value == "required" => self.shm_required = true,
+            "shm" if value == "auto" => self.shm_required = false,
+            "peer_uid" if value == "any" => self.peer_uid = PeerUid::Any,
+            "peer_uid" => {
+                self.peer_uid = PeerUid::Only(number(value, 0, u32::MAX - 1).ok_or_else(bad)?);
+            }
+            "raw" => self.raw = flag(value).ok_or_else(bad)?,
+            _ => return Err(bad()),
+        }
+        Ok(())
+    }
+
+    /// Refuses options that exclude each other.
+    fn agree(&self) -> Result<()> {
+        if self.raw && self.scheme == Scheme::Shm {
+            return Err(Error::invalid("raw=1 is for local: only, as rings always carry frames"));
+        }
+        if self.shm_required && self.scheme == Scheme::Local {
+            return Err(Error::invalid("shm=required is for shm: only"));
+        }
+        if self.ring > self.ring_max {
+            return Err(Error::invalid("ring is over ring_max; raise ring_max or lower ring"));
+        }
+        Ok(())
+    }
+}
+
+fn bad_value_of(options: &[(&str, &str, &str)], key: &str, value: &str) -> Error {
+    let known = options.iter().find(|(name, ..)| *name == key);
+    match known {
+        Some((name, values, _)) => {
+            let value = printable(value);
+            Error::invalid(format!("bad value \"{value}\" for {name}; valid are {values}"))
+        }
+        None => {
+            let names: Vec<&str> = options.iter().map(|(name, ..)| *name).collect();
+            let key = printable(key);
+            let names = names.join(", ");
+            Error::invalid(format!("unknown option \"{key}\"; there are {names}"))
+        }
+    }
+}
+
+fn read_address(address: &[u8]) -> Result<Address> {
+    if address.contains(&b'/') {
+        return match address.last() {
+            Some(b'/') => Err(Error::invalid("the path ends in a slash; name a socket file")),
+            _ => Ok(Address::Path(address.to_vec())),
+        };
+    }
+    match std::str::from_utf8(address) {
+        Ok(name) if name_is_valid(name) => Ok(Address::Name(name.to_owned())),
+        _ => Err(Error::invalid(format!(
+            "a name has 1 to {NAME_SIZE_MAX} of A-Z a-z 0-9 . _ - and does not start with a dot; \
+             with a slash in it it would be a path"
+        ))),
+    }
+}
+
+fn scheme_name(scheme: Scheme) -> &'static str {
+    match scheme {
+        Scheme::Shm => "shm:",
+        Scheme::Local => "local:",
+    }
+}
+
+/// Whether `name` is a NAME: 1 to 64 of `A-Z a-z 0-9 . _ -`, not starting with a dot.
+pub fn name_is_valid(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=NAME_SIZE_MAX).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(allowed)
+}
+
+fn unescape(text: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digits = rest.get(..2).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        let value = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let Some(value) = value else {
+            return Err(Error::invalid("after % come two hexadecimal digits; write % as %25"));
+        };
+        bytes.push(value);
+        rest = &rest[2..];
+    }
+    match bytes.contains(&0) {
+        true => Err(Error::invalid("there is a NUL byte in it; leave it out")),
+        false => Ok(bytes),
+    }
+}
+
+fn text_of(bytes: Vec<u8>) -> Result<String> {
+    let bad = |_| Error::new(Status::Invalid, "a value that is not UTF-8");
+    String::from_utf8(bytes).map_err(bad)
+}
+
+/// `text` as an error line can show it: short, and without control characters.
+fn printable(text: &str) -> String {
+    text.chars().take(64).map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+fn size(text: &str, min: u64, max: u64) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit: u64 = match &text[digits.len()..] {
+        "" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    let count: u64 = whole(digits)?;
+    count.checked_mul(unit).filter(|size| (min..=max).contains(size))
+}
+
+fn number(text: &str, min: u32, max: u32) -> Option<u32> {
+    whole(text)
+        .filter(|number| (u64::from(min)..=u64::from(max)).contains(number))
+        .map(|n| n as u32)
+}
+
+/// Digits alone: no sign, no space.
+fn whole(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
+
+fn octal(text: &str) -> Option<u32> {
+    let digits = (3..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
+    let mode = digits.then(|| u32::from_str_radix(text, 8).ok()).flatten();
+    mode.filter(|mode| *mode <= 0o777)
+}
+
+fn flag(text: &str) -> Option<bool> {
+    match text {
+        "0" => Some(false),
+        "1" => Some(true),
+        _ => None,
+    }
+}
+
+fn views(text: &str) -> Option<Views> {
+    match text {
+        "copy" => Some(Views::Copy),
+        "direct" => Some(Views::Direct),
+        _ => None,
+    }
+}
+
+fn spin(text: &str) -> Option<Spin> {
+    match text {
+        "auto" => Some(Spin::Auto),
+        "forever" => Some(Spin::Forever),
+        _ => number(text, 0, 1_000_000).map(|us| Spin::For(Duration::from_micros(us.into()))),
+    }
+}

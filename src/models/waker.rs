@@ -1,0 +1,66 @@
+//! The model of descriptors that are readable or not: pipes, eventfds, and a thread's kick.
+
+use crate::models::futex;
+use crate::sync::{AtomicU32, Ordering};
+use std::sync::Arc;
+
+/// A descriptor.
+pub struct Readable(AtomicU32);
+
+impl Readable {
+    pub fn new(readable: bool) -> Readable {
+        Readable(AtomicU32::new(u32::from(readable)))
+    }
+
+    /// Makes it readable. The kernel's locks order this, as AcqRel does here.
+    pub fn signal(&self) {
+        self.0.swap(1, Ordering::AcqRel);
+        futex::wake(&self.0, i32::MAX);
+    }
+
+    /// The same as the bell of a slot, which can always be reached.
+    pub fn ring(&self) -> bool {
+        self.signal();
+        true
+    }
+
+    /// Makes it unreadable; whether it was readable.
+    pub fn drain(&self) -> bool {
+        self.0.swap(0, Ordering::AcqRel) != 0
+    }
+
+    /// Whether it is readable now.
+    pub fn is_readable(&self) -> bool {
+        self.0.load(Ordering::Acquire) != 0
+    }
+
+    /// Sleeps until one of these is readable.
+    pub fn poll(any: &[&Readable]) {
+        let words: Vec<_> = any.iter().map(|one| (&one.0, 0)).collect();
+        futex::wait_for_any(&words);
+    }
+}
+
+/// A thread's own wake-up.
+pub struct Kick(pub Readable);
+
+loom::thread_local! {
+    static OWN: Arc<Kick> = Arc::new(Kick(Readable::new(false)));
+}
+
+impl Kick {
+    /// This thread's wake-up.
+    pub fn own() -> Option<Arc<Kick>> {
+        Some(OWN.with(Arc::clone))
+    }
+
+    /// Makes the thread's poll return.
+    pub fn give(&self) {
+        self.0.signal();
+    }
+
+    /// Forgets kicks that were given.
+    pub fn clear(&self) {
+        self.0.drain();
+    }
+}

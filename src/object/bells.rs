@@ -1,0 +1,214 @@
+//! The bells of those that hold an object: FIFOs beside it. Each holder that asked for a descriptor
+//! has one a purpose, which it polls; others open it by its name, and keep it open.
+
+use crate::error::{Error, Result};
+use crate::object::file::File;
+use crate::object::file_names;
+use crate::object::layout::{FORMAT, HOLDERS_MAX, Header, PURPOSES, Purpose, SLOTS_OFFSET, Slot};
+use crate::os::fifo;
+use crate::os::fork::Fd;
+use crate::os::named_memory::{self, Facts};
+use crate::sync::backoff::random;
+use crate::sync::{Mutex, Ordering, lock};
+use once_cell::sync::OnceCell;
+use std::io;
+use std::mem::offset_of;
+use std::os::fd::AsFd;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// How many bells of others a handle keeps open; more are opened anew each time.
+const KEPT_MAX: usize = 64;
+/// How many of them are opened by who may lose the right to do so, before it rings any.
+const OPENED_EARLY_MAX: usize = 16;
+/// Numbers that are tried for a name, all of which others would have to be faster with.
+const TRIES_MAX: u32 = 100;
+/// A bell this old that nobody has open isn't only on its way to being opened by who makes it.
+const AGE_MIN: Duration = Duration::from_secs(60);
+/// Bells that are swept in one go.
+const SWEPT_MAX: usize = 64;
+/// By [`Purpose`]: how a bell's name ends.
+const SUFFIXES: [&str; PURPOSES] = ["changes", "turns"];
+
+/// A handle's own bells, and those of others that it has rung.
+#[derive(Default)]
+pub struct Bells {
+    own: [OnceCell<Fd>; PURPOSES],
+    others: Mutex<Vec<Other>>,
+}
+
+struct Other {
+    slot: usize,
+    purpose: Purpose,
+    number: u32,
+    fd: Fd,
+}
+
+impl Other {
+    fn is_current(&self, slots: &[Slot]) -> bool {
+        number(&slots[self.slot], self.purpose) == self.number
+    }
+}
+
+impl Bells {
+    /// The own bell, if it was made.
+    pub fn own(&self, purpose: Purpose) -> Option<&Fd> {
+        self.own[purpose as usize].get()
+    }
+
+    /// The own bell, which is made if need be.
+    pub fn make(&self, file: &File, slot: &Slot, purpose: Purpose) -> Result<&Fd> {
+        self.own[purpose as usize].get_or_try_init(|| {
+            sweep();
+            let object = named_memory::facts(file.fd.as_fd());
+            let made = object.and_then(|object| make(file, &object, slot, purpose));
+            made.map_err(|error| Error::system("making the bell of a descriptor", &error))
+        })
+    }
+
+    /// Rings a slot's bell; false if it can't be opened.
+    pub fn ring(&self, file: &File, slots: &[Slot], slot: usize, purpose: Purpose) -> bool {
+        let number = number(&slots[slot], purpose);
+        if number == 0 {
+            return true;
+        }
+        let mut others = lock(&self.others);
+        let is_it =
+            |other: &Other| (other.slot, other.purpose, other.number) == (slot, purpose, number);
+        if let Some(known) = others.iter().find(|other| is_it(other)) {
+            return fifo::ring(&known.fd).is_ok();
+        }
+        others.retain(|other| other.is_current(slots));
+        others.truncate(KEPT_MAX - 1);
+        let opened = open(file, purpose, number).or_else(|error| match error.raw_os_error() {
+            Some(libc::EMFILE | libc::ENFILE) if !others.is_empty() => {
+                others.clear();
+                open(file, purpose, number)
+            }
+            _ => Err(error),
+        });
+        opened.is_ok_and(|fd| {
+            let is_rung = fifo::ring(&fd).is_ok();
+            others.push(Other { slot, purpose, number, fd });
+            is_rung
+        })
+    }
+
+    /// Opens bells that there are, for who may not be able to later.
+    pub fn open_early(&self, file: &File, slots: &[Slot]) {
+        let mut others = lock(&self.others);
+        for (slot, of) in slots.iter().enumerate() {
+            for purpose in [Purpose::Change, Purpose::Turn] {
+                let number = number(of, purpose);
+                if number == 0 || others.len() == OPENED_EARLY_MAX {
+                    continue;
+                }
+                if let Ok(fd) = open(file, purpose, number) {
+                    others.push(Other { slot, purpose, number, fd });
+                }
+            }
+        }
+    }
+}
+
+/// Takes away the names of a slot's bells: its holder is dead, or goes.
+pub fn remove(file: &File, slot: &Slot) {
+    for purpose in [Purpose::Change, Purpose::Turn] {
+        let number = slot.bells[purpose as usize].swap(0, Ordering::SeqCst);
+        if number != 0 {
+            let _ = named_memory::remove(&name(file, purpose, number));
+        }
+    }
+}
+
+/// Takes away the names of all bells of an object that nobody holds any more, and may not be
+/// mapped.
+pub fn remove_all(file: &File) {
+    const SLOT: usize = size_of::<Slot>();
+    let mut bytes = vec![0; SLOTS_OFFSET + HOLDERS_MAX * SLOT];
+    let Ok(count) = named_memory::read_at(file.fd.as_fd(), &mut bytes, 0) else {
+        return;
+    };
+    let word = |at: usize| u32::from_ne_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+    if word(offset_of!(Header, format)) != FORMAT {
+        return;
+    }
+    let used = word(offset_of!(Header, slots_used)) as usize;
+    let last = (count.saturating_sub(SLOTS_OFFSET) / SLOT).min(used);
+    for slot in 0..last {
+        for purpose in [Purpose::Change, Purpose::Turn] {
+            let at = SLOTS_OFFSET + slot * SLOT + offset_of!(Slot, bells);
+            match word(at + purpose as usize * size_of::<u32>()) {
+                0 => {}
+                number => drop(named_memory::remove(&name(file, purpose, number))),
+            }
+        }
+    }
+}
+
+fn number(slot: &Slot, purpose: Purpose) -> u32 {
+    slot.bells[purpose as usize].load(Ordering::SeqCst)
+}
+
+/// A name that says which object it is of, as anybody who may write one writes the number.
+fn name(file: &File, purpose: Purpose, number: u32) -> Vec<u8> {
+    let end = format!("{number:08x}.{}", SUFFIXES[purpose as usize]);
+    [file_names::of_holders(&file.name, &file.facts), end.into_bytes()].concat()
+}
+
+fn make(file: &File, object: &Facts, slot: &Slot, purpose: Purpose) -> io::Result<Fd> {
+    let mut last = io::Error::from_raw_os_error(libc::EEXIST);
+    for _ in 0..TRIES_MAX {
+        // No stranger can guess it, and be there before.
+        let number = ((random() * f64::from(u32::MAX)) as u32).max(1);
+        // Before it is there, so that whoever settles the slot takes it away.
+        slot.bells[purpose as usize].store(number, Ordering::SeqCst);
+        match fifo::make(&name(file, purpose, number), object) {
+            Ok(fd) => return Ok(fd),
+            Err(error) => last = error,
+        }
+        slot.bells[purpose as usize].store(0, Ordering::SeqCst);
+        if last.kind() != io::ErrorKind::AlreadyExists {
+            break;
+        }
+    }
+    Err(last)
+}
+
+/// Opens the bell of another holder, unless it is a stranger's, who may not write the object.
+fn open(file: &File, purpose: Purpose, number: u32) -> io::Result<Fd> {
+    let (fd, bell) = fifo::open(&name(file, purpose, number))?;
+    let object = &file.facts;
+    let by_owner = bell.owner == object.owner || bell.owner == 0;
+    let by_group = object.mode & 0o020 != 0 && bell.group == object.group;
+    let by_anybody = object.mode & 0o002 != 0;
+    match bell.is_fifo && (by_owner || by_group || by_anybody) {
+        true => Ok(fd),
+        false => Err(io::Error::from_raw_os_error(libc::EACCES)),
+    }
+}
+
+/// Takes away, once a process, what bells of killed ones were left: of objects whose names were
+/// taken away while they were held, and that nobody can settle any more.
+fn sweep() {
+    static SWEPT: AtomicBool = AtomicBool::new(false);
+    if SWEPT.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let names = file_names::all().unwrap_or_default();
+    let left = names.iter().filter(|name| is_name(name) && fifo::is_left(name, AGE_MIN));
+    left.take(SWEPT_MAX).for_each(|name| drop(named_memory::remove(name)));
+}
+
+/// Whether it is a bell's name.
+fn is_name(name: &[u8]) -> bool {
+    let prefix = file_names::prefix().unwrap_or_default();
+    let text = std::str::from_utf8(name).ok().filter(|name| name.starts_with(prefix));
+    let Some((_, end)) = text.and_then(|text| text.rsplit_once('~')) else {
+        return false;
+    };
+    let parts: Vec<_> = end.split('.').collect();
+    let is_hex = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    matches!(parts[..], [inode, number, suffix]
+        if is_hex(inode) && number.len() == 8 && is_hex(number) && SUFFIXES.contains(&suffix))
+}

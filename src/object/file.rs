@@ -1,0 +1,124 @@
+//! An open object, its name, and the bytes of it that are locked.
+
+use crate::error::{Error, Result, Status};
+use crate::object::layout::HOLDERS_MAX;
+use crate::os::byte_lock::{self, Bytes, Kind};
+use crate::os::fork::Fd;
+use crate::os::named_memory::{self, Facts};
+use crate::sync::backoff::Pauses;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// Waiting for the byte that guards who comes and goes; it is held for microseconds.
+pub const GATE_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// The same for who leaves, as whoever may write an object may lock its bytes for ever, but shall
+/// hold up nobody's end. The name then stays for the next one that comes or goes to take away.
+pub const GATE_TIME_MAX_LEAVING: Duration = Duration::from_millis(500);
+
+/// Between two looks at the gate, at most: hundreds that look all the time would keep whoever is
+/// behind it from the processor, and who sleeps for longer would be passed by all that come.
+const GATE_PAUSE_MAX: Duration = Duration::from_millis(5);
+
+/// Locked by whoever comes or goes.
+const GATE: Bytes = Bytes(0, 1);
+/// One for each slot, locked by its holder.
+pub const SLOT_BYTES: Bytes = Bytes(1, HOLDERS_MAX as u64);
+/// One for each holder that may only read, which has no slot.
+pub const OBSERVER_BYTES: Bytes = Bytes(1 + HOLDERS_MAX as u64, HOLDERS_MAX as u64);
+/// Locked by whoever sweeps.
+const SWEEPING: Bytes = Bytes(1 + 2 * HOLDERS_MAX as u64, 1);
+/// What nobody else has locked while it may be swept: all but the gate.
+const SWEPT_BYTES: Bytes = Bytes(1, 2 * HOLDERS_MAX as u64 + 1);
+/// All that holders lock.
+const HELD_BYTES: Bytes = Bytes(1, 2 * HOLDERS_MAX as u64);
+/// All of these.
+const ALL_BYTES: Bytes = Bytes(0, 2 + 2 * HOLDERS_MAX as u64);
+
+pub fn byte(bytes: Bytes, index: usize) -> Bytes {
+    Bytes(bytes.0 + index as u64, 1)
+}
+
+/// An open object, and its name.
+pub struct File {
+    pub fd: Fd,
+    pub name: Vec<u8>,
+    pub facts: Facts,
+    /// Whether this process may write it.
+    pub writable: bool,
+}
+
+/// Opens what has a name, whatever that is; None if nothing has it.
+pub fn open_named(name: &[u8], writable: bool) -> Result<Option<Fd>> {
+    named_memory::open(name, writable).map(Some).or_else(|error| match error.raw_os_error() {
+        Some(libc::ENOENT) => Ok(None),
+        // A directory, a socket, a symbolic link.
+        Some(libc::EISDIR | libc::ENXIO | libc::ELOOP) => {
+            Err(Error::protocol("what has the object's name is no shared memory"))
+        }
+        _ => Err(Error::system("opening the object", &error)),
+    })
+}
+
+impl File {
+    /// Keeps others from coming and going until [`File::leave_gate`]. Who may only read comes in
+    /// together with others that may only read.
+    pub fn enter_gate(&self, patience: Duration) -> Result<()> {
+        let pauses = Pauses::new(GATE_PAUSE_MAX, patience);
+        let kind = if self.writable { Kind::Exclusive } else { Kind::Shared };
+        loop {
+            match byte_lock::try_lock(self.fd.as_fd(), GATE, kind) {
+                Ok(true) => return Ok(()),
+                Err(error) => return Err(Error::system("locking the object", &error)),
+                Ok(false) if pauses.pause() => {}
+                Ok(false) => {
+                    let detail = "another process keeps the object from being opened or left; \
+                                  find it with lsof";
+                    return Err(Error::new(Status::Io, detail));
+                }
+            }
+        }
+    }
+
+    /// Enters the gate if nobody is behind it.
+    pub fn try_gate(&self) -> bool {
+        byte_lock::try_lock(self.fd.as_fd(), GATE, Kind::Exclusive).unwrap_or(false)
+    }
+
+    /// Keeps others from coming, going and sweeping, without waiting and without the right to
+    /// write, until [`File::let_go`]; false if anybody is about to, or holds it.
+    pub fn try_alone(&self) -> bool {
+        let fd = self.fd.as_fd();
+        let shared = |bytes| byte_lock::try_lock(fd, bytes, Kind::Shared).unwrap_or(false);
+        // The slots are looked at and not locked, as who may only read shares the gate: that one
+        // would take the locks of a sweeper for those of holders.
+        shared(GATE) && shared(SWEEPING) && !byte_lock::is_locked(fd, SWEPT_BYTES).unwrap_or(true)
+    }
+
+    pub fn leave_gate(&self) {
+        byte_lock::unlock(self.fd.as_fd(), GATE);
+    }
+
+    /// Gives back all that this descriptor has locked, the gate too.
+    pub fn let_go(&self) {
+        byte_lock::unlock(self.fd.as_fd(), ALL_BYTES);
+    }
+
+    /// Whether the name still is this object's.
+    pub fn is_named(&self) -> bool {
+        named_memory::facts_at(&self.name).is_ok_and(|facts| facts.is(&self.facts))
+    }
+
+    /// Whether others hold it.
+    pub fn is_held(&self) -> bool {
+        // Whoever can't tell leaves it alone.
+        byte_lock::is_locked(self.fd.as_fd(), HELD_BYTES).unwrap_or(true)
+    }
+
+    /// Takes the name away, if it still is this object's.
+    pub fn remove(&self) {
+        if self.is_named() {
+            let _ = named_memory::remove(&self.name);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Named objects seen from outside: who looks holds none of them, and takes no lock to look. What
+//! nobody holds is swept.
+
+use crate::endpoint::name_is_valid;
+use crate::endpoint::names::Kind;
+use crate::endpoint::pattern::{NamedKind, Pattern};
+use crate::error::Result;
+use crate::object::file::{File, OBSERVER_BYTES, SLOT_BYTES, byte};
+use crate::object::file_names::{self, FileName};
+use crate::object::layout::{HOLDERS_MAX, Header, SLOTS_OFFSET, Slot};
+use crate::object::lifecycle::read_header;
+use crate::object::reserve::data_offset;
+use crate::object::semaphore::units::Word;
+use crate::os::byte_lock::{self, Bytes};
+use crate::os::named_memory::{self, FOLDER, Facts};
+use std::mem::offset_of;
+use std::os::fd::AsFd;
+
+/// An object of this user's.
+pub struct Found {
+    file: File,
+    object: Kind,
+    pub kind: NamedKind,
+    pub name: String,
+    /// Bytes of data.
+    pub bytes: u64,
+    /// Whether it stays when nobody holds it.
+    pub persists: bool,
+}
+
+/// The objects of this user that a pattern means, one after another.
+pub fn each(pattern: &Pattern, mut act: impl FnMut(&Found)) -> Result<()> {
+    file_names::prefix()?;
+    let user = named_memory::user();
+    let kinds = [(NamedKind::Segment, Kind::Segment), (NamedKind::Semaphore, Kind::Semaphore)];
+    if let Some(name) = pattern.only_name() {
+        let meant = |(kind, _): &_| name_is_valid(name) && pattern.has_kind(*kind);
+        for (kind, object) in kinds.into_iter().filter(meant) {
+            let file_name = file_names::of_object(object, user, name)?;
+            Found::open(&file_name, kind, name).iter().for_each(&mut act);
+        }
+        if !pattern.has_kind(NamedKind::Native) {
+            return Ok(());
+        }
+    }
+    let all = file_names::all()?;
+    for file_name in &all {
+        let found = match file_names::read(file_name) {
+            Some(FileName::Object(object, owner, name)) if owner == user => {
+                let (kind, _) = kinds[object as usize - 1];
+                let meant = pattern.only_name().is_none() && pattern.fits(kind, name);
+                meant.then(|| Found::open(file_name, kind, name)).flatten()
+            }
+            Some(FileName::Companion(identity)) if pattern.has_kind(NamedKind::Native) => {
+                let native = all.iter().find_map(|name| native(name, identity));
+                let name = native.as_ref().map_or(format!("~{identity}"), |(name, _)| name.clone());
+                let meant = pattern.fits(NamedKind::Native, &name);
+                let found = meant.then(|| Found::open(file_name, NamedKind::Native, &name));
+                found.flatten().map(|found| Found {
+                    bytes: native.map_or(0, |(_, facts)| facts.size),
+                    ..found
+                })
+            }
+            _ => None,
+        };
+        found.iter().for_each(&mut act);
+    }
+    Ok(())
+}
+
+/// Another program's object, if it is the one that a companion is named by.
+fn native(file_name: &[u8], identity: &str) -> Option<(String, Facts)> {
+    let facts = named_memory::facts_at(file_name).ok()?;
+    let is_it = file_names::identity(&facts) == identity;
+    is_it.then(|| (format!("/{}", String::from_utf8_lossy(file_name)), facts))
+}
+
+impl Found {
+    /// None for what is gone, isn't this user's, or none of this library's.
+    fn open(file_name: &[u8], kind: NamedKind, name: &str) -> Option<Found> {
+        let facts = named_memory::facts_at(file_name).ok()?;
+        if !facts.is_file || facts.owner != named_memory::user() {
+            return None;
+        }
+        let fd = named_memory::open(file_name, false).ok()?;
+        let facts = named_memory::facts(fd.as_fd()).ok()?;
+        let file = File { fd, name: file_name.to_owned(), facts, writable: false };
+        let object = match kind {
+            NamedKind::Semaphore => Kind::Semaphore,
+            _ => Kind::Segment,
+        };
+        let (bytes, persists) = read_header(&file, object).ok()?;
+        let (name, bytes) = (name.to_owned(), bytes as u64);
+        Some(Found { file, object, kind, name, bytes, persists })
+    }
+
+    pub fn facts(&self) -> &Facts {
+        &self.file.facts
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> String {
+        format!("{FOLDER}/{}", String::from_utf8_lossy(&self.file.name))
+    }
+
+    /// How many hold it now.
+    pub fn holders(&self) -> usize {
+        self.locked(SLOT_BYTES).count() + self.locked(OBSERVER_BYTES).count()
+    }
+
+    /// The processes of those that have slots, as each of them sees its own number, and says.
+    pub fn pids(&self) -> Vec<u32> {
+        let pid = |index: usize| {
+            let at = SLOTS_OFFSET + index * size_of::<Slot>() + offset_of!(Slot, pid);
+            let mut bytes = [0; 4];
+            let _ = named_memory::read_at(self.file.fd.as_fd(), &mut bytes, at);
+            u32::from_ne_bytes(bytes)
+        };
+        self.locked(SLOT_BYTES).map(pid).collect()
+    }
+
+    /// Which of some bytes are locked.
+    fn locked(&self, bytes: Bytes) -> impl Iterator<Item = usize> {
+        let fd = self.file.fd.as_fd();
+        let is_locked = move |bytes| byte_lock::is_locked(fd, bytes).unwrap_or(false);
+        let all = if is_locked(bytes) { HOLDERS_MAX } else { 0 };
+        (0..all).filter(move |index| is_locked(byte(bytes, *index)))
+    }
+
+    /// What else there is to say: a segment's version, or a semaphore's free units.
+    pub fn count(&self) -> (&'static str, u64) {
+        let at = match self.object {
+            Kind::Segment => offset_of!(Header, version),
+            Kind::Semaphore => data_offset(),
+        };
+        let mut bytes = vec![0; at + 8];
+        // A file that was cut short meanwhile has zeros there.
+        let _ = named_memory::read_at(self.file.fd.as_fd(), &mut bytes, 0);
+        let value = u64::from_ne_bytes(*bytes.last_chunk().expect("eight bytes"));
+        match self.object {
+            Kind::Segment => ("version", value),
+            Kind::Semaphore => ("units", Word(value).free().into()),
+        }
+    }
+
+    /// Takes the name away if nobody holds it and it is to go then: what the files of its holders
+    /// begin with.
+    pub fn sweep(&self) -> Option<Vec<u8>> {
+        if !self.file.try_alone() {
+            return None;
+        }
+        // What was true before may not be any more.
+        let is_to_go = self.file.is_named()
+            && read_header(&self.file, self.object).is_ok_and(|(_, persists)| !persists);
+        let swept = is_to_go && named_memory::remove(&self.file.name).is_ok();
+        self.file.let_go();
+        swept.then(|| file_names::of_holders(&self.file.name, &self.file.facts))
+    }
+}
+
+/// Takes away what lies beside objects that were swept: pipes, by which their holders were told.
+pub fn sweep_beside(prefixes: &[Vec<u8>]) {
+    if prefixes.is_empty() {
+        return;
+    }
+    for name in file_names::all().unwrap_or_default() {
+        let is_beside = prefixes.iter().any(|prefix| name.starts_with(prefix));
+        let is_pipe = |facts: Facts| facts.is_fifo && facts.owner == named_memory::user();
+        if is_beside && named_memory::facts_at(&name).is_ok_and(is_pipe) {
+            let _ = named_memory::remove(&name);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What handles on named objects have in common: the name, the hold, the descriptor, and the end.
+
+use super::descriptor::{Again, Ready};
+use crate::endpoint::names::{Kind, ObjectName};
+use crate::error::{Error, Result, Status};
+use crate::object::holder::Holder;
+use crate::object::layout::Purpose;
+use crate::object::lifecycle;
+use crate::object::lock::Gave;
+use crate::os::fork::generation;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Who publishes rings before it has done what it rings for: a moment more, and one who is called
+/// finds it. How often one looks, if others are in the way of that.
+const YIELDS_MAX: u32 = 20;
+
+/// A handle on a named object.
+pub struct Object {
+    kind: Kind,
+    name: Arc<str>,
+    generation: u32,
+    /// Why a call is refused that would have to wait: for its turn, and for a change.
+    again: [Error; 2],
+    pub holder: Holder,
+    /// Shows another version.
+    pub changes: Ready,
+    /// Shows that the lock may be free, or units.
+    pub turns: Ready,
+}
+
+impl Object {
+    /// Reads a name, and takes hold of that object by `hold`.
+    pub fn new(
+        kind: Kind,
+        verb: &'static str,
+        name: &str,
+        hold: impl FnOnce(&ObjectName) -> Result<Holder>,
+    ) -> Result<(Object, ObjectName)> {
+        let name = ObjectName::parse(kind, name)?;
+        let holder = hold(&name).map_err(|error| error.during(verb, &name.text))?;
+        let (changes, turns) = (Ready::new(Purpose::Change), Ready::new(Purpose::Turn));
+        let again = kind.waits().map(|verb| Error::again().during(verb, &name.text));
+        let (text, generation) = (Arc::clone(&name.text), generation());
+        let object = Object { kind, name: text, generation, again, holder, changes, turns };
+        Ok((object, name))
+    }
+
+    /// Takes the name of an object away.
+    pub fn remove(kind: Kind, name: &str) -> Result<()> {
+        let name = ObjectName::parse(kind, name)?;
+        lifecycle::remove(&name).map_err(|error| error.during("remove", &name.text))
+    }
+
+    /// Whether this process made the handle, and hasn't closed it.
+    #[inline]
+    pub fn is_alive(&self) -> bool {
+        self.is_own() && !self.holder.is_detached()
+    }
+
+    /// Whether this process made the handle.
+    #[inline]
+    pub fn is_own(&self) -> bool {
+        self.generation == generation()
+    }
+
+    pub fn alive(&self) -> Result<()> {
+        match self.is_own() {
+            false => Err(Error::forked()),
+            true if self.holder.is_detached() => Err(self.closed()),
+            true => Ok(()),
+        }
+    }
+
+    /// Tries to get something. A call that may not wait, and is refused, makes the descriptor that
+    /// shows it unreadable, and tries once more.
+    pub fn attempt<T>(
+        &self,
+        ready: &Ready,
+        timeout: Option<Duration>,
+        again: impl FnOnce(bool) -> Again,
+        attempt: impl Fn() -> std::result::Result<T, Gave>,
+    ) -> std::result::Result<T, Gave> {
+        let mut got = attempt();
+        if timeout != crate::NOW || !matches!(got, Err(Gave::Up)) || !ready.hide(&self.holder) {
+            return got;
+        }
+        let mut others_publish = false;
+        for _ in 0..=YIELDS_MAX {
+            got = attempt();
+            others_publish = self.holder.others_publish(ready.purpose());
+            if !matches!(got, Err(Gave::Up)) || !others_publish {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        match &got {
+            Err(Gave::Up) => ready.show_again(&self.holder, again(others_publish)),
+            _ => ready.show(&self.holder),
+        }
+        got
+    }
+
+    pub fn close(&self) {
+        if self.is_own() && self.holder.detach() {
+            self.changes.show(&self.holder);
+            self.turns.show(&self.holder);
+        }
+    }
+
+    /// Says what was tried on what.
+    #[cold]
+    pub fn said(&self, error: Error, verb: &'static str) -> Error {
+        error.during(verb, &self.name)
+    }
+
+    #[cold]
+    pub fn closed(&self) -> Error {
+        let noun = self.kind.noun();
+        Error::new(Status::Closed, format!("the {noun} was closed by this program"))
+    }
+
+    /// Why a call that waits for a change gave up.
+    #[cold]
+    pub fn unchanged(&self, timeout: Option<Duration>) -> Error {
+        match timeout {
+            crate::NOW => self.again[1].clone(),
+            _ => Error::new(Status::TimedOut, "it did not come about in time"),
+        }
+    }
+
+    /// Why a call that waits gave up; `full` where there was no room.
+    #[cold]
+    pub fn refusal(&self, gave: Gave, timeout: Option<Duration>, full: &'static str) -> Error {
+        match gave {
+            Gave::Way => self.closed(),
+            Gave::Room => Error::new(Status::NoSpace, full),
+            Gave::Up if timeout == crate::NOW => self.again[0].clone(),
+            Gave::Up => Error::new(Status::TimedOut, "it did not come about in time"),
+        }
+    }
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,379 @@
+//! One handle's hold on a named object: its memory, its slot, and what it leaves behind.
+//!
+//! Each holder has an open file description of its own, with a lock on its slot's byte. The
+//! kernel takes that back when the holder dies: that is how it is known who lives, across
+//! containers too, and without trusting what anybody says.
+
+use crate::endpoint::names::Kind;
+use crate::error::{Error, Result, Status};
+use crate::object::bells::{self, Bells};
+use crate::object::file::{File, GATE_TIME_MAX_LEAVING, OBSERVER_BYTES, SLOT_BYTES, byte};
+use crate::object::layout::{HOLDERS_MAX, Header, PERSISTS, Purpose, Slot};
+use crate::object::lock::{Around, Lock};
+use crate::object::lock_word::Id;
+use crate::object::memory::{Data, Memory};
+use crate::object::reserve;
+use crate::object::semaphore::Semaphore;
+use crate::object::semaphore::units::{LEDGERS_OFFSET, Ledger, Units};
+use crate::os::byte_lock;
+use crate::os::clock::ticks;
+use crate::os::fork::Fd;
+use crate::os::named_memory::{self, may_give_up_rights};
+use crate::sync::{AtomicU32, Mutex, Ordering, lock};
+use std::os::fd::AsFd;
+use std::sync::atomic::AtomicBool;
+
+mod notify;
+
+/// Slots that were used before, and are tried before a fresh one is taken.
+const PROBES_MAX: usize = 8;
+
+/// A hold on an object.
+pub struct Holder {
+    kind: Kind,
+    file: File,
+    memory: Memory,
+    /// None: it may only be read.
+    own: Option<Id>,
+    /// Held by the one thread of this handle that is behind the gate, or writes its ledger.
+    acts: Mutex<()>,
+    over: AtomicBool,
+    /// Calls that may be waiting.
+    inside: AtomicU32,
+    bells: Bells,
+    /// Whether it couldn't tell others of something, and goes on saying that it publishes.
+    owes: AtomicBool,
+}
+
+impl Holder {
+    /// Maps an object that was checked, and takes a slot. Called behind the gate, or before
+    /// anybody else can know of the object.
+    pub fn new(kind: Kind, file: File, data_offset: usize, data: Data<'_>) -> Result<Holder> {
+        let memory = Memory::new(&file, data_offset, data)?;
+        let (over, owes) = (AtomicBool::new(false), AtomicBool::new(false));
+        let mut holder = Holder {
+            kind,
+            file,
+            memory,
+            own: None,
+            acts: Mutex::new(()),
+            over,
+            inside: AtomicU32::new(0),
+            bells: Bells::default(),
+            owes,
+        };
+        holder.own = holder.take_slot()?;
+        if holder.own.is_some() && may_give_up_rights() {
+            holder.bells.open_early(&holder.file, holder.slots_used());
+        }
+        Ok(holder)
+    }
+
+    fn take_slot(&self) -> Result<Option<Id>> {
+        let used = self.slots_used().len();
+        // A few that have bells, so that those of dead ones don't become many; where many were
+        // used, a few of these; then one that never was, and all only where those are gone.
+        let some = ticks() as usize % used.max(1);
+        let probes = if used < PROBES_MAX { 0 } else { PROBES_MAX };
+        let has_bell = |index: &usize| {
+            let slot = &self.memory.slots()[*index];
+            self.file.writable && slot.bells.iter().any(|bell| bell.load(Ordering::Relaxed) != 0)
+        };
+        let first = (some..used).chain(0..some).filter(has_bell).take(PROBES_MAX);
+        let first = first.chain((some..used).take(probes)).chain(used..HOLDERS_MAX.min(used + 1));
+        let mut full = None;
+        for index in first.chain(0..HOLDERS_MAX) {
+            if full.is_some() && index >= used {
+                break;
+            }
+            if !self.take(index).map_err(|error| Error::system("locking a slot", &error))? {
+                continue;
+            }
+            if !self.file.writable {
+                return Ok(None);
+            }
+            match self.reserve(used, index) {
+                Ok(()) => return Ok(Some(self.settle(index))),
+                Err(error) => full = Some(error),
+            }
+        }
+        let detail = format!("{HOLDERS_MAX} handles hold it already; close some");
+        Err(full.unwrap_or_else(|| Error::new(Status::NoSpace, detail)))
+    }
+
+    /// Reserves what a slot needs that was just taken, where so many were used; or gives it back.
+    fn reserve(&self, used: usize, index: usize) -> Result<()> {
+        let fd = self.file.fd.as_fd();
+        let parts = reserve::for_slot(self.kind, used, index);
+        parts.iter().try_for_each(|part| named_memory::reserve(fd, part)).map_err(|error| {
+            byte_lock::unlock(fd, byte(SLOT_BYTES, index));
+            Error::system("reserving memory for another handle", &error)
+        })
+    }
+
+    fn take(&self, index: usize) -> std::io::Result<bool> {
+        let fd = self.file.fd.as_fd();
+        if self.file.writable {
+            return byte_lock::try_lock(fd, byte(SLOT_BYTES, index), byte_lock::Kind::Exclusive);
+        }
+        // Two that come at once may share a byte.
+        let observer = byte(OBSERVER_BYTES, index);
+        Ok(!byte_lock::is_locked(fd, observer)?
+            && byte_lock::try_lock(fd, observer, byte_lock::Kind::Shared)?)
+    }
+
+    /// Clears away what the slot's last holder left, and begins its next generation. Whoever is
+    /// killed in here leaves a slot that the next one settles.
+    fn settle(&self, index: usize) -> Id {
+        let (header, slot) = (self.header(), &self.memory.slots()[index]);
+        let generation = slot.generation.load(Ordering::SeqCst);
+        let last = Id::new(index, generation);
+        self.lock_of(last).abandon();
+        if let Some(semaphore) = self.semaphore_of(last, false) {
+            semaphore.settle(index);
+            semaphore.forget(last);
+        }
+        let id = Id::new(index, generation.wrapping_add(1));
+        bells::remove(&self.file, slot);
+        slot.armed.iter().for_each(|armed| armed.store(0, Ordering::SeqCst));
+        slot.publishing.store(id.generation() << 16, Ordering::SeqCst);
+        slot.readers.store(id.generation() << 16, Ordering::SeqCst);
+        slot.pid.store(std::process::id(), Ordering::Relaxed);
+        slot.generation.store(generation.wrapping_add(1), Ordering::SeqCst);
+        let used = header.slots_used.load(Ordering::SeqCst).max(index as u32 + 1);
+        header.slots_used.store(used, Ordering::SeqCst);
+        id
+    }
+
+    /// Its bytes.
+    #[inline]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// What all holders share; of one that may only be read, nothing may be changed.
+    #[inline]
+    pub fn header(&self) -> &Header {
+        self.memory.header()
+    }
+
+    /// The lock; None where the object may only be read.
+    #[inline]
+    pub fn lock(&self) -> Option<Lock<'_, Holder>> {
+        self.own.map(|own| self.lock_of(own))
+    }
+
+    #[inline]
+    fn lock_of(&self, own: Id) -> Lock<'_, Holder> {
+        Lock { header: self.header(), slots: self.memory.slots(), own, around: self }
+    }
+
+    /// The semaphore, if this is one and may be written. With `undo` this holder keeps account of
+    /// what it has.
+    #[inline]
+    pub fn semaphore(&self, undo: bool) -> Option<Semaphore<'_, Holder>> {
+        self.own.and_then(|own| self.semaphore_of(own, undo))
+    }
+
+    /// The units alone, for whoever keeps no account of them.
+    #[inline]
+    pub fn units(&self) -> Option<&Units> {
+        let is_one = self.kind == Kind::Semaphore && self.own.is_some();
+        // SAFETY: as for the ledgers.
+        is_one.then(|| unsafe { self.memory.data().cast().as_ref() })
+    }
+
+    /// Whether somebody sleeps until there is a change, or units.
+    #[inline]
+    pub fn is_awaited(&self) -> bool {
+        // SYNC awaited: SeqCst, behind the change; those that sleep set it and then look.
+        self.header().awaited.load(Ordering::SeqCst) != 0
+    }
+
+    #[inline]
+    fn semaphore_of(&self, own: Id, undo: bool) -> Option<Semaphore<'_, Holder>> {
+        if self.kind != Kind::Semaphore {
+            return None;
+        }
+        // SAFETY: a semaphore's data are UNITS_SIZE bytes, as lifecycle.rs has seen to; they live
+        // as long as `self` and begin page-aligned, and any bytes are valid atomics.
+        let (units, ledgers) = unsafe {
+            let base = self.memory.data();
+            let first = base.add(LEDGERS_OFFSET).cast::<Ledger>();
+            let ledgers = std::slice::from_raw_parts(first.as_ptr(), HOLDERS_MAX);
+            (base.cast::<Units>().as_ref(), ledgers)
+        };
+        Some(Semaphore {
+            header: self.header(),
+            slots: self.memory.slots(),
+            units,
+            ledgers,
+            own,
+            acts: undo.then_some(&self.acts),
+            around: self,
+        })
+    }
+
+    /// How many hold it now, this one among them.
+    pub fn attached(&self) -> u32 {
+        let fd = self.file.fd.as_fd();
+        let count = |bytes, used: usize| {
+            let held =
+                |index: &usize| byte_lock::is_locked(fd, byte(bytes, *index)).unwrap_or(false);
+            (0..used).filter(held).count() as u32
+        };
+        let used = self.header().slots_used.load(Ordering::Relaxed) as usize;
+        let observed = byte_lock::is_locked(fd, OBSERVER_BYTES).unwrap_or(false);
+        let observers = if observed { count(OBSERVER_BYTES, HOLDERS_MAX) } else { 0 };
+        let this = u32::from(!self.over.load(Ordering::SeqCst));
+        this + count(SLOT_BYTES, used.min(HOLDERS_MAX)) + observers
+    }
+
+    /// Lets others come and go; as [`File::leave_gate`].
+    pub fn leave_gate(&self) {
+        self.file.leave_gate();
+    }
+
+    /// The object's descriptor.
+    pub fn fd(&self) -> &Fd {
+        &self.file.fd
+    }
+
+    /// The slots that were ever taken.
+    fn slots_used(&self) -> &[Slot] {
+        let used = self.header().slots_used.load(Ordering::SeqCst) as usize;
+        &self.memory.slots()[..used.min(HOLDERS_MAX)]
+    }
+
+    fn own_slot(&self) -> Option<(usize, &Slot)> {
+        let index = self.own.and_then(Id::slot)?;
+        Some((index, &self.memory.slots()[index]))
+    }
+
+    /// Whether [`Holder::detach`] has begun.
+    #[inline]
+    pub fn is_detached(&self) -> bool {
+        // SYNC over: SeqCst; whoever has just taken the lock looks here, and `detach` looks at
+        // the lock, so that one of them gives it up.
+        self.over.load(Ordering::SeqCst)
+    }
+
+    /// To be kept by a call as long as it may wait, so that [`Holder::detach`] wakes it.
+    pub fn enter(&self) -> Inside<'_> {
+        // SYNC inside: SeqCst, before the call looks whether this is over.
+        self.inside.fetch_add(1, Ordering::SeqCst);
+        Inside(self)
+    }
+
+    /// Gives up lock and slot, wakes this handle's threads, and takes the object's name away if
+    /// nobody else holds it. The memory stays. False if that was done before.
+    pub fn detach(&self) -> bool {
+        if self.over.swap(true, Ordering::SeqCst) {
+            return false;
+        }
+        if let Some(lock) = self.lock() {
+            lock.abandon();
+        }
+        let _acts = lock(&self.acts);
+        if let Some((semaphore, own)) = self.semaphore(false).zip(self.own) {
+            own.slot().map(|slot| semaphore.settle(slot));
+            semaphore.forget(own);
+        }
+        // SYNC inside: SeqCst, behind `over`; whoever comes in later finds that.
+        if self.own.is_some() && self.inside.load(Ordering::SeqCst) > 0 {
+            self.wake_all();
+        }
+        if let Some((_, slot)) = self.own_slot() {
+            slot.armed.iter().for_each(|armed| armed.store(0, Ordering::SeqCst));
+            bells::remove(&self.file, slot);
+        }
+        let gate = self.file.enter_gate(GATE_TIME_MAX_LEAVING);
+        let persists = self.header().flags.load(Ordering::Relaxed) & PERSISTS != 0;
+        if gate.is_ok() && self.file.writable && !self.file.is_held() {
+            self.slots_used().iter().for_each(|slot| bells::remove(&self.file, slot));
+            if !persists {
+                self.file.remove();
+            }
+        }
+        // Not left to the descriptor's end: a child that is being started may still have it.
+        self.file.let_go();
+        true
+    }
+
+    /// Whether a slot is this holder's, or of another that lives. Whoever can't tell takes it for
+    /// alive: nothing is worse than two owners.
+    fn is_taken(&self, slot: usize) -> bool {
+        let is_own = self.own.and_then(Id::slot) == Some(slot);
+        is_own || byte_lock::is_locked(self.file.fd.as_fd(), byte(SLOT_BYTES, slot)).unwrap_or(true)
+    }
+
+    fn wake_all(&self) {
+        let header = self.header();
+        let own = self.own_slot().map(|(_, slot)| &slot.turn);
+        let counters = [&header.turns, &header.left, &header.changes];
+        for counter in counters.into_iter().chain(own) {
+            ring(counter);
+        }
+    }
+}
+
+/// A call that may be waiting.
+pub struct Inside<'a>(&'a Holder);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.inside.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Moves a counter on, and wakes all that sleep on it.
+pub fn ring(counter: &AtomicU32) {
+    counter.fetch_add(1, Ordering::SeqCst);
+    crate::os::futex::wake(counter, i32::MAX);
+}
+
+impl Around for Holder {
+    fn lives(&self, id: Id) -> bool {
+        let Some(slot) = id.slot().filter(|slot| *slot < self.slots_used().len()) else {
+            return false;
+        };
+        let generation = self.memory.slots()[slot].generation.load(Ordering::SeqCst);
+        if generation & 0xffff != id.generation() {
+            return false;
+        }
+        self.is_taken(slot)
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_detached()
+    }
+
+    fn bring_back(&self) -> bool {
+        let Some(semaphore) = self.semaphore(false) else {
+            return false;
+        };
+        let used = self.header().slots_used.load(Ordering::SeqCst) as usize;
+        let left = |&slot: &usize| semaphore.has_any(slot) && !self.is_taken(slot);
+        let mut dead = (0..used.min(HOLDERS_MAX)).filter(left).peekable();
+        if dead.peek().is_none() {
+            return false;
+        }
+        let _acts = lock(&self.acts);
+        if self.is_detached() || !self.file.try_gate() {
+            return false;
+        }
+        // Nobody takes a slot meanwhile; one that was taken before has been settled.
+        let settled = dead.filter(|slot| !self.is_taken(*slot) && semaphore.settle(*slot)).count();
+        self.file.leave_gate();
+        settled > 0
+    }
+
+    fn tell(&self) {
+        self.tell_of(Purpose::Turn);
+    }
+
+    #[inline]
+    fn publish<T>(&self, by: Id, act: impl FnOnce() -> T) -> T {
+        self.publish_by(by, Purpose::Turn, act)
+    }
+}

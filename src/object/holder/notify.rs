@@ -1,0 +1,118 @@
+//! How a holder tells others of what they wait for by a descriptor, and is told.
+
+use super::Holder;
+use crate::endpoint::names::Kind;
+use crate::error::{Error, Result, Status};
+use crate::object::armed::Armed;
+use crate::object::layout::Purpose;
+use crate::object::lock::Around;
+use crate::object::lock_word::Id;
+use crate::os::fifo;
+use crate::os::fork::Fd;
+use crate::sync::{Ordering, lock};
+
+impl Holder {
+    /// Who is to be told of what.
+    #[inline]
+    pub fn armed(&self, purpose: Purpose) -> Armed<'_> {
+        Armed { header: self.header(), slots: self.memory.slots(), purpose }
+    }
+
+    /// This handle's bell, which is made if need be.
+    pub fn bell(&self, purpose: Purpose) -> Result<&Fd> {
+        let _acts = lock(&self.acts);
+        match self.own_slot().filter(|_| !self.is_detached()) {
+            Some((_, slot)) => self.bells.make(&self.file, slot, purpose),
+            None => Err(Error::new(Status::Closed, "the handle was closed by this program")),
+        }
+    }
+
+    /// This handle's bell, if it was made.
+    pub fn own_bell(&self, purpose: Purpose) -> Option<&Fd> {
+        self.bells.own(purpose)
+    }
+
+    /// Makes the next that publishes ring this handle's bell. Whoever calls must look once more.
+    pub fn arm(&self, purpose: Purpose) {
+        if let Some((index, _)) = self.own_slot() {
+            self.armed(purpose).arm(index);
+        }
+        if let Some(lock) = self.lock().filter(|_| purpose == Purpose::Turn) {
+            lock.watch();
+        }
+    }
+
+    /// Rings the bells of those that are armed; whether it reached all that live.
+    #[inline]
+    pub fn tell_of(&self, purpose: Purpose) -> bool {
+        self.armed(purpose).tell(|index| self.ring(index, purpose))
+    }
+
+    #[cold]
+    fn ring(&self, index: usize, purpose: Purpose) -> bool {
+        if self.own.and_then(Id::slot) == Some(index) {
+            // By what it has: opening it may not be this process' right any more.
+            return self.own_bell(purpose).is_none_or(|bell| fifo::ring(bell).is_ok());
+        }
+        let slots = self.memory.slots();
+        self.bells.ring(&self.file, slots, index, purpose)
+            || !self.lives(Id::new(index, slots[index].generation.load(Ordering::SeqCst)))
+    }
+
+    /// Makes a change that descriptors show, such that a death hides it from nobody. Nothing may be
+    /// changed by a holder that may only read.
+    #[inline]
+    pub fn publish<T>(&self, purpose: Purpose, act: impl FnOnce() -> T) -> T {
+        match self.own {
+            Some(own) => self.publish_by(own, purpose, act),
+            None => act(),
+        }
+    }
+
+    /// The same as the holder of another slot, which is dead.
+    #[inline]
+    pub fn publish_by<T>(&self, by: Id, purpose: Purpose, act: impl FnOnce() -> T) -> T {
+        // `act` is called in one place, so that it becomes part of its caller.
+        let began = self.armed(purpose).is_used().then(|| self.begin(by, purpose));
+        let done = act();
+        match began {
+            Some(began) => self.end(by, purpose, began),
+            None => _ = self.tell_of(purpose),
+        }
+        done
+    }
+
+    #[cold]
+    fn begin(&self, by: Id, purpose: Purpose) -> bool {
+        self.armed(purpose).begin(by, |index| self.ring(index, purpose))
+    }
+
+    #[cold]
+    fn end(&self, by: Id, purpose: Purpose, began: bool) {
+        let reached_all = self.armed(purpose).end(by, began, |index| self.ring(index, purpose));
+        if !reached_all || self.owes.load(Ordering::Relaxed) {
+            self.settle_debt(by, purpose, reached_all);
+        }
+    }
+
+    /// Whoever couldn't be told looks by itself as long as this holder says that it publishes.
+    #[cold]
+    fn settle_debt(&self, by: Id, purpose: Purpose, reached_all: bool) {
+        let armed = self.armed(purpose);
+        match self.owes.swap(!reached_all, Ordering::SeqCst) {
+            true if reached_all => drop(armed.count(by, |count| count.checked_sub(1))),
+            false if !reached_all => drop(armed.count(by, |count| count.checked_add(1))),
+            _ => {}
+        }
+    }
+
+    /// Whether others are about to change something, or couldn't tell of it. Who unlocks says no
+    /// such thing: while the lock is held one looks by oneself in any case.
+    pub fn others_publish(&self, purpose: Purpose) -> bool {
+        if purpose == Purpose::Turn && self.kind == Kind::Segment {
+            return false;
+        }
+        let (lives, ring) = (|id| self.lives(id), |index| self.ring(index, purpose));
+        self.own.is_some_and(|own| self.armed(purpose).others_publish(own, lives, ring))
+    }
+}

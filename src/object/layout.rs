@@ -1,0 +1,211 @@
+//! The shared bytes of a named object: a header, the slots of those that hold it, and from the
+//! next page on its data. Whatever is at which offset is said here and nowhere else.
+
+use crate::sync::{AtomicU32, AtomicU64};
+
+/// What an object begins with, as the machine reads it.
+pub const MAGIC_WORD: u64 = u64::from_ne_bytes(*b"treenail");
+/// Handles that can hold one object at a time.
+pub const HOLDERS_MAX: usize = 1024;
+/// [`Header::flags`]: it stays when nobody holds it.
+pub const PERSISTS: u32 = 1;
+
+/// What a descriptor shows: each has a bell of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// Another version.
+    Change = 0,
+    /// The lock may be free, or units are.
+    Turn = 1,
+}
+
+/// How many purposes there are.
+pub const PURPOSES: usize = 2;
+
+/// Two cache lines, as some processors fetch them in pairs.
+const LINE: usize = 128;
+
+/// What all holders of an object share. The fields before the lock never change once the object
+/// has its name.
+#[repr(C)]
+pub struct Header {
+    pub magic: AtomicU64,
+    /// [`FORMAT`].
+    pub format: AtomicU32,
+    /// What it is used as: [`Kind`](crate::endpoint::names::Kind).
+    pub kind: AtomicU32,
+    /// Bytes of data, as asked for.
+    pub size: AtomicU64,
+    /// Where in the object they begin.
+    pub data_offset: AtomicU64,
+    pub flags: AtomicU32,
+    /// No slot from this one on was ever taken. Changed under the gate.
+    pub slots_used: AtomicU32,
+    pad: [u8; LINE - 40],
+    /// Who has the lock, who is next: [`Word`](crate::object::lock_word::Word).
+    pub lock: AtomicU64,
+    pad_lock: [u8; LINE - 8],
+    /// Moves on when the lock was given up and somebody may sleep; those sleep on it.
+    pub turns: AtomicU32,
+    /// Moves on when a reader leaves whom an owner waits for; that sleeps on it.
+    pub left: AtomicU32,
+    /// 1: somebody sleeps on `changes`.
+    pub awaited: AtomicU32,
+    /// Moves on with `version` when somebody sleeps.
+    pub changes: AtomicU32,
+    /// By [`Purpose`]: whether any slot may be armed, as bells.rs has it.
+    pub armed: [AtomicU32; PURPOSES],
+    /// How many changes were made known.
+    pub version: AtomicU64,
+    /// When one that waits looked last for dead ones: milliseconds, which go round.
+    pub looked: AtomicU32,
+    pad_version: [u8; LINE - 36],
+}
+
+/// What one holder leaves for others to see. The lock on its byte says whether it lives.
+#[repr(C)]
+pub struct Slot {
+    /// How often the slot was taken; changed under the gate, by whoever takes it.
+    pub generation: AtomicU32,
+    /// How many of the holder's threads have the lock for reading, in the lower half, and the
+    /// generation that they belong to.
+    pub readers: AtomicU32,
+    /// Moves on when the lock is handed to this slot; its thread that asked sleeps on it.
+    pub turn: AtomicU32,
+    /// How many of the holder's threads are about to change what descriptors show, in the lower
+    /// half, and the generation that they belong to.
+    pub publishing: AtomicU32,
+    /// By [`Purpose`]: whether the holder's bell is to be rung.
+    pub armed: [AtomicU32; PURPOSES],
+    /// By [`Purpose`]: the number in the name of the holder's bell; 0: it has none.
+    pub bells: [AtomicU32; PURPOSES],
+    /// The number of the holder's process as that sees it: to be shown, and for nothing else.
+    pub pid: AtomicU32,
+    pad: [u8; 4],
+}
+
+/// Where the slots begin.
+pub const SLOTS_OFFSET: usize = 512;
+/// Where the slots end: the data begin with the next page.
+pub const CONTROL_SIZE: usize = SLOTS_OFFSET + HOLDERS_MAX * size_of::<Slot>();
+
+#[cfg(not(loom))]
+const _: () = {
+    use std::mem::offset_of;
+    assert!(offset_of!(Header, magic) == 0);
+    assert!(offset_of!(Header, format) == 8);
+    assert!(offset_of!(Header, kind) == 12);
+    assert!(offset_of!(Header, size) == 16);
+    assert!(offset_of!(Header, data_offset) == 24);
+    assert!(offset_of!(Header, flags) == 32);
+    assert!(offset_of!(Header, slots_used) == 36);
+    assert!(offset_of!(Header, lock) == 128);
+    assert!(offset_of!(Header, turns) == 256);
+    assert!(offset_of!(Header, left) == 260);
+    assert!(offset_of!(Header, awaited) == 264);
+    assert!(offset_of!(Header, changes) == 268);
+    assert!(offset_of!(Header, armed) == 272);
+    assert!(offset_of!(Header, version) == 280);
+    assert!(offset_of!(Header, looked) == 288);
+    assert!(size_of::<Header>() <= SLOTS_OFFSET);
+    assert!(offset_of!(Slot, generation) == 0);
+    assert!(offset_of!(Slot, readers) == 4);
+    assert!(offset_of!(Slot, turn) == 8);
+    assert!(offset_of!(Slot, publishing) == 12);
+    assert!(offset_of!(Slot, armed) == 16);
+    assert!(offset_of!(Slot, bells) == 24);
+    assert!(offset_of!(Slot, pid) == 32);
+    assert!(size_of::<Slot>() == 40);
+};
+
+/// The format word of objects: FNV-1a over every offset and size that all holders must agree on,
+/// and over the byte order, so that programs built differently refuse each other's.
+#[cfg(not(loom))]
+pub const FORMAT: u32 = {
+    use crate::object::semaphore::units::{LEDGERS_OFFSET, Ledger, Units};
+    use std::mem::offset_of;
+    let facts = [
+        3, // the version of what the fields mean
+        offset_of!(Header, kind) as u32,
+        offset_of!(Header, size) as u32,
+        offset_of!(Header, data_offset) as u32,
+        offset_of!(Header, flags) as u32,
+        offset_of!(Header, slots_used) as u32,
+        offset_of!(Header, lock) as u32,
+        offset_of!(Header, turns) as u32,
+        offset_of!(Header, left) as u32,
+        offset_of!(Header, awaited) as u32,
+        offset_of!(Header, changes) as u32,
+        offset_of!(Header, armed) as u32,
+        offset_of!(Header, version) as u32,
+        offset_of!(Header, looked) as u32,
+        SLOTS_OFFSET as u32,
+        size_of::<Slot>() as u32,
+        HOLDERS_MAX as u32,
+        offset_of!(Slot, readers) as u32,
+        offset_of!(Slot, turn) as u32,
+        offset_of!(Slot, publishing) as u32,
+        offset_of!(Slot, armed) as u32,
+        offset_of!(Slot, bells) as u32,
+        offset_of!(Slot, pid) as u32,
+        LEDGERS_OFFSET as u32,
+        size_of::<Ledger>() as u32,
+        offset_of!(Units, next) as u32,
+        offset_of!(Ledger, booked) as u32,
+        offset_of!(Ledger, seen) as u32,
+        u32::from_ne_bytes([1, 2, 3, 4]),
+    ];
+    let mut hash = 0x811c_9dc5u32;
+    let mut index = 0;
+    while index < facts.len() {
+        hash = (hash ^ facts[index]).wrapping_mul(0x0100_0193);
+        index += 1;
+    }
+    hash
+};
+
+#[cfg(loom)]
+impl Header {
+    /// One for the model checker, whose atomics are no plain words.
+    pub fn model(slots: usize) -> Header {
+        let word = || AtomicU32::new(0);
+        Header {
+            magic: AtomicU64::new(MAGIC_WORD),
+            format: word(),
+            kind: AtomicU32::new(1),
+            size: AtomicU64::new(0),
+            data_offset: AtomicU64::new(0),
+            flags: word(),
+            slots_used: AtomicU32::new(slots as u32),
+            pad: [0; LINE - 40],
+            lock: AtomicU64::new(0),
+            pad_lock: [0; LINE - 8],
+            turns: word(),
+            left: word(),
+            awaited: word(),
+            changes: word(),
+            armed: [word(), word()],
+            version: AtomicU64::new(0),
+            looked: word(),
+            pad_version: [0; LINE - 36],
+        }
+    }
+}
+
+#[cfg(loom)]
+impl Slot {
+    /// One for the model checker.
+    pub fn model() -> Slot {
+        let word = || AtomicU32::new(0);
+        Slot {
+            generation: word(),
+            readers: word(),
+            turn: word(),
+            publishing: word(),
+            armed: [word(), word()],
+            bells: [word(), word()],
+            pid: word(),
+            pad: [0; 4],
+        }
+    }
+}

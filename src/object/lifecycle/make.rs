@@ -1,0 +1,116 @@
+//! How named objects are made: whole, and held, before they have their names.
+
+use super::{Native, Place, again, data, failed};
+use crate::endpoint::names::{Kind, ObjectName};
+use crate::error::{Error, Result, Status};
+use crate::object::file::File;
+use crate::object::holder::Holder;
+use crate::object::layout::{FORMAT, MAGIC_WORD, PERSISTS};
+use crate::object::reserve::{at_first, data_offset};
+use crate::object::semaphore::units::Word;
+use crate::os::directory::group_id;
+use crate::os::fork::Fd;
+use crate::os::named_memory::{self, Facts};
+use crate::sync::Ordering;
+use crate::sync::backoff::Pauses;
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// An object this small is made before it is known whether its name is free, as it mostly is.
+const SMALL_SIZE_MAX: usize = 1 << 20;
+/// Trying to make an object where there is no room: others may be making the same one, and all but
+/// one of them will give back what they have reserved.
+const ROOM_TIME_MAX: Duration = Duration::from_millis(2000);
+/// Between two such tries, at most.
+const ROOM_PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// What is made where there is nothing.
+pub(super) struct Plan<'a> {
+    pub size: usize,
+    pub mode: u32,
+    pub group: &'a Option<String>,
+    pub persists: bool,
+    /// A semaphore's.
+    pub units: u32,
+}
+
+/// What a name asks for.
+pub(super) fn plan(name: &ObjectName, size: usize) -> Plan<'_> {
+    Plan { size, mode: name.mode, group: &name.group, persists: name.persists, units: 0 }
+}
+
+/// Makes an object whole, holds it, and only then gives it its name.
+pub(super) fn make(
+    place: &Place,
+    plan: &Plan<'_>,
+    native: Option<&Native>,
+    writable: bool,
+) -> Result<Holder> {
+    if !place.is_own {
+        return Err(Error::new(Status::Denied, "only its owner can make it"));
+    }
+    let group = plan.group.as_ref().map(|group| {
+        group_id(group).ok_or_else(|| Error::invalid(format!("there is no group \"{group}\"")))
+    });
+    let group = group.transpose()?;
+    let (all, parts) = ((data_offset() + plan.size) as u64, at_first(place.kind, plan.size));
+    let size = parts.iter().map(|part| part.end - part.start).sum();
+    let pauses = Pauses::new(ROOM_PAUSE_MAX, ROOM_TIME_MAX);
+    let room_may_come = || size <= named_memory::room().all && pauses.pause();
+    let attempt = || match named_memory::make(all, &parts, plan.mode, group) {
+        Err(error) if is_full(&error) && room_may_come() => Ok(None),
+        made => finish(made.map_err(failed("reserving memory"))?, place, plan, native, writable),
+    };
+    let mut seems_free = plan.size <= SMALL_SIZE_MAX;
+    again(|| {
+        if std::mem::take(&mut seems_free) {
+            // Whether a failure is what is to be said, only a look tells.
+            return Ok(attempt().unwrap_or(None));
+        }
+        match place.find()? {
+            Some(_) => Err(Error::new(Status::Exists, "somebody alive holds it, or it persists")),
+            // Of many that try at once all might fail, and again and again.
+            None if named_memory::room().free < size && room_may_come() => Ok(None),
+            None => attempt(),
+        }
+    })
+}
+
+/// Makes an object of what was reserved; None if the name isn't free any more.
+fn finish(
+    (fd, facts): (Fd, Facts),
+    place: &Place,
+    plan: &Plan<'_>,
+    native: Option<&Native>,
+    writable: bool,
+) -> Result<Option<Holder>> {
+    let file = File { fd, name: place.file_name.clone(), facts, writable: true };
+    let data = data(plan.size, native, writable);
+    let holder = Holder::new(place.kind, file, data_offset(), data)?;
+    initialise(&holder, place.kind, plan);
+    match named_memory::publish(holder.fd().as_fd(), plan.mode, &place.file_name) {
+        Ok(()) => Ok(Some(holder)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(failed("naming the object")(error)),
+    }
+}
+
+/// Nobody else can see it yet: the name comes with all of it.
+fn initialise(holder: &Holder, kind: Kind, plan: &Plan<'_>) {
+    if let Some(semaphore) = holder.semaphore(false) {
+        semaphore.units.word.store(Word::new(plan.units, 0, 0).0, Ordering::Relaxed);
+    }
+    let header = holder.header();
+    header.magic.store(MAGIC_WORD, Ordering::Relaxed);
+    header.format.store(FORMAT, Ordering::Relaxed);
+    header.kind.store(kind as u32, Ordering::Relaxed);
+    header.size.store(plan.size as u64, Ordering::Relaxed);
+    header.data_offset.store(data_offset() as u64, Ordering::Relaxed);
+    let flags = if plan.persists { PERSISTS } else { 0 };
+    header.flags.store(flags, Ordering::Release);
+}
+
+fn is_full(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::StorageFull
+}

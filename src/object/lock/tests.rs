@@ -1,0 +1,137 @@
+//! Threads over one mapping, so that ThreadSanitizer sees what the lock orders; and how often one
+//! that waits looks who lives.
+
+use super::{Around, Gave, Held, Lock, Mode};
+use crate::object::layout::{CONTROL_SIZE, Header, SLOTS_OFFSET, Slot};
+use crate::object::lock::contended::slice_after;
+use crate::object::lock_word::Id;
+use crate::sync::{AtomicU32, Ordering};
+use std::cell::UnsafeCell;
+use std::thread::scope;
+use std::time::Duration;
+
+const HOLDERS: usize = 3;
+const THREADS_EACH: usize = 2;
+const TURNS: u64 = if cfg!(miri) { 20 } else { 3_000 };
+
+/// The control pages of an object on the heap; all zeros are a new one.
+struct Memory(Vec<UnsafeCell<u64>>);
+
+/// What the lock guards: no atomic.
+struct Plain(UnsafeCell<u64>);
+
+// SAFETY: the bytes are only used as atomics.
+unsafe impl Sync for Memory {}
+// SAFETY: the lock under test sees to it.
+unsafe impl Sync for Plain {}
+
+impl Memory {
+    fn new() -> Memory {
+        let memory = Memory((0..CONTROL_SIZE / 8).map(|_| UnsafeCell::new(0)).collect());
+        memory.lock(0).header.slots_used.store(HOLDERS as u32, Ordering::Relaxed);
+        memory
+    }
+
+    fn lock(&self, slot: usize) -> Lock<'_, Alive> {
+        self.lock_among(slot, &Alive)
+    }
+
+    fn lock_among<'a, A>(&'a self, slot: usize, around: &'a A) -> Lock<'a, A> {
+        let base = self.0[0].get().cast::<u8>();
+        // SAFETY: the vector has CONTROL_SIZE bytes, aligned for any atomic, as long as `self`
+        // lives; any bytes are valid atomics.
+        let (header, slots) = unsafe {
+            let slots = base.add(SLOTS_OFFSET).cast::<Slot>();
+            (&*base.cast::<Header>(), std::slice::from_raw_parts(slots, HOLDERS))
+        };
+        Lock { header, slots, own: Id::new(slot, 0), around }
+    }
+}
+
+/// Nobody dies, closes, or has a descriptor.
+struct Alive;
+
+impl Around for Alive {
+    fn lives(&self, _: Id) -> bool {
+        true
+    }
+
+    fn is_over(&self) -> bool {
+        false
+    }
+
+    fn bring_back(&self) -> bool {
+        false
+    }
+
+    fn tell(&self) {}
+}
+
+/// As that, and counts how often it is asked who lives.
+struct Counted(AtomicU32);
+
+impl Around for Counted {
+    fn lives(&self, _: Id) -> bool {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    fn is_over(&self) -> bool {
+        false
+    }
+
+    fn bring_back(&self) -> bool {
+        false
+    }
+
+    fn tell(&self) {}
+}
+
+#[test]
+fn slices_are_short_at_first_and_grow() {
+    let milliseconds = Duration::from_millis;
+    let slices = [0, 100, 1000, 3000, 10_000, 3_600_000];
+    let slices = slices.map(|waited| slice_after(milliseconds(waited), milliseconds(1)));
+    assert_eq!(slices, [1, 1, 5, 15, 50, 50].map(milliseconds));
+}
+
+/// Whoever sleeps would look twenty times in slices of 50 ms, and a thousand times in the shortest.
+#[test]
+#[cfg_attr(miri, ignore = "it has no clock to speak of")]
+fn who_waits_looks_often_whether_the_owner_lives() {
+    let (memory, asked) = (Memory::new(), Counted(AtomicU32::new(0)));
+    assert!(memory.lock(0).lock_at_once());
+    let waits =
+        || memory.lock_among(1, &asked).acquire(Mode::Exclusive, Some(Duration::from_secs(1)));
+    assert_eq!(waits(), Err(Gave::Up));
+    let looks = asked.0.into_inner();
+    assert!((40..1200).contains(&looks), "{looks} looks");
+}
+
+#[test]
+fn owners_and_readers_keep_a_plain_number_whole() {
+    let (memory, number) = (Memory::new(), Plain(UnsafeCell::new(0)));
+    scope(|scope| {
+        for thread in 0..HOLDERS * THREADS_EACH {
+            let (lock, number) = (memory.lock(thread % HOLDERS), &number);
+            scope.spawn(move || {
+                let mut last = 0;
+                for turn in 0..TURNS {
+                    let mode = if turn % 3 == 0 { Mode::Shared } else { Mode::Exclusive };
+                    assert_eq!(lock.acquire(mode, None), Ok(Held::Clean));
+                    // SAFETY: the lock is held.
+                    let now = unsafe { *number.0.get() };
+                    assert!(now >= last);
+                    last = now;
+                    if mode == Mode::Exclusive {
+                        // SAFETY: held alone.
+                        unsafe { *number.0.get() = now + 1 };
+                    }
+                    assert!(lock.unlock());
+                }
+            });
+        }
+    });
+    let writes = (0..TURNS).filter(|turn| turn % 3 != 0).count();
+    assert_eq!(number.0.into_inner(), (HOLDERS * THREADS_EACH * writes) as u64);
+}

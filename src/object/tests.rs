@@ -1,0 +1,24 @@
+//! Two that sweep the same object.
+
+use crate::object::file::File;
+use crate::os::named_memory;
+use std::os::fd::AsFd;
+
+/// Each would take the name away from what a third has made meanwhile.
+#[test]
+fn two_never_sweep_at_once() {
+    let name = format!("treenail-sweepers-{}", std::process::id()).into_bytes();
+    let all = std::slice::from_ref(&(0..4096));
+    let (fd, facts) = named_memory::make(4096, all, 0o600, None).expect("there is room");
+    named_memory::publish(fd.as_fd(), 0o600, &name).expect("the name is free");
+    let open = || {
+        let fd = named_memory::open(&name, false).expect("it is there");
+        File { fd, name: name.clone(), facts, writable: false }
+    };
+    let (first, second) = (open(), open());
+    assert!(first.try_alone() && !second.try_alone());
+    first.let_go();
+    second.let_go();
+    assert!(second.try_alone());
+    named_memory::remove(&name).expect("it is there");
+}

@@ -1,0 +1,159 @@
+//! A channel's own descriptor: an epoll of what the transport sleeps on, with a mark.
+//!
+//! The mark is EPOLLOUT of a descriptor that is always writable and that no other handle has: the
+//! ring's own wake-up pipe, which is open for writing too, or else an eventfd of the handle's own.
+//! (A descriptor that all handles share would do for 500 of them: the kernel allows no more paths
+//! from one file through epolls, epoll(7).)
+
+use crate::os::fork::Fd;
+use crate::os::wait_set::{Epoll, READABLE, WRITABLE, eventfd};
+use crate::readiness::{Ready, Shows};
+use crate::sync::{Mutex, lock};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+
+/// What a descriptor shows: the epoll events of a file descriptor that make it count.
+pub struct Watched<'a> {
+    pub fd: BorrowedFd<'a>,
+    pub events: u32,
+    pub token: Token,
+}
+
+/// What a watched descriptor tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Token {
+    /// The marker itself, which may be the pipe of wake-ups.
+    Marker = 0,
+    /// The peer's end.
+    End = 1,
+    /// Anything else: looking tells.
+    Other = 2,
+}
+
+/// What carries the mark.
+#[derive(Clone)]
+pub struct Marker {
+    fd: Arc<Fd>,
+    /// The events that it is watched for anyway.
+    events: u32,
+}
+
+impl Marker {
+    /// An eventfd that is for this alone.
+    pub fn eventfd() -> io::Result<Marker> {
+        Ok(Marker { fd: Arc::new(eventfd()?), events: 0 })
+    }
+
+    /// The pipe of wake-ups, open for reading and writing.
+    pub fn pipe(pipe: &Arc<Fd>) -> Marker {
+        Marker { fd: Arc::clone(pipe), events: READABLE }
+    }
+}
+
+/// The descriptor.
+pub struct Descriptor {
+    epoll: Arc<Epoll>,
+    state: Mutex<State>,
+}
+
+struct State {
+    marker: Marker,
+    marked: bool,
+    /// Whether something could not be watched, for want of kernel memory: then the mark stays, as
+    /// readable for nothing is better than never.
+    blind: bool,
+    /// Whether a socket is watched for room too.
+    shows_room: bool,
+}
+
+impl Descriptor {
+    /// A marked descriptor that shows these.
+    pub fn new(marker: Marker, watched: &[Watched<'_>]) -> io::Result<Descriptor> {
+        let epoll = Arc::new(Epoll::new()?);
+        epoll.add(marker.fd.as_fd(), marker.events | WRITABLE, Token::Marker as u64)?;
+        for Watched { fd, events, token } in watched {
+            epoll.add(*fd, *events, *token as u64)?;
+        }
+        let state = Mutex::new(State { marker, marked: true, blind: false, shows_room: false });
+        Ok(Descriptor { epoll, state })
+    }
+
+    /// The set whose descriptor it is.
+    pub fn epoll(&self) -> &Arc<Epoll> {
+        &self.epoll
+    }
+
+    /// What carries its mark, for another one of the same handle.
+    pub fn marker(&self) -> Marker {
+        lock(&self.state).marker.clone()
+    }
+
+    /// Shows this too, or other events of it.
+    pub fn watch(&self, Watched { fd, events, token }: &Watched<'_>) {
+        let mut state = lock(&self.state);
+        state.shows_room = false;
+        let set = self.epoll.set(*fd, *events, *token as u64);
+        self.check(&mut state, set);
+    }
+
+    /// Shows room on a socket that is watched for other events, or no longer. `wanted` is asked
+    /// under the lock, so that of two callers the later one's answer counts.
+    pub fn show_room(&self, socket: &Watched<'_>, wanted: impl FnOnce() -> bool) {
+        let mut state = lock(&self.state);
+        let wanted = wanted();
+        if state.shows_room != wanted {
+            state.shows_room = wanted;
+            let events = socket.events | if wanted { WRITABLE } else { 0 };
+            let set = self.epoll.modify(socket.fd, events, socket.token as u64);
+            self.check(&mut state, set);
+        }
+    }
+
+    /// Carries the mark by `marker` from here on.
+    pub fn replace_marker(&self, marker: Marker) {
+        let mut state = lock(&self.state);
+        if Arc::ptr_eq(&marker.fd, &state.marker.fd) {
+            return;
+        }
+        let events = marker.events | if state.marked { WRITABLE } else { 0 };
+        match self.epoll.add(marker.fd.as_fd(), events, Token::Marker as u64) {
+            Ok(()) => {
+                self.epoll.remove(state.marker.fd.as_fd());
+                state.marker = marker;
+            }
+            failed => self.check(&mut state, failed),
+        }
+    }
+
+    fn check(&self, state: &mut State, result: io::Result<()>) {
+        if result.is_err() {
+            state.blind = true;
+            self.put_mark(state, true);
+        }
+    }
+
+    fn put_mark(&self, state: &mut State, marked: bool) {
+        if state.marked != marked {
+            state.marked = marked;
+            let events = state.marker.events | if marked { WRITABLE } else { 0 };
+            // The marker is in, and changing its events needs no memory.
+            let put = self.epoll.modify(state.marker.fd.as_fd(), events, Token::Marker as u64);
+            debug_assert!(put.is_ok(), "{put:?}");
+        }
+    }
+}
+
+impl Shows for Descriptor {
+    fn show(&self, marked: bool) {
+        let mut state = lock(&self.state);
+        let marked = marked || state.blind;
+        self.put_mark(&mut state, marked);
+    }
+
+    fn ready(&self) -> Ready {
+        let bits = self.epoll.ready();
+        let has = |token: Token| bits & 1 << token as u32 != 0;
+        Ready { wake_up: has(Token::Marker), end: has(Token::End), other: has(Token::Other) }
+    }
+}

@@ -1,0 +1,236 @@
+//! When a channel's two descriptors are readable: one for receiving, one for sending.
+//!
+//! A descriptor shows a state, not an event: whoever looks sees it, however late, and whoever else
+//! called meanwhile. Each has a mark, and is readable while that is set. Only a call that finds
+//! nothing to do, and may not wait, takes the mark off; then what the transport sleeps on makes the
+//! descriptor readable.
+//!
+//! The rules that keep an event from getting lost:
+//! - A call takes its mark off, drains the wake-ups, arms, and then looks once more.
+//! - The wake-ups of a ring tell of messages and of room alike. Whoever drains them arms and looks
+//!   for each descriptor whose mark is off, and sets the mark where there is something.
+//! - Marks change under a lock. Who finds a mark set, and so leaves it alone, has drained before
+//!   it is taken off: whoever takes it off sees what the drained wake-up told of.
+
+#[cfg(not(loom))]
+pub mod descriptor;
+pub mod waiters;
+
+use crate::error::Result;
+use crate::readiness::waiters::{READ, Source, Step, WRITE, Waiting};
+use crate::sync::{AtomicU32, Mutex, Ordering, lock};
+use std::sync::OnceLock;
+
+/// What a descriptor is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Messages, the end, and what the library itself has still to send.
+    Receive,
+    /// Room to send, and the end.
+    Send,
+}
+
+/// Both of them.
+pub const DIRECTIONS: [Direction; 2] = [Direction::Receive, Direction::Send];
+
+impl Direction {
+    /// What a thread of this direction waits for.
+    pub fn interest(self) -> u32 {
+        match self {
+            Direction::Receive => READ,
+            Direction::Send => WRITE,
+        }
+    }
+
+    /// The direction of a call with this interest.
+    pub fn of(interest: u32) -> Direction {
+        if interest & WRITE != 0 { Direction::Send } else { Direction::Receive }
+    }
+
+    fn bit(self) -> u32 {
+        1 << self as u32
+    }
+}
+
+/// A descriptor that shows a mark beside what the transport sleeps on.
+pub trait Shows {
+    /// Sets the mark, or takes it off.
+    fn show(&self, marked: bool);
+    /// What else makes it readable now.
+    fn ready(&self) -> Ready;
+}
+
+/// What makes a descriptor readable besides its mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// Wake-ups to be drained.
+    pub wake_up: bool,
+    /// The peer's end.
+    pub end: bool,
+    /// Anything else: looking tells.
+    pub other: bool,
+}
+
+/// A channel as its descriptors see it.
+pub trait Shown: Source {
+    /// Whether a call of this direction may succeed now.
+    fn may(&self, direction: Direction) -> bool;
+    /// Whether looking again would be in vain, as nothing but this makes the descriptor readable
+    /// whose mark was just taken off.
+    fn is_idle(&self, direction: Direction, ready: Ready) -> bool;
+    /// Looks whether the peer has ended.
+    fn look_at_peer(&self);
+    /// Takes back that this side waits for room; whether it had said so.
+    fn disarm(&self) -> bool;
+    /// Wakes whoever sleeps on this side.
+    fn wake_self(&self);
+}
+
+/// The descriptors of a channel, each made when it is asked for.
+pub struct Readiness<D> {
+    /// Bits of the directions whose descriptors were asked for.
+    watched: AtomicU32,
+    descriptors: [OnceLock<D>; 2],
+    /// Bits of the directions that are marked.
+    marked: Mutex<u32>,
+    /// Bits of the directions that aren't, for a glance without the lock.
+    unmarked: AtomicU32,
+}
+
+impl<D: Shows> Readiness<D> {
+    /// Nobody looks; both directions are readable from the start.
+    pub fn new() -> Readiness<D> {
+        Readiness {
+            watched: AtomicU32::new(0),
+            descriptors: [OnceLock::new(), OnceLock::new()],
+            marked: Mutex::new(Direction::Receive.bit() | Direction::Send.bit()),
+            unmarked: AtomicU32::new(0),
+        }
+    }
+
+    /// Whether anybody looks at this descriptor. Without that no call takes any trouble.
+    #[inline]
+    pub fn is_watched(&self, direction: Direction) -> bool {
+        // SeqCst: a call that misses this began before the descriptor was given out, and the
+        // descriptor starts readable.
+        self.watched.load(Ordering::SeqCst) & direction.bit() != 0
+    }
+
+    /// Whether anybody looks at either.
+    #[inline]
+    pub fn is_watched_at_all(&self) -> bool {
+        self.watched.load(Ordering::SeqCst) != 0
+    }
+
+    /// The descriptor, if it was asked for.
+    pub fn get(&self, direction: Direction) -> Option<&D> {
+        self.descriptors[direction as usize].get()
+    }
+
+    /// Gives out a descriptor, which shows a mark. The first one stays.
+    pub fn set(&self, direction: Direction, descriptor: D) -> &D {
+        // While nobody looks a mark is never taken off.
+        let descriptor = self.descriptors[direction as usize].get_or_init(|| descriptor);
+        self.watched.fetch_or(direction.bit(), Ordering::SeqCst);
+        descriptor
+    }
+
+    /// Makes the descriptor readable until a call finds nothing to do.
+    #[inline]
+    pub fn mark(&self, direction: Direction) {
+        if self.is_watched(direction) {
+            self.change(direction, true);
+        }
+    }
+
+    /// Makes both readable: at the end, and once the channel is connected.
+    #[inline]
+    pub fn mark_both(&self) {
+        DIRECTIONS.into_iter().for_each(|direction| self.mark(direction));
+    }
+
+    /// Takes the mark off. Whoever calls looks once more.
+    pub fn unmark(&self, direction: Direction) {
+        if self.is_watched(direction) {
+            self.change(direction, false);
+        }
+    }
+
+    fn change(&self, direction: Direction, mark: bool) {
+        let mut marked = lock(&self.marked);
+        if (*marked & direction.bit() != 0) != mark {
+            *marked ^= direction.bit();
+            self.unmarked.fetch_xor(direction.bit(), Ordering::Relaxed);
+            if let Some(descriptor) = self.get(direction) {
+                descriptor.show(mark);
+            }
+        }
+    }
+
+    /// Whether the mark may be off. A call that misses a change came at the same time.
+    #[inline]
+    pub fn may_be_unmarked(&self, direction: Direction) -> bool {
+        self.unmarked.load(Ordering::Relaxed) & direction.bit() != 0
+    }
+
+    /// Whether somebody relies on being woken for this direction.
+    pub fn is_unmarked(&self, direction: Direction) -> bool {
+        self.is_watched(direction) && *lock(&self.marked) & direction.bit() == 0
+    }
+
+    /// A call found nothing to do, and may not wait: makes its descriptor unreadable, and tries
+    /// once more. `interest` is what the call, and all that it does on the way, waits for.
+    pub fn refuse<T>(
+        &self,
+        direction: Direction,
+        source: &impl Shown,
+        waiting: &Waiting,
+        interest: u32,
+        attempt: &mut dyn FnMut() -> Result<Step<T>>,
+    ) -> Result<Step<T>> {
+        self.unmark(direction);
+        let all = Ready { wake_up: true, end: true, other: true };
+        let ready = self.get(direction).map_or(all, Shows::ready);
+        if ready.wake_up && waiting.drain(source) {
+            self.after_drain(source, Some(direction));
+        }
+        if ready.end {
+            source.look_at_peer();
+        }
+        source.arm(interest);
+        if source.is_idle(direction, ready) {
+            return Ok(Step::Blocked);
+        }
+        let step = attempt();
+        match &step {
+            // Whoever has the turn marks the descriptor when it is done.
+            Ok(Step::Blocked | Step::InTurn) => {}
+            Ok(Step::Done(_) | Step::Choked | Step::More) => self.mark(direction),
+            Err(_) => self.mark_both(),
+        }
+        step
+    }
+
+    /// A send has waited for room and got it: nobody is to be woken for that any more, unless
+    /// others wait, or `owes`.
+    pub fn disarm(&self, source: &impl Shown, waiting: &Waiting, owes: impl Fn() -> bool) {
+        let is_needed = || self.is_unmarked(Direction::Send) || waiting.waits_to_write() || owes();
+        // Who began to wait in between has looked already: it is woken to look again.
+        if !is_needed() && source.disarm() && is_needed() {
+            source.wake_self();
+        }
+    }
+
+    /// Wake-ups were drained, whomever they were for. `but`: the caller looks for this direction
+    /// itself.
+    pub fn after_drain(&self, source: &impl Shown, but: Option<Direction>) {
+        for direction in DIRECTIONS {
+            if Some(direction) != but && self.is_unmarked(direction) {
+                source.arm(direction.interest());
+                if source.may(direction) {
+                    self.mark(direction);
+                }
+            }
+        }
+    }
+}

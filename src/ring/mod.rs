@@ -1,0 +1,17 @@
+//! The bytes of a channel that two processes share: where each is (layout), how both sides get
+//! them (mapping), how messages go through them (spsc), what of them is lent (spans), and how a
+//! side that sleeps is woken (doorbell).
+
+pub mod doorbell;
+mod half;
+pub mod layout;
+#[cfg(not(loom))]
+pub mod mapping;
+pub mod spans;
+pub mod spsc;
+
+#[cfg(loom)]
+pub use crate::models::mapping;
+
+#[cfg(all(test, not(loom)))]
+mod tests;

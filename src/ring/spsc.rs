@@ -1,0 +1,241 @@
+//! One direction of a channel: a ring of records with one writer and one reader, in two
+//! processes that need not trust each other.
+//!
+//! | field         | written by | read by | ordering                                             |
+//! |---------------|------------|---------|------------------------------------------------------|
+//! | tail          | writer     | reader  | Release / Acquire: records before it are whole       |
+//! | head          | reader     | writer  | Release / Acquire: records before it are read        |
+//! | reader_waits  | reader     | writer  | Dekker with tail: store, barrier, load               |
+//! |               | writer, 0  |         | taken by swap, so that one wake-up answers one wait  |
+//! | writer_waits  | writer     | reader  | Dekker with head, in the same way                    |
+//! |               | reader, 0  |         |                                                      |
+//! | refused       | writer     | reader  | Dekker with reader_waits, as tail                    |
+//! | writer_closed | writer     | reader  | Release / Acquire: no record comes after the tail    |
+//! | …_registered  | its side   | other   | Relaxed: set before the ring is used, never changed  |
+//! | record bytes  | writer     | reader  | plain; published by tail, given back by head         |
+//!
+//! Why Release/Acquire isn't enough for waiting: the writer stores `tail` and then loads
+//! `reader_waits`; the reader stores `reader_waits` and then loads `tail`. Without a barrier
+//! between its store and its load each could miss the other's store, and the reader would sleep
+//! over a record.
+//!
+//! Which barrier: both sides fence (SeqCst), unless the wait word says BUSY. Then the side that
+//! publishes goes without, and the side that wants to sleep first sets WAITS and makes every
+//! processor that runs the other side pass a barrier (membarrier). A side says BUSY after some
+//! records between which it didn't arm, so one that sleeps often never pays for that.
+//!
+//! Where membarrier is forbidden from the start nobody says BUSY. Where it is forbidden later, it
+//! fails once a wait word at most, as nobody says BUSY any more. Then it is left to time: stores
+//! become visible within [`STORES_VISIBLE_AFTER`](crate::os::barrier::STORES_VISIBLE_AFTER), or
+//! with the peer's next answer, as that comes behind a fence. Until then one who armed looks again
+//! and again.
+//!
+//! Every number that comes from shared memory is checked against what this side knows, each
+//! time. A record's header is copied once, and only the copy is used.
+
+mod reader;
+
+pub use reader::Reader;
+
+use crate::error::{Error, Result};
+use crate::os::barrier;
+use crate::os::buffer::Lent;
+use crate::ring::doorbell::{count_towards_busy, wakes};
+use crate::ring::half::End;
+use crate::ring::layout::{AWAKE, WAITS, record_size};
+use crate::ring::mapping::Shared;
+use crate::ring::spans::{Pins, Span};
+use crate::sync::{Ordering, fence};
+use crate::wire::{Gather, HEADER_SIZE, Header, Kind};
+use std::sync::Arc;
+
+/// The sending end.
+pub struct Writer {
+    end: End,
+    /// Where the next record goes.
+    cursor: u64,
+    /// What the peer was shown last.
+    tail: u64,
+    /// What the peer had given back when last looked.
+    head: u64,
+    used_max: u64,
+    records: u32,
+    loans: Pins,
+}
+
+impl Writer {
+    /// The sending end of ring number `ring`, which nobody has used yet.
+    pub fn new(shared: &Arc<Shared>, ring: usize) -> Writer {
+        let end = End::new(shared, ring);
+        let registered = u32::from(barrier::available());
+        end.control().writer_registered.store(registered, Ordering::Relaxed);
+        let loans = Pins::default();
+        Writer { end, cursor: 0, tail: 0, head: 0, used_max: 0, records: 0, loans }
+    }
+
+    /// The most payload that a record has.
+    pub fn payload_size_max(&self) -> usize {
+        self.end.payload_size_max()
+    }
+
+    /// Whether records are held back behind an open loan; the loan itself is none.
+    pub fn is_held_back(&self) -> bool {
+        self.loans.holds_back()
+    }
+
+    /// Bytes of the ring.
+    pub fn size(&self) -> u64 {
+        self.end.bytes.size
+    }
+
+    /// Looks at how far the peer has read.
+    #[inline(never)]
+    fn look(&mut self) -> Result<()> {
+        // SYNC head: Acquire, pairs with Release in `Reader::publish`.
+        let head = self.end.control().head.load(Ordering::Acquire);
+        if head < self.head || head > self.tail || !head.is_multiple_of(16) {
+            return Err(Error::protocol("the peer's read position is impossible"));
+        }
+        self.head = head;
+        self.used_max = self.used_max.max(self.cursor - head);
+        Ok(())
+    }
+
+    /// Bytes of the ring in use, and the most that was found in use whenever this was looked at.
+    pub fn fill_level(&mut self) -> (u64, u64) {
+        // A broken peer is told of by the next send.
+        let _ = self.look();
+        (self.cursor - self.head, self.used_max)
+    }
+
+    #[inline]
+    fn has_room(&mut self, size: u64) -> Result<bool> {
+        if self.cursor + size - self.head <= self.end.bytes.size {
+            return Ok(true);
+        }
+        self.look()?;
+        Ok(self.cursor + size - self.head <= self.end.bytes.size)
+    }
+
+    /// Whether a record with so much payload can be written now.
+    pub fn has_room_for(&mut self, len: usize) -> Result<bool> {
+        self.has_room(record_size(len as u64))
+    }
+
+    /// What the peer was shown last, unless it has given all of that back.
+    pub fn shown(&self) -> Option<u64> {
+        (self.head < self.tail).then_some(self.tail)
+    }
+
+    /// Writes the header's record with the next `header.length` bytes of `data`, if there is
+    /// room. It is not published yet.
+    #[inline(always)]
+    pub fn write(&mut self, header: &Header, data: &mut Gather<'_>) -> Result<bool> {
+        debug_assert!(header.length as usize <= self.payload_size_max());
+        let size = record_size(u64::from(header.length));
+        if !self.has_room(size)? {
+            return Ok(false);
+        }
+        self.end.bytes.writes(self.cursor, size);
+        let mut to = self.put_header(self.cursor, header);
+        let mut left = header.length as usize;
+        while left > 0 {
+            let part = data.take(left);
+            assert!(!part.is_empty(), "a header announces no more than there is");
+            // SAFETY: the record's room was checked above, and the reader does not look past
+            // the tail; the source is another allocation.
+            unsafe {
+                std::ptr::copy_nonoverlapping(part.as_ptr(), to, part.len());
+                to = to.add(part.len());
+            }
+            left -= part.len();
+        }
+        self.cursor += size;
+        self.loans.pass(self.cursor);
+        self.end.fetch_ahead(self.cursor, self.head);
+        Ok(true)
+    }
+
+    /// Writes a header at a position that is this end's; where the payload goes.
+    #[inline]
+    fn put_header(&mut self, at: u64, header: &Header) -> *mut u8 {
+        let address = self.end.address(at);
+        // SAFETY: records begin 16-byte aligned with room for a header, and are ours until the
+        // tail passes them.
+        unsafe {
+            address.cast::<[u64; 2]>().write(header.words());
+            address.add(HEADER_SIZE)
+        }
+    }
+
+    /// Shows the peer all that is whole. True: it waits, and must be woken.
+    #[inline(always)]
+    pub fn publish(&mut self) -> bool {
+        let tail = self.loans.frontier(self.cursor);
+        if tail == self.tail {
+            return false;
+        }
+        self.tail = tail;
+        let control = self.end.control();
+        // SYNC tail: Release, pairs with Acquire in `Reader::look`.
+        control.tail.store(tail, Ordering::Release);
+        let (waits, registered) = (&control.writer_waits, &control.reader_registered);
+        count_towards_busy(&mut self.records, &self.end.own_waits().writer, waits, registered);
+        wakes(&control.reader_waits)
+    }
+
+    /// Reserves a record to be written in place, if there is room for it: its number.
+    pub fn reserve(&mut self, len: usize) -> Result<Option<u64>> {
+        let size = record_size(len as u64);
+        if !self.has_room(size)? {
+            return Ok(None);
+        }
+        self.end.bytes.writes(self.cursor, size);
+        let number = self.loans.open(self.cursor, self.cursor + size);
+        let number = number.ok_or_else(Error::no_memory)?;
+        self.cursor += size;
+        Ok(Some(number))
+    }
+
+    /// The room for the payload of a reserved record.
+    pub fn reserved(&self, number: u64) -> Option<Lent> {
+        let Span { start, end, .. } = self.loans.find(number)?;
+        // SAFETY: a record's room begins with its header.
+        let data = unsafe { self.end.address(start).add(HEADER_SIZE) };
+        Some(Lent::new(data, (end - start) as usize - HEADER_SIZE))
+    }
+
+    /// Makes a reserved record whole with `header`, or skips it; what it doesn't use is padded.
+    /// False if there is none with this number.
+    pub fn fill(&mut self, number: u64, header: Option<&Header>) -> bool {
+        let Some(Span { start, end, .. }) = self.loans.find(number) else {
+            return false;
+        };
+        let used = header.map_or(0, |header| record_size(u64::from(header.length)));
+        debug_assert!(start + used <= end);
+        if let Some(header) = header {
+            self.put_header(start, header);
+        }
+        if start + used < end {
+            let rest = (end - start - used) as usize - HEADER_SIZE;
+            self.put_header(start + used, &Header::plain(Kind::Pad, rest));
+        }
+        self.loans.close(number)
+    }
+
+    /// Skips all records that are reserved still.
+    pub fn discard_loans(&mut self) {
+        while let Some(number) = self.loans.first_open() {
+            self.fill(number, None);
+        }
+    }
+
+    /// Tells the peer that nothing comes any more. There is always room for this.
+    pub fn close(shared: &Shared, ring: usize) -> bool {
+        let control = &shared.control().rings[ring];
+        // SYNC writer_closed: Release, pairs with Acquire in `is_closed`.
+        control.writer_closed.store(1, Ordering::Release);
+        fence(Ordering::SeqCst);
+        control.reader_waits.swap(AWAKE, Ordering::Relaxed) == WAITS
+    }
+}

@@ -1,0 +1,184 @@
+//! The receiving end of a ring. The protocol is in the table at the head of ring.rs.
+
+use crate::error::{Error, Result};
+use crate::os::barrier;
+use crate::os::buffer::{Buffer, Lent};
+use crate::ring::doorbell::{count_towards_busy, wakes};
+use crate::ring::half::End;
+use crate::ring::layout::record_size;
+use crate::ring::mapping::Shared;
+use crate::ring::spans::Pins;
+use crate::sync::Ordering;
+use crate::wire::{HEADER_SIZE, Header};
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+
+/// The receiving end.
+pub struct Reader {
+    end: End,
+    /// Where the next record begins.
+    cursor: u64,
+    /// How far the peer had written when last looked.
+    pub tail: u64,
+    /// What the peer was told last.
+    head: u64,
+    records: u32,
+    views: Pins,
+}
+
+impl Reader {
+    /// The receiving end of ring number `ring`, which nobody has used yet.
+    pub fn new(shared: &Arc<Shared>, ring: usize) -> Reader {
+        let end = End::new(shared, ring);
+        let registered = u32::from(barrier::available());
+        end.control().reader_registered.store(registered, Ordering::Relaxed);
+        Reader { end, cursor: 0, tail: 0, head: 0, records: 0, views: Pins::default() }
+    }
+
+    /// Bytes that open views keep from being written anew, with what was read behind them.
+    pub fn pinned(&self) -> u64 {
+        if self.views.is_empty() { 0 } else { self.cursor - self.head }
+    }
+
+    /// Bytes of the ring.
+    pub fn size(&self) -> u64 {
+        self.end.bytes.size
+    }
+
+    #[inline(never)]
+    fn look(&mut self) -> Result<()> {
+        // SYNC tail: Acquire, pairs with Release in `Writer::publish`.
+        let tail = self.end.control().tail.load(Ordering::Acquire);
+        if tail < self.tail || tail - self.head > self.end.bytes.size || !tail.is_multiple_of(16) {
+            return Err(Error::protocol("the peer's write position is impossible"));
+        }
+        self.tail = tail;
+        Ok(())
+    }
+
+    /// The record at the front, if there is one; it may be padding.
+    #[inline]
+    pub fn front(&mut self) -> Result<Option<Header>> {
+        match self.next()? {
+            Some((words, _)) => Header::from_words(words).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The length and the tag of the record at the front, if it is a plain message.
+    #[inline(always)]
+    pub fn front_plain(&mut self) -> Result<Option<(usize, u32)>> {
+        match self.next()? {
+            Some((words, _)) if Header::is_plain_data(words.map(u64::from_le)) => {
+                let length = u64::from_le(words[0]) as u32;
+                Ok(Some((length as usize, u64::from_le(words[1]) as u32)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The header at the front, as it is, and the size of its record, which was checked.
+    #[inline(always)]
+    fn next(&mut self) -> Result<Option<([u64; 2], u64)>> {
+        if self.cursor == self.tail {
+            self.look()?;
+            if self.cursor == self.tail {
+                return Ok(None);
+            }
+        }
+        self.end.bytes.reads(self.cursor, HEADER_SIZE as u64);
+        self.end.fetch_second(self.cursor, self.tail);
+        let address = self.end.address(self.cursor).cast::<u64>();
+        // SAFETY: aligned and mapped. The peer may write at the same time if it is hostile:
+        // volatile, so that the copy is made once.
+        let words = unsafe { [address.read_volatile(), address.add(1).read_volatile()] };
+        let size = record_size(u64::from(u64::from_le(words[0]) as u32));
+        if size > self.tail - self.cursor || size > self.end.bytes.size / 2 {
+            return Err(out_of_bounds());
+        }
+        Ok(Some((words, size)))
+    }
+
+    /// Copies the payload of the record at the front out; its length is as `front` or
+    /// `front_plain` said.
+    #[inline(always)]
+    pub fn copy_front(&self, len: usize, to: &mut [MaybeUninit<u8>]) {
+        let record_end = record_size(len as u64);
+        assert!(len <= to.len() && record_end <= self.tail - self.cursor);
+        self.end.bytes.reads(self.cursor, record_end);
+        // SAFETY: the assertion holds the length against what was published, and the ring is
+        // mapped twice; the target is another allocation. A hostile peer that writes meanwhile
+        // spoils the copied bytes, nothing else.
+        unsafe {
+            let payload = self.end.address(self.cursor).add(HEADER_SIZE);
+            std::ptr::copy_nonoverlapping(payload, to.as_mut_ptr().cast(), len);
+        }
+    }
+
+    /// Passes over the record at the front, of this length.
+    #[inline(always)]
+    pub fn skip_front(&mut self, len: usize) {
+        let size = record_size(len as u64);
+        assert!(size <= self.tail - self.cursor);
+        self.pass(size);
+    }
+
+    /// Appends the payload of the record at the front to `to`.
+    pub fn append_front(&self, len: usize, to: &mut Buffer) -> Result<()> {
+        to.reserve(len).map_err(|_| Error::no_memory())?;
+        self.copy_front(len, &mut to.spare()[..len]);
+        // SAFETY: the line before wrote them.
+        unsafe { to.advance(len) };
+        Ok(())
+    }
+
+    /// The first `len` bytes of the payload of the held record with this number.
+    pub fn held(&self, number: u64, len: usize) -> Option<Lent> {
+        let span = self.views.find(number)?;
+        let room = (span.end - span.start) as usize - HEADER_SIZE;
+        // SAFETY: a record begins with its header.
+        let data = unsafe { self.end.address(span.start).add(HEADER_SIZE) };
+        (len <= room).then(|| Lent::new(data, len))
+    }
+
+    #[inline]
+    fn pass(&mut self, size: u64) {
+        self.cursor += size;
+        self.views.pass(self.cursor);
+    }
+
+    /// Passes over the record at the front, but keeps it as it is until it is released: its
+    /// number.
+    pub fn hold_front(&mut self, len: usize) -> Result<u64> {
+        let end = self.cursor + record_size(len as u64);
+        let number = self.views.open(self.cursor, end).ok_or_else(Error::no_memory)?;
+        self.cursor = end;
+        Ok(number)
+    }
+
+    /// Gives a held record back; false if there is none with this number.
+    pub fn release(&mut self, number: u64) -> bool {
+        self.views.close(number)
+    }
+
+    /// Gives the peer back all that was read. True: it waits for room, and must be woken.
+    #[inline(always)]
+    pub fn publish(&mut self) -> bool {
+        let head = self.views.frontier(self.cursor);
+        if head == self.head {
+            return false;
+        }
+        self.head = head;
+        let control = self.end.control();
+        // SYNC head: Release, pairs with Acquire in `Writer::look`.
+        control.head.store(head, Ordering::Release);
+        let (waits, registered) = (&control.reader_waits, &control.writer_registered);
+        count_towards_busy(&mut self.records, &self.end.own_waits().reader, waits, registered);
+        wakes(&control.writer_waits)
+    }
+}
+
+#[cold]
+fn out_of_bounds() -> Error {
+    Error::protocol("a record that reaches past what was written")
+}

@@ -1,0 +1,230 @@
+//! Both ends of a ring as threads over one mapping: what ThreadSanitizer can see into, which
+//! knows a race by its address.
+
+use crate::os::buffer::Buffer;
+use crate::os::buffer::Bytes;
+use crate::ring::mapping::Shared;
+use crate::ring::spsc::{Reader, Writer};
+use crate::sync::biased_mutex::Turn;
+use crate::wire::{Gather, Header, Kind};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+const RING: usize = 0;
+const RING_SIZE: u64 = 4096;
+/// Few enough for ThreadSanitizer, and many rounds of the ring.
+const MESSAGES: u64 = 20_000;
+
+fn shared() -> Arc<Shared> {
+    Shared::create(RING_SIZE, RING_SIZE).expect("there is memory").0
+}
+
+/// How long message number `number` is: every length up to some, in no order.
+fn len_of(number: u64) -> usize {
+    (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize % 700
+}
+
+/// What message number `number` says.
+fn payload_of(number: u64) -> Vec<u8> {
+    let seed = number.wrapping_mul(31);
+    (0..len_of(number) as u64).map(|at| (seed + at) as u8).collect()
+}
+
+fn write(writer: &mut Writer, number: u64) -> bool {
+    let payload = payload_of(number);
+    let header = Header::plain(Kind::Data, payload.len());
+    writer.write(&header, &mut Gather::new(&[&payload])).expect("the reader is honest")
+}
+
+/// Writes a message into a loan, or discards it; false: there is no room.
+fn lend(writer: &mut Writer, loans: &mut VecDeque<(u64, u64)>, number: u64) -> bool {
+    // Longer than it will be: what is left over is padded.
+    let loan = writer.reserve(len_of(number) + 40).expect("the reader is honest");
+    loan.inspect(|loan| loans.push_back((*loan, number))).is_some()
+}
+
+fn fill(writer: &mut Writer, (loan, number): (u64, u64)) {
+    let payload = payload_of(number);
+    Bytes::new(writer.reserved(loan).expect("it is open")).write_at(0, &payload);
+    assert!(writer.fill(loan, Some(&Header::plain(Kind::Data, payload.len()))));
+}
+
+/// The record at the front; padding is passed over.
+fn front(reader: &mut Reader) -> Option<Header> {
+    loop {
+        match reader.front().expect("the writer is honest") {
+            Some(header) if header.kind == Kind::Pad => reader.skip_front(header.length as usize),
+            front => return front,
+        }
+    }
+}
+
+/// Reads one message and checks it; false: there is none.
+fn read(reader: &mut Reader, number: u64) -> bool {
+    let Some(header) = front(reader) else {
+        return false;
+    };
+    let mut data = Buffer::default();
+    reader.append_front(header.length as usize, &mut data).expect("there is memory");
+    reader.skip_front(header.length as usize);
+    assert_eq!(data.bytes(), payload_of(number), "message {number}");
+    true
+}
+
+/// Runs the reading side in a thread of its own, until it has read all messages.
+fn reading(
+    shared: &Arc<Shared>,
+    mut each: impl FnMut(&mut Reader, u64) -> bool + Send + 'static,
+) -> thread::JoinHandle<()> {
+    let shared = Arc::clone(shared);
+    thread::spawn(move || {
+        let mut reader = Reader::new(&shared, RING);
+        let mut number = 0;
+        while number < MESSAGES {
+            match each(&mut reader, number) {
+                true => number += 1,
+                false => thread::yield_now(),
+            }
+            reader.publish();
+        }
+    })
+}
+
+#[test]
+fn threads_send_and_receive_copies() {
+    let shared = shared();
+    let reading = reading(&shared, read);
+    let mut writer = Writer::new(&shared, RING);
+    for number in 0..MESSAGES {
+        while !write(&mut writer, number) {
+            thread::yield_now();
+        }
+        writer.publish();
+    }
+    reading.join().expect("all that was read is right");
+}
+
+#[test]
+fn threads_fill_loans_out_of_order() {
+    let shared = shared();
+    let reading = reading(&shared, read);
+    let mut writer = Writer::new(&shared, RING);
+    let mut loans = VecDeque::new();
+    for number in 0..MESSAGES {
+        while !lend(&mut writer, &mut loans, number) {
+            // The last first, so that those before it hold it back.
+            while let Some(loan) = loans.pop_back() {
+                fill(&mut writer, loan);
+            }
+            writer.publish();
+            thread::yield_now();
+        }
+        if number % 3 == 0 {
+            fill(&mut writer, loans.pop_front().expect("one is open"));
+            writer.publish();
+        }
+        if number % 5 == 0
+            && let Some(discarded) = writer.reserve(64).expect("the reader is honest")
+        {
+            assert!(writer.fill(discarded, None));
+        }
+    }
+    loans.drain(..).for_each(|loan| fill(&mut writer, loan));
+    writer.publish();
+    reading.join().expect("all that was read is right");
+}
+
+#[test]
+fn threads_release_views_out_of_order() {
+    let shared = shared();
+    let mut views = VecDeque::new();
+    let reading = reading(&shared, move |reader, number| {
+        let full = views.len() == 4;
+        let header = front(reader).filter(|_| !full);
+        if let Some(header) = header {
+            let len = header.length as usize;
+            views.push_back((reader.hold_front(len).expect("there is memory"), len, number));
+            return true;
+        }
+        // The youngest and the oldest in turn: the head waits for the oldest.
+        let view = if number % 2 == 0 { views.pop_back() } else { views.pop_front() };
+        if let Some((view, len, number)) = view {
+            let data = Bytes::new(reader.held(view, len).expect("it is held")).to_vec();
+            assert_eq!(data, payload_of(number), "message {number}");
+            assert!(reader.release(view));
+        }
+        false
+    });
+    let mut writer = Writer::new(&shared, RING);
+    for number in 0..MESSAGES {
+        while !write(&mut writer, number) {
+            thread::yield_now();
+        }
+        writer.publish();
+    }
+    reading.join().expect("all that was read is right");
+}
+
+#[test]
+fn threads_take_turns() {
+    const THREADS: u64 = 4;
+    const TURNS: u64 = 20_000;
+    let turn = Arc::new(Turn::new([0u64; 8]));
+    let left_out = Arc::new(AtomicU64::new(0));
+    let add = |words: &mut [u64; 8]| {
+        assert!(words.iter().all(|word| *word == words[0]), "two threads inside");
+        words.iter_mut().for_each(|word| *word += 1);
+    };
+    let threads: Vec<_> = (0..THREADS)
+        .map(|thread| {
+            let (turn, left_out) = (Arc::clone(&turn), Arc::clone(&left_out));
+            thread::spawn(move || {
+                for number in 0..TURNS {
+                    let mut left = false;
+                    // Long runs without company make owners of the door; then others come.
+                    let wait = (number / 1000 + thread) % 2 == 0;
+                    if turn.run(wait, &mut left, add).is_none() {
+                        left_out.fetch_add(1, Ordering::Relaxed);
+                    }
+                    if number % 1000 == 999 {
+                        thread::yield_now();
+                    }
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().expect("no turn was shared"));
+    let total = turn.take()[0] + left_out.load(Ordering::Relaxed);
+    assert_eq!(total, THREADS * TURNS);
+}
+
+/// One thread takes turns often enough to own the door; a stranger comes by now and then.
+#[test]
+fn threads_pass_the_door() {
+    const TURNS: u64 = 100_000;
+    let turn = Arc::new(Turn::new((0u64, 0u64)));
+    let owner = {
+        let turn = Arc::clone(&turn);
+        thread::spawn(move || {
+            for _ in 0..TURNS {
+                let mut value = turn.take();
+                value.0 += 1;
+                value.1 += 1;
+            }
+        })
+    };
+    let mut strange = 0;
+    while !owner.is_finished() {
+        let mut value = turn.take();
+        assert_eq!(value.0, value.1, "two threads inside");
+        value.0 += 1;
+        value.1 += 1;
+        strange += 1;
+        drop(value);
+        (0..2000).for_each(|_| std::hint::spin_loop());
+    }
+    owner.join().expect("it had its turns");
+    assert_eq!(turn.take().0, TURNS + strange);
+}

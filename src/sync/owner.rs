@@ -1,0 +1,147 @@
+//! A door that one thread passes without a locked instruction. On x86 each of those waits until
+//! earlier stores are visible, which on a busy ring means until the peer has let go of the cache
+//! line: longer than all the rest of a send. (Biased locking, as in Dice, Moir and Scherer's
+//! "Quickly Reacquirable Locks", with membarrier(2) for the revocation.)
+//!
+//! | word         | written by           | meaning                                          |
+//! |--------------|----------------------|--------------------------------------------------|
+//! | owner        | whoever has the lock | the thread that may pass, and its place; 0: none |
+//! | place.inside | the place's thread   | 1: it is inside, or looks whether it may go in   |
+//! | place.asked  | others, 1; it, 0     | somebody waits for it to come out, or has left   |
+//!
+//! A place belongs to one thread for good: a thread that owned the door long ago may be on its
+//! way in still, and must not be taken for the one that owns it now when it backs out. The owner
+//! stores `inside`, then looks at `owner`; who revokes stores `owner`, then looks at `inside`:
+//! Dekker, with the owner's barrier light and the other's heavy. The same holds for `inside` and
+//! `asked` on the way out.
+
+use crate::os::thread_id::this_thread;
+use crate::os::{barrier, futex};
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
+
+/// How many threads can ever own one door; the bits that name a place.
+const PLACES: usize = 4;
+const PLACE_BITS: u64 = PLACES as u64 - 1;
+
+/// The door.
+pub struct Bias {
+    owner: AtomicU64,
+    places: [Place; PLACES],
+    /// The place that was revoked last; written by the lock's holder, as `Place::whose` is.
+    revoked: AtomicU32,
+}
+
+struct Place {
+    /// The thread that it belongs to; 0: nobody yet.
+    whose: AtomicU64,
+    inside: AtomicU32,
+    asked: AtomicU32,
+}
+
+impl Bias {
+    /// A door that nobody owns.
+    pub fn new() -> Bias {
+        let place = || Place {
+            whose: AtomicU64::new(0),
+            inside: AtomicU32::new(0),
+            asked: AtomicU32::new(0),
+        };
+        Bias {
+            owner: AtomicU64::new(0),
+            places: [place(), place(), place(), place()],
+            revoked: AtomicU32::new(0),
+        }
+    }
+
+    /// Goes in, if this thread owns the door: through which place. `asked` becomes true where it
+    /// found, on its way, that somebody had asked it to come out.
+    #[inline]
+    pub fn enter(&self, asked: &mut bool) -> Option<usize> {
+        // Relaxed is enough: only this thread's own number matters, and it is looked at again.
+        let owner = self.owner.load(Ordering::Relaxed);
+        if owner & !PLACE_BITS != this_thread() {
+            return None;
+        }
+        let place = (owner & PLACE_BITS) as usize;
+        self.places[place].inside.store(1, Ordering::Relaxed);
+        // SYNC inside: light, pairs with the heavy barrier in `revoke`.
+        barrier::light();
+        if self.owner.load(Ordering::Acquire) == owner {
+            return Some(place);
+        }
+        *asked |= self.exit(place);
+        None
+    }
+
+    /// Comes out; whether somebody had asked for that.
+    #[inline]
+    pub fn exit(&self, place: usize) -> bool {
+        let place = &self.places[place];
+        // SYNC inside: Release, pairs with Acquire in `is_empty`.
+        place.inside.store(0, Ordering::Release);
+        // SYNC asked: light, pairs with the heavy barrier in `ask`.
+        barrier::light();
+        place.asked.load(Ordering::Relaxed) != 0 && place.answer()
+    }
+
+    /// Makes this thread the owner, if there is a place for it. Only by the holder of the lock
+    /// that guards the door, and while nobody is inside.
+    pub fn own(&self) {
+        let own = this_thread();
+        let whose = |place: &Place| place.whose.load(Ordering::Relaxed);
+        let found = self.places.iter().position(|place| [own, 0].contains(&whose(place)));
+        if let Some(place) = found.filter(|_| barrier::available()) {
+            self.places[place].whose.store(own, Ordering::Relaxed);
+            self.owner.store(own | place as u64, Ordering::Release);
+        }
+    }
+
+    /// Takes the door from its owner, who may still be inside. Only by the holder of the lock.
+    #[inline]
+    pub fn revoke(&self) {
+        let owner = self.owner.load(Ordering::Relaxed);
+        if owner != 0 {
+            self.revoked.store((owner & PLACE_BITS) as u32, Ordering::Relaxed);
+            self.owner.store(0, Ordering::Relaxed);
+            // SYNC inside: heavy, pairs with the light barrier in `enter`.
+            barrier::heavy_here();
+        }
+    }
+
+    /// Where the last owner is, or was.
+    #[inline]
+    fn last(&self) -> &Place {
+        &self.places[self.revoked.load(Ordering::Relaxed) as usize]
+    }
+
+    /// Whether nobody is inside; after [`Bias::revoke`] it stays so.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        // SYNC inside: Acquire, pairs with Release in `exit`.
+        self.last().inside.load(Ordering::Acquire) == 0
+    }
+
+    /// Asks the one inside to say when it comes out. False: it has come out.
+    pub fn ask(&self) -> bool {
+        self.last().asked.store(1, Ordering::Relaxed);
+        // SYNC asked: heavy, pairs with the light barrier in `exit`.
+        barrier::heavy_here();
+        !self.is_empty()
+    }
+
+    /// Sleeps until the one inside has come out, after [`Bias::ask`].
+    pub fn wait(&self) {
+        while !self.is_empty() {
+            futex::wait(&self.last().inside, 1, None);
+        }
+    }
+}
+
+impl Place {
+    #[cold]
+    fn answer(&self) -> bool {
+        let asked = self.asked.swap(0, Ordering::Relaxed) != 0;
+        futex::wake(&self.inside, i32::MAX);
+        asked
+    }
+}

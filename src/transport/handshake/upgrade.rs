@@ -1,0 +1,300 @@
+//! How a channel moves from its socket into rings: each direction at most once, at a frame between
+//! two messages (docs/wire-format.md, "Moving to the rings").
+
+use crate::endpoint::{Endpoint, Scheme};
+use crate::error::{Error, Result, Status};
+use crate::os::fork::Fd;
+use crate::os::local_socket;
+use crate::readiness::waiters::{READ, WRITE};
+use crate::sync::lock;
+use crate::transport::handshake::share::{self, Offer, Side};
+use crate::transport::handshake::stage::{Due, Progress, Stage};
+use crate::transport::peer::{Peer, closed_by_peer};
+use crate::transport::ring::RingLink;
+use crate::transport::stream::StreamLink;
+use crate::wire::{EARLY_SIZE_MAX, FEATURE_RING, Header, Hello, Kind, SHARE_ANSWER_SIZE};
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// With which message, counted over both directions, a listener hands over rings, unless it had the
+/// time before: who asks once and goes has its answer by then.
+const MESSAGES_BEFORE_RINGS: u32 = 3;
+/// A message of this size counts as many.
+const LARGE: usize = 64 << 10;
+
+/// What the listener has made, and was not yet told to use.
+struct Made {
+    rings: Arc<RingLink>,
+    /// What is still to be handed over.
+    offer: Option<Offer>,
+}
+
+/// How far one channel has got, and what it has got there with.
+pub struct Upgrade {
+    endpoint: Arc<Endpoint>,
+    pub progress: Progress,
+    /// The largest message that the peer takes, as far as is known.
+    message_size_max: AtomicUsize,
+    /// The ring that the connector wishes to have.
+    ring_wish: u32,
+    made: Mutex<Option<Made>>,
+    rings: OnceLock<Arc<RingLink>>,
+    messages: AtomicU32,
+}
+
+impl Upgrade {
+    fn new(endpoint: &Arc<Endpoint>, stage: Stage, message_size_max: usize, wish: u32) -> Upgrade {
+        Upgrade {
+            endpoint: Arc::clone(endpoint),
+            progress: Progress::new(stage),
+            message_size_max: AtomicUsize::new(message_size_max),
+            ring_wish: wish,
+            made: Mutex::new(None),
+            rings: OnceLock::new(),
+            messages: AtomicU32::new(0),
+        }
+    }
+
+    /// Of a connector that has said HELLO.
+    pub fn of_connector(endpoint: &Arc<Endpoint>) -> Upgrade {
+        Upgrade::new(endpoint, Stage::AwaitsHello, EARLY_SIZE_MAX, 0)
+    }
+
+    /// Of a listener that has read the connector's HELLO. A connector that has not said anything
+    /// else gets the rings at once; one that has gets its answer first.
+    pub fn of_listener(endpoint: &Arc<Endpoint>, socket: &Fd, hello: &Hello) -> Result<Upgrade> {
+        let is_silent = || {
+            let behind = local_socket::peek::<1>(socket.as_fd());
+            behind.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        };
+        let stage = match offers_rings(endpoint, hello)? {
+            false => Stage::Socket,
+            true if endpoint.shm_required || is_silent() => Stage::IsToShare,
+            true => Stage::MayShare,
+        };
+        let most = hello.message_size_max as usize;
+        Ok(Upgrade::new(endpoint, stage, most, hello.ring_wish))
+    }
+
+    /// Of a channel without frames.
+    pub fn none(endpoint: &Arc<Endpoint>) -> Upgrade {
+        Upgrade::new(endpoint, Stage::Socket, usize::MAX, 0)
+    }
+
+    /// How far it has got.
+    #[inline]
+    pub fn stage(&self) -> Stage {
+        self.progress.stage()
+    }
+
+    /// Whether it has got so far, and no further.
+    #[inline]
+    pub fn is_at(&self, stage: Stage) -> bool {
+        self.progress.is_at(stage)
+    }
+
+    /// The rings, once a direction goes through them or is about to.
+    #[inline]
+    pub fn rings(&self) -> Option<&Arc<RingLink>> {
+        self.rings.get()
+    }
+
+    /// The largest message that the peer takes; until its HELLO has come, the largest that may be
+    /// sent without it.
+    #[inline]
+    pub fn message_size_max(&self) -> usize {
+        self.message_size_max.load(Ordering::Relaxed)
+    }
+
+    /// The end, if the peer has said it in its ring.
+    pub fn end_in_ring(&self) -> Option<Error> {
+        let made = lock(&self.made);
+        let rings = self.rings.get().or(made.as_ref().map(|made| &made.rings));
+        rings.filter(|rings| rings.is_closed_by_peer()).map(|_| closed_by_peer())
+    }
+
+    /// Whether there is a frame to say, once no message is half out.
+    #[inline]
+    pub fn owes(&self) -> bool {
+        self.stage().owes()
+    }
+
+    /// A message of this many bytes has gone one way or the other.
+    #[inline]
+    pub fn count(&self, len: usize) {
+        if self.is_at(Stage::MayShare) {
+            let messages = self.messages.fetch_add(1, Ordering::Relaxed) + 1;
+            if messages >= MESSAGES_BEFORE_RINGS || len >= LARGE {
+                self.progress.leave(Stage::MayShare, Stage::IsToShare);
+            }
+        }
+    }
+
+    /// A call of this side is about to sleep: a listener has the time to make rings.
+    pub fn idle(&self) {
+        if self.is_at(Stage::MayShare) {
+            self.progress.leave(Stage::MayShare, Stage::IsToShare);
+        }
+    }
+
+    /// The listener's HELLO.
+    pub fn on_hello(&self, peer: &Peer, hello: &Hello) -> Result<()> {
+        peer.watch_process(hello.pid)?;
+        let next = match offers_rings(&self.endpoint, hello)? {
+            true => Stage::AwaitsShare,
+            false => {
+                // No descriptor is due.
+                local_socket::refuse_descriptors(peer.socket.as_fd());
+                Stage::Socket
+            }
+        };
+        self.message_size_max.store(hello.message_size_max as usize, Ordering::Relaxed);
+        self.progress.leave(Stage::AwaitsHello, next);
+        Ok(())
+    }
+
+    /// A SHARE frame, with its descriptors unless they were lost.
+    pub fn on_share(&self, peer: &Arc<Peer>, payload: &[u8], fds: Option<Vec<Fd>>) -> Result<()> {
+        match self.progress.due()? {
+            Due::Memory => self.on_memory(peer, payload, fds),
+            Due::Answer => self.on_answer(peer, payload),
+            Due::Move => self.on_move(peer, payload),
+        }
+    }
+
+    /// The connector maps what it was handed, or is to say that it can't.
+    fn on_memory(&self, peer: &Arc<Peer>, payload: &[u8], fds: Option<Vec<Fd>>) -> Result<()> {
+        // No more descriptors are due.
+        local_socket::refuse_descriptors(peer.socket.as_fd());
+        let mapped = match (payload, fds) {
+            ([], _) => Err(no_rings("the listener could not make it")),
+            (_, Some(fds)) => share::open(payload, fds),
+            (_, None) => Err(no_rings("this process has no descriptors left for it")),
+        };
+        match mapped {
+            Ok(rings) => {
+                let _ = self.rings.set(RingLink::new(peer, rings, Side::Connector));
+                self.progress.leave(Stage::AwaitsShare, Stage::Mapped);
+                Ok(())
+            }
+            Err(error) if error.status() == Status::Protocol => Err(error),
+            Err(error) if self.endpoint.shm_required => Err(error),
+            Err(_) => {
+                self.progress.leave(Stage::AwaitsShare, Stage::Unmapped);
+                Ok(())
+            }
+        }
+    }
+
+    /// The connector's answer: its direction moves here, or both stay.
+    fn on_answer(&self, peer: &Peer, payload: &[u8]) -> Result<()> {
+        let made = lock(&self.made).take();
+        match (read_status(payload)?, made) {
+            (0, Some(made)) => {
+                let _ = self.rings.set(made.rings);
+                peer.leave_socket(READ);
+                self.progress.on_answer(Stage::IsToMove);
+                Ok(())
+            }
+            (0, _) => Err(Error::protocol("the peer mapped memory that it was not given")),
+            _ if self.endpoint.shm_required => Err(no_rings("the peer could not map it")),
+            _ => {
+                self.progress.on_answer(Stage::Socket);
+                Ok(())
+            }
+        }
+    }
+
+    /// The listener's direction moves here.
+    fn on_move(&self, peer: &Peer, payload: &[u8]) -> Result<()> {
+        if read_status(payload)? != 0 {
+            return Err(Error::protocol("the listener gave up the rings after they were taken"));
+        }
+        peer.leave_socket(READ);
+        self.progress.on_move();
+        Ok(())
+    }
+
+    /// Says what is owed, between two messages; false if the socket has no room for it.
+    pub fn push(&self, link: &StreamLink) -> Result<bool> {
+        match self.stage() {
+            stage @ Stage::Mapped => self.say_status(link, 0, stage, Stage::AwaitsMove),
+            stage @ Stage::IsToMove => self.say_status(link, 0, stage, Stage::Rings),
+            stage @ Stage::Unmapped => self.say_status(link, 1, stage, Stage::Socket),
+            Stage::IsToShare => self.share(link),
+            _ => Ok(true),
+        }
+    }
+
+    fn say_status(&self, link: &StreamLink, status: u32, from: Stage, to: Stage) -> Result<bool> {
+        let mut frame = Header::plain(Kind::Share, SHARE_ANSWER_SIZE).encode().to_vec();
+        frame.extend_from_slice(&status.to_le_bytes());
+        let said = self.progress.say(from, to, || link.say(&frame))?;
+        if said && status == 0 {
+            link.peer.leave_socket(WRITE);
+        }
+        Ok(said)
+    }
+
+    /// The listener hands over rings, or says that there are none.
+    fn share(&self, link: &StreamLink) -> Result<bool> {
+        let mut made = lock(&self.made);
+        if made.is_none() {
+            match Offer::new(&self.endpoint, self.ring_wish, link.peer.credentials.uid) {
+                Ok((offer, rings)) => {
+                    let rings = RingLink::new(&link.peer, rings, Side::Listener);
+                    *made = Some(Made { rings, offer: Some(offer) });
+                }
+                Err(error) if self.endpoint.shm_required => return Err(error),
+                Err(_) => {
+                    let frame = Header::plain(Kind::Share, 0).encode();
+                    return self
+                        .progress
+                        .say(Stage::IsToShare, Stage::AwaitsAnswer, || link.say(&frame));
+                }
+            }
+        }
+        let Some(offer) = made.as_ref().and_then(|made| made.offer.as_ref()) else {
+            return Err(Error::protocol("shared memory is handed over once"));
+        };
+        let said = self.progress.say(Stage::IsToShare, Stage::AwaitsAnswer, || {
+            link.say_with_fds(&offer.frame(), &offer.descriptors())
+        })?;
+        if said && let Some(made) = made.as_mut() {
+            made.offer = None;
+        }
+        Ok(said)
+    }
+}
+
+/// What this side says of itself.
+pub fn own_hello(endpoint: &Endpoint) -> Hello {
+    let has_rings = endpoint.scheme == Scheme::Shm;
+    Hello {
+        message_size_max: endpoint.max_message,
+        features: if has_rings { FEATURE_RING } else { 0 },
+        ring_wish: if has_rings { endpoint.ring as u32 } else { 0 },
+        pid: std::process::id(),
+    }
+}
+
+/// Whether both sides have rings.
+fn offers_rings(own: &Endpoint, hello: &Hello) -> Result<bool> {
+    let has_rings = own.scheme == Scheme::Shm && hello.features & FEATURE_RING != 0;
+    match own.shm_required && !has_rings {
+        true => Err(no_rings("the peer does not offer it")),
+        false => Ok(has_rings),
+    }
+}
+
+fn no_rings(why: &str) -> Error {
+    let detail = format!("shm=required, but there is no shared memory: {why}");
+    Error::new(Status::Unsupported, detail)
+}
+
+fn read_status(payload: &[u8]) -> Result<u32> {
+    let status = payload.try_into().map(u32::from_le_bytes);
+    status.map_err(|_| Error::protocol("an answer to SHARE of the wrong size"))
+}

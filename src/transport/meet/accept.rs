@@ -1,0 +1,268 @@
+//! Accepting: a listening socket and the handshakes under way. Whoever calls drives all of them
+//! as far as they go, and none holds up another.
+
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result, Status};
+use crate::os::fork::Fd;
+use crate::os::wait_set::{Epoll, READABLE, clear, set_timer, timerfd};
+use crate::transport::handshake::Handshake;
+use crate::transport::link::Joined;
+use crate::transport::meet::local::Listening;
+use std::collections::HashMap;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// Once all places for handshakes are taken, one that has taken this long makes way.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Connections taken in one go. Clients that are refused and come again must not keep a call beyond
+/// its time.
+const CONNECTIONS_MAX: u32 = 16;
+
+/// How long a handshake counts as just begun.
+const FRESH: Duration = Duration::from_millis(1);
+
+/// How often a listener looks whether its socket's file is there, while nobody comes.
+const LOOK_PERIOD: Duration = Duration::from_secs(5);
+
+const LISTENER: u64 = 0;
+const TIMER: u64 = 1;
+/// The listener's own close.
+pub const END: u64 = 2;
+const FIRST: u64 = 3;
+
+/// A place among a listener's channels, given back when it is dropped.
+pub struct ChannelSlot(Arc<AtomicU32>);
+
+impl Drop for ChannelSlot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A listening socket with its handshakes.
+pub struct Acceptor {
+    endpoint: Arc<Endpoint>,
+    listening: Listening,
+    /// All of it in one descriptor.
+    epoll: Arc<Epoll>,
+    /// Made at once, so that running out of descriptors can't leave a listener without it.
+    timer: Fd,
+    /// When it goes off.
+    timer_at: Option<Instant>,
+    handshakes: HashMap<u64, Handshake>,
+    next_token: u64,
+    /// Whether the listening socket is out of the epoll, as there is no place or no descriptor.
+    paused: bool,
+    /// Whether others hindered the last look.
+    look_soon: bool,
+    channels: Arc<AtomicU32>,
+    /// When the last handshake began.
+    began: Instant,
+}
+
+impl Acceptor {
+    /// Starts listening.
+    pub fn open(endpoint: &Arc<Endpoint>) -> Result<Acceptor> {
+        let failed = |error| Error::system("making the listener's descriptor", &error);
+        let epoll = Arc::new(Epoll::new().map_err(failed)?);
+        let listening = Listening::open(endpoint)?;
+        let timer = timerfd().map_err(failed)?;
+        for socket in listening.descriptors() {
+            epoll.set(socket, READABLE, LISTENER).map_err(failed)?;
+        }
+        epoll.set(timer.as_fd(), READABLE, TIMER).map_err(failed)?;
+        let mut acceptor = Acceptor {
+            endpoint: Arc::clone(endpoint),
+            listening,
+            epoll,
+            timer,
+            timer_at: None,
+            handshakes: HashMap::new(),
+            next_token: FIRST,
+            paused: false,
+            look_soon: false,
+            channels: Arc::new(AtomicU32::new(0)),
+            began: Instant::now(),
+        };
+        acceptor.reset_timer(&[]);
+        Ok(acceptor)
+    }
+
+    /// Readable whenever [`Acceptor::step`] may get on.
+    pub fn epoll(&self) -> &Arc<Epoll> {
+        &self.epoll
+    }
+
+    /// Drives everything as far as it goes: a channel if one is done.
+    pub fn step(&mut self) -> Result<Option<(Joined, ChannelSlot)>> {
+        let mut ready = Vec::new();
+        let waited = self.epoll.wait(&mut ready, Some(Duration::ZERO));
+        waited.map_err(|error| Error::system("looking for connections", &error))?;
+        // Handshakes first: those that are done make room for others.
+        for &token in ready.iter().filter(|&&token| token >= FIRST) {
+            if let Some(done) = self.drive(token) {
+                return Ok(Some(done));
+            }
+        }
+        self.drop_overdue();
+        if ready.contains(&TIMER) {
+            self.look();
+        }
+        if (!self.paused || ready.contains(&TIMER))
+            && let Some(done) = self.take_connections(&ready)?
+        {
+            self.reset_timer(&ready);
+            return Ok(Some(done));
+        }
+        self.reset_timer(&ready);
+        Ok(None)
+    }
+
+    /// Looks whether the socket's file is there, and listens anew where it is gone.
+    pub fn look(&mut self) {
+        let events = if self.paused { 0 } else { READABLE };
+        let watch = |socket: BorrowedFd<'_>| self.epoll.set(socket, events, LISTENER);
+        self.look_soon = self.listening.renew(watch);
+    }
+
+    fn drop_overdue(&mut self) {
+        let now = Instant::now();
+        self.handshakes.retain(|_, handshake| now < handshake.deadline);
+    }
+
+    /// Accepts some of what is waiting, and begins its handshakes.
+    fn take_connections(&mut self, ready: &[u64]) -> Result<Option<(Joined, ChannelSlot)>> {
+        for _ in 0..CONNECTIONS_MAX {
+            if !self.has_place() {
+                self.pause(true)?;
+                return Ok(None);
+            }
+            let socket = match self.listening.accept() {
+                Ok(Some(socket)) => socket,
+                Ok(None) => {
+                    self.pause(false)?;
+                    return Ok(None);
+                }
+                Err(error) => {
+                    // Without descriptors the connection stays in the queue: asking again at
+                    // once would only burn the processor.
+                    self.pause(true)?;
+                    self.reset_timer(ready);
+                    return Err(error);
+                }
+            };
+            if let Some(done) = self.begin(socket) {
+                return Ok(Some(done));
+            }
+        }
+        // The listening socket shows what is left.
+        self.pause(false).map(|()| None)
+    }
+
+    /// Begins the handshake of a new connection, which is done at once if its HELLO is here.
+    fn begin(&mut self, socket: Fd) -> Option<(Joined, ChannelSlot)> {
+        let taken = self.channels.load(Ordering::Relaxed) as usize + self.handshakes.len();
+        if taken >= self.endpoint.max_channels as usize {
+            self.refuse_one_more(&socket);
+            return None;
+        }
+        // One who may not come in, or has gone already, is no failure of the listener's.
+        let mut handshake = Handshake::begin(&self.endpoint, socket).ok()?;
+        if let Some(joined) = handshake.step().ok()? {
+            return Some(self.done(joined));
+        }
+        // Its HELLO is still to come. Where that can't be waited for it is dropped, and sees it.
+        self.handshakes.try_reserve(1).ok()?;
+        self.began = handshake.began;
+        let token = self.next_token;
+        self.next_token += 1;
+        self.epoll.set(handshake.socket().as_fd(), READABLE, token).ok()?;
+        self.handshakes.insert(token, handshake);
+        None
+    }
+
+    fn done(&self, joined: Joined) -> (Joined, ChannelSlot) {
+        self.channels.fetch_add(1, Ordering::Relaxed);
+        (joined, ChannelSlot(Arc::clone(&self.channels)))
+    }
+
+    fn refuse_one_more(&self, socket: &Fd) {
+        let most = self.endpoint.max_channels;
+        let detail = format!("the listener has its max_channels={most} channels already");
+        let refusal = crate::wire::refusal(&Error::new(Status::NoSpace, detail));
+        let _ = crate::os::local_socket::send(socket.as_fd(), &[std::io::IoSlice::new(&refusal)]);
+    }
+
+    /// Goes on with one handshake; one that fails is dropped, and holds up nobody.
+    fn drive(&mut self, token: u64) -> Option<(Joined, ChannelSlot)> {
+        let handshake = self.handshakes.get_mut(&token)?;
+        match handshake.step() {
+            Ok(None) => None,
+            Ok(Some(joined)) => {
+                self.epoll.remove(joined.link.peer().socket.as_fd());
+                self.handshakes.remove(&token);
+                Some(self.done(joined))
+            }
+            Err(_) => {
+                self.handshakes.remove(&token);
+                None
+            }
+        }
+    }
+
+    /// Whether another handshake may begin. Where all places are taken, the oldest makes way if
+    /// it has had its time: an honest one takes a millisecond.
+    fn has_place(&mut self) -> bool {
+        if self.handshakes.len() < self.endpoint.backlog as usize {
+            return true;
+        }
+        let oldest = self.handshakes.iter().min_by_key(|(_, handshake)| handshake.began);
+        let Some((&token, handshake)) = oldest else {
+            return true;
+        };
+        let patient = handshake.began.elapsed() < PATIENCE;
+        if !patient {
+            self.handshakes.remove(&token);
+        }
+        !patient
+    }
+
+    fn pause(&mut self, pause: bool) -> Result<()> {
+        if pause != self.paused {
+            self.paused = pause;
+            let events = if pause { 0 } else { READABLE };
+            for socket in self.listening.descriptors() {
+                let set = self.epoll.set(socket, events, LISTENER);
+                set.map_err(|error| Error::system("watching the listening socket", &error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the timer to what is due next.
+    fn reset_timer(&mut self, ready: &[u64]) {
+        let now = Instant::now();
+        let deadline = self.handshakes.values().map(|handshake| handshake.deadline).min();
+        let due = deadline.map_or(LOOK_PERIOD, |deadline| deadline.saturating_duration_since(now));
+        let due = due.min(match (self.paused, self.look_soon) {
+            (true, _) => PATIENCE / 10,
+            (false, true) => PATIENCE,
+            (false, false) => LOOK_PERIOD,
+        });
+        // One that goes off too early only makes for one more step.
+        let at = now + due;
+        if ready.contains(&TIMER) || self.timer_at.is_none_or(|set| at < set) {
+            clear(self.timer.as_fd());
+            set_timer(self.timer.as_fd(), Some(due));
+            self.timer_at = Some(at);
+        }
+    }
+
+    /// Whether a handshake has just begun, which is done in no time if its peer is honest.
+    pub fn is_busy(&self) -> bool {
+        !self.handshakes.is_empty() && self.began.elapsed() < FRESH
+    }
+}
