@@ -1,28 +1,38 @@
 //! The room that most users know: a two-way channel of messages.
 
 mod connecting;
+mod connection;
 pub(crate) mod core;
 mod descriptors;
+mod drive;
 mod exclusive;
+mod in_flight;
 mod inbox;
 mod info;
+pub(crate) mod lent;
 mod loan;
 mod rearm;
 mod recv;
+mod recv_state;
 mod release;
 mod remainder;
 mod request;
+mod requests;
 mod send;
-pub(crate) mod spin;
+mod send_state;
+mod spin;
+pub(crate) mod spinner;
 mod unanswered;
 mod upgrade;
 mod views;
 
+use self::lent::LentId;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::os::buffer::uninit;
 use crate::readiness::Direction;
 use crate::sync::lock;
+use crate::transport::Label;
 use crate::transport::link::Joined;
 use crate::transport::meet::accept::ChannelSlot;
 pub use info::{Info, Peer, Stats, TransportKind};
@@ -81,7 +91,7 @@ impl Channel {
         let endpoint = Arc::new(Endpoint::parse(endpoint)?);
         let connecting = Connecting::dialling(&endpoint);
         let core = Arc::new(Core::new(endpoint, Some(connecting)));
-        core.step_open()?;
+        core.step_connecting()?;
         Ok(Channel { core })
     }
 
@@ -108,7 +118,7 @@ impl Channel {
     }
 
     fn opened(self, verb: &'static str, timeout: Option<Duration>) -> Result<Channel> {
-        match self.core.open(Direction::Receive, timeout) {
+        match self.core.connection(Direction::Receive, timeout) {
             Ok(_) => Ok(self),
             Err(error) if error.status() == Status::Again => {
                 // Nothing was to be received yet.
@@ -128,7 +138,7 @@ impl Channel {
     /// Sends one message; an empty one is a message too.
     #[inline]
     pub fn send(&self, data: &[u8], timeout: Option<Duration>) -> Result<()> {
-        self.explain("send", self.core.send(0, 0, 0, &[data], timeout))
+        self.explain("send", self.core.send(Label::default(), &[data], timeout))
     }
 
     /// Sends one message with a tag.
@@ -160,7 +170,7 @@ impl Channel {
         timeout: Option<Duration>,
     ) -> Result<()> {
         let sent = self.core.check_tag(tag);
-        self.explain(verb, sent.and_then(|()| self.core.send(tag, 0, 0, parts, timeout)))
+        self.explain(verb, sent.and_then(|()| self.core.send(Label::tagged(tag), parts, timeout)))
     }
 
     /// Sends many messages with one wake-up: how many were taken.
@@ -344,22 +354,22 @@ impl Channel {
 
     pub(crate) fn commit(
         &self,
-        number: u64,
+        id: LentId,
         lent: usize,
         tag: u32,
         len: usize,
         timeout: Option<Duration>,
     ) -> Result<()> {
         let checked = self.core.check_tag(tag).and_then(|()| check_committed(len, lent));
-        let sent = checked.and_then(|()| self.core.commit(number, tag, len, timeout));
+        let sent = checked.and_then(|()| self.core.commit(id, tag, len, timeout));
         self.explain("commit", sent)
     }
 
-    pub(crate) fn discard(&self, number: u64) -> Result<()> {
-        self.explain("discard", self.core.discard(number))
+    pub(crate) fn discard(&self, id: LentId) -> Result<()> {
+        self.explain("discard", self.core.discard(id))
     }
 
-    pub(crate) fn release(&self, number: u64) -> Result<()> {
-        self.explain("release", self.core.release(number))
+    pub(crate) fn release(&self, id: LentId) -> Result<()> {
+        self.explain("release", self.core.release(id))
     }
 }

@@ -25,7 +25,7 @@
 //!   user's or root's listener, unless `peer_uid=` says otherwise; root's connector, to anybody's.
 //! - **Same host**: shared memory and local sockets end at the machine's edge.
 //!
-//! # Waiting
+//! # Waiters
 //!
 //! A timeout is an `Option<Duration>`: [`NOW`] never waits, [`FOREVER`] waits for ever.
 

@@ -1,15 +1,16 @@
 //! Where channels come from: a name that others connect to.
 
 use crate::channel::Channel;
-use crate::channel::spin::spin_on_handshake;
+use crate::channel::spinner::spin_on_handshake;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::os::clock::Deadline;
 use crate::os::fork::{Fd, generation};
-use crate::os::poll::{Wanted, poll};
+use crate::os::poll::Wanted;
 use crate::os::wait_set::{Epoll, WRITABLE, eventfd};
-use crate::readiness::waiters::{READ, Source, Step, Waiting};
-use crate::sync::waker::Kick;
+use crate::readiness::interest::Interest;
+use crate::readiness::waiters::{Source, Step, Waiters};
+use crate::sync::waker::{Waker, poll_with_waker};
 use crate::transport::meet::accept::{Acceptor, END};
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -36,7 +37,7 @@ pub struct Listener {
     epoll: Arc<Epoll>,
     /// Shows the own close. Made at once, as running out of descriptors must not hide that.
     end: Fd,
-    waiting: Waiting,
+    waiters: Waiters,
     /// Why an accept is refused that would have to wait.
     again: Error,
 }
@@ -63,7 +64,7 @@ impl Listener {
             closed: AtomicBool::new(false),
             epoll: Arc::clone(acceptor.epoll()),
             acceptor: Mutex::new(Some(acceptor)),
-            waiting: Waiting::new(),
+            waiters: Waiters::new(),
             again: Error::again().during("accept", &endpoint.text),
             endpoint,
         })
@@ -86,7 +87,8 @@ impl Listener {
             return Err(self.again.clone());
         }
         let mut attempt = || self.step(true);
-        let accepted = self.waiting.wait(self, &|| READ, deadline, &|| (), &mut attempt)?;
+        let accepted =
+            self.waiters.wait(self, &|| Interest::READ, deadline, &|| (), &mut attempt)?;
         accepted.ok_or_else(|| Error::new(Status::TimedOut, "nobody connected in time"))
     }
 
@@ -105,7 +107,7 @@ impl Listener {
         let mut acceptor = match self.acceptor.try_lock() {
             Ok(acceptor) => acceptor,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) if !wait => return Ok(Step::InTurn),
+            Err(TryLockError::WouldBlock) if !wait => return Ok(Step::Busy),
             Err(TryLockError::WouldBlock) => crate::sync::lock(&self.acceptor),
         };
         let Some(acceptor) = acceptor.as_mut() else {
@@ -162,25 +164,20 @@ impl Listener {
         // An eventfd of which nothing was read is writable.
         let shown = self.epoll.modify(self.end.as_fd(), WRITABLE, END);
         debug_assert!(shown.is_ok(), "{shown:?}");
-        self.waiting.notify();
+        self.waiters.notify();
     }
 }
 
 impl Source for Listener {
-    fn arm(&self, _: u32) {}
+    fn arm(&self, _: Interest) {}
 
     fn drain(&self) -> bool {
         false
     }
 
-    fn poll(&self, _: u32, kick: Option<&Kick>, time: Option<Duration>) -> Result<()> {
-        let kick_fd = kick.map(|kick| Wanted::readable(kick.as_fd()));
+    fn poll(&self, _: Interest, waker: Option<&Waker>, time: Option<Duration>) -> Result<()> {
         let own = Wanted::readable(self.epoll.fd().as_fd());
-        let mut wanted = [own, kick_fd.unwrap_or(Wanted::nothing())];
-        poll(&mut wanted, time).map_err(|error| Error::system("waiting", &error))?;
-        if let Some(kick) = kick.filter(|_| wanted[1].is_readable()) {
-            kick.clear();
-        }
+        poll_with_waker([own], waker, time).map_err(|error| Error::system("waiting", &error))?;
         Ok(())
     }
 }

@@ -1,23 +1,24 @@
 //! A channel on its way to being open: dialling, or listening for the one that connects, and
 //! where that is wished then the handshake.
 
-use super::core::Core;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::os::fork::Fd;
-use crate::os::poll::{Wanted, poll};
+use crate::os::poll::Wanted;
 use crate::os::wait_set::{READABLE, clear, set_timer, timerfd};
 use crate::readiness::descriptor::{Token, Watched};
+use crate::readiness::interest::Interest;
 use crate::readiness::waiters::Source;
 use crate::sync::lock;
-use crate::sync::waker::Kick;
+use crate::sync::waker::{Waker, poll_with_waker};
 use crate::transport::handshake::greet;
 use crate::transport::handshake::stage::Stage as Progress;
 use crate::transport::link::Joined;
 use crate::transport::meet::accept::{Acceptor, ChannelSlot};
 use crate::transport::meet::local::{Dialled, dial};
+use std::mem::replace;
 use std::os::fd::AsFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How soon dialling is tried again at first, and at most.
@@ -31,6 +32,8 @@ enum Stage {
     Listening(Box<Acceptor>),
     /// Waits for the handshake's end.
     Greeting(Box<Greeting>),
+    /// The channel is connected, and has what was here.
+    Done,
 }
 
 /// A connection whose connector waits until the listener has answered, and rings are there.
@@ -116,6 +119,7 @@ impl Connecting {
             (Stage::Greeting(_), _) => {
                 "the listener has not answered; does it call accept?".to_owned()
             }
+            (Stage::Done, _) => "nothing any more".to_owned(),
         }
     }
 
@@ -136,22 +140,18 @@ impl Connecting {
         show: impl Fn(&Watched<'_>),
     ) -> Result<Option<(Joined, Option<ChannelSlot>)>> {
         loop {
-            match std::mem::replace(&mut self.stage, Stage::Dialling(Instant::now())) {
-                Stage::Listening(mut acceptor) => {
-                    let done = acceptor.step();
-                    self.stage = Stage::Listening(acceptor);
-                    return Ok(done?.map(|(joined, _)| (joined, None)));
+            match &mut self.stage {
+                Stage::Listening(acceptor) => {
+                    return Ok(acceptor.step()?.map(|(joined, _)| (joined, None)));
                 }
-                Stage::Greeting(mut greeting) => {
-                    if greeting.step(&self.endpoint)? {
-                        return Ok(Some((greeting.joined, None)));
+                Stage::Greeting(greeting) => {
+                    if !greeting.step(&self.endpoint)? {
+                        self.set_timer();
+                        return Ok(None);
                     }
-                    self.stage = Stage::Greeting(greeting);
-                    self.set_timer();
-                    return Ok(None);
+                    return Ok(self.take_greeted().map(|joined| (joined, None)));
                 }
-                Stage::Dialling(next) if Instant::now() < next => {
-                    self.stage = Stage::Dialling(next);
+                Stage::Dialling(next) if Instant::now() < *next => {
                     self.set_timer();
                     return Ok(None);
                 }
@@ -159,6 +159,7 @@ impl Connecting {
                     let Some(socket) = self.dial()? else { continue };
                     let joined = greet(&self.endpoint, socket)?;
                     if !self.endpoint.waits_for_handshake() {
+                        self.stage = Stage::Done;
                         return Ok(Some((joined, None)));
                     }
                     let greeting = Box::new(Greeting { joined, deadline: None });
@@ -166,7 +167,16 @@ impl Connecting {
                     show(&Watched { fd, events: READABLE, token: Token::Other });
                     self.stage = Stage::Greeting(greeting);
                 }
+                Stage::Done => return Ok(None),
             }
+        }
+    }
+
+    /// What the handshake has brought together, once it is done.
+    fn take_greeted(&mut self) -> Option<Joined> {
+        match replace(&mut self.stage, Stage::Done) {
+            Stage::Greeting(greeting) => Some(greeting.joined),
+            _ => None,
         }
     }
 
@@ -189,7 +199,8 @@ impl Connecting {
         match &self.stage {
             Stage::Dialling(next) => Some(*next),
             Stage::Greeting(greeting) => greeting.deadline,
-            Stage::Listening(_) => None, // the acceptor has a timer of its own
+            // The acceptor has a timer of its own.
+            Stage::Listening(_) | Stage::Done => None,
         }
     }
 
@@ -210,7 +221,7 @@ impl Connecting {
         }
         let timer = self.timer.as_ref().map(AsFd::as_fd);
         let own = match &self.stage {
-            Stage::Dialling(_) => None,
+            Stage::Dialling(_) | Stage::Done => None,
             Stage::Listening(acceptor) => Some(acceptor.epoll().fd().as_fd()),
             Stage::Greeting(greeting) => Some(greeting.socket().as_fd()),
         };
@@ -220,17 +231,17 @@ impl Connecting {
 }
 
 /// What a call waits for while a channel is connecting.
-pub struct ConnectSource<'a>(pub &'a Core);
+pub struct ConnectSource<'a>(pub &'a Mutex<Option<Connecting>>);
 
 impl Source for ConnectSource<'_> {
-    fn arm(&self, _: u32) {}
+    fn arm(&self, _: Interest) {}
 
     fn drain(&self) -> bool {
         false
     }
 
-    fn poll(&self, _: u32, kick: Option<&Kick>, time: Option<Duration>) -> Result<()> {
-        let mut connecting = lock(&self.0.connecting);
+    fn poll(&self, _: Interest, waker: Option<&Waker>, time: Option<Duration>) -> Result<()> {
+        let mut connecting = lock(self.0);
         let Some(stage) = connecting.as_mut() else {
             return Ok(());
         };
@@ -242,7 +253,7 @@ impl Source for ConnectSource<'_> {
         // The lock is not held while this sleeps, so what it sleeps on is shared.
         let (socket, epoll);
         let own = match &stage.stage {
-            Stage::Dialling(_) => Wanted::nothing(),
+            Stage::Dialling(_) | Stage::Done => Wanted::nothing(),
             Stage::Listening(acceptor) => {
                 epoll = Arc::clone(acceptor.epoll());
                 Wanted::readable(epoll.fd().as_fd())
@@ -253,13 +264,8 @@ impl Source for ConnectSource<'_> {
             }
         };
         drop(connecting);
-        let kick_fd = kick.map(|kick| Wanted::readable(kick.as_fd()));
-        let mut wanted = [own, kick_fd.unwrap_or(Wanted::nothing())];
-        poll(&mut wanted, time)
+        poll_with_waker([own], waker, time)
             .map_err(|error| Error::system("waiting for the connection", &error))?;
-        if let Some(kick) = kick.filter(|_| wanted[1].is_readable()) {
-            kick.clear();
-        }
         Ok(())
     }
 }

@@ -2,7 +2,8 @@
 //! asked for, and stays the same.
 
 use super::Channel;
-use super::core::{Core, Open};
+use super::connection::Connection;
+use super::core::Core;
 use crate::error::{Error, Result};
 use crate::os::fork::generation;
 use crate::readiness::descriptor::{Descriptor, Marker};
@@ -61,15 +62,15 @@ impl Core {
         if let Some(descriptor) = self.readiness.get(direction) {
             return Ok(descriptor);
         }
-        let of_link = self.get_open().and_then(|open| open.link.marker());
+        let of_link = self.get_connection().and_then(|connection| connection.link.marker());
         let known = DIRECTIONS.iter().find_map(|other| self.readiness.get(*other));
         let marker = match (of_link, known) {
             (Some(marker), _) => Ok(marker),
             (None, Some(other)) => Ok(other.marker()),
             (None, None) => Marker::eventfd(),
         };
-        let made = marker.and_then(|marker| match (self.get_open(), connecting.as_mut()) {
-            (Some(open), _) => Descriptor::new(marker, &open.link.watched(direction)),
+        let made = marker.and_then(|marker| match (self.get_connection(), connecting.as_mut()) {
+            (Some(connection), _) => Descriptor::new(marker, &connection.link.watched(direction)),
             (None, Some(stage)) => Descriptor::new(marker, &stage.watched()),
             (None, None) => Descriptor::new(marker, &[]),
         });
@@ -79,13 +80,13 @@ impl Core {
 
     /// The channel has been connected, or got further: what its descriptors show from here on. Only
     /// for one who holds `connecting`, under which they are made.
-    pub fn show_link(&self, open: &Open) {
+    pub fn show_link(&self, connection: &Connection) {
         for direction in DIRECTIONS {
             let Some(descriptor) = self.readiness.get(direction) else { continue };
-            for watched in open.link.watched(direction) {
+            for watched in connection.link.watched(direction) {
                 descriptor.watch(&watched);
             }
-            if let Some(marker) = open.link.marker() {
+            if let Some(marker) = connection.link.marker() {
                 descriptor.replace_marker(marker);
             }
         }

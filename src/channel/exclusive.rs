@@ -1,45 +1,101 @@
-//! Whose turn it is to send, and to receive: one thread's at a time.
+//! One thread at a time sends on a connection, and one receives: each direction has a lock.
 
-use crate::channel::core::{Core, Open};
-use crate::channel::recv::RecvState;
-use crate::channel::send::SendState;
+use super::connection::Connection;
+use super::core::Core;
+use super::recv_state::RecvState;
+use super::send_state::SendState;
+use crate::error::{Error, Result, Status};
 use crate::readiness::Direction;
+use crate::readiness::waiters::Step;
+use crate::sync::biased_mutex::{Attempt, Patience, Refused};
 
 impl Core {
-    /// Runs `act` with the sending turn, for which this thread waits.
-    pub fn with_send<R>(&self, open: &Open, act: impl FnOnce(&mut SendState) -> R) -> R {
-        let mut left = false;
-        let done = open.send.run(true, &mut left, act);
-        self.tell_left(Direction::Send, left);
-        done.expect("it waits for its turn")
+    /// Runs `act` as the thread that sends, after waiting for others.
+    pub fn with_send<R>(
+        &self,
+        connection: &Connection,
+        act: impl FnOnce(&mut SendState) -> R,
+    ) -> Result<R> {
+        let attempt = connection.send.run(Patience::Wait, act);
+        self.got(Direction::Send, attempt)?.ok_or_else(Error::again)
     }
 
-    /// Runs `act` with the receiving turn, for which this thread waits.
-    pub fn with_recv<R>(&self, open: &Open, act: impl FnOnce(&mut RecvState) -> R) -> R {
-        let mut left = false;
-        let done = open.recv.run(true, &mut left, act);
-        self.tell_left(Direction::Receive, left);
-        done.expect("it waits for its turn")
+    /// Runs `act` as the thread that sends; None where another thread is at it.
+    pub fn try_with_send<R>(
+        &self,
+        connection: &Connection,
+        act: impl FnOnce(&mut SendState) -> R,
+    ) -> Result<Option<R>> {
+        self.got(Direction::Send, connection.send.run(Patience::Try, act))
     }
 
-    /// The same, unless another thread has the turn for long.
+    /// Runs `act` as the thread that receives, after waiting for others.
+    pub fn with_recv<R>(
+        &self,
+        connection: &Connection,
+        act: impl FnOnce(&mut RecvState) -> R,
+    ) -> Result<R> {
+        let attempt = connection.recv.run(Patience::Wait, act);
+        self.got(Direction::Receive, attempt)?.ok_or_else(Error::again)
+    }
+
+    /// Runs `act` as the thread that receives; None where another thread is at it.
     pub fn try_with_recv<R>(
         &self,
-        open: &Open,
+        connection: &Connection,
         act: impl FnOnce(&mut RecvState) -> R,
-    ) -> Option<R> {
-        let mut left = false;
-        let done = open.recv.run(false, &mut left, act);
-        self.tell_left(Direction::Receive, left);
-        done
+    ) -> Result<Option<R>> {
+        self.got(Direction::Receive, connection.recv.run(Patience::Try, act))
     }
 
-    /// Another thread came back empty-handed while this one had the turn: its descriptor calls it
-    /// back.
+    /// One attempt of a sending call: takes what the handshake brings, and runs `act` as the thread
+    /// that sends.
     #[inline]
-    pub fn tell_left(&self, direction: Direction, left: bool) {
-        if left {
+    pub fn sending<T>(
+        &self,
+        connection: &Connection,
+        patience: Patience,
+        act: impl FnOnce(&mut SendState) -> Result<Step<T>>,
+    ) -> Result<Step<T>> {
+        self.look_for_handshake(connection)?;
+        let attempt = connection.send.run(patience, act);
+        let step = self.got(Direction::Send, attempt)?;
+        self.follow(connection);
+        step.unwrap_or(Ok(Step::Busy))
+    }
+
+    /// One attempt of a receiving call: runs `act` as the thread that receives.
+    #[inline(always)]
+    pub fn taking<T>(
+        &self,
+        connection: &Connection,
+        patience: Patience,
+        act: impl FnOnce(&mut RecvState) -> Result<Step<T>>,
+    ) -> Result<Step<T>> {
+        let attempt = connection.recv.run(patience, act);
+        let step = self.got(Direction::Receive, attempt)?;
+        self.follow(connection);
+        step.unwrap_or(Ok(Step::Busy))
+    }
+
+    /// What came of an attempt to lock a direction; None where another thread has it. A thread that
+    /// was turned away meanwhile is called back by its descriptor.
+    #[inline]
+    pub fn got<R>(&self, direction: Direction, attempt: Attempt<R>) -> Result<Option<R>> {
+        if attempt.turned_away {
             self.readiness.mark(direction);
         }
+        match attempt.result {
+            Ok(value) => Ok(Some(value)),
+            Err(Refused::Held) => Ok(None),
+            Err(Refused::Poisoned) => Err(poisoned()),
+        }
     }
+}
+
+#[cold]
+fn poisoned() -> Error {
+    let detail = "an earlier call on this channel broke off in the middle, by a bug in treenail; \
+                  close the channel, and please report it";
+    Error::new(Status::Internal, detail)
 }

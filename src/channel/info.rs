@@ -3,7 +3,7 @@
 use super::Channel;
 use crate::error::Result;
 use crate::transport::handshake::stage::Stage;
-use crate::transport::{Head, SendEnd};
+use crate::transport::{Head, SendHalf};
 use crate::wire::{FLAG_REPLY, FLAG_REQUEST};
 use std::sync::atomic::Ordering;
 
@@ -103,9 +103,9 @@ pub struct Stats {
 impl Channel {
     /// Who is at the other end.
     pub fn peer(&self) -> Result<Peer> {
-        let open = self.explain("peer", self.core.opened())?;
-        let who = open.link.peer().credentials;
-        let transport = match open.link.stage() {
+        let connection = self.explain("peer", self.core.connection_now())?;
+        let who = connection.link.peer().credentials;
+        let transport = match connection.link.stage() {
             Stage::Rings => TransportKind::Shm,
             _ => TransportKind::Local,
         };
@@ -115,29 +115,29 @@ impl Channel {
 
     /// What has gone through.
     pub fn stats(&self) -> Result<Stats> {
-        let open = self.explain("stats", self.core.opened())?;
+        let connection = self.explain("stats", self.core.connection_now())?;
         let mut stats = Stats {
-            send_waits: open.send_waits.load(Ordering::Relaxed),
-            recv_waits: open.recv_waits.load(Ordering::Relaxed),
+            send_waits: connection.send_waits.load(Ordering::Relaxed),
+            recv_waits: connection.recv_waits.load(Ordering::Relaxed),
             ..Stats::default()
         };
-        if let Some(rings) = open.link.rings() {
+        if let Some(rings) = connection.link.rings() {
             stats.wakeups_sent = rings.wakeups_sent.load(Ordering::Relaxed);
         }
-        self.core.with_recv(open, |recv| {
+        self.core.with_recv(connection, |recv| {
             stats.messages_received = recv.messages;
             stats.bytes_received = recv.bytes;
             stats.late_replies = recv.late_replies;
-        });
-        self.core.with_send(open, |send| {
+        })?;
+        self.core.with_send(connection, |send| {
             stats.messages_sent = send.messages;
             stats.bytes_sent = send.bytes;
             stats.pending_bytes = send.pending() as u64;
-            if let SendEnd::Ring(end) = &mut send.end {
-                stats.ring_bytes = end.writer.size();
-                (stats.ring_used, stats.ring_used_max) = end.writer.fill_level();
+            if let SendHalf::Ring(half) = &mut send.half {
+                stats.ring_bytes = half.writer.size();
+                (stats.ring_used, stats.ring_used_max) = half.writer.fill_level();
             }
-        });
+        })?;
         Ok(stats)
     }
 }

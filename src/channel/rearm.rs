@@ -1,11 +1,14 @@
 //! What a call owes the descriptors: to make its own unreadable when it is refused, to show what
 //! came for the other one, and to ask for wake-ups only as long as somebody needs them.
 
-use super::core::{Core, Open};
+use super::connection::Connection;
+use super::core::Core;
 use crate::error::{Error, Result};
-use crate::readiness::waiters::{Source, Step, WRITE};
+use crate::readiness::interest::Interest;
+use crate::readiness::waiters::{Source, Step};
 use crate::readiness::{Direction, Ready, Shown};
-use crate::sync::waker::Kick;
+use crate::sync::biased_mutex::Patience;
+use crate::sync::waker::Waker;
 use crate::transport::choked;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,28 +16,33 @@ use std::time::Duration;
 /// An open channel, as its descriptors and those who wait see it.
 pub struct Side<'a> {
     pub core: &'a Core,
-    pub open: &'a Open,
+    pub connection: &'a Connection,
 }
 
 impl Source for Side<'_> {
-    fn arm(&self, interest: u32) {
-        self.open.link.arm(interest);
+    fn arm(&self, interest: Interest) {
+        self.connection.link.arm(interest);
     }
 
     fn drain(&self) -> bool {
-        self.open.link.drain()
+        self.connection.link.drain()
     }
 
-    fn poll(&self, interest: u32, kick: Option<&Kick>, time: Option<Duration>) -> Result<()> {
-        self.open.link.poll(interest, kick, time)
+    fn poll(
+        &self,
+        interest: Interest,
+        waker: Option<&Waker>,
+        time: Option<Duration>,
+    ) -> Result<()> {
+        self.connection.link.poll(interest, waker, time)
     }
 }
 
 impl Shown for Side<'_> {
     fn may(&self, direction: Direction) -> bool {
         match direction {
-            Direction::Receive => self.core.may_receive(self.open),
-            Direction::Send => self.core.may_send(self.open),
+            Direction::Receive => self.core.may_receive(self.connection),
+            Direction::Send => self.core.may_send(self.connection),
         }
     }
 
@@ -43,21 +51,21 @@ impl Shown for Side<'_> {
         direction == Direction::Receive
             && !ready.other
             && !ready.end
-            && !self.open.link.receives_by_ring()
-            && !self.core.has_read_ahead(self.open)
-            && !self.core.owes(self.open)
+            && !self.connection.link.receives_by_ring()
+            && !self.core.has_read_ahead(self.connection)
+            && !self.core.owes(self.connection)
     }
 
     fn look_at_peer(&self) {
-        self.open.link.peer().look();
+        self.connection.link.peer().look();
     }
 
     fn disarm(&self) -> bool {
-        self.open.link.disarm()
+        self.connection.link.disarm()
     }
 
     fn wake_self(&self) {
-        self.open.link.wake_self();
+        self.connection.link.wake_self();
     }
 }
 
@@ -67,21 +75,21 @@ impl Core {
     #[cold]
     pub fn refuse<T>(
         &self,
-        open: &Open,
-        interest: u32,
-        attempt: &mut dyn FnMut(&Open, bool) -> Result<Step<T>>,
+        connection: &Connection,
+        interest: Interest,
+        attempt: &mut dyn FnMut(&Connection, Patience) -> Result<Step<T>>,
     ) -> Result<T> {
         let direction = Direction::of(interest);
         let step = match self.readiness.is_watched(direction) {
-            true => self.refuse_watched(open, interest, attempt)?,
+            true => self.refuse_watched(connection, interest, attempt)?,
             // The peer's end may be all there is to find.
-            false if open.link.peer().is_found_gone() => attempt(open, false)?,
+            false if connection.link.peer().is_found_gone() => attempt(connection, Patience::Try)?,
             false => Step::Blocked,
         };
         match step {
             Step::Done(value) => Ok(value),
             Step::Choked => Err(choked()),
-            Step::Blocked | Step::InTurn | Step::More => Err(self.again(direction)),
+            Step::Blocked | Step::Busy | Step::More => Err(self.again(direction)),
         }
     }
 
@@ -92,22 +100,22 @@ impl Core {
 
     fn refuse_watched<T>(
         &self,
-        open: &Open,
-        interest: u32,
-        attempt: &mut dyn FnMut(&Open, bool) -> Result<Step<T>>,
+        connection: &Connection,
+        interest: Interest,
+        attempt: &mut dyn FnMut(&Connection, Patience) -> Result<Step<T>>,
     ) -> Result<Step<T>> {
-        let side = Side { core: self, open };
-        let wanted = interest | if self.owes(open) { WRITE } else { 0 };
+        let side = Side { core: self, connection };
+        let wanted = interest | Interest::WRITE.when(self.owes(connection));
         let direction = Direction::of(interest);
-        let mut attempt = || attempt(open, false);
-        let step = self.readiness.refuse(direction, &side, &self.waiting, wanted, &mut attempt)?;
+        let mut attempt = || attempt(connection, Patience::Try);
+        let step = self.readiness.refuse(direction, &side, &self.waiters, wanted, &mut attempt)?;
         match direction {
-            Direction::Send if matches!(step, Step::Done(_)) => self.disarm(open),
+            Direction::Send if matches!(step, Step::Done(_)) => self.disarm(connection),
             Direction::Send => {}
             Direction::Receive => {
-                self.show_owed(open);
+                self.show_owed(connection);
                 // Whoever asked for a reply, and waits for it at the descriptor, has not seen it.
-                if open.requests.has_news() {
+                if connection.requests.has_news() {
                     self.readiness.mark(Direction::Receive);
                 }
             }
@@ -115,10 +123,10 @@ impl Core {
         Ok(step)
     }
 
-    /// A send has succeeded. `fits`: it was as long as what was refused last, or longer.
+    /// A send has succeeded that was as long as what was refused last, or longer.
     #[inline]
-    pub fn show_room(&self, fits: bool) {
-        if fits && self.readiness.may_be_unmarked(Direction::Send) {
+    pub fn show_room(&self) {
+        if self.readiness.may_be_unmarked(Direction::Send) {
             self.show_room_again();
         }
     }
@@ -126,70 +134,72 @@ impl Core {
     #[cold]
     fn show_room_again(&self) {
         self.readiness.mark(Direction::Send);
-        if let Some(open) = self.get_open() {
-            self.disarm(open);
+        if let Some(connection) = self.get_connection() {
+            self.disarm(connection);
         }
     }
 
     /// A send has waited for room and got it: nobody is to be woken for that any more.
-    pub fn disarm(&self, open: &Open) {
-        let owes = || open.has_remainder.load(Ordering::SeqCst);
-        self.readiness.disarm(&Side { core: self, open }, &self.waiting, owes);
+    pub fn disarm(&self, connection: &Connection) {
+        let owes = || connection.owes_remainder.load(Ordering::SeqCst);
+        self.readiness.disarm(&Side { core: self, connection }, &self.waiters, owes);
     }
 
     /// Whether this side has something to send that no call will come back for.
     #[inline]
-    pub fn owes(&self, open: &Open) -> bool {
-        open.link.owes() || open.has_remainder.load(Ordering::SeqCst)
+    pub fn owes(&self, connection: &Connection) -> bool {
+        connection.link.owes() || connection.owes_remainder.load(Ordering::SeqCst)
     }
 
     /// Part of a message that was taken stays here. Both descriptors tell when there is room for
     /// it: a sender may come back, and whoever only receives gets it out as well.
-    pub fn show_rest(&self, open: &Open) {
+    pub fn show_remainder(&self, connection: &Connection) {
         self.readiness.unmark(Direction::Send);
         if self.readiness.is_watched_at_all() {
-            open.link.arm(WRITE);
+            connection.link.arm(Interest::WRITE);
         }
-        self.show_owed(open);
+        self.show_owed(connection);
         // Room may have come before that.
-        self.help_sending(open);
-        self.waiting.notify();
+        self.help_sending(connection);
+        self.waiters.notify();
     }
 
     /// Makes the receiving descriptor show room on a socket for as long as something is owed. (A
     /// ring's wake-ups tell of room anyway.)
-    pub fn show_owed(&self, open: &Open) {
-        if open.link.sends_by_ring() {
+    pub fn show_owed(&self, connection: &Connection) {
+        if connection.link.sends_by_ring() {
             return;
         }
         if let Some(descriptor) = self.readiness.get(Direction::Receive) {
-            let socket = open.link.watched_socket(Direction::Receive);
-            descriptor.show_room(&socket, || self.owes(open));
+            let socket = connection.link.watched_socket(Direction::Receive);
+            descriptor.show_room(&socket, || self.owes(connection));
         }
     }
 
     /// Something changed in this process that others may wait for: threads inside a call, and
     /// senders that were turned away, at their descriptor.
     pub fn changed(&self) {
-        self.waiting.notify();
+        self.waiters.notify();
         self.readiness.mark(Direction::Send);
     }
 
-    fn may_receive(&self, open: &Open) -> bool {
-        // Where another thread has the turn, it may be about to leave something.
-        self.try_with_recv(open, |state| state.has_something()).unwrap_or(true)
-            || self.owes(open) && self.may_send(open)
+    fn may_receive(&self, connection: &Connection) -> bool {
+        // Another thread that receives may be about to leave something.
+        may(self.try_with_recv(connection, |state| state.has_something()))
+            || self.owes(connection) && self.may_send(connection)
     }
 
     /// Whether there may be something to receive that no descriptor of the transport shows.
-    fn has_read_ahead(&self, open: &Open) -> bool {
-        self.try_with_recv(open, |state| state.has_read_ahead()).unwrap_or(true)
+    fn has_read_ahead(&self, connection: &Connection) -> bool {
+        may(self.try_with_recv(connection, |state| state.has_read_ahead()))
     }
 
-    fn may_send(&self, open: &Open) -> bool {
-        let mut left = false;
-        let found = open.send.run(false, &mut left, |state| state.has_room());
-        self.tell_left(Direction::Send, left);
-        found.unwrap_or(true)
+    fn may_send(&self, connection: &Connection) -> bool {
+        may(self.try_with_send(connection, |state| state.has_room()))
     }
+}
+
+/// Whether a call may find something: where another thread is at it, or it fails, it may.
+fn may(found: Result<Option<bool>>) -> bool {
+    !matches!(found, Ok(Some(false)))
 }

@@ -1,27 +1,24 @@
 //! Giving views back.
 
 use super::core::Core;
-use super::loan::ON_HEAP;
+use super::lent::LentId;
 use crate::error::{Error, Result};
-use crate::readiness::Direction;
-use crate::transport::RecvEnd;
+use crate::transport::RecvHalf;
 
 impl Core {
     /// Gives a view back.
-    pub fn release(&self, number: u64) -> Result<()> {
+    pub fn release(&self, id: LentId) -> Result<()> {
         self.alive_here()?;
-        let Some(open) = self.get_open() else {
+        let Some(connection) = self.get_connection() else {
             return Err(no_such_view());
         };
-        let mut left = false;
-        let found =
-            open.recv.run(true, &mut left, |state| match (&mut state.end, number & ON_HEAP) {
-                (RecvEnd::Ring(end), 0) => end.release(number),
-                _ => state.heap_views.remove(&number).is_some(),
-            });
-        self.tell_left(Direction::Receive, left);
-        self.waiting.notify();
-        if found == Some(true) { Ok(()) } else { Err(no_such_view()) }
+        let found = self.with_recv(connection, |state| match (&mut state.half, id) {
+            (_, LentId::OnHeap(id)) => state.heap_views.remove(&id).is_some(),
+            (RecvHalf::Ring(half), LentId::InRing(id)) => half.release(id),
+            (RecvHalf::Stream(_), LentId::InRing(_)) => false,
+        })?;
+        self.waiters.notify();
+        if found { Ok(()) } else { Err(no_such_view()) }
     }
 }
 

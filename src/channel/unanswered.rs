@@ -12,7 +12,7 @@ const UNANSWERED_MAX: usize = 1 << 16;
 /// be answered as often as it came.
 #[derive(Default)]
 pub struct Unanswered {
-    open: Recent,
+    connection: Recent,
     /// What was answered since the first open one was forgotten. An id that is not found anywhere
     /// may then be of a forgotten one.
     answered: Recent,
@@ -21,24 +21,24 @@ pub struct Unanswered {
 impl Unanswered {
     /// A request was handed out.
     pub fn add(&mut self, id: u32) {
-        self.open.add(id);
+        self.connection.add(id);
     }
 
     /// It is being answered. False: it was answered before, or is none.
     pub fn take(&mut self, id: u32) -> bool {
-        if self.open.remove(id) {
-            if self.open.forgets {
+        if self.connection.remove(id) {
+            if self.connection.forgets {
                 self.answered.add(id);
             }
             return true;
         }
-        self.open.forgets && !self.answered.has(id)
+        self.connection.forgets && !self.answered.has(id)
     }
 
     /// The answer could not be sent: it may be tried again.
     pub fn put_back(&mut self, id: u32) {
         self.answered.remove(id);
-        self.open.add(id);
+        self.connection.add(id);
     }
 }
 

@@ -1,14 +1,17 @@
 //! A channel on its way from its socket into rings, as its calls see it: the handshake goes on
 //! while they send and receive.
 
-use super::core::{Core, Open, out_of_time};
+use super::connection::Connection;
+use super::core::Core;
+use super::drive::out_of_time;
 use super::rearm::Side;
 use crate::error::{Result, Status};
 use crate::os::clock::Deadline;
 use crate::os::wait_set::READABLE;
 use crate::readiness::Direction;
 use crate::readiness::descriptor::{Token, Watched};
-use crate::readiness::waiters::{READ, Step};
+use crate::readiness::interest::Interest;
+use crate::readiness::waiters::Step;
 use crate::sync::lock;
 use crate::transport::handshake::stage::Stage;
 use crate::wire::EARLY_SIZE_MAX;
@@ -20,62 +23,65 @@ impl Core {
     /// A turn is over in which the channel may have got further: descriptors and sleepers are told
     /// where messages come from now.
     #[inline]
-    pub fn follow(&self, open: &Open) {
-        if !open.is_settled.load(Ordering::Relaxed) {
-            self.follow_stage(open);
+    pub fn follow(&self, connection: &Connection) {
+        if !connection.is_settled.load(Ordering::Relaxed) {
+            self.follow_stage(connection);
         }
     }
 
-    fn follow_stage(&self, open: &Open) {
-        let stage = open.link.stage();
-        let is_awaited = || stage != Stage::AwaitsHello && open.awaits_hello.load(Ordering::SeqCst);
-        let has_moved = open.known_moved.load(Ordering::Relaxed) != stage.moved();
+    fn follow_stage(&self, connection: &Connection) {
+        let stage = connection.link.stage();
+        let is_awaited =
+            || stage != Stage::AwaitsHello && connection.awaits_hello.load(Ordering::SeqCst);
+        let has_moved = connection.known_moved.load(Ordering::Relaxed) != stage.moved().bits();
         if has_moved || stage == Stage::Socket || is_awaited() {
-            self.tell_stage(open);
+            self.tell_stage(connection);
         }
     }
 
     #[cold]
-    fn tell_stage(&self, open: &Open) {
+    fn tell_stage(&self, connection: &Connection) {
         let descriptors = lock(&self.connecting);
-        let stage = open.link.stage();
-        open.known_moved.store(stage.moved(), Ordering::Relaxed);
-        open.is_settled.store(stage.is_final(), Ordering::Relaxed);
-        open.awaits_hello.store(false, Ordering::SeqCst);
-        self.show_link(open);
-        self.show_owed(open);
+        let stage = connection.link.stage();
+        connection.known_moved.store(stage.moved().bits(), Ordering::Relaxed);
+        connection.is_settled.store(stage.is_final(), Ordering::Relaxed);
+        connection.awaits_hello.store(false, Ordering::SeqCst);
+        self.show_link(connection);
+        self.show_owed(connection);
         drop(descriptors);
         self.readiness.mark_both();
-        self.waiting.notify();
+        self.waiters.notify();
     }
 
     /// A call that only sends takes what the handshake brings, as nobody else may receive.
     #[inline]
-    pub fn look_for_handshake(&self, open: &Open) -> Result<()> {
-        match !open.is_settled.load(Ordering::Relaxed) && open.link.stage().listens() {
-            true => self.take_handshake(open),
+    pub fn look_for_handshake(&self, connection: &Connection) -> Result<()> {
+        match !connection.is_settled.load(Ordering::Relaxed) && connection.link.stage().listens() {
+            true => self.take_handshake(connection),
             false => Ok(()),
         }
     }
 
     #[cold]
-    fn take_handshake(&self, open: &Open) -> Result<()> {
-        let taken = self.try_with_recv(open, |recv| {
-            let taken = recv.end.take_handshake();
+    fn take_handshake(&self, connection: &Connection) -> Result<()> {
+        let taken = self.try_with_recv(connection, |recv| {
+            let taken = recv.half.take_handshake();
             (taken, recv.has_read_ahead())
-        });
-        self.follow(open);
+        })?;
+        self.follow(connection);
         let Some((taken, ahead)) = taken else {
             return Ok(());
         };
         // What was read ahead shows on no descriptor.
         if ahead {
-            self.waiting.notify();
+            self.waiters.notify();
             self.readiness.mark(Direction::Receive);
         }
         match taken {
             // It stays, and who receives is told what is short.
-            Err(error) if error.status() == Status::NoSpace && !open.link.has_ended() => Ok(()),
+            Err(error) if error.status() == Status::NoSpace && !connection.link.has_ended() => {
+                Ok(())
+            }
             taken => taken.map(drop),
         }
     }
@@ -97,23 +103,24 @@ impl Core {
     /// Whether the peer's HELLO may still have to come.
     #[inline]
     pub fn may_await_hello(&self) -> bool {
-        self.get_open().is_none_or(|open| {
-            !open.is_settled.load(Ordering::Relaxed) && open.link.stage() == Stage::AwaitsHello
+        self.get_connection().is_none_or(|connection| {
+            !connection.is_settled.load(Ordering::Relaxed)
+                && connection.link.stage() == Stage::AwaitsHello
         })
     }
 
     #[cold]
     pub fn await_hello(&self, timeout: Option<Duration>) -> Result<Option<Duration>> {
-        let (open, timeout) = self.open(Direction::Send, timeout)?;
+        let (connection, timeout) = self.connection(Direction::Send, timeout)?;
         let mut attempt = || {
             self.alive()?;
-            if open.link.stage() != Stage::AwaitsHello {
+            if connection.link.stage() != Stage::AwaitsHello {
                 return Ok(Step::Done(()));
             }
-            let taken = self.with_recv(open, |recv| recv.end.take_handshake());
-            self.follow(open);
+            let taken = self.with_recv(connection, |recv| recv.half.take_handshake())?;
+            self.follow(connection);
             taken.map_err(|error| self.judge(error))?;
-            Ok(match open.link.stage() {
+            Ok(match connection.link.stage() {
                 Stage::AwaitsHello => Step::Blocked,
                 _ => Step::Done(()),
             })
@@ -122,12 +129,12 @@ impl Core {
             return Ok(timeout);
         }
         // Said before it looks again, so that whoever takes HELLO hears of it, or is seen.
-        open.awaits_hello.store(true, Ordering::SeqCst);
+        connection.awaits_hello.store(true, Ordering::SeqCst);
         let deadline = Deadline::after(timeout);
         if matches!(deadline, Deadline::Now) {
             self.readiness.unmark(Direction::Send);
             if let Some(descriptor) = self.readiness.get(Direction::Send) {
-                let socket = open.link.peer().socket.as_fd();
+                let socket = connection.link.peer().socket.as_fd();
                 // There is room: what is waited for comes.
                 descriptor.watch(&Watched { fd: socket, events: READABLE, token: Token::Other });
             }
@@ -136,9 +143,10 @@ impl Core {
                 _ => Err(self.again(Direction::Send)),
             };
         }
-        let side = Side { core: self, open };
+        let side = Side { core: self, connection };
         let on_drain = || self.readiness.after_drain(&side, None);
-        let done = self.waiting.wait(&side, &|| READ, deadline, &on_drain, &mut attempt)?;
+        let done =
+            self.waiters.wait(&side, &|| Interest::READ, deadline, &on_drain, &mut attempt)?;
         done.map(|()| deadline.timeout_left()).ok_or_else(out_of_time)
     }
 }

@@ -2,8 +2,10 @@
 
 use super::Channel;
 use crate::channel::info::Info;
-use crate::channel::loan::{LoanParts, is_still_lent};
-use crate::channel::recv::ViewParts;
+use crate::channel::lent::LentId;
+use crate::channel::lent::LoanParts;
+use crate::channel::lent::ViewParts;
+use crate::channel::loan::is_still_lent;
 use crate::error::{Error, Status};
 use crate::os::buffer::{Bytes, Lent};
 use std::fmt;
@@ -45,11 +47,11 @@ impl<'a> View<'a> {
         self.parts.head.into()
     }
 
-    /// The number that releases it, and the bytes; the view itself is forgotten.
-    pub(crate) fn into_parts(self) -> (u64, Lent, Info) {
-        let (number, bytes, info) = (self.parts.number, self.parts.bytes, self.info());
+    /// The id that releases it, and the bytes; the view itself is forgotten.
+    pub(crate) fn into_parts(self) -> (LentId, Lent, Info) {
+        let (id, bytes, info) = (self.parts.id, self.parts.bytes, self.info());
         std::mem::forget(self);
-        (number, bytes, info)
+        (id, bytes, info)
     }
 }
 
@@ -68,7 +70,7 @@ impl fmt::Debug for View<'_> {
 
 impl Drop for View<'_> {
     fn drop(&mut self) {
-        let _ = self.channel.core.release(self.parts.number);
+        let _ = self.channel.core.release(self.parts.id);
     }
 }
 
@@ -118,8 +120,8 @@ impl<'a> Loan<'a> {
         timeout: Option<Duration>,
     ) -> std::result::Result<(), CommitError<'a>> {
         let parts = self.parts.take().expect("commit takes the loan");
-        let (number, lent) = (parts.number, parts.bytes.len());
-        let sent = self.channel.commit(number, lent, tag, len, timeout);
+        let (id, lent) = (parts.id, parts.bytes.len());
+        let sent = self.channel.commit(id, lent, tag, len, timeout);
         sent.map_err(|error| {
             let loan = is_still_lent(error.status()).then(|| {
                 self.parts = Some(parts);
@@ -130,9 +132,9 @@ impl<'a> Loan<'a> {
     }
 
     /// The number that commits it, and the room; the loan itself is forgotten.
-    pub(crate) fn into_parts(mut self) -> (u64, Lent) {
+    pub(crate) fn into_parts(mut self) -> (LentId, Lent) {
         let parts = self.parts.take().expect("nothing has taken the loan");
-        (parts.number, parts.bytes)
+        (parts.id, parts.bytes)
     }
 }
 
@@ -186,7 +188,7 @@ impl fmt::Debug for Loan<'_> {
 impl Drop for Loan<'_> {
     fn drop(&mut self) {
         if let Some(parts) = &self.parts {
-            let _ = self.channel.core.discard(parts.number);
+            let _ = self.channel.core.discard(parts.id);
         }
     }
 }

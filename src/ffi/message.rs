@@ -1,6 +1,7 @@
 //! What messages look like in C.
 
 use super::{bytes, there};
+use crate::channel::lent::LentId;
 use crate::channel::{Channel, Info, View};
 use crate::error::{Error, Result};
 use std::ffi::c_void;
@@ -60,17 +61,17 @@ pub struct tn_loan {
     pub reserved: [u64; 2],
 }
 
-/// What `private_` holds: the number of a view or loan, and a mark of its channel, so that it
-/// isn't taken for one of another channel. It is never 0.
-pub(super) fn token(channel: &Channel, number: u64) -> u64 {
-    (number + 1) | (u64::from(channel.core.mark) << 48)
+/// What `private_` holds: the id of a view or loan, and a mark of its channel, so that it isn't
+/// taken for one of another channel. It is never 0.
+pub(super) fn token(channel: &Channel, id: LentId) -> u64 {
+    (id.to_bits() + 1) | (u64::from(channel.core.mark) << LentId::BITS)
 }
 
-pub(super) fn number(channel: &Channel, token: u64) -> Result<u64> {
-    let mark = token >> 48 == u64::from(channel.core.mark);
-    let number = (token & ((1 << 48) - 1)).checked_sub(1).filter(|_| mark);
-    number
-        .ok_or_else(|| Error::invalid("it is not open on this channel: was it given back before?"))
+pub(super) fn lent_id(channel: &Channel, token: u64) -> Result<LentId> {
+    let mark = token >> LentId::BITS == u64::from(channel.core.mark);
+    let bits = (token & ((1 << LentId::BITS) - 1)).checked_sub(1).filter(|_| mark);
+    let missing = || Error::invalid("it is not open on this channel: was it given back before?");
+    bits.map(LentId::from_bits).ok_or_else(missing)
 }
 
 /// As many slices are kept without an allocation.
@@ -125,8 +126,8 @@ pub(super) unsafe fn slices<'a>(slices: *const tn_slice, count: usize) -> Result
 
 /// A view that goes to C, which gives it back with tn_channel_release.
 pub(super) fn lent(view: View<'_>, channel: &Channel) -> tn_message {
-    let (number, bytes, info) = view.into_parts();
-    message(&info, bytes.as_mut_ptr().cast(), token(channel, number))
+    let (id, bytes, info) = view.into_parts();
+    message(&info, bytes.as_mut_ptr().cast(), token(channel, id))
 }
 
 pub(super) fn message(info: &Info, data: *const c_void, private_: u64) -> tn_message {

@@ -1,6 +1,6 @@
 //! Receiving: one message, many, and in place.
 
-use super::message::{lent, message, number, tn_message, too_large};
+use super::message::{lent, lent_id, message, tn_message, too_large};
 use super::status::{guard, tn_status};
 use super::{buffer, handle, there, timeout};
 use crate::channel::Channel;
@@ -102,7 +102,7 @@ pub unsafe extern "C" fn tn_channel_release(
 ) -> tn_status {
     guard(|| {
         let (channel, view) = (handle(channel)?, there(view, "view")?);
-        channel.release(number(channel, view.private_)?)
+        channel.release(lent_id(channel, view.private_)?)
     })
 }
 

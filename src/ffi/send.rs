@@ -1,6 +1,6 @@
 //! Sending: one message, many, and in place.
 
-use super::message::{number, slices, tn_loan, tn_slice, token};
+use super::message::{lent_id, slices, tn_loan, tn_slice, token};
 use super::status::{guard, tn_status};
 use super::{bytes, handle, there, timeout};
 use crate::channel::Channel;
@@ -118,9 +118,9 @@ pub unsafe extern "C" fn tn_channel_loan(
 ) -> tn_status {
     guard(|| {
         let (channel, out) = (handle(channel)?, there(out, "out")?);
-        let (number, room) = channel.loan(len, timeout(timeout_ms)?)?.into_parts();
+        let (id, room) = channel.loan(len, timeout(timeout_ms)?)?.into_parts();
         let data = room.as_mut_ptr().cast();
-        let private_ = token(channel, number);
+        let private_ = token(channel, id);
         out.write(tn_loan { data, len, private_, reserved: [0; 2] });
         Ok(())
     })
@@ -147,8 +147,8 @@ pub unsafe extern "C" fn tn_channel_commit(
 ) -> tn_status {
     guard(|| {
         let (channel, loan) = (handle(channel)?, there(loan, "loan")?);
-        let number = number(channel, loan.private_)?;
-        channel.commit(number, loan.len, tag, len, timeout(timeout_ms)?)
+        let id = lent_id(channel, loan.private_)?;
+        channel.commit(id, loan.len, tag, len, timeout(timeout_ms)?)
     })
 }
 
@@ -163,7 +163,7 @@ pub unsafe extern "C" fn tn_channel_discard(
 ) -> tn_status {
     guard(|| {
         let (channel, loan) = (handle(channel)?, there(loan, "loan")?);
-        channel.discard(number(channel, loan.private_)?)
+        channel.discard(lent_id(channel, loan.private_)?)
     })
 }
 

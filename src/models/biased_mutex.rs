@@ -1,145 +1,142 @@
-//! The turn and its door: one thread at a time, nobody sleeps for ever, and whoever is turned
-//! away is heard of.
+//! The biased mutex: one thread at a time holds it, nobody sleeps for ever, and whoever is turned
+//! away is told of.
 
 use super::check_with;
-use crate::sync::biased_mutex::Turn;
+use crate::sync::biased_mutex::{BiasedMutex, Patience};
 use loom::cell::Cell;
 use loom::thread;
 use std::sync::Arc;
 
-/// What the turn guards: the checker sees who touches it.
-type Count = Arc<Turn<Cell<u32>>>;
+/// What it guards: the checker sees who touches it.
+type Count = Arc<BiasedMutex<Cell<u32>>>;
 
 fn count() -> Count {
-    Arc::new(Turn::new(Cell::new(0)))
+    Arc::new(BiasedMutex::new(Cell::new(0)))
 }
 
-fn add(count: &Cell<u32>) {
+fn increment(count: &mut Cell<u32>) {
     count.set(count.get() + 1);
 }
 
-/// A thread that takes this many turns, and waits for each.
-fn adder(count: &Count, turns: u32) -> thread::JoinHandle<()> {
-    let count = Arc::clone(count);
-    thread::spawn(move || (0..turns).for_each(|_| add(&count.take())))
+/// Waits for the lock.
+fn add(count: &BiasedMutex<Cell<u32>>) {
+    assert!(count.run(Patience::Wait, increment).result.is_ok());
 }
 
-/// A thread that takes this many turns and looks each time whether somebody left meanwhile.
-fn listener(count: &Count, turns: u32) -> thread::JoinHandle<bool> {
-    let count = Arc::clone(count);
-    thread::spawn(move || {
-        let mut left = false;
-        for _ in 0..turns {
-            count.run(true, &mut left, |count| add(count));
-        }
-        left
-    })
+fn total(count: &BiasedMutex<Cell<u32>>) -> u32 {
+    count.run(Patience::Wait, |count| count.get()).result.unwrap()
 }
 
-/// Makes the calling thread the owner of the door.
+/// A thread that locks it so often, and waits each time.
+fn adder(count: &Count, times: u32) -> thread::JoinHandle<()> {
+    let count = Arc::clone(count);
+    thread::spawn(move || (0..times).for_each(|_| add(&count)))
+}
+
+/// A thread that locks it: whether another was turned away meanwhile.
+fn holder(count: &Count) -> thread::JoinHandle<bool> {
+    let count = Arc::clone(count);
+    thread::spawn(move || count.run(Patience::Wait, increment).turned_away)
+}
+
+/// Makes the calling thread the owner.
 fn own(count: &Count) {
-    add(&count.take());
-    add(&count.take());
+    add(count);
+    add(count);
 }
 
 #[test]
-fn loom_turn_two_threads() {
+fn loom_mutex_two_threads() {
     check_with(1, || {
         let count = count();
         let other = adder(&count, 2);
-        add(&count.take());
+        add(&count);
         other.join().unwrap();
-        assert_eq!(count.take().get(), 3);
+        assert_eq!(total(&count), 3);
     });
 }
 
 #[test]
-fn loom_turn_three_threads() {
+fn loom_mutex_three_threads() {
     check_with(1, || {
         let count = count();
         let others = [adder(&count, 1), adder(&count, 1)];
-        add(&count.take());
+        add(&count);
         others.into_iter().for_each(|other| other.join().unwrap());
-        assert_eq!(count.take().get(), 3);
+        assert_eq!(total(&count), 3);
     });
 }
 
 #[test]
-fn loom_turn_hears_of_who_left() {
+fn loom_mutex_tells_of_who_was_turned_away() {
     check_with(1, || {
         let count = count();
-        let holder = listener(&count, 1);
-        let mut left = false;
-        let got = count.run(false, &mut left, |count| add(count));
+        let holder = holder(&count);
+        let got = count.run(Patience::Try, increment).result;
         let told = holder.join().unwrap();
-        assert!(told || got.is_some(), "turned away, and nobody knows");
+        assert!(told || got.is_ok(), "turned away, and nobody knows");
     });
 }
 
 #[test]
-fn loom_turn_hears_of_who_left_a_queue() {
+fn loom_mutex_tells_of_who_was_turned_away_from_a_queue() {
     check_with(1, || {
         let count = count();
-        let holders = [listener(&count, 1), listener(&count, 1)];
-        let mut left = false;
-        let got = count.run(false, &mut left, |count| add(count));
+        let holders = [holder(&count), holder(&count)];
+        let got = count.run(Patience::Try, increment).result;
         let told = holders.map(|holder| holder.join().unwrap());
-        assert!(told.contains(&true) || got.is_some(), "turned away, and nobody knows");
+        assert!(told.contains(&true) || got.is_ok(), "turned away, and nobody knows");
     });
 }
 
 #[test]
-fn loom_door_lets_one_stranger_in() {
+fn loom_owner_lets_one_stranger_in() {
     check_with(1, || {
         let count = count();
         own(&count);
         let stranger = adder(&count, 1);
-        add(&count.take());
-        add(&count.take());
+        add(&count);
+        add(&count);
         stranger.join().unwrap();
-        assert_eq!(count.take().get(), 5);
+        assert_eq!(total(&count), 5);
     });
 }
 
 #[test]
-fn loom_door_lets_two_strangers_in() {
+fn loom_owner_lets_two_strangers_in() {
     check_with(1, || {
         let count = count();
         own(&count);
         let strangers = [adder(&count, 1), adder(&count, 1)];
-        add(&count.take());
+        add(&count);
         strangers.into_iter().for_each(|stranger| stranger.join().unwrap());
-        assert_eq!(count.take().get(), 5);
+        assert_eq!(total(&count), 5);
     });
 }
 
 #[test]
-fn loom_door_changes_owners() {
+fn loom_mutex_changes_owners() {
     check_with(1, || {
         let count = count();
         own(&count);
         let next = adder(&count, 3);
-        add(&count.take());
+        add(&count);
         next.join().unwrap();
-        assert_eq!(count.take().get(), 6);
+        assert_eq!(total(&count), 6);
     });
 }
 
 #[test]
-fn loom_door_tells_of_who_left() {
+fn loom_owner_tells_of_who_was_turned_away() {
     check_with(1, || {
         let count = count();
         own(&count);
         let stranger = {
             let count = Arc::clone(&count);
-            thread::spawn(move || {
-                let mut left = false;
-                count.run(false, &mut left, |count| add(count)).is_some()
-            })
+            thread::spawn(move || count.run(Patience::Try, increment).result.is_ok())
         };
-        let mut left = false;
-        count.run(true, &mut left, |count| add(count));
+        let told = count.run(Patience::Wait, increment).turned_away;
         let got = stranger.join().unwrap();
-        assert!(left || got, "turned away, and nobody knows");
+        assert!(told || got, "turned away, and nobody knows");
     });
 }

@@ -1,8 +1,8 @@
 //! The model of a channel's shared memory: heap bytes, each slot of which has a cell by which the
 //! checker sees who touches it.
 
-use crate::ring::doorbell::OwnWaits;
 use crate::ring::layout::{ControlPage, RECORD_ALIGNMENT};
+use crate::ring::own_waits::OwnWaits;
 use std::cell::UnsafeCell;
 use std::ptr::NonNull;
 use std::sync::Arc;

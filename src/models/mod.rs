@@ -9,7 +9,7 @@
 //! objects. What they stand on, the operating system and the mapping, is replaced by the stand-ins
 //! here. A model in which somebody is killed is checked once for each step that may be the last.
 //! What is *not* modelled: loads that overtake later stores, which loom never tries, and what is
-//! above [`Waiting`](crate::readiness::waiters::Waiting), which the models of waiting retell.
+//! above [`Waiters`](crate::readiness::waiters::Waiters), which the models of waiting retell.
 
 pub mod barrier;
 pub mod death;

@@ -5,9 +5,10 @@
 use super::mapping::Shared;
 use super::records::{RING_SIZE, read, write};
 use crate::error::Result;
-use crate::models::waker::{Kick, Readable};
+use crate::models::waker::{Readable, Waker};
 use crate::os::clock::Deadline;
-use crate::readiness::waiters::{READ, Source, Step, WRITE, Waiting};
+use crate::readiness::interest::Interest;
+use crate::readiness::waiters::{Source, Step, Waiters};
 use crate::readiness::{Direction, Readiness, Ready, Shown, Shows};
 use crate::ring::doorbell;
 use crate::ring::spsc::{Reader, Writer};
@@ -22,7 +23,7 @@ pub struct Side {
     outgoing: usize,
     writer: Mutex<Writer>,
     reader: Mutex<Reader>,
-    waiting: Waiting,
+    waiters: Waiters,
     readiness: Readiness<Descriptor>,
     /// This side's wake-up, and the other's.
     own: Arc<Readable>,
@@ -64,7 +65,7 @@ pub fn pair(watched: [&[Direction]; 2]) -> [Arc<Side>; 2] {
             outgoing: own,
             writer: Mutex::new(Writer::new(&shared, own)),
             reader: Mutex::new(Reader::new(&shared, 1 - own)),
-            waiting: Waiting::new(),
+            waiters: Waiters::new(),
             readiness,
             own: Arc::clone(&wakes[own]),
             other: Arc::clone(&wakes[1 - own]),
@@ -73,11 +74,11 @@ pub fn pair(watched: [&[Direction]; 2]) -> [Arc<Side>; 2] {
 }
 
 impl Source for Side {
-    fn arm(&self, interest: u32) {
-        if interest & READ != 0 {
+    fn arm(&self, interest: Interest) {
+        if interest.has(Interest::READ) {
             assert!(doorbell::arm_reader(&self.shared, 1 - self.outgoing));
         }
-        if interest & WRITE != 0 {
+        if interest.has(Interest::WRITE) {
             assert!(doorbell::arm_writer(&self.shared, self.outgoing));
         }
     }
@@ -86,10 +87,10 @@ impl Source for Side {
         self.own.drain()
     }
 
-    fn poll(&self, _: u32, kick: Option<&Kick>, _: Option<Duration>) -> Result<()> {
-        let kick = kick.expect("each thread has one");
-        Readable::poll(&[&self.own, &kick.0]);
-        kick.clear();
+    fn poll(&self, _: Interest, waker: Option<&Waker>, _: Option<Duration>) -> Result<()> {
+        let waker = waker.expect("each thread has one");
+        Readable::poll(&[&self.own, &waker.0]);
+        waker.clear();
         Ok(())
     }
 }
@@ -121,15 +122,15 @@ impl Shown for Side {
 
 impl Side {
     /// As Core::drive does it without spinning.
-    fn drive<T>(&self, interest: u32, mut attempt: impl FnMut() -> Result<Step<T>>) -> T {
+    fn drive<T>(&self, interest: Interest, mut attempt: impl FnMut() -> Result<Step<T>>) -> T {
         if let Step::Done(value) = attempt().unwrap() {
             return value;
         }
         let on_drain = || self.readiness.after_drain(self, None);
         let (interests, forever) = (|| interest, Deadline::Never);
-        let waited = self.waiting.wait(self, &interests, forever, &on_drain, &mut attempt);
-        if interest & WRITE != 0 {
-            self.readiness.disarm(self, &self.waiting, || false);
+        let waited = self.waiters.wait(self, &interests, forever, &on_drain, &mut attempt);
+        if interest.has(Interest::WRITE) {
+            self.readiness.disarm(self, &self.waiters, || false);
         }
         waited.unwrap().expect("it waits for ever")
     }
@@ -142,11 +143,11 @@ impl Side {
             if let Step::Done(value) = attempt().unwrap() {
                 return value;
             }
-            let (waiting, interest) = (&self.waiting, direction.interest());
+            let (waiting, interest) = (&self.waiters, direction.interest());
             let step = self.readiness.refuse(direction, self, waiting, interest, &mut attempt);
             if let Step::Done(value) = step.unwrap() {
                 if direction == Direction::Send {
-                    self.readiness.disarm(self, &self.waiting, || false);
+                    self.readiness.disarm(self, &self.waiters, || false);
                 }
                 return value;
             }
@@ -158,12 +159,12 @@ impl Side {
 
     /// Waits for what another thread of this side does.
     pub fn wait_until(&self, done: impl Fn() -> bool) {
-        self.drive(READ, || Ok(if done() { Step::Done(()) } else { Step::InTurn }));
+        self.drive(Interest::READ, || Ok(if done() { Step::Done(()) } else { Step::Busy }));
     }
 
     /// It is done.
     pub fn notify(&self) {
-        self.waiting.notify();
+        self.waiters.notify();
     }
 
     fn try_send(&self, number: u8) -> Result<Step<()>> {
@@ -179,7 +180,7 @@ impl Side {
 
     /// Sends, and waits for room.
     pub fn send(&self, number: u8) {
-        self.drive(WRITE, || self.try_send(number));
+        self.drive(Interest::WRITE, || self.try_send(number));
     }
 
     /// Sends by the descriptor.
@@ -188,7 +189,7 @@ impl Side {
         // As Core::show_room: a send has succeeded.
         if self.readiness.may_be_unmarked(Direction::Send) {
             self.readiness.mark(Direction::Send);
-            self.readiness.disarm(self, &self.waiting, || false);
+            self.readiness.disarm(self, &self.waiters, || false);
         }
     }
 
@@ -221,12 +222,12 @@ impl Side {
 
     /// Receives, and waits for a record; None at the end.
     pub fn recv(&self) -> Option<u8> {
-        self.drive(READ, || self.try_recv())
+        self.drive(Interest::READ, || self.try_recv())
     }
 
     /// The same, once it is this thread's turn.
     pub fn recv_after(&self, turn: impl Fn() -> bool) -> Option<u8> {
-        self.drive(READ, || if turn() { self.try_recv() } else { Ok(Step::InTurn) })
+        self.drive(Interest::READ, || if turn() { self.try_recv() } else { Ok(Step::Busy) })
     }
 
     /// Receives by the descriptor.

@@ -1,4 +1,4 @@
-//! The model of descriptors that are readable or not: pipes, eventfds, and a thread's kick.
+//! The model of descriptors that are readable or not: pipes, eventfds, and a thread's waker.
 
 use crate::models::futex;
 use crate::sync::{AtomicU32, Ordering};
@@ -42,24 +42,24 @@ impl Readable {
 }
 
 /// A thread's own wake-up.
-pub struct Kick(pub Readable);
+pub struct Waker(pub Readable);
 
 loom::thread_local! {
-    static OWN: Arc<Kick> = Arc::new(Kick(Readable::new(false)));
+    static OWN: Arc<Waker> = Arc::new(Waker(Readable::new(false)));
 }
 
-impl Kick {
+impl Waker {
     /// This thread's wake-up.
-    pub fn own() -> Option<Arc<Kick>> {
+    pub fn own() -> Option<Arc<Waker>> {
         Some(OWN.with(Arc::clone))
     }
 
     /// Makes the thread's poll return.
-    pub fn give(&self) {
+    pub fn wake(&self) {
         self.0.signal();
     }
 
-    /// Forgets kicks that were given.
+    /// Forgets wakers that were given.
     pub fn clear(&self) {
         self.0.drain();
     }

@@ -1,4 +1,4 @@
-//! Waiting for a 32-bit word to change.
+//! Waiters for a 32-bit word to change.
 
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Waiting for a few descriptors at once.
+//! Waiters for a few descriptors at once.
 
 use super::check;
 use super::futex::timespec;

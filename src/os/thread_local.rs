@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 #[derive(Clone, Copy)]
 pub enum Slot {
     /// How it is woken.
-    Kick,
+    Waker,
     /// Its last failure.
     Failure,
 }

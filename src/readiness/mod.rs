@@ -14,10 +14,12 @@
 
 #[cfg(not(loom))]
 pub mod descriptor;
+pub mod interest;
 pub mod waiters;
 
 use crate::error::Result;
-use crate::readiness::waiters::{READ, Source, Step, WRITE, Waiting};
+use crate::readiness::interest::Interest;
+use crate::readiness::waiters::{Source, Step, Waiters};
 use crate::sync::{AtomicU32, Mutex, Ordering, lock};
 use std::sync::OnceLock;
 
@@ -35,16 +37,16 @@ pub const DIRECTIONS: [Direction; 2] = [Direction::Receive, Direction::Send];
 
 impl Direction {
     /// What a thread of this direction waits for.
-    pub fn interest(self) -> u32 {
+    pub fn interest(self) -> Interest {
         match self {
-            Direction::Receive => READ,
-            Direction::Send => WRITE,
+            Direction::Receive => Interest::READ,
+            Direction::Send => Interest::WRITE,
         }
     }
 
     /// The direction of a call with this interest.
-    pub fn of(interest: u32) -> Direction {
-        if interest & WRITE != 0 { Direction::Send } else { Direction::Receive }
+    pub fn of(interest: Interest) -> Direction {
+        if interest.has(Interest::WRITE) { Direction::Send } else { Direction::Receive }
     }
 
     fn bit(self) -> u32 {
@@ -184,14 +186,14 @@ impl<D: Shows> Readiness<D> {
         &self,
         direction: Direction,
         source: &impl Shown,
-        waiting: &Waiting,
-        interest: u32,
+        waiters: &Waiters,
+        interest: Interest,
         attempt: &mut dyn FnMut() -> Result<Step<T>>,
     ) -> Result<Step<T>> {
         self.unmark(direction);
         let all = Ready { wake_up: true, end: true, other: true };
         let ready = self.get(direction).map_or(all, Shows::ready);
-        if ready.wake_up && waiting.drain(source) {
+        if ready.wake_up && waiters.drain(source) {
             self.after_drain(source, Some(direction));
         }
         if ready.end {
@@ -204,7 +206,7 @@ impl<D: Shows> Readiness<D> {
         let step = attempt();
         match &step {
             // Whoever has the turn marks the descriptor when it is done.
-            Ok(Step::Blocked | Step::InTurn) => {}
+            Ok(Step::Blocked | Step::Busy) => {}
             Ok(Step::Done(_) | Step::Choked | Step::More) => self.mark(direction),
             Err(_) => self.mark_both(),
         }
@@ -213,8 +215,8 @@ impl<D: Shows> Readiness<D> {
 
     /// A send has waited for room and got it: nobody is to be woken for that any more, unless
     /// others wait, or `owes`.
-    pub fn disarm(&self, source: &impl Shown, waiting: &Waiting, owes: impl Fn() -> bool) {
-        let is_needed = || self.is_unmarked(Direction::Send) || waiting.waits_to_write() || owes();
+    pub fn disarm(&self, source: &impl Shown, waiters: &Waiters, owes: impl Fn() -> bool) {
+        let is_needed = || self.is_unmarked(Direction::Send) || waiters.waits_to_write() || owes();
         // Who began to wait in between has looked already: it is woken to look again.
         if !is_needed() && source.disarm() && is_needed() {
             source.wake_self();

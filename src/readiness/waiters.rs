@@ -1,6 +1,6 @@
 //! How the threads that use one handle wait: one of them, the leader, polls the descriptors; the
 //! others follow it on a futex. Whoever changes something in this process that another thread
-//! may wait for says so with [`Waiting::notify`].
+//! may wait for says so with [`Waiters::notify`].
 //!
 //! The rules that keep a wake-up from getting lost:
 //! - Only a leader drains wake-up bytes, and it tells all followers when there were any: the
@@ -10,23 +10,19 @@
 //! - `events` is read before looking, and moves on after leadership ends, so a follower never
 //!   sleeps behind a leader that has left.
 //! - A leader polls for all that the threads inside wait for; one who comes later with another
-//!   interest kicks it.
+//!   interest wakes it.
 
 use crate::error::Result;
 use crate::os::clock::Deadline;
 use crate::os::futex;
-use crate::sync::waker::Kick;
+use crate::readiness::interest::Interest;
+use crate::sync::waker::Waker;
 use crate::sync::{AtomicU32, Mutex, Ordering, lock};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A message, or the end.
-pub const READ: u32 = 1;
-/// Room to send.
-pub const WRITE: u32 = 2;
-
-/// How long a leader sleeps at most when nobody can kick it, for want of a descriptor.
-const UNKICKED_MAX: Duration = Duration::from_millis(10);
+/// How long a leader sleeps at most when nobody can waker it, for want of a descriptor.
+const UNWOKEN_MAX: Duration = Duration::from_millis(10);
 
 /// How often a choked call looks whether there is room again, though nobody told it.
 const CHOKED_SLICE: Duration = Duration::from_millis(10);
@@ -34,11 +30,12 @@ const CHOKED_SLICE: Duration = Duration::from_millis(10);
 /// What can be waited for.
 pub trait Source {
     /// Tells the peer what is waited for. The caller looks once more afterwards.
-    fn arm(&self, interest: u32);
+    fn arm(&self, interest: Interest);
     /// Empties the wake-up descriptor; whether anything was in it.
     fn drain(&self) -> bool;
-    /// Sleeps until something of `interest` may have happened, a kick, or the end of `time`.
-    fn poll(&self, interest: u32, kick: Option<&Kick>, time: Option<Duration>) -> Result<()>;
+    /// Sleeps until something of `interest` may have happened, a wake-up, or the end of `time`.
+    fn poll(&self, interest: Interest, waker: Option<&Waker>, time: Option<Duration>)
+    -> Result<()>;
 }
 
 /// What an attempt came to.
@@ -48,7 +45,7 @@ pub enum Step<T> {
     /// The peer must do something first.
     Blocked,
     /// Another thread of this process must do something first, and will call `notify`.
-    InTurn,
+    Busy,
     /// Open views are in the way, which other threads of this process may release.
     Choked,
     /// It got on, but not to its end: there is more to do at once. So a peer that floods can't
@@ -56,30 +53,41 @@ pub enum Step<T> {
     More,
 }
 
+/// What a leader is there for.
+#[derive(Clone, Copy)]
+enum Role {
+    /// It is inside [`Waiters::wait`], and polls.
+    Waits,
+    /// It only empties the wake-up descriptor.
+    Drains,
+}
+
 /// The threads that wait for one handle.
-pub struct Waiting {
+pub struct Waiters {
     /// Moves on when something changed in this process; followers sleep on it.
     events: AtomicU32,
-    /// Threads inside [`Waiting::wait`].
+    /// Threads inside [`Waiters::wait`].
     inside: AtomicU32,
     /// How many of them wait to read, and to write.
-    wanted: [AtomicU32; 2],
+    readers: AtomicU32,
+    writers: AtomicU32,
     leader: Mutex<Option<Leader>>,
 }
 
 struct Leader {
-    kick: Option<Arc<Kick>>,
-    interest: u32,
+    waker: Option<Arc<Waker>>,
+    interest: Interest,
 }
 
-impl Waiting {
+impl Waiters {
     /// Nobody waits yet.
-    pub fn new() -> Waiting {
+    pub fn new() -> Waiters {
         let zero = || AtomicU32::new(0);
-        Waiting {
+        Waiters {
             events: zero(),
             inside: zero(),
-            wanted: [zero(), zero()],
+            readers: zero(),
+            writers: zero(),
             leader: Mutex::new(None),
         }
     }
@@ -89,7 +97,7 @@ impl Waiting {
     pub fn wait<T>(
         &self,
         source: &impl Source,
-        interest: &dyn Fn() -> u32,
+        interest: &dyn Fn() -> Interest,
         deadline: Deadline,
         on_drain: &dyn Fn(),
         attempt: &mut dyn FnMut() -> Result<Step<T>>,
@@ -99,10 +107,10 @@ impl Waiting {
         loop {
             let interest = interest();
             let seen = self.events.load(Ordering::Acquire);
-            let lead = if follow { None } else { self.try_lead(interest, 1) };
+            let lead = if follow { None } else { self.try_lead(interest, Role::Waits) };
             if lead.is_some() && source.drain() {
                 on_drain();
-                self.tell(1);
+                self.tell(Role::Waits);
             }
             source.arm(interest);
             let step = attempt()?;
@@ -114,7 +122,7 @@ impl Waiting {
                 (Step::Done(value), _) => return Ok(Some(value)),
                 (Step::More, _) => {}
                 // Letting go of the lead moves `events` on: look again before following.
-                (Step::InTurn | Step::Choked, Some(_)) => follow = true,
+                (Step::Busy | Step::Choked, Some(_)) => follow = true,
                 (Step::Blocked, Some(lead)) => lead.poll(source, left)?,
                 (Step::Choked, None) => {
                     let most = left.map_or(CHOKED_SLICE, |left| left.min(CHOKED_SLICE));
@@ -123,7 +131,7 @@ impl Waiting {
                 }
                 // It kept from leading for another reason, which is over: somebody must poll.
                 (Step::Blocked, None) if follow => follow = false,
-                (Step::Blocked | Step::InTurn, None) => {
+                (Step::Blocked | Step::Busy, None) => {
                     futex::wait(&self.events, seen, left);
                     follow = false;
                 }
@@ -144,111 +152,116 @@ impl Waiting {
         self.events.fetch_add(1, Ordering::AcqRel);
         futex::wake(&self.events, i32::MAX);
         if let Some(leader) = lock(&self.leader).as_ref() {
-            leader.give_kick();
+            leader.wake();
         }
     }
 
     /// Whether a thread inside waits for room.
     pub fn waits_to_write(&self) -> bool {
-        self.wanted[1].load(Ordering::SeqCst) != 0
+        self.writers.load(Ordering::SeqCst) != 0
     }
 
     /// Drains wake-up bytes on behalf of a thread that does not wait, unless another thread
     /// leads: then the bytes are its business. Whether there were any.
     pub fn drain(&self, source: &impl Source) -> bool {
-        match self.try_lead(0, 0) {
+        match self.try_lead(Interest::NONE, Role::Drains) {
             Some(_lead) => source.drain(),
             None => false,
         }
     }
 
-    /// Wakes followers, who then look for themselves; `own` of those inside is the caller.
-    fn tell(&self, own: u32) {
+    /// Wakes followers, who then look for themselves.
+    fn tell(&self, role: Role) {
         self.events.fetch_add(1, Ordering::AcqRel);
+        let own = match role {
+            Role::Waits => 1,
+            Role::Drains => 0,
+        };
         if self.inside.load(Ordering::SeqCst) > own {
             futex::wake(&self.events, i32::MAX);
         }
     }
 
-    fn enter(&self, interest: u32) -> Inside<'_> {
+    fn enter(&self, interest: Interest) -> Inside<'_> {
         self.count(interest, |count| count.fetch_add(1, Ordering::SeqCst));
         self.inside.fetch_add(1, Ordering::SeqCst);
-        Inside { waiting: self, interest }
+        Inside { waiters: self, interest }
     }
 
-    fn count(&self, interest: u32, change: impl Fn(&AtomicU32) -> u32) {
-        for (bit, count) in [(READ, &self.wanted[0]), (WRITE, &self.wanted[1])] {
-            if interest & bit != 0 {
-                change(count);
-            }
+    fn count(&self, interest: Interest, change: impl Fn(&AtomicU32) -> u32) {
+        let counts = [(Interest::READ, &self.readers), (Interest::WRITE, &self.writers)];
+        for (_, count) in counts.iter().filter(|(one, _)| interest.has(*one)) {
+            change(count);
         }
     }
 
-    /// Becomes the leader, unless there is one; that one is kicked if it doesn't poll for
-    /// `interest`. `own` is 1 if the caller is inside `wait`.
-    fn try_lead(&self, interest: u32, own: u32) -> Option<Lead<'_>> {
+    /// Becomes the leader, unless there is one; that one is woken if it doesn't poll for
+    /// `interest`.
+    fn try_lead(&self, interest: Interest, role: Role) -> Option<Lead<'_>> {
         let mut leader = lock(&self.leader);
         if let Some(other) = leader.as_ref() {
-            if interest & !other.interest != 0 {
-                other.give_kick();
+            if interest.without(other.interest) != Interest::NONE {
+                other.wake();
             }
             return None;
         }
-        let wanted = |bit, index: usize| match self.wanted[index].load(Ordering::SeqCst) {
-            0 => 0,
-            _ => bit,
-        };
-        let interest = interest | wanted(READ, 0) | wanted(WRITE, 1);
+        let waits = |count: &AtomicU32| count.load(Ordering::SeqCst) != 0;
+        let interest = interest
+            | Interest::READ.when(waits(&self.readers))
+            | Interest::WRITE.when(waits(&self.writers));
         // One that only drains never polls.
-        let kick = if own == 0 { None } else { Kick::own() };
-        *leader = Some(Leader { kick: kick.clone(), interest });
-        Some(Lead { waiting: self, kick, interest, own })
+        let waker = match role {
+            Role::Drains => None,
+            Role::Waits => Waker::own(),
+        };
+        *leader = Some(Leader { waker: waker.clone(), interest });
+        Some(Lead { waiters: self, waker, interest, role })
     }
 }
 
 impl Leader {
-    fn give_kick(&self) {
-        if let Some(kick) = &self.kick {
-            kick.give();
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake();
         }
     }
 }
 
 /// One thread's leadership.
 struct Lead<'a> {
-    waiting: &'a Waiting,
-    kick: Option<Arc<Kick>>,
-    interest: u32,
-    own: u32,
+    waiters: &'a Waiters,
+    waker: Option<Arc<Waker>>,
+    interest: Interest,
+    role: Role,
 }
 
 impl Lead<'_> {
     fn poll(self, source: &impl Source, left: Option<Duration>) -> Result<()> {
-        let unkicked = self.kick.is_none().then_some(UNKICKED_MAX);
-        let time = match (left, unkicked) {
+        let unwoken = self.waker.is_none().then_some(UNWOKEN_MAX);
+        let time = match (left, unwoken) {
             (Some(left), Some(most)) => Some(left.min(most)),
             (left, most) => left.or(most),
         };
-        source.poll(self.interest, self.kick.as_deref(), time)
+        source.poll(self.interest, self.waker.as_deref(), time)
     }
 }
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
-        *lock(&self.waiting.leader) = None;
-        self.waiting.tell(self.own);
+        *lock(&self.waiters.leader) = None;
+        self.waiters.tell(self.role);
     }
 }
 
 /// One thread's presence inside `wait`.
 struct Inside<'a> {
-    waiting: &'a Waiting,
-    interest: u32,
+    waiters: &'a Waiters,
+    interest: Interest,
 }
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        self.waiting.inside.fetch_sub(1, Ordering::SeqCst);
-        self.waiting.count(self.interest, |count| count.fetch_sub(1, Ordering::SeqCst));
+        self.waiters.inside.fetch_sub(1, Ordering::SeqCst);
+        self.waiters.count(self.interest, |count| count.fetch_sub(1, Ordering::SeqCst));
     }
 }

@@ -1,45 +1,15 @@
 //! The wait words: who sleeps on a ring, who must be woken, and which barrier that takes. The
-//! protocol is in the table at the head of ring.rs.
+//! protocol is in the table at the head of spsc.rs.
 
 use crate::os::barrier;
 use crate::ring::layout::{AWAKE, BUSY, WAITS};
 use crate::ring::mapping::Shared;
-use crate::sync::{AtomicU32, Mutex, Ordering, fence, lock};
-use std::sync::atomic::AtomicBool;
+use crate::ring::own_waits::OwnWait;
+use crate::sync::{AtomicU32, Ordering, fence, lock};
 use std::time::Instant;
 
 /// After how many records a side says that it is busy.
 const RECORDS_TO_BUSY: u32 = if cfg!(loom) { 1 } else { 64 };
-
-/// What a side keeps to itself of one of its wait words.
-pub(crate) struct OwnWait {
-    /// 1: it has said BUSY at some time. So a peer that writes BUSY where this side never did
-    /// makes it call for no barrier.
-    said_busy: AtomicU32,
-    /// Whether it has armed since it last came to saying BUSY. A hint, which no model needs.
-    armed: AtomicBool,
-    /// Held by one who arms: so whoever finds WAITS knows that the barrier for it is through.
-    /// Since when WAITS stands there for BUSY, where no barrier was to be had.
-    unfenced: Mutex<Option<Instant>>,
-}
-
-/// Both ends' of a ring.
-pub(crate) struct OwnWaits {
-    pub reader: OwnWait,
-    pub writer: OwnWait,
-}
-
-impl OwnWaits {
-    /// Those of a ring that nobody has used yet.
-    pub fn new() -> OwnWaits {
-        let own = || OwnWait {
-            said_busy: AtomicU32::new(0),
-            armed: AtomicBool::new(false),
-            unfenced: Mutex::new(None),
-        };
-        OwnWaits { reader: own(), writer: own() }
-    }
-}
 
 /// After a position was published: whether the other side waits for it, and must be woken.
 #[inline]

@@ -1,27 +1,27 @@
 //! What the writer and the reader of a ring have in common: where its words and its bytes are.
 
 use crate::os::cache::{LINE, Prefetch};
-use crate::ring::doorbell::OwnWaits;
 use crate::ring::layout::{RingControl, payload_size_max};
 use crate::ring::mapping::{RingBytes, Shared};
+use crate::ring::own_waits::OwnWaits;
 use std::sync::Arc;
 
 /// How far in front of what is written lines are fetched: half a dozen small records, as long as
 /// it takes another processor to let go of a line.
 const AHEAD: u64 = 8 * LINE;
 
-/// One end's view of a ring.
-pub(super) struct End {
+/// One half's view of a ring.
+pub(super) struct Half {
     shared: Arc<Shared>,
     ring: usize,
     pub bytes: RingBytes,
     prefetch: Prefetch,
 }
 
-impl End {
-    pub fn new(shared: &Arc<Shared>, ring: usize) -> End {
+impl Half {
+    pub fn new(shared: &Arc<Shared>, ring: usize) -> Half {
         let bytes = shared.bytes(ring);
-        End { shared: Arc::clone(shared), ring, bytes, prefetch: Prefetch::new() }
+        Half { shared: Arc::clone(shared), ring, bytes, prefetch: Prefetch::new() }
     }
 
     #[inline]
@@ -70,4 +70,4 @@ impl End {
 
 // SAFETY: the ends of a ring are used by one thread at a time (their methods take `&mut self`),
 // and the bytes that one touches are not touched by the other until tail or head passes them.
-unsafe impl Send for End {}
+unsafe impl Send for Half {}

@@ -5,8 +5,8 @@
 use crate::error::{Error, Result};
 use crate::os::fork::Fd;
 use crate::os::sealed_memory::{Mapping, Part, check_memfd, page_size, sealed_memfd};
-use crate::ring::doorbell::OwnWaits;
 use crate::ring::layout::{ControlPage, FORMAT, MAGIC_WORD, TO_CONNECTOR, TO_LISTENER};
+use crate::ring::own_waits::OwnWaits;
 use crate::wire::Share;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;

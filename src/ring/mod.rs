@@ -1,12 +1,13 @@
 //! The bytes of a channel that two processes share: where each is (layout), how both sides get
 //! them (mapping), how messages go through them (spsc), what of them is lent (spans), and how a
-//! side that sleeps is woken (doorbell).
+//! side that sleeps is woken (doorbell, own_waits).
 
 pub mod doorbell;
 mod half;
 pub mod layout;
 #[cfg(not(loom))]
 pub mod mapping;
+pub(crate) mod own_waits;
 pub mod spans;
 pub mod spsc;
 

@@ -5,11 +5,15 @@ use std::collections::VecDeque;
 
 /// The spans from the frontier on; nothing is kept while none is open.
 #[derive(Default)]
-pub struct Pins {
+pub struct Spans {
     spans: VecDeque<Span>,
     /// How many spans were ever dropped from the front: the front's number.
     first: u64,
 }
+
+/// Which span: it is never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpanId(pub u64);
 
 /// One span of positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,19 +23,19 @@ pub struct Span {
     open: bool,
 }
 
-impl Pins {
+impl Spans {
     /// Whether no span is open.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
     }
 
-    /// Opens a span that begins where all others end; the number closes it. None: no memory.
-    pub fn open(&mut self, start: u64, end: u64) -> Option<u64> {
+    /// Opens a span that begins where all others end; the id closes it. None: no memory.
+    pub fn open(&mut self, start: u64, end: u64) -> Option<SpanId> {
         // One more for what is passed behind it.
         self.spans.try_reserve(2).ok()?;
         self.spans.push_back(Span { start, end, open: true });
-        Some(self.first + self.spans.len() as u64 - 1)
+        Some(SpanId(self.first + self.spans.len() as u64 - 1))
     }
 
     /// Counts what lies before `end` as done, if anything before it is still open.
@@ -47,24 +51,24 @@ impl Pins {
         }
     }
 
-    /// The span with this number, if it is open.
-    pub fn find(&self, number: u64) -> Option<Span> {
+    /// The span with this id, if it is open.
+    pub fn find(&self, SpanId(number): SpanId) -> Option<Span> {
         let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
         self.spans.get(index).copied().filter(|span| span.open)
     }
 
-    /// The number of the first span that is open.
-    pub fn first_open(&self) -> Option<u64> {
+    /// The first span that is open.
+    pub fn first_open(&self) -> Option<SpanId> {
         let index = self.spans.iter().position(|span| span.open)?;
-        Some(self.first + index as u64)
+        Some(SpanId(self.first + index as u64))
     }
 
-    /// Closes a span; false if there is none open with this number.
-    pub fn close(&mut self, number: u64) -> bool {
-        if self.find(number).is_none() {
+    /// Closes a span; false if there is none open with this id.
+    pub fn close(&mut self, id: SpanId) -> bool {
+        if self.find(id).is_none() {
             return false;
         }
-        self.spans[(number - self.first) as usize].open = false;
+        self.spans[(id.0 - self.first) as usize].open = false;
         true
     }
 

@@ -41,17 +41,17 @@ use crate::error::{Error, Result};
 use crate::os::barrier;
 use crate::os::buffer::Lent;
 use crate::ring::doorbell::{count_towards_busy, wakes};
-use crate::ring::half::End;
+use crate::ring::half::Half;
 use crate::ring::layout::{AWAKE, WAITS, record_size};
 use crate::ring::mapping::Shared;
-use crate::ring::spans::{Pins, Span};
+use crate::ring::spans::{Span, SpanId, Spans};
 use crate::sync::{Ordering, fence};
 use crate::wire::{Gather, HEADER_SIZE, Header, Kind};
 use std::sync::Arc;
 
 /// The sending end.
 pub struct Writer {
-    end: End,
+    half: Half,
     /// Where the next record goes.
     cursor: u64,
     /// What the peer was shown last.
@@ -60,22 +60,22 @@ pub struct Writer {
     head: u64,
     used_max: u64,
     records: u32,
-    loans: Pins,
+    loans: Spans,
 }
 
 impl Writer {
     /// The sending end of ring number `ring`, which nobody has used yet.
     pub fn new(shared: &Arc<Shared>, ring: usize) -> Writer {
-        let end = End::new(shared, ring);
+        let half = Half::new(shared, ring);
         let registered = u32::from(barrier::available());
-        end.control().writer_registered.store(registered, Ordering::Relaxed);
-        let loans = Pins::default();
-        Writer { end, cursor: 0, tail: 0, head: 0, used_max: 0, records: 0, loans }
+        half.control().writer_registered.store(registered, Ordering::Relaxed);
+        let loans = Spans::default();
+        Writer { half, cursor: 0, tail: 0, head: 0, used_max: 0, records: 0, loans }
     }
 
     /// The most payload that a record has.
     pub fn payload_size_max(&self) -> usize {
-        self.end.payload_size_max()
+        self.half.payload_size_max()
     }
 
     /// Whether records are held back behind an open loan; the loan itself is none.
@@ -85,14 +85,14 @@ impl Writer {
 
     /// Bytes of the ring.
     pub fn size(&self) -> u64 {
-        self.end.bytes.size
+        self.half.bytes.size
     }
 
     /// Looks at how far the peer has read.
     #[inline(never)]
     fn look(&mut self) -> Result<()> {
         // SYNC head: Acquire, pairs with Release in `Reader::publish`.
-        let head = self.end.control().head.load(Ordering::Acquire);
+        let head = self.half.control().head.load(Ordering::Acquire);
         if head < self.head || head > self.tail || !head.is_multiple_of(16) {
             return Err(Error::protocol("the peer's read position is impossible"));
         }
@@ -110,11 +110,11 @@ impl Writer {
 
     #[inline]
     fn has_room(&mut self, size: u64) -> Result<bool> {
-        if self.cursor + size - self.head <= self.end.bytes.size {
+        if self.cursor + size - self.head <= self.half.bytes.size {
             return Ok(true);
         }
         self.look()?;
-        Ok(self.cursor + size - self.head <= self.end.bytes.size)
+        Ok(self.cursor + size - self.head <= self.half.bytes.size)
     }
 
     /// Whether a record with so much payload can be written now.
@@ -136,7 +136,7 @@ impl Writer {
         if !self.has_room(size)? {
             return Ok(false);
         }
-        self.end.bytes.writes(self.cursor, size);
+        self.half.bytes.writes(self.cursor, size);
         let mut to = self.put_header(self.cursor, header);
         let mut left = header.length as usize;
         while left > 0 {
@@ -152,14 +152,14 @@ impl Writer {
         }
         self.cursor += size;
         self.loans.pass(self.cursor);
-        self.end.fetch_ahead(self.cursor, self.head);
+        self.half.fetch_ahead(self.cursor, self.head);
         Ok(true)
     }
 
     /// Writes a header at a position that is this end's; where the payload goes.
     #[inline]
     fn put_header(&mut self, at: u64, header: &Header) -> *mut u8 {
-        let address = self.end.address(at);
+        let address = self.half.address(at);
         // SAFETY: records begin 16-byte aligned with room for a header, and are ours until the
         // tail passes them.
         unsafe {
@@ -176,39 +176,39 @@ impl Writer {
             return false;
         }
         self.tail = tail;
-        let control = self.end.control();
+        let control = self.half.control();
         // SYNC tail: Release, pairs with Acquire in `Reader::look`.
         control.tail.store(tail, Ordering::Release);
         let (waits, registered) = (&control.writer_waits, &control.reader_registered);
-        count_towards_busy(&mut self.records, &self.end.own_waits().writer, waits, registered);
+        count_towards_busy(&mut self.records, &self.half.own_waits().writer, waits, registered);
         wakes(&control.reader_waits)
     }
 
-    /// Reserves a record to be written in place, if there is room for it: its number.
-    pub fn reserve(&mut self, len: usize) -> Result<Option<u64>> {
+    /// Reserves a record to be written in place, if there is room for it.
+    pub fn reserve(&mut self, len: usize) -> Result<Option<SpanId>> {
         let size = record_size(len as u64);
         if !self.has_room(size)? {
             return Ok(None);
         }
-        self.end.bytes.writes(self.cursor, size);
-        let number = self.loans.open(self.cursor, self.cursor + size);
-        let number = number.ok_or_else(Error::no_memory)?;
+        self.half.bytes.writes(self.cursor, size);
+        let opened = self.loans.open(self.cursor, self.cursor + size);
+        let id = opened.ok_or_else(Error::no_memory)?;
         self.cursor += size;
-        Ok(Some(number))
+        Ok(Some(id))
     }
 
     /// The room for the payload of a reserved record.
-    pub fn reserved(&self, number: u64) -> Option<Lent> {
-        let Span { start, end, .. } = self.loans.find(number)?;
+    pub fn reserved(&self, id: SpanId) -> Option<Lent> {
+        let Span { start, end, .. } = self.loans.find(id)?;
         // SAFETY: a record's room begins with its header.
-        let data = unsafe { self.end.address(start).add(HEADER_SIZE) };
+        let data = unsafe { self.half.address(start).add(HEADER_SIZE) };
         Some(Lent::new(data, (end - start) as usize - HEADER_SIZE))
     }
 
     /// Makes a reserved record whole with `header`, or skips it; what it doesn't use is padded.
-    /// False if there is none with this number.
-    pub fn fill(&mut self, number: u64, header: Option<&Header>) -> bool {
-        let Some(Span { start, end, .. }) = self.loans.find(number) else {
+    /// False if there is none with this id.
+    pub fn fill(&mut self, id: SpanId, header: Option<&Header>) -> bool {
+        let Some(Span { start, end, .. }) = self.loans.find(id) else {
             return false;
         };
         let used = header.map_or(0, |header| record_size(u64::from(header.length)));
@@ -220,13 +220,13 @@ impl Writer {
             let rest = (end - start - used) as usize - HEADER_SIZE;
             self.put_header(start + used, &Header::plain(Kind::Pad, rest));
         }
-        self.loans.close(number)
+        self.loans.close(id)
     }
 
     /// Skips all records that are reserved still.
     pub fn discard_loans(&mut self) {
-        while let Some(number) = self.loans.first_open() {
-            self.fill(number, None);
+        while let Some(id) = self.loans.first_open() {
+            self.fill(id, None);
         }
     }
 

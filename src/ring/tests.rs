@@ -4,8 +4,9 @@
 use crate::os::buffer::Buffer;
 use crate::os::buffer::Bytes;
 use crate::ring::mapping::Shared;
+use crate::ring::spans::SpanId;
 use crate::ring::spsc::{Reader, Writer};
-use crate::sync::biased_mutex::Turn;
+use crate::sync::biased_mutex::{BiasedMutex, Patience};
 use crate::wire::{Gather, Header, Kind};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -39,13 +40,13 @@ fn write(writer: &mut Writer, number: u64) -> bool {
 }
 
 /// Writes a message into a loan, or discards it; false: there is no room.
-fn lend(writer: &mut Writer, loans: &mut VecDeque<(u64, u64)>, number: u64) -> bool {
+fn lend(writer: &mut Writer, loans: &mut VecDeque<(SpanId, u64)>, number: u64) -> bool {
     // Longer than it will be: what is left over is padded.
     let loan = writer.reserve(len_of(number) + 40).expect("the reader is honest");
     loan.inspect(|loan| loans.push_back((*loan, number))).is_some()
 }
 
-fn fill(writer: &mut Writer, (loan, number): (u64, u64)) {
+fn fill(writer: &mut Writer, (loan, number): (SpanId, u64)) {
     let payload = payload_of(number);
     Bytes::new(writer.reserved(loan).expect("it is open")).write_at(0, &payload);
     assert!(writer.fill(loan, Some(&Header::plain(Kind::Data, payload.len()))));
@@ -168,10 +169,10 @@ fn threads_release_views_out_of_order() {
 }
 
 #[test]
-fn threads_take_turns() {
+fn threads_exclude_each_other() {
     const THREADS: u64 = 4;
-    const TURNS: u64 = 20_000;
-    let turn = Arc::new(Turn::new([0u64; 8]));
+    const TIMES: u64 = 20_000;
+    let mutex = Arc::new(BiasedMutex::new([0u64; 8]));
     let left_out = Arc::new(AtomicU64::new(0));
     let add = |words: &mut [u64; 8]| {
         assert!(words.iter().all(|word| *word == words[0]), "two threads inside");
@@ -179,13 +180,13 @@ fn threads_take_turns() {
     };
     let threads: Vec<_> = (0..THREADS)
         .map(|thread| {
-            let (turn, left_out) = (Arc::clone(&turn), Arc::clone(&left_out));
+            let (mutex, left_out) = (Arc::clone(&mutex), Arc::clone(&left_out));
             thread::spawn(move || {
-                for number in 0..TURNS {
-                    let mut left = false;
-                    // Long runs without company make owners of the door; then others come.
-                    let wait = (number / 1000 + thread) % 2 == 0;
-                    if turn.run(wait, &mut left, add).is_none() {
+                for number in 0..TIMES {
+                    // Long runs without company make owners; then others come.
+                    let waits = (number / 1000 + thread) % 2 == 0;
+                    let patience = if waits { Patience::Wait } else { Patience::Try };
+                    if mutex.run(patience, add).result.is_err() {
                         left_out.fetch_add(1, Ordering::Relaxed);
                     }
                     if number % 1000 == 999 {
@@ -195,36 +196,35 @@ fn threads_take_turns() {
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().expect("no turn was shared"));
-    let total = turn.take()[0] + left_out.load(Ordering::Relaxed);
-    assert_eq!(total, THREADS * TURNS);
+    threads.into_iter().for_each(|thread| thread.join().expect("nobody else was inside"));
+    let total = mutex.run(Patience::Wait, |words| words[0]).result.expect("no panic")
+        + left_out.load(Ordering::Relaxed);
+    assert_eq!(total, THREADS * TIMES);
 }
 
-/// One thread takes turns often enough to own the door; a stranger comes by now and then.
+/// One thread locks often enough to own the mutex; a stranger comes by now and then.
 #[test]
-fn threads_pass_the_door() {
-    const TURNS: u64 = 100_000;
-    let turn = Arc::new(Turn::new((0u64, 0u64)));
+fn threads_take_the_ownership_away() {
+    const TIMES: u64 = 100_000;
+    let mutex = Arc::new(BiasedMutex::new((0u64, 0u64)));
+    let add = |value: &mut (u64, u64)| {
+        assert_eq!(value.0, value.1, "two threads inside");
+        value.0 += 1;
+        value.1 += 1;
+    };
     let owner = {
-        let turn = Arc::clone(&turn);
+        let mutex = Arc::clone(&mutex);
         thread::spawn(move || {
-            for _ in 0..TURNS {
-                let mut value = turn.take();
-                value.0 += 1;
-                value.1 += 1;
-            }
+            (0..TIMES).for_each(|_| assert!(mutex.run(Patience::Wait, add).result.is_ok()))
         })
     };
     let mut strange = 0;
     while !owner.is_finished() {
-        let mut value = turn.take();
-        assert_eq!(value.0, value.1, "two threads inside");
-        value.0 += 1;
-        value.1 += 1;
+        assert!(mutex.run(Patience::Wait, add).result.is_ok());
         strange += 1;
-        drop(value);
         (0..2000).for_each(|_| std::hint::spin_loop());
     }
-    owner.join().expect("it had its turns");
-    assert_eq!(turn.take().0, TURNS + strange);
+    owner.join().expect("nobody else was inside");
+    let total = mutex.run(Patience::Wait, |value| value.0).result.expect("no panic");
+    assert_eq!(total, TIMES + strange);
 }

@@ -1,12 +1,14 @@
-//! The lock around one direction of a handle: threads take turns. Its holder never waits for
-//! anything, so a turn is as long as a copy.
+//! The lock around one direction of a handle. Its holder never waits for anything, so the lock is
+//! held as long as a copy takes.
 //!
-//! It differs from the standard mutex in two ways. Only one sleeping thread is woken at a time
-//! (as in Go's sync.Mutex, where the idea of a "woken" bit is from): else each unlock under
-//! contention is a system call, and eight senders on one handle are slower than one. And a
-//! thread that may not wait leaves a mark, so that the holder knows that somebody went away
-//! empty-handed. A thread that has taken many turns in a row owns the door (owner.rs), until
-//! another thread comes.
+//! It differs from the standard mutex in three ways.
+//! - Only one sleeping thread is woken at a time (as in Go's sync.Mutex, where the idea of a
+//!   "woken" bit is from). Else each unlock under contention is a system call, and eight senders
+//!   on one handle are slower than one.
+//! - A thread that may not wait leaves a mark when it is turned away. The holder sees the mark when
+//!   it unlocks, and makes the other's descriptor readable.
+//! - It is biased towards a thread that has locked it many times in a row: that thread owns it
+//!   (owner.rs), and locks it without a locked instruction until another thread comes.
 
 use crate::os::futex;
 use crate::os::thread_id::this_thread;
@@ -15,117 +17,183 @@ use crate::sync::spin_loop;
 use crate::sync::{AtomicU32, Ordering};
 use std::cell::UnsafeCell;
 
-/// Somebody has the turn.
-const HELD: u32 = 1;
+/// A thread holds the lock.
+const LOCKED: u32 = 1;
 /// A sleeper was woken and has not tried yet: no need to wake another.
 const WOKEN: u32 = 2;
-/// Somebody who could not wait was turned away.
-const LEFT: u32 = 4;
+/// A thread that may not wait was turned away.
+const TURNED_AWAY: u32 = 4;
 /// One sleeping thread; counted from this bit up.
 const SLEEPER: u32 = 8;
 
-/// How often a thread looks before it sleeps or leaves.
+/// How often a thread looks before it sleeps or is turned away.
 #[cfg(not(loom))]
 const LOOKS: u32 = 200;
 #[cfg(loom)]
 const LOOKS: u32 = 1;
 
-/// After how many turns in a row a thread owns the door.
+/// How often in a row a thread locks it before it owns it.
 #[cfg(not(loom))]
-const TURNS_TO_OWN: u32 = 256;
+const LOCKS_TO_OWN: u32 = 256;
 #[cfg(loom)]
-const TURNS_TO_OWN: u32 = 1;
+const LOCKS_TO_OWN: u32 = 1;
+
+/// Whether a thread sleeps until the lock is free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// It does.
+    Wait,
+    /// It looks for a moment.
+    Try,
+}
+
+/// Why a thread did not get the lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Another thread holds it.
+    Held,
+    /// A holder panicked, and may have left the value half changed.
+    Poisoned,
+}
+
+/// What came of an attempt to lock.
+pub struct Attempt<R> {
+    /// What the holder's closure returned.
+    pub result: Result<R, Refused>,
+    /// Whether a thread that may not wait was turned away meanwhile.
+    pub turned_away: bool,
+}
 
 /// A value that one thread at a time can change.
-pub struct Turn<T> {
+pub struct BiasedMutex<T> {
     state: AtomicU32,
     /// Changes with each wake-up; sleepers wait for that.
     wakeups: AtomicU32,
     bias: Bias,
-    /// How many turns the last thread took in a row, and which one it was; changed by the holder.
-    row: UnsafeCell<(u32, u64)>,
+    /// Changed by the holder alone.
+    held: UnsafeCell<HeldState>,
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the value is only reached by the one thread that set HELD.
-unsafe impl<T: Send> Sync for Turn<T> {}
-
-/// The turn; it ends when this is dropped.
-pub struct Guard<'a, T> {
-    turn: &'a Turn<T>,
-    left: Option<&'a mut bool>,
-    /// Through which place it came in as the owner of the door.
-    place: Option<usize>,
+/// What the lock guards besides its value.
+struct HeldState {
+    /// Which thread locked it last, and how often it has done so in a row before.
+    last: u64,
+    in_a_row: u32,
+    is_poisoned: bool,
 }
 
-impl<T> Turn<T> {
-    /// A value that nobody has the turn for.
-    pub fn new(value: T) -> Turn<T> {
-        Turn {
+// SAFETY: the value and the held state are only reached by the one thread that holds the lock.
+unsafe impl<T: Send> Sync for BiasedMutex<T> {}
+
+/// How the lock was got.
+#[derive(Clone, Copy)]
+enum Via {
+    /// As its owner, through this place.
+    Bias(usize),
+    /// By the word.
+    Word,
+}
+
+/// The lock while `act` runs. It is dropped only if `act` panics.
+struct Holding<'a, T> {
+    mutex: &'a BiasedMutex<T>,
+    via: Via,
+}
+
+impl<T> Holding<'_, T> {
+    /// Whether a thread was turned away meanwhile.
+    #[inline]
+    fn unlock(self) -> bool {
+        let turned_away = self.mutex.unlock(self.via);
+        std::mem::forget(self);
+        turned_away
+    }
+}
+
+impl<T> Drop for Holding<'_, T> {
+    #[cold]
+    fn drop(&mut self) {
+        // SAFETY: this thread holds the lock.
+        unsafe { (*self.mutex.held.get()).is_poisoned = true };
+        self.mutex.unlock(self.via);
+    }
+}
+
+impl<T> BiasedMutex<T> {
+    /// A value that no thread has locked.
+    pub fn new(value: T) -> BiasedMutex<T> {
+        BiasedMutex {
             state: AtomicU32::new(0),
             wakeups: AtomicU32::new(0),
             bias: Bias::new(),
-            row: UnsafeCell::new((0, 0)),
+            held: UnsafeCell::new(HeldState { last: 0, in_a_row: 0, is_poisoned: false }),
             value: UnsafeCell::new(value),
         }
     }
 
-    /// Waits for the turn. Who is turned away meanwhile is not heard of.
-    #[cfg(any(loom, test))]
-    #[cfg_attr(not(loom), allow(dead_code))]
-    pub fn take(&self) -> Guard<'_, T> {
-        let mut left = false;
-        let place = self.bias.enter(&mut left);
-        if place.is_none() {
-            self.take_lock(true, &mut left);
-        }
-        Guard { turn: self, left: None, place }
-    }
-
-    /// Runs `act` with the turn, or comes back without if another thread has it for long and
-    /// `wait` is false. `left` becomes true when somebody else came back without meanwhile.
+    /// Runs `act` with the lock held.
     #[inline]
-    pub fn run<R>(&self, wait: bool, left: &mut bool, act: impl FnOnce(&mut T) -> R) -> Option<R> {
-        let place = self.bias.enter(left);
-        if place.is_none() && !self.take_lock(wait, left) {
-            return None;
-        }
-        let mut guard = Guard { turn: self, left: Some(left), place };
-        Some(act(&mut guard))
+    pub fn run<R>(&self, patience: Patience, act: impl FnOnce(&mut T) -> R) -> Attempt<R> {
+        let mut turned_away = false;
+        let via = match self.bias.enter(&mut turned_away) {
+            Some(place) => Via::Bias(place),
+            None => match self.lock_word(patience, &mut turned_away) {
+                true => Via::Word,
+                false => return Attempt { result: Err(Refused::Held), turned_away },
+            },
+        };
+        self.run_held(via, turned_away, act)
     }
 
-    /// Runs `act` with the turn if this thread owns the door: without a locked instruction. Else
-    /// nothing is done but what `left` tells.
+    /// Runs `act` with the lock held if this thread owns it: without a locked instruction.
     #[inline(always)]
-    pub fn run_as_owner<R>(&self, left: &mut bool, act: impl FnOnce(&mut T) -> R) -> Option<R> {
-        let place = Some(self.bias.enter(left)?);
-        let mut guard = Guard { turn: self, left: Some(left), place };
-        Some(act(&mut guard))
+    pub fn run_as_owner<R>(&self, act: impl FnOnce(&mut T) -> R) -> Attempt<R> {
+        let mut turned_away = false;
+        match self.bias.enter(&mut turned_away) {
+            Some(place) => self.run_held(Via::Bias(place), turned_away, act),
+            None => Attempt { result: Err(Refused::Held), turned_away },
+        }
     }
 
-    /// Takes the lock, and the door from who owns it.
+    #[inline(always)]
+    fn run_held<R>(
+        &self,
+        via: Via,
+        turned_away: bool,
+        act: impl FnOnce(&mut T) -> R,
+    ) -> Attempt<R> {
+        let holding = Holding { mutex: self, via };
+        // SAFETY: this thread holds the lock, so no other reaches the held state or the value.
+        let (is_poisoned, value) =
+            unsafe { ((*self.held.get()).is_poisoned, &mut *self.value.get()) };
+        let result = if is_poisoned { Err(Refused::Poisoned) } else { Ok(act(value)) };
+        Attempt { result, turned_away: holding.unlock() | turned_away }
+    }
+
+    /// Locks the word, and takes the bias from the thread that has it.
     #[inline(never)]
-    fn take_lock(&self, wait: bool, left: &mut bool) -> bool {
+    fn lock_word(&self, patience: Patience, turned_away: &mut bool) -> bool {
         if !self.try_once() {
-            if wait {
-                self.take_slowly();
-            } else if !self.take_or_leave() {
-                return false;
+            match patience {
+                Patience::Wait => self.lock_slowly(),
+                Patience::Try if self.lock_or_mark() => {}
+                Patience::Try => return false,
             }
         }
         self.bias.revoke();
-        if !self.bias.is_empty() && !self.empty_the_room(wait) {
-            // Whoever is inside tells of this thread on the way out.
-            *left |= self.end();
+        if !self.bias.is_empty() && !self.await_owner(patience) {
+            // The owner tells of this thread when it unlocks.
+            *turned_away |= self.unlock_word();
             return false;
         }
         self.count_in_a_row();
         true
     }
 
-    /// Waits for the last owner to come out.
+    /// Waits until the last owner has unlocked.
     #[cold]
-    fn empty_the_room(&self, wait: bool) -> bool {
+    fn await_owner(&self, patience: Patience) -> bool {
         for _ in 0..LOOKS {
             if self.bias.is_empty() {
                 return true;
@@ -135,39 +203,40 @@ impl<T> Turn<T> {
         if !self.bias.ask() {
             return true;
         }
-        if wait {
-            self.bias.wait();
+        match patience {
+            Patience::Wait => self.bias.wait(),
+            Patience::Try => return false,
         }
-        wait
+        true
     }
 
-    /// Makes this thread the owner, once it has taken many turns in a row and nobody waits.
+    /// Makes this thread the owner, once it has locked many times in a row and nobody waits.
     fn count_in_a_row(&self) {
-        // SAFETY: this thread has the turn.
-        let row = unsafe { &mut *self.row.get() };
+        // SAFETY: this thread holds the lock.
+        let held = unsafe { &mut *self.held.get() };
         let own = this_thread();
-        *row = if row.1 == own { (row.0 + 1, own) } else { (0, own) };
-        if row.0 >= TURNS_TO_OWN && self.state.load(Ordering::Relaxed) == HELD {
-            row.0 = 0;
+        held.in_a_row = if held.last == own { held.in_a_row + 1 } else { 0 };
+        held.last = own;
+        if held.in_a_row >= LOCKS_TO_OWN && self.state.load(Ordering::Relaxed) == LOCKED {
+            held.in_a_row = 0;
             self.bias.own();
         }
     }
 
     #[inline]
     fn try_once(&self) -> bool {
-        let free = self.state.compare_exchange(0, HELD, Ordering::Acquire, Ordering::Relaxed);
+        let free = self.state.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed);
         free.is_ok()
     }
 
-    /// Takes the turn though others sleep for it, unless it is held.
+    /// Locks though others sleep for it, unless it is locked.
     fn barge(&self) -> bool {
         let state = self.state.load(Ordering::Relaxed);
-        if state & HELD != 0 {
+        if state & LOCKED != 0 {
             return false;
         }
-        let taken =
-            self.state.compare_exchange(state, state | HELD, Ordering::Acquire, Ordering::Relaxed);
-        taken.is_ok()
+        let locked = state | LOCKED;
+        self.state.compare_exchange(state, locked, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     fn look_a_while(&self) -> bool {
@@ -180,105 +249,121 @@ impl<T> Turn<T> {
         false
     }
 
-    /// Takes the turn, or marks it so that its holder hears of this.
+    /// Locks, or marks the lock so that its holder hears of this thread.
     #[cold]
-    fn take_or_leave(&self) -> bool {
+    fn lock_or_mark(&self) -> bool {
         if self.look_a_while() {
             return true;
         }
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
-            let (next, taken) = match state & HELD {
-                0 => (state | HELD, true),
-                _ => (state | LEFT, false),
+            let (next, locked) = match state & LOCKED {
+                0 => (state | LOCKED, true),
+                _ => (state | TURNED_AWAY, false),
             };
             let set =
                 self.state.compare_exchange(state, next, Ordering::Acquire, Ordering::Relaxed);
             match set {
-                Ok(_) => return taken,
+                Ok(_) => return locked,
                 Err(now) => state = now,
             }
         }
     }
 
     #[cold]
-    fn take_slowly(&self) {
+    fn lock_slowly(&self) {
         if self.look_a_while() {
             return;
         }
-        // From here on this thread counts as asleep, until it has the turn.
+        // From here on this thread counts as asleep, until it holds the lock.
         self.state.fetch_add(SLEEPER, Ordering::Relaxed);
         loop {
             let seen = self.wakeups.load(Ordering::Acquire);
             let state = self.state.load(Ordering::Relaxed);
-            // WOKEN goes in any case: whom it was set for may have found the turn free before it
-            // slept, and then nobody would ever take it off. One wake-up too many does no harm.
-            let next = if state & HELD == 0 { (state | HELD) - SLEEPER } else { state } & !WOKEN;
+            // WOKEN goes in any case. The thread for which it was set may have found the lock free
+            // before it slept, and then nobody would ever take WOKEN off. One wake-up too many does
+            // no harm.
+            let next = match state & LOCKED {
+                0 => ((state | LOCKED) - SLEEPER) & !WOKEN,
+                _ => state & !WOKEN,
+            };
             let set =
                 self.state.compare_exchange(state, next, Ordering::Acquire, Ordering::Relaxed);
             if set.is_err() {
                 continue;
             }
-            if state & HELD == 0 {
+            if state & LOCKED == 0 {
                 return;
             }
             futex::wait(&self.wakeups, seen, None);
         }
     }
 
+    /// Whether a thread was turned away meanwhile.
     #[inline]
-    fn end(&self) -> bool {
-        let before = self.state.fetch_sub(HELD, Ordering::Release);
-        before != HELD && self.end_slowly(before)
+    fn unlock(&self, via: Via) -> bool {
+        match via {
+            Via::Bias(place) => self.bias.exit(place),
+            Via::Word => self.unlock_word(),
+        }
     }
 
-    /// Wakes a sleeper, if there is one and none was woken already; whether somebody left.
+    #[inline]
+    fn unlock_word(&self) -> bool {
+        let before = self.state.fetch_sub(LOCKED, Ordering::Release);
+        before != LOCKED && self.unlock_slowly(before)
+    }
+
+    /// Wakes a sleeper, if there is one and none was woken already.
     #[cold]
-    fn end_slowly(&self, before: u32) -> bool {
-        let left = before & LEFT != 0 && self.state.fetch_and(!LEFT, Ordering::Relaxed) & LEFT != 0;
+    fn unlock_slowly(&self, before: u32) -> bool {
+        let turned_away = before & TURNED_AWAY != 0
+            && self.state.fetch_and(!TURNED_AWAY, Ordering::Relaxed) & TURNED_AWAY != 0;
         let state = self.state.load(Ordering::Relaxed);
-        let sleeps = state >= SLEEPER && state & (HELD | WOKEN) == 0;
+        let sleeps = state >= SLEEPER && state & (LOCKED | WOKEN) == 0;
         if sleeps {
-            let set = self.state.compare_exchange(
-                state,
-                state | WOKEN,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            );
-            // Where it failed, whoever changed the state has the turn, and will end it.
+            let woken = state | WOKEN;
+            let set =
+                self.state.compare_exchange(state, woken, Ordering::Relaxed, Ordering::Relaxed);
+            // Where it failed, whoever changed the state holds the lock, and will unlock it.
             if set.is_ok() {
                 self.wakeups.fetch_add(1, Ordering::Release);
                 futex::wake(&self.wakeups, 1);
             }
         }
-        left
+        turned_away
     }
 }
 
-impl<T> std::ops::Deref for Guard<'_, T> {
-    type Target = T;
-    fn deref(&self) -> &T {
-        // SAFETY: this thread set HELD and no other can reach the value.
-        unsafe { &*self.turn.value.get() }
-    }
-}
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
 
-impl<T> std::ops::DerefMut for Guard<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as above, and the guard is borrowed alone.
-        unsafe { &mut *self.turn.value.get() }
+    /// The next holder would go on with a value that is half changed.
+    #[test]
+    fn a_holder_that_panicked_is_told_of() {
+        let mutex = BiasedMutex::new(0);
+        let half = AssertUnwindSafe(|| {
+            mutex.run(Patience::Wait, |value| {
+                *value = 1;
+                panic!("half way");
+            })
+        });
+        assert!(catch_unwind(half).is_err());
+        let next = mutex.run(Patience::Wait, |value| *value);
+        assert_eq!(next.result, Err(Refused::Poisoned));
     }
-}
 
-impl<T> Drop for Guard<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        let somebody_left = match self.place {
-            Some(place) => self.turn.bias.exit(place),
-            None => self.turn.end(),
-        };
-        if let Some(left) = self.left.as_deref_mut() {
-            *left |= somebody_left;
-        }
+    #[test]
+    fn an_owner_that_panicked_is_told_of() {
+        let mutex = BiasedMutex::new(0);
+        (0..=LOCKS_TO_OWN)
+            .for_each(|_| assert!(mutex.run(Patience::Wait, |value| *value += 1).result.is_ok()));
+        assert!(mutex.run_as_owner(|_| ()).result.is_ok(), "this thread owns it");
+        let half = AssertUnwindSafe(|| mutex.run_as_owner(|_| panic!("half way")));
+        assert!(catch_unwind(half).is_err());
+        assert_eq!(mutex.run_as_owner(|_| ()).result, Err(Refused::Poisoned));
+        assert_eq!(mutex.run(Patience::Try, |_| ()).result, Err(Refused::Poisoned));
     }
 }

@@ -1,29 +1,29 @@
-//! A door that one thread passes without a locked instruction. On x86 each of those waits until
-//! earlier stores are visible, which on a busy ring means until the peer has let go of the cache
-//! line: longer than all the rest of a send. (Biased locking, as in Dice, Moir and Scherer's
-//! "Quickly Reacquirable Locks", with membarrier(2) for the revocation.)
+//! A bias: one thread, the owner, locks a mutex without a locked instruction. On x86 a locked
+//! instruction waits until earlier stores are visible, which on a busy ring means until the peer
+//! has let go of the cache line: longer than all the rest of a send. (Biased locking, as in Dice,
+//! Moir and Scherer's "Quickly Reacquirable Locks", with membarrier(2) for the revocation.)
 //!
 //! | word         | written by           | meaning                                          |
 //! |--------------|----------------------|--------------------------------------------------|
-//! | owner        | whoever has the lock | the thread that may pass, and its place; 0: none |
-//! | place.inside | the place's thread   | 1: it is inside, or looks whether it may go in   |
-//! | place.asked  | others, 1; it, 0     | somebody waits for it to come out, or has left   |
+//! | owner        | whoever has the lock | the owning thread, and its place; 0: none        |
+//! | place.inside | the place's thread   | 1: it holds the lock, or looks whether it may    |
+//! | place.asked  | others, 1; it, 0     | a thread waits for it to unlock, or was refused  |
 //!
-//! A place belongs to one thread for good: a thread that owned the door long ago may be on its
-//! way in still, and must not be taken for the one that owns it now when it backs out. The owner
-//! stores `inside`, then looks at `owner`; who revokes stores `owner`, then looks at `inside`:
-//! Dekker, with the owner's barrier light and the other's heavy. The same holds for `inside` and
-//! `asked` on the way out.
+//! A place belongs to one thread for good: a thread that owned the mutex long ago may be on its
+//! way in still, and must not be taken for the present owner when it backs out. The owner stores
+//! `inside`, then looks at `owner`; who revokes stores `owner`, then looks at `inside`: that is
+//! Dekker's pattern, with a light barrier for the owner and a heavy one for the other. The same
+//! holds for `inside` and `asked` on the way out.
 
 use crate::os::thread_id::this_thread;
 use crate::os::{barrier, futex};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
-/// How many threads can ever own one door; the bits that name a place.
+/// How many threads can ever own one mutex; the bits that name a place.
 const PLACES: usize = 4;
 const PLACE_BITS: u64 = PLACES as u64 - 1;
 
-/// The door.
+/// Which thread owns a mutex, and whether it is inside.
 pub struct Bias {
     owner: AtomicU64,
     places: [Place; PLACES],
@@ -39,7 +39,7 @@ struct Place {
 }
 
 impl Bias {
-    /// A door that nobody owns.
+    /// Nobody owns it.
     pub fn new() -> Bias {
         let place = || Place {
             whose: AtomicU64::new(0),
@@ -53,8 +53,8 @@ impl Bias {
         }
     }
 
-    /// Goes in, if this thread owns the door: through which place. `asked` becomes true where it
-    /// found, on its way, that somebody had asked it to come out.
+    /// Locks, if this thread is the owner: through which place. `asked` becomes true where this
+    /// thread was asked to unlock on its way.
     #[inline]
     pub fn enter(&self, asked: &mut bool) -> Option<usize> {
         // Relaxed is enough: only this thread's own number matters, and it is looked at again.
@@ -73,7 +73,7 @@ impl Bias {
         None
     }
 
-    /// Comes out; whether somebody had asked for that.
+    /// Unlocks; whether a thread had asked for that.
     #[inline]
     pub fn exit(&self, place: usize) -> bool {
         let place = &self.places[place];
@@ -84,8 +84,8 @@ impl Bias {
         place.asked.load(Ordering::Relaxed) != 0 && place.answer()
     }
 
-    /// Makes this thread the owner, if there is a place for it. Only by the holder of the lock
-    /// that guards the door, and while nobody is inside.
+    /// Makes this thread the owner, if there is a place for it. Only the holder of the mutex may
+    /// call this, while nobody is inside.
     pub fn own(&self) {
         let own = this_thread();
         let whose = |place: &Place| place.whose.load(Ordering::Relaxed);
@@ -96,7 +96,8 @@ impl Bias {
         }
     }
 
-    /// Takes the door from its owner, who may still be inside. Only by the holder of the lock.
+    /// Takes the ownership away; the owner may still be inside. Only the holder of the mutex's
+    /// word may call this.
     #[inline]
     pub fn revoke(&self) {
         let owner = self.owner.load(Ordering::Relaxed);
@@ -121,7 +122,7 @@ impl Bias {
         self.last().inside.load(Ordering::Acquire) == 0
     }
 
-    /// Asks the one inside to say when it comes out. False: it has come out.
+    /// Asks the thread inside to tell when it unlocks. False: it has unlocked.
     pub fn ask(&self) -> bool {
         self.last().asked.store(1, Ordering::Relaxed);
         // SYNC asked: heavy, pairs with the light barrier in `exit`.
@@ -129,7 +130,7 @@ impl Bias {
         !self.is_empty()
     }
 
-    /// Sleeps until the one inside has come out, after [`Bias::ask`].
+    /// Sleeps until the thread inside has unlocked, after [`Bias::ask`].
     pub fn wait(&self) {
         while !self.is_empty() {
             futex::wait(&self.last().inside, 1, None);

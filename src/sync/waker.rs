@@ -2,27 +2,30 @@
 //! first waits. Not one a channel, as there are many more channels than waiting threads.
 
 use crate::os::fork::{Fd, generation};
+use crate::os::poll::{Wanted, poll};
 use crate::os::thread_local::{PerThread, Slot};
 use crate::os::wait_set;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
+use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A thread's own wake-up.
-pub struct Kick {
+pub struct Waker {
     fd: Fd,
     generation: u32,
 }
 
-static OWN: PerThread<Option<Arc<Kick>>> = PerThread::new(Slot::Kick);
+static OWN: PerThread<Option<Arc<Waker>>> = PerThread::new(Slot::Waker);
 
-impl Kick {
+impl Waker {
     /// This thread's wake-up; None where no descriptor is left for it.
-    pub fn own() -> Option<Arc<Kick>> {
+    pub fn own() -> Option<Arc<Waker>> {
         let own = OWN.with(|own| {
-            let fresh = own.as_ref().is_some_and(|kick| kick.generation == generation());
+            let fresh = own.as_ref().is_some_and(|waker| waker.generation == generation());
             if !fresh {
                 let fd = wait_set::eventfd().ok()?;
-                *own = Some(Arc::new(Kick { fd, generation: generation() }));
+                *own = Some(Arc::new(Waker { fd, generation: generation() }));
             }
             own.clone()
         });
@@ -30,17 +33,35 @@ impl Kick {
     }
 
     /// Makes the thread's poll return.
-    pub fn give(&self) {
+    pub fn wake(&self) {
         wait_set::signal(self.fd.as_fd());
     }
 
-    /// Forgets kicks that were given.
-    pub fn clear(&self) {
+    /// Forgets the wake-ups so far.
+    fn clear(&self) {
         wait_set::clear(self.fd.as_fd());
     }
+}
 
-    /// What the thread polls.
-    pub fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+/// How many descriptors can be waited for, beside the waker.
+const WANTED_MAX: usize = 3;
+
+/// Sleeps until one of `wanted` is ready, `waker` wakes this thread, or the time is over: what each
+/// is then.
+pub fn poll_with_waker<const N: usize>(
+    wanted: [Wanted; N],
+    waker: Option<&Waker>,
+    time: Option<Duration>,
+) -> io::Result<[Wanted; N]> {
+    const { assert!(N <= WANTED_MAX) };
+    let mut all = [Wanted::nothing(); WANTED_MAX + 1];
+    all[..N].copy_from_slice(&wanted);
+    if let Some(waker) = waker {
+        all[N] = Wanted::readable(waker.fd.as_fd());
     }
+    poll(&mut all[..=N], time)?;
+    if let Some(waker) = waker.filter(|_| all[N].is_readable()) {
+        waker.clear();
+    }
+    Ok(std::array::from_fn(|index| all[index]))
 }

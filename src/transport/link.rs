@@ -3,16 +3,17 @@
 
 use super::peer::{Peer, SocketUse};
 use super::ring::RingLink;
-use super::stream::{StreamLink, StreamRecv, StreamSend};
-use super::{RecvEnd, SendEnd};
+use super::stream::{Framing, StreamLink, StreamRecv, StreamSend};
+use super::{RecvHalf, SendHalf};
 use crate::error::Result;
 use crate::os::local_socket;
 use crate::os::poll::Wanted;
 use crate::os::wait_set::{HANG_UP, READABLE, WRITABLE};
 use crate::readiness::Direction;
 use crate::readiness::descriptor::{Marker, Token, Watched};
-use crate::readiness::waiters::{READ, Source, WRITE};
-use crate::sync::waker::Kick;
+use crate::readiness::interest::Interest;
+use crate::readiness::waiters::Source;
+use crate::sync::waker::Waker;
 use crate::transport::handshake::stage::Stage;
 use crate::transport::handshake::upgrade::Upgrade;
 use std::os::fd::AsFd;
@@ -22,27 +23,18 @@ use std::time::Duration;
 /// What a handshake, or the beginning of one, has brought together.
 pub struct Joined {
     pub link: Link,
-    pub send: SendEnd,
-    pub recv: RecvEnd,
+    pub send: SendHalf,
+    pub recv: RecvHalf,
 }
 
 impl Joined {
     /// A channel whose both directions go through the socket so far.
     pub fn new(peer: Peer, framing: Framing, upgrade: Upgrade, message_size_max: usize) -> Joined {
         let stream = StreamLink::new(peer, framing, upgrade);
-        let send = SendEnd::Stream(StreamSend::new(&stream));
-        let recv = RecvEnd::Stream(StreamRecv::new(&stream, message_size_max));
+        let send = SendHalf::Stream(StreamSend::new(&stream));
+        let recv = RecvHalf::Stream(StreamRecv::new(&stream, message_size_max));
         Joined { link: Link { stream }, send, recv }
     }
-}
-
-/// How messages are told apart on a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
-    /// Each has a header.
-    Frames,
-    /// They aren't: bytes come as they are.
-    Raw,
 }
 
 /// What both ends of a channel share.
@@ -66,12 +58,12 @@ impl Link {
     /// Whether what comes does so through the ring.
     #[inline]
     pub fn receives_by_ring(&self) -> bool {
-        self.stream.upgrade.is_at(Stage::Rings) || self.stage().moved() & READ != 0
+        self.stream.upgrade.is_at(Stage::Rings) || self.stage().moved().has(Interest::READ)
     }
 
     /// Whether what is sent goes through the ring.
     pub fn sends_by_ring(&self) -> bool {
-        self.stage().moved() & WRITE != 0
+        self.stage().moved().has(Interest::WRITE)
     }
 
     /// The largest message that the peer takes, as far as is known.
@@ -82,7 +74,7 @@ impl Link {
 
     /// The rings, if any direction goes through them.
     pub fn rings(&self) -> Option<&Arc<RingLink>> {
-        self.stream.upgrade.rings().filter(|_| self.stage().moved() != 0)
+        self.stream.upgrade.rings().filter(|_| self.stage().moved() != Interest::NONE)
     }
 
     /// A call of this side is about to sleep.
@@ -97,7 +89,7 @@ impl Link {
             return false;
         }
         let stage = self.stage();
-        stage.owes() || stage.moved() & WRITE == 0 && self.stream.owes_pong()
+        stage.owes() || !stage.moved().has(Interest::WRITE) && self.stream.owes_pong()
     }
 
     /// Whether the receiving end has met the end on the socket, or the peer has refused.
@@ -114,10 +106,10 @@ impl Link {
     pub fn watched_socket(&self, direction: Direction) -> Watched<'_> {
         let moved = self.stage().moved();
         let (events, token) = match direction {
-            _ if moved == READ | WRITE => (READABLE, Token::End),
-            Direction::Receive if moved & READ != 0 => (READABLE, Token::End),
+            _ if moved == Interest::BOTH => (READABLE, Token::End),
+            Direction::Receive if moved.has(Interest::READ) => (READABLE, Token::End),
             Direction::Receive => (READABLE, Token::Other),
-            Direction::Send if moved & WRITE != 0 => (HANG_UP, Token::End),
+            Direction::Send if moved.has(Interest::WRITE) => (HANG_UP, Token::End),
             Direction::Send => (WRITABLE | HANG_UP, Token::Other),
         };
         Watched { fd: self.stream.peer.socket.as_fd(), events, token }
@@ -169,7 +161,7 @@ impl Link {
 }
 
 impl Source for Link {
-    fn arm(&self, interest: u32) {
+    fn arm(&self, interest: Interest) {
         if let Some(rings) = self.rings() {
             rings.arm(interest & self.stage().moved());
         }
@@ -179,14 +171,19 @@ impl Source for Link {
         self.rings().is_some_and(|rings| rings.drain())
     }
 
-    fn poll(&self, interest: u32, kick: Option<&Kick>, time: Option<Duration>) -> Result<()> {
-        let on_socket = match interest & !self.stage().moved() {
-            0 => SocketUse::End,
-            READ => SocketUse::Read,
-            WRITE => SocketUse::Write,
+    fn poll(
+        &self,
+        interest: Interest,
+        waker: Option<&Waker>,
+        time: Option<Duration>,
+    ) -> Result<()> {
+        let on_socket = match interest.without(self.stage().moved()) {
+            Interest::NONE => SocketUse::End,
+            Interest::READ => SocketUse::Read,
+            Interest::WRITE => SocketUse::Write,
             _ => SocketUse::Both,
         };
         let wake_ups = self.rings().map_or(Wanted::nothing(), |rings| rings.wake_ups());
-        self.stream.peer.poll(on_socket, wake_ups, kick, time)
+        self.stream.peer.poll(on_socket, wake_ups, waker, time)
     }
 }

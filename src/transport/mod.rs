@@ -2,6 +2,7 @@
 //! they say first in handshake.rs, how they get from the socket into rings in upgrade.rs, and then
 //! each way has a file of its own.
 
+mod carrier;
 pub mod handshake;
 pub mod link;
 pub mod meet;
@@ -11,6 +12,7 @@ pub mod stream;
 
 use crate::error::{Error, Result, Status};
 use crate::os::buffer::Buffer;
+use crate::ring::spans::SpanId;
 use crate::wire::{FLAG_MORE, FLAG_REPLY, FLAG_REQUEST, Gather, Header};
 use std::mem::MaybeUninit;
 
@@ -25,18 +27,59 @@ fn pieces(len: usize) -> u32 {
     u32::from(len < FRAGMENT_LEN_MIN) + (len / PIECE_LEN) as u32
 }
 
-/// A message on its way out, and how far it has got.
-#[derive(Clone)]
-pub struct Outgoing<'a> {
+/// What a message says besides its payload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Label {
     pub tag: u32,
     pub id: u32,
     pub flags: u8,
+}
+
+impl Label {
+    /// Of a message that asks for nothing and answers nothing.
+    #[inline]
+    pub fn tagged(tag: u32) -> Label {
+        Label { tag, id: 0, flags: 0 }
+    }
+}
+
+/// A message on its way out, and how far it has got.
+#[derive(Clone)]
+pub struct Outgoing<'a> {
+    pub label: Label,
     /// What is left of the payload.
     pub data: Gather<'a>,
+    /// How much of it is out.
+    pub sent: Sent,
+}
+
+/// How much of a message is out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Bytes of the frame's header; on streams.
+    pub header: usize,
+    /// Bytes of the payload.
+    pub data: usize,
+}
+
+impl Sent {
     /// Whether any of it is out: then all of it must follow.
-    pub started: bool,
-    /// Bytes of the frame's header that are out; on streams.
-    pub header_sent: usize,
+    pub fn has_begun(self) -> bool {
+        self != Sent::default()
+    }
+}
+
+impl<'a> Outgoing<'a> {
+    /// A message of which nothing is out.
+    pub fn new(label: Label, data: Gather<'a>) -> Outgoing<'a> {
+        Outgoing { label, data, sent: Sent::default() }
+    }
+
+    /// Bytes of the payload are out.
+    fn skip(&mut self, count: usize) {
+        self.data.skip(count);
+        self.sent.data += count;
+    }
 }
 
 /// What is known of a message besides its bytes. Three whole words: smaller fields would be
@@ -95,13 +138,22 @@ pub struct HeapMessage {
 
 /// A message kept for its receiver until that releases it.
 pub enum Held {
-    /// In the ring, under this number.
-    InRing(u64),
+    /// In the ring.
+    InRing(SpanId),
     /// On the heap.
     OnHeap(Buffer),
 }
 
-/// The front message of a receiving end.
+/// Whether a message is handed out where it lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HoldAs {
+    /// It is, if it lies in a ring.
+    InPlace,
+    /// It is copied.
+    Copy,
+}
+
+/// The front message of a receiving half.
 pub struct Front {
     pub head: Head,
     /// The payload is in the caller's buffer already, and the message taken.
@@ -109,30 +161,30 @@ pub struct Front {
 }
 
 /// The sending end of a channel.
-pub enum SendEnd {
+pub enum SendHalf {
     Ring(ring::RingSend),
     Stream(stream::StreamSend),
 }
 
-impl SendEnd {
+impl SendHalf {
     /// Sends frames that are no messages; true once none is owed. By them this end may move into
     /// its ring. Only between messages.
     #[inline(always)]
     pub fn push_owed(&mut self) -> Result<bool> {
         match self {
-            SendEnd::Stream(end) if end.owes() => self.push_owed_frames(),
+            SendHalf::Stream(end) if end.owes() => self.push_owed_frames(),
             _ => Ok(true),
         }
     }
 
     #[cold]
     fn push_owed_frames(&mut self) -> Result<bool> {
-        let SendEnd::Stream(end) = self else {
+        let SendHalf::Stream(end) = self else {
             return Ok(true);
         };
         let is_out = end.push_owed()?;
         if let Some(ring) = end.ring() {
-            *self = SendEnd::Ring(ring);
+            *self = SendHalf::Ring(ring);
         }
         Ok(is_out)
     }
@@ -141,8 +193,8 @@ impl SendEnd {
     #[inline]
     pub fn push(&mut self, out: &mut Outgoing<'_>) -> Result<bool> {
         match self {
-            SendEnd::Ring(end) => end.push(out),
-            SendEnd::Stream(end) => end.push(out),
+            SendHalf::Ring(end) => end.push(out),
+            SendHalf::Stream(end) => end.push(out),
         }
     }
 
@@ -150,40 +202,40 @@ impl SendEnd {
     #[inline]
     pub fn whole_max(&self) -> usize {
         match self {
-            SendEnd::Ring(end) => end.writer.payload_size_max(),
-            SendEnd::Stream(_) => 0,
+            SendHalf::Ring(end) => end.writer.payload_size_max(),
+            SendHalf::Stream(_) => 0,
         }
     }
 
-    /// The longest message that may be cut by [`SendEnd::push_many`].
+    /// The longest message that may be cut by [`SendHalf::push_many`].
     pub fn cut_max(&self) -> usize {
         match self {
-            SendEnd::Ring(_) => 0,
-            SendEnd::Stream(_) => stream::BLOCK,
+            SendHalf::Ring(_) => 0,
+            SendHalf::Stream(_) => stream::BLOCK,
         }
     }
 
     /// Sends as many whole messages as there is room for. On a stream the last may be cut: how
     /// much of it is out is in the second value.
-    pub fn push_many(&mut self, messages: &[&[u8]]) -> Result<(usize, Option<Cut>)> {
+    pub fn push_many(&mut self, messages: &[&[u8]]) -> Result<(usize, Option<Sent>)> {
         match self {
-            SendEnd::Ring(end) => end.push_many(messages).map(|count| (count, None)),
-            SendEnd::Stream(end) => end.push_many(messages),
+            SendHalf::Ring(end) => end.push_many(messages).map(|count| (count, None)),
+            SendHalf::Stream(end) => end.push_many(messages),
         }
     }
 
     /// Whether there may be room for a message of this length, or for its next piece.
     pub fn has_room_for(&mut self, len: usize) -> bool {
         match self {
-            SendEnd::Ring(end) => end.has_room_for(len),
+            SendHalf::Ring(end) => end.has_room_for(len),
             // The kernel tells of that.
-            SendEnd::Stream(_) => true,
+            SendHalf::Stream(_) => true,
         }
     }
 
     /// Drops what is being written in place, so that what was sent behind it goes out.
     pub fn discard_loans(&mut self) {
-        if let SendEnd::Ring(end) = self {
+        if let SendHalf::Ring(end) = self {
             end.discard_loans();
         }
     }
@@ -191,40 +243,34 @@ impl SendEnd {
     /// The end, if a message that was sent now would meet it.
     pub fn look_for_end(&self) -> Result<()> {
         match self {
-            SendEnd::Ring(end) => end.check_peer(),
-            SendEnd::Stream(end) => end.look_for_end(),
+            SendHalf::Ring(end) => end.check_peer(),
+            SendHalf::Stream(end) => end.look_for_end(),
         }
     }
 
     /// Whether messages that were taken are still held back in this process.
     pub fn is_held_back(&self) -> bool {
         match self {
-            SendEnd::Ring(end) => end.writer.is_held_back(),
-            SendEnd::Stream(_) => false,
+            SendHalf::Ring(end) => end.writer.is_held_back(),
+            SendHalf::Stream(_) => false,
         }
     }
 }
 
-/// How much of a message went out before the kernel had enough.
-pub struct Cut {
-    pub header_sent: usize,
-    pub data_sent: usize,
-}
-
 /// The receiving end of a channel.
-pub enum RecvEnd {
+pub enum RecvHalf {
     Ring(ring::RingRecv),
     Stream(stream::StreamRecv),
 }
 
-impl RecvEnd {
+impl RecvHalf {
     /// The message at the front, if a whole one is there. A stream may put the payload of a
     /// large one straight `into` the caller's buffer; then it is delivered.
     #[inline(always)]
     pub fn front(&mut self, into: Option<&mut [MaybeUninit<u8>]>) -> Result<Option<Front>> {
         match self {
-            RecvEnd::Ring(end) => end.front(),
-            RecvEnd::Stream(end) => match end.front(into)? {
+            RecvHalf::Ring(end) => end.front(),
+            RecvHalf::Stream(end) => match end.front(into)? {
                 None => self.front_after_socket(),
                 front => Ok(front),
             },
@@ -236,23 +282,23 @@ impl RecvEnd {
     fn front_after_socket(&mut self) -> Result<Option<Front>> {
         self.move_if_due();
         match self {
-            RecvEnd::Ring(end) => end.front(),
-            RecvEnd::Stream(_) => Ok(None),
+            RecvHalf::Ring(end) => end.front(),
+            RecvHalf::Stream(_) => Ok(None),
         }
     }
 
     fn move_if_due(&mut self) {
-        if let RecvEnd::Stream(end) = self
+        if let RecvHalf::Stream(end) = self
             && let Some(ring) = end.ring()
         {
-            *self = RecvEnd::Ring(ring);
+            *self = RecvHalf::Ring(ring);
         }
     }
 
     /// Takes what stands in front of the next message, and leaves that where it is: for a call that
     /// only sends. Whether it stands before what the handshake still brings.
     pub fn take_handshake(&mut self) -> Result<bool> {
-        let RecvEnd::Stream(end) = self else {
+        let RecvHalf::Stream(end) = self else {
             return Ok(false);
         };
         let is_behind = end.take_handshake()?;
@@ -264,8 +310,8 @@ impl RecvEnd {
     /// found the connection broken.
     pub fn end_seen_ahead(&mut self) -> Option<Error> {
         match self {
-            RecvEnd::Ring(end) => end.end_seen_ahead(),
-            RecvEnd::Stream(end) => end.end_seen_ahead(),
+            RecvHalf::Ring(end) => end.end_seen_ahead(),
+            RecvHalf::Stream(end) => end.end_seen_ahead(),
         }
     }
 
@@ -273,8 +319,8 @@ impl RecvEnd {
     #[inline(always)]
     pub fn copy_front(&self, to: &mut [MaybeUninit<u8>]) {
         match self {
-            RecvEnd::Ring(end) => end.copy_front(to),
-            RecvEnd::Stream(end) => end.copy_front(to),
+            RecvHalf::Ring(end) => end.copy_front(to),
+            RecvHalf::Stream(end) => end.copy_front(to),
         }
     }
 
@@ -282,45 +328,45 @@ impl RecvEnd {
     #[inline(always)]
     pub fn drop_front(&mut self) {
         match self {
-            RecvEnd::Ring(end) => end.drop_front(),
-            RecvEnd::Stream(end) => end.drop_front(usize::MAX),
+            RecvHalf::Ring(end) => end.drop_front(),
+            RecvHalf::Stream(end) => end.drop_front(usize::MAX),
         }
     }
 
     /// Tells the peer of the room that there is now; once after a call's messages.
     #[inline(always)]
     pub fn give_back(&mut self) {
-        if let RecvEnd::Ring(end) = self {
+        if let RecvHalf::Ring(end) = self {
             end.give_back();
         }
     }
 
     /// Takes the front message, in place if that is possible and wished.
-    pub fn hold_front(&mut self, in_place: bool) -> Result<Held> {
+    pub fn hold_front(&mut self, hold_as: HoldAs) -> Result<Held> {
         match self {
-            RecvEnd::Ring(end) => end.hold_front(in_place),
-            RecvEnd::Stream(end) => end.take_front().map(Held::OnHeap),
+            RecvHalf::Ring(end) => end.hold_front(hold_as),
+            RecvHalf::Stream(end) => end.take_front().map(Held::OnHeap),
         }
     }
 
     /// Whether the last look for a message ended before all that is there was looked at.
     pub fn has_more(&self) -> bool {
         match self {
-            RecvEnd::Ring(end) => end.has_more(),
-            RecvEnd::Stream(end) => end.has_more(),
+            RecvHalf::Ring(end) => end.has_more(),
+            RecvHalf::Stream(end) => end.has_more(),
         }
     }
 
     /// Whether open views keep the peer from sending more.
     pub fn is_choked(&self) -> bool {
-        matches!(self, RecvEnd::Ring(end) if end.is_choked())
+        matches!(self, RecvHalf::Ring(end) if end.is_choked())
     }
 
     /// Whether messages were read ahead, so that no descriptor shows them.
     pub fn has_read_ahead(&self) -> bool {
         match self {
-            RecvEnd::Ring(_) => false,
-            RecvEnd::Stream(end) => end.has_read_ahead(),
+            RecvHalf::Ring(_) => false,
+            RecvHalf::Stream(end) => end.has_read_ahead(),
         }
     }
 }
@@ -330,7 +376,7 @@ pub fn too_long(most: usize) -> Error {
     Error::protocol(format!("the peer's message is over this side's max_message of {most} bytes"))
 }
 
-/// Waiting is no use, as the peer may wait for views that this program holds.
+/// Waiters is no use, as the peer may wait for views that this program holds.
 pub fn choked() -> Error {
     let detail = "open views hold more than half of the ring, so the peer may be unable to send; \
                   release some views, or raise ring=";

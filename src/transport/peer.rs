@@ -9,8 +9,8 @@ use crate::os::local_socket::{self, Credentials};
 use crate::os::poll::{Wanted, poll};
 use crate::os::wait_set::READABLE;
 use crate::readiness::descriptor::{Token, Watched};
-use crate::readiness::waiters::{READ, WRITE};
-use crate::sync::waker::Kick;
+use crate::readiness::interest::Interest;
+use crate::sync::waker::{Waker, poll_with_waker};
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -28,7 +28,7 @@ pub struct Peer {
     /// None before its HELLO, where the kernel has none, and where a child may serve in the name of
     /// its parent.
     pidfd: OnceLock<Fd>,
-    /// Bits of the directions that go through the socket, READ and WRITE. Without READ, bytes on it
+    /// The bits of an `Interest`: which directions go through the socket. Without READ, bytes on it
     /// are nonsense.
     on_socket: AtomicU32,
     state: AtomicU32,
@@ -40,7 +40,6 @@ pub struct Peer {
 /// Places in the list of what a thread sleeps on.
 const SOCKET: usize = 1;
 const PROCESS: usize = 2;
-const KICK: usize = 3;
 
 /// What a thread wants of the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +61,7 @@ impl Peer {
             socket,
             credentials,
             pidfd: OnceLock::new(),
-            on_socket: AtomicU32::new(READ | WRITE),
+            on_socket: AtomicU32::new(Interest::BOTH.bits()),
             state: AtomicU32::new(THERE),
             // Long ago: the first call looks.
             looked: AtomicU64::new(ticks().wrapping_sub(2 * ticks_a_millisecond())),
@@ -93,14 +92,14 @@ impl Peer {
         }
     }
 
-    /// The messages of this direction, READ or WRITE, go through a ring from here on.
-    pub fn leave_socket(&self, direction: u32) {
-        self.on_socket.fetch_and(!direction, Ordering::AcqRel);
+    /// Messages of this direction go through a ring from here on.
+    pub fn leave_socket(&self, direction: Interest) {
+        self.on_socket.fetch_and(!direction.bits(), Ordering::AcqRel);
     }
 
     /// Whether messages of this direction go through the socket.
-    fn uses_socket(&self, direction: u32) -> bool {
-        self.on_socket.load(Ordering::Acquire) & direction != 0
+    fn uses_socket(&self, direction: Interest) -> bool {
+        self.on_socket.load(Ordering::Acquire) & direction.bits() != 0
     }
 
     /// What a descriptor watches of it: the socket for these events, and its process.
@@ -165,52 +164,51 @@ impl Peer {
     #[cold]
     pub fn look(&self) {
         if self.is_gone()
-            || self.pidfd.get().is_none() && self.uses_socket(READ) && self.uses_socket(WRITE)
+            || self.pidfd.get().is_none()
+                && self.uses_socket(Interest::READ)
+                && self.uses_socket(Interest::WRITE)
         {
             return;
         }
-        let mut wanted = self.wanted(SocketUse::End, Wanted::nothing(), None);
+        let mut wanted = self.wanted(SocketUse::End, Wanted::nothing());
         if poll(&mut wanted, Some(Duration::ZERO)).is_ok() {
             self.judge(&wanted, SocketUse::End);
         }
     }
 
-    /// Sleeps until the socket or `wake_ups` is ready, the peer's end, a kick or the end of `time`.
+    /// Sleeps until the socket or `wake_ups` is ready, the peer ends, `waker` wakes this thread, or
+    /// the time is over.
     pub fn poll(
         &self,
         on_socket: SocketUse,
         wake_ups: Wanted,
-        kick: Option<&Kick>,
+        waker: Option<&Waker>,
         time: Option<Duration>,
     ) -> Result<()> {
-        let mut wanted = self.wanted(on_socket, wake_ups, kick);
-        poll(&mut wanted, time).map_err(|error| Error::system("waiting", &error))?;
-        if let Some(kick) = kick.filter(|_| wanted[KICK].is_readable()) {
-            kick.clear();
-        }
+        let wanted = self.wanted(on_socket, wake_ups);
+        let wanted = poll_with_waker(wanted, waker, time)
+            .map_err(|error| Error::system("waiting", &error))?;
         self.judge(&wanted, on_socket);
         Ok(())
     }
 
-    fn wanted(&self, on_socket: SocketUse, wake_ups: Wanted, kick: Option<&Kick>) -> [Wanted; 4] {
+    fn wanted(&self, on_socket: SocketUse, wake_ups: Wanted) -> [Wanted; 3] {
         let socket = self.socket.as_fd();
-        let receives = self.uses_socket(READ);
+        let receives = self.uses_socket(Interest::READ);
         let socket = match on_socket {
             // Who sends or receives there meets the end there.
-            SocketUse::End if receives && self.uses_socket(WRITE) => Wanted::nothing(),
+            SocketUse::End if receives && self.uses_socket(Interest::WRITE) => Wanted::nothing(),
             SocketUse::End if receives => Wanted::hung_up(socket),
             SocketUse::End | SocketUse::Read => Wanted::readable(socket),
             SocketUse::Write if receives => Wanted::writable(socket),
             SocketUse::Write | SocketUse::Both => Wanted::readable(socket).or_writable(),
         };
         let process = self.pidfd.get().map(|fd| Wanted::readable(fd.as_fd()));
-        let kick = kick.map(|kick| Wanted::readable(kick.as_fd()));
-        let nothing = Wanted::nothing();
-        [wake_ups, socket, process.unwrap_or(nothing), kick.unwrap_or(nothing)]
+        [wake_ups, socket, process.unwrap_or(Wanted::nothing())]
     }
 
-    fn judge(&self, wanted: &[Wanted; 4], on_socket: SocketUse) {
-        if !self.uses_socket(READ) && wanted[SOCKET].is_readable() {
+    fn judge(&self, wanted: &[Wanted; 3], on_socket: SocketUse) {
+        if !self.uses_socket(Interest::READ) && wanted[SOCKET].is_readable() {
             let mut byte = [MaybeUninit::uninit()];
             match local_socket::recv(self.socket.as_fd(), &mut byte) {
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}

@@ -5,17 +5,18 @@ mod recv;
 
 pub use recv::RingRecv;
 
-use super::Outgoing;
 use super::peer::{Peer, closed_by_peer};
+use super::{Label, Outgoing};
 use crate::error::Result;
 use crate::os::fork::Fd;
 use crate::os::pipe;
 use crate::os::poll::Wanted;
 use crate::readiness::descriptor::Marker;
-use crate::readiness::waiters::{READ, WRITE};
+use crate::readiness::interest::Interest;
 use crate::ring::doorbell;
 use crate::ring::layout::{TO_CONNECTOR, TO_LISTENER};
 use crate::ring::mapping::Shared;
+use crate::ring::spans::SpanId;
 use crate::ring::spsc::{Reader, Writer};
 use crate::transport::handshake::share::{Rings, Side};
 use crate::wire::{FLAG_MORE, Gather, Header, Kind};
@@ -108,9 +109,11 @@ impl RingLink {
         (tail, head | u64::from(ended))
     }
 
-    pub fn arm(&self, interest: u32) {
-        let records = interest & READ == 0 || doorbell::arm_reader(&self.shared, self.incoming);
-        let room = interest & WRITE == 0 || doorbell::arm_writer(&self.shared, self.outgoing);
+    pub fn arm(&self, interest: Interest) {
+        let records =
+            !interest.has(Interest::READ) || doorbell::arm_reader(&self.shared, self.incoming);
+        let room =
+            !interest.has(Interest::WRITE) || doorbell::arm_writer(&self.shared, self.outgoing);
         if !(records && room) {
             // The look that follows may miss something: rather woken for nothing than never.
             pipe::signal(&self.own_wake);
@@ -150,7 +153,7 @@ impl RingSend {
     pub fn push(&mut self, out: &mut Outgoing<'_>) -> Result<bool> {
         self.link.check_peer()?;
         let left = out.data.len();
-        if left > self.writer.payload_size_max() || out.started {
+        if left > self.writer.payload_size_max() || out.sent.has_begun() {
             return self.push_fragments(out);
         }
         let header = data_header(out, left, 0);
@@ -187,7 +190,7 @@ impl RingSend {
                 self.tell_refused();
                 return Ok(false);
             }
-            out.started = true;
+            out.sent.data += len;
             self.show();
         }
         Ok(true)
@@ -256,19 +259,19 @@ impl RingSend {
         self.show();
     }
 
-    /// Reserves a record to be written in place: its number, and where it is.
-    pub fn reserve(&mut self, len: usize) -> Result<Option<u64>> {
+    /// Reserves a record to be written in place.
+    pub fn reserve(&mut self, len: usize) -> Result<Option<SpanId>> {
         self.link.check_peer()?;
-        let number = self.writer.reserve(len)?;
-        if number.is_none() {
+        let id = self.writer.reserve(len)?;
+        if id.is_none() {
             self.tell_refused();
         }
-        Ok(number)
+        Ok(id)
     }
 }
 
 #[inline]
 fn data_header(out: &Outgoing<'_>, len: usize, more: u8) -> Header {
-    let flags = out.flags | more;
-    Header { length: len as u32, kind: Kind::Data, flags, tag: out.tag, id: out.id }
+    let Label { tag, id, flags } = out.label;
+    Header { length: len as u32, kind: Kind::Data, flags: flags | more, tag, id }
 }

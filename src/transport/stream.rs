@@ -9,16 +9,16 @@ mod send;
 pub use recv::StreamRecv;
 pub use send::StreamSend;
 
-use super::link::Framing;
-use super::peer::{Peer, lost};
+use super::carrier::socket as carrier;
+use super::peer::Peer;
 use crate::error::{Error, Result};
 use crate::os::local_socket;
 use crate::sync::lock;
 use crate::transport::handshake::upgrade::Upgrade;
 use crate::wire::{Header, Kind, refusal};
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, IoSlice};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io::{ErrorKind, IoSlice};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -27,7 +27,16 @@ pub const BLOCK: usize = 64 << 10;
 /// Answers to pings that are kept until there is room; more pings go unanswered.
 const PONGS_MAX: usize = 16;
 
-/// What both ends of this side share.
+/// How messages are told apart on a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Each has a header.
+    Frames,
+    /// They aren't: bytes come as they are.
+    Raw,
+}
+
+/// What both halves of this side share.
 pub struct StreamLink {
     pub peer: Arc<Peer>,
     raw: bool,
@@ -76,25 +85,6 @@ impl StreamLink {
         }
     }
 
-    /// Sends a short frame; false where the kernel has no room. It goes in whole or not at all.
-    pub fn say(&self, frame: &[u8]) -> Result<bool> {
-        match self.send(&[IoSlice::new(frame)])? {
-            0 => Ok(false),
-            sent if sent == frame.len() => Ok(true),
-            _ => Err(lost()),
-        }
-    }
-
-    /// The same with descriptors.
-    pub fn say_with_fds(&self, frame: &[u8], fds: &[BorrowedFd<'_>]) -> Result<bool> {
-        let sent = local_socket::send_with_fds(self.peer.socket.as_fd(), frame, fds);
-        match or_full(sent)? {
-            0 => Ok(false),
-            sent if sent == frame.len() => Ok(true),
-            _ => Err(lost()),
-        }
-    }
-
     /// Whether a ping waits for its answer, which goes out on the socket alone.
     #[inline]
     pub fn owes_pong(&self) -> bool {
@@ -122,19 +112,7 @@ impl StreamLink {
 
     /// Sends; 0 where the kernel has no room.
     fn send(&self, parts: &[IoSlice<'_>]) -> Result<usize> {
-        or_full(local_socket::send(self.peer.socket.as_fd(), parts))
-    }
-}
-
-/// What came of sending; 0 where the kernel has no room.
-fn or_full(sent: io::Result<usize>) -> Result<usize> {
-    match sent {
-        Ok(count) => Ok(count),
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
-        Err(error) => Err(match error.raw_os_error() {
-            Some(libc::EPIPE | libc::ECONNRESET) => lost(),
-            _ => Error::system("sending", &error),
-        }),
+        carrier::send(self.peer.socket.as_fd(), parts)
     }
 }
 

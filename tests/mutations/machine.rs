@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use treenail::ring::doorbell;
 use treenail::ring::layout::{ControlPage, TO_LISTENER, record_size};
 use treenail::ring::mapping::Shared;
+use treenail::ring::spans::SpanId;
 use treenail::ring::spsc::{Reader, Writer};
 use treenail::wire::{Gather, Header, Kind};
 
@@ -37,8 +38,8 @@ pub struct Machine {
     shared: Arc<Shared>,
     writer: Writer,
     reader: Reader,
-    loans: Vec<(u64, usize)>,
-    views: Vec<(u64, usize)>,
+    loans: Vec<(SpanId, usize)>,
+    views: Vec<(SpanId, usize)>,
     buffer: Vec<MaybeUninit<u8>>,
     /// Refusals since anything went well.
     refused: u32,
@@ -149,7 +150,7 @@ impl Machine {
 
     fn fill(&mut self, number: u64, commit: bool) {
         if self.loans.is_empty() {
-            return assert!(!self.writer.fill(u64::MAX, None));
+            return assert!(!self.writer.fill(SpanId(u64::MAX), None));
         }
         let (loan, len) = self.loans.swap_remove(number as usize % self.loans.len());
         let header = Header::plain(Kind::Data, number as usize % (len + 1));
@@ -219,7 +220,7 @@ impl Machine {
 
     fn release(&mut self, number: u64) {
         if self.views.is_empty() {
-            return assert!(!self.reader.release(u64::MAX));
+            return assert!(!self.reader.release(SpanId(u64::MAX)));
         }
         let (view, _) = self.views.swap_remove(number as usize % self.views.len());
         assert!(self.reader.release(view));

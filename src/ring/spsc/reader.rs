@@ -4,10 +4,10 @@ use crate::error::{Error, Result};
 use crate::os::barrier;
 use crate::os::buffer::{Buffer, Lent};
 use crate::ring::doorbell::{count_towards_busy, wakes};
-use crate::ring::half::End;
+use crate::ring::half::Half;
 use crate::ring::layout::record_size;
 use crate::ring::mapping::Shared;
-use crate::ring::spans::Pins;
+use crate::ring::spans::{SpanId, Spans};
 use crate::sync::Ordering;
 use crate::wire::{HEADER_SIZE, Header};
 use std::mem::MaybeUninit;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// The receiving end.
 pub struct Reader {
-    end: End,
+    half: Half,
     /// Where the next record begins.
     cursor: u64,
     /// How far the peer had written when last looked.
@@ -23,16 +23,16 @@ pub struct Reader {
     /// What the peer was told last.
     head: u64,
     records: u32,
-    views: Pins,
+    views: Spans,
 }
 
 impl Reader {
     /// The receiving end of ring number `ring`, which nobody has used yet.
     pub fn new(shared: &Arc<Shared>, ring: usize) -> Reader {
-        let end = End::new(shared, ring);
+        let half = Half::new(shared, ring);
         let registered = u32::from(barrier::available());
-        end.control().reader_registered.store(registered, Ordering::Relaxed);
-        Reader { end, cursor: 0, tail: 0, head: 0, records: 0, views: Pins::default() }
+        half.control().reader_registered.store(registered, Ordering::Relaxed);
+        Reader { half, cursor: 0, tail: 0, head: 0, records: 0, views: Spans::default() }
     }
 
     /// Bytes that open views keep from being written anew, with what was read behind them.
@@ -42,14 +42,14 @@ impl Reader {
 
     /// Bytes of the ring.
     pub fn size(&self) -> u64 {
-        self.end.bytes.size
+        self.half.bytes.size
     }
 
     #[inline(never)]
     fn look(&mut self) -> Result<()> {
         // SYNC tail: Acquire, pairs with Release in `Writer::publish`.
-        let tail = self.end.control().tail.load(Ordering::Acquire);
-        if tail < self.tail || tail - self.head > self.end.bytes.size || !tail.is_multiple_of(16) {
+        let tail = self.half.control().tail.load(Ordering::Acquire);
+        if tail < self.tail || tail - self.head > self.half.bytes.size || !tail.is_multiple_of(16) {
             return Err(Error::protocol("the peer's write position is impossible"));
         }
         self.tail = tail;
@@ -86,14 +86,14 @@ impl Reader {
                 return Ok(None);
             }
         }
-        self.end.bytes.reads(self.cursor, HEADER_SIZE as u64);
-        self.end.fetch_second(self.cursor, self.tail);
-        let address = self.end.address(self.cursor).cast::<u64>();
+        self.half.bytes.reads(self.cursor, HEADER_SIZE as u64);
+        self.half.fetch_second(self.cursor, self.tail);
+        let address = self.half.address(self.cursor).cast::<u64>();
         // SAFETY: aligned and mapped. The peer may write at the same time if it is hostile:
         // volatile, so that the copy is made once.
         let words = unsafe { [address.read_volatile(), address.add(1).read_volatile()] };
         let size = record_size(u64::from(u64::from_le(words[0]) as u32));
-        if size > self.tail - self.cursor || size > self.end.bytes.size / 2 {
+        if size > self.tail - self.cursor || size > self.half.bytes.size / 2 {
             return Err(out_of_bounds());
         }
         Ok(Some((words, size)))
@@ -105,12 +105,12 @@ impl Reader {
     pub fn copy_front(&self, len: usize, to: &mut [MaybeUninit<u8>]) {
         let record_end = record_size(len as u64);
         assert!(len <= to.len() && record_end <= self.tail - self.cursor);
-        self.end.bytes.reads(self.cursor, record_end);
+        self.half.bytes.reads(self.cursor, record_end);
         // SAFETY: the assertion holds the length against what was published, and the ring is
         // mapped twice; the target is another allocation. A hostile peer that writes meanwhile
         // spoils the copied bytes, nothing else.
         unsafe {
-            let payload = self.end.address(self.cursor).add(HEADER_SIZE);
+            let payload = self.half.address(self.cursor).add(HEADER_SIZE);
             std::ptr::copy_nonoverlapping(payload, to.as_mut_ptr().cast(), len);
         }
     }
@@ -132,12 +132,12 @@ impl Reader {
         Ok(())
     }
 
-    /// The first `len` bytes of the payload of the held record with this number.
-    pub fn held(&self, number: u64, len: usize) -> Option<Lent> {
-        let span = self.views.find(number)?;
+    /// The first `len` bytes of the payload of the held record with this id.
+    pub fn held(&self, id: SpanId, len: usize) -> Option<Lent> {
+        let span = self.views.find(id)?;
         let room = (span.end - span.start) as usize - HEADER_SIZE;
         // SAFETY: a record begins with its header.
-        let data = unsafe { self.end.address(span.start).add(HEADER_SIZE) };
+        let data = unsafe { self.half.address(span.start).add(HEADER_SIZE) };
         (len <= room).then(|| Lent::new(data, len))
     }
 
@@ -147,18 +147,17 @@ impl Reader {
         self.views.pass(self.cursor);
     }
 
-    /// Passes over the record at the front, but keeps it as it is until it is released: its
-    /// number.
-    pub fn hold_front(&mut self, len: usize) -> Result<u64> {
+    /// Passes over the record at the front, but keeps it as it is until it is released.
+    pub fn hold_front(&mut self, len: usize) -> Result<SpanId> {
         let end = self.cursor + record_size(len as u64);
-        let number = self.views.open(self.cursor, end).ok_or_else(Error::no_memory)?;
+        let id = self.views.open(self.cursor, end).ok_or_else(Error::no_memory)?;
         self.cursor = end;
-        Ok(number)
+        Ok(id)
     }
 
-    /// Gives a held record back; false if there is none with this number.
-    pub fn release(&mut self, number: u64) -> bool {
-        self.views.close(number)
+    /// Gives a held record back; false if there is none with this id.
+    pub fn release(&mut self, id: SpanId) -> bool {
+        self.views.close(id)
     }
 
     /// Gives the peer back all that was read. True: it waits for room, and must be woken.
@@ -169,11 +168,11 @@ impl Reader {
             return false;
         }
         self.head = head;
-        let control = self.end.control();
+        let control = self.half.control();
         // SYNC head: Release, pairs with Acquire in `Writer::look`.
         control.head.store(head, Ordering::Release);
         let (waits, registered) = (&control.reader_waits, &control.writer_registered);
-        count_towards_busy(&mut self.records, &self.end.own_waits().reader, waits, registered);
+        count_towards_busy(&mut self.records, &self.half.own_waits().reader, waits, registered);
         wakes(&control.writer_waits)
     }
 }

@@ -5,7 +5,7 @@
 //! that counts.
 
 use crate::error::{Error, Result};
-use crate::readiness::waiters::{READ, WRITE};
+use crate::readiness::interest::Interest;
 use crate::sync::{AtomicU32, Ordering};
 
 /// How far a channel has got. C: of a connector; L: of a listener.
@@ -51,13 +51,13 @@ const STAGES: [Stage; 11] = [
 ];
 
 impl Stage {
-    /// Bits of the directions that go through rings, READ and WRITE.
-    pub fn moved(self) -> u32 {
+    /// Which directions go through rings.
+    pub fn moved(self) -> Interest {
         match self {
-            Stage::AwaitsMove => WRITE,
-            Stage::IsToMove => READ,
-            Stage::Rings => READ | WRITE,
-            _ => 0,
+            Stage::AwaitsMove => Interest::WRITE,
+            Stage::IsToMove => Interest::READ,
+            Stage::Rings => Interest::BOTH,
+            _ => Interest::NONE,
         }
     }
 

@@ -5,13 +5,13 @@ use crate::endpoint::{Endpoint, Scheme};
 use crate::error::{Error, Result, Status};
 use crate::os::fork::Fd;
 use crate::os::local_socket;
-use crate::readiness::waiters::{READ, WRITE};
+use crate::readiness::interest::Interest;
 use crate::sync::lock;
+use crate::transport::carrier::socket;
 use crate::transport::handshake::share::{self, Offer, Side};
 use crate::transport::handshake::stage::{Due, Progress, Stage};
 use crate::transport::peer::{Peer, closed_by_peer};
 use crate::transport::ring::RingLink;
-use crate::transport::stream::StreamLink;
 use crate::wire::{EARLY_SIZE_MAX, FEATURE_RING, Header, Hello, Kind, SHARE_ANSWER_SIZE};
 use std::io;
 use std::os::fd::AsFd;
@@ -194,7 +194,7 @@ impl Upgrade {
         match (read_status(payload)?, made) {
             (0, Some(made)) => {
                 let _ = self.rings.set(made.rings);
-                peer.leave_socket(READ);
+                peer.leave_socket(Interest::READ);
                 self.progress.on_answer(Stage::IsToMove);
                 Ok(())
             }
@@ -212,47 +212,47 @@ impl Upgrade {
         if read_status(payload)? != 0 {
             return Err(Error::protocol("the listener gave up the rings after they were taken"));
         }
-        peer.leave_socket(READ);
+        peer.leave_socket(Interest::READ);
         self.progress.on_move();
         Ok(())
     }
 
     /// Says what is owed, between two messages; false if the socket has no room for it.
-    pub fn push(&self, link: &StreamLink) -> Result<bool> {
+    pub fn push(&self, peer: &Arc<Peer>) -> Result<bool> {
         match self.stage() {
-            stage @ Stage::Mapped => self.say_status(link, 0, stage, Stage::AwaitsMove),
-            stage @ Stage::IsToMove => self.say_status(link, 0, stage, Stage::Rings),
-            stage @ Stage::Unmapped => self.say_status(link, 1, stage, Stage::Socket),
-            Stage::IsToShare => self.share(link),
+            stage @ Stage::Mapped => self.say_status(peer, 0, stage, Stage::AwaitsMove),
+            stage @ Stage::IsToMove => self.say_status(peer, 0, stage, Stage::Rings),
+            stage @ Stage::Unmapped => self.say_status(peer, 1, stage, Stage::Socket),
+            Stage::IsToShare => self.share(peer),
             _ => Ok(true),
         }
     }
 
-    fn say_status(&self, link: &StreamLink, status: u32, from: Stage, to: Stage) -> Result<bool> {
+    fn say_status(&self, peer: &Arc<Peer>, status: u32, from: Stage, to: Stage) -> Result<bool> {
         let mut frame = Header::plain(Kind::Share, SHARE_ANSWER_SIZE).encode().to_vec();
         frame.extend_from_slice(&status.to_le_bytes());
-        let said = self.progress.say(from, to, || link.say(&frame))?;
+        let said = self.progress.say(from, to, || socket::say(peer.socket.as_fd(), &frame))?;
         if said && status == 0 {
-            link.peer.leave_socket(WRITE);
+            peer.leave_socket(Interest::WRITE);
         }
         Ok(said)
     }
 
     /// The listener hands over rings, or says that there are none.
-    fn share(&self, link: &StreamLink) -> Result<bool> {
+    fn share(&self, peer: &Arc<Peer>) -> Result<bool> {
         let mut made = lock(&self.made);
         if made.is_none() {
-            match Offer::new(&self.endpoint, self.ring_wish, link.peer.credentials.uid) {
+            match Offer::new(&self.endpoint, self.ring_wish, peer.credentials.uid) {
                 Ok((offer, rings)) => {
-                    let rings = RingLink::new(&link.peer, rings, Side::Listener);
+                    let rings = RingLink::new(peer, rings, Side::Listener);
                     *made = Some(Made { rings, offer: Some(offer) });
                 }
                 Err(error) if self.endpoint.shm_required => return Err(error),
                 Err(_) => {
                     let frame = Header::plain(Kind::Share, 0).encode();
-                    return self
-                        .progress
-                        .say(Stage::IsToShare, Stage::AwaitsAnswer, || link.say(&frame));
+                    return self.progress.say(Stage::IsToShare, Stage::AwaitsAnswer, || {
+                        socket::say(peer.socket.as_fd(), &frame)
+                    });
                 }
             }
         }
@@ -260,7 +260,8 @@ impl Upgrade {
             return Err(Error::protocol("shared memory is handed over once"));
         };
         let said = self.progress.say(Stage::IsToShare, Stage::AwaitsAnswer, || {
-            link.say_with_fds(&offer.frame(), &offer.descriptors())
+            let socket = peer.socket.as_fd();
+            socket::say_with_fds(socket, &offer.frame(), &offer.descriptors())
         })?;
         if said && let Some(made) = made.as_mut() {
             made.offer = None;

@@ -4,9 +4,10 @@ use super::RingLink;
 use crate::error::{Error, Result};
 use crate::os::buffer::{Buffer, Lent};
 use crate::ring::doorbell;
+use crate::ring::spans::SpanId;
 use crate::ring::spsc::Reader;
 use crate::transport::peer::closed_by_peer;
-use crate::transport::{Front, Head, HeapMessage, Held, pieces, too_long};
+use crate::transport::{Front, Head, HeapMessage, Held, HoldAs, pieces, too_long};
 use crate::wire::{FLAG_MORE, Header, Kind};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
@@ -182,11 +183,11 @@ impl RingRecv {
 
     /// Takes the front message. Where open views pin more than half the ring it is copied, so
     /// that it doesn't add to that.
-    pub fn hold_front(&mut self, in_place: bool) -> Result<Held> {
+    pub fn hold_front(&mut self, hold_as: HoldAs) -> Result<Held> {
         if let Some(whole) = self.whole.take() {
             return Ok(Held::OnHeap(whole.data));
         }
-        if in_place && !self.pins_much() {
+        if hold_as == HoldAs::InPlace && !self.pins_much() {
             return self.reader.hold_front(self.front_len).map(Held::InRing);
         }
         let mut data = Buffer::default();
@@ -197,13 +198,13 @@ impl RingRecv {
     }
 
     /// The payload of a held record.
-    pub fn held(&self, number: u64, len: usize) -> Option<Lent> {
-        self.reader.held(number, len)
+    pub fn held(&self, id: SpanId, len: usize) -> Option<Lent> {
+        self.reader.held(id, len)
     }
 
-    /// Gives a held record back; false if there is none with this number.
-    pub fn release(&mut self, number: u64) -> bool {
-        let released = self.reader.release(number);
+    /// Gives a held record back; false if there is none with this id.
+    pub fn release(&mut self, id: SpanId) -> bool {
+        let released = self.reader.release(id);
         self.give_back();
         released
     }

@@ -4,7 +4,7 @@ use super::closed_because;
 use super::recv::StreamRecv;
 use crate::error::{Error, Result, Status};
 use crate::os::local_socket;
-use crate::readiness::waiters::READ;
+use crate::readiness::interest::Interest;
 use crate::transport::handshake::stage::Stage;
 use crate::transport::peer::closed_by_peer;
 use crate::transport::ring::RingRecv;
@@ -119,7 +119,7 @@ impl StreamRecv {
 
     /// Whether the peer sends through its ring.
     pub(super) fn has_moved(&self) -> bool {
-        !self.is_settled && self.link.upgrade.stage().moved() & READ != 0
+        !self.is_settled && self.link.upgrade.stage().moved().has(Interest::READ)
     }
 
     /// The end in the ring, once messages come there.

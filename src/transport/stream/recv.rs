@@ -73,7 +73,7 @@ impl StreamRecv {
         }
     }
 
-    /// The message at the front, if a whole one is there; see `RecvEnd::front`.
+    /// The message at the front, if a whole one is there; see `RecvHalf::front`.
     #[inline(always)]
     pub fn front(&mut self, into: Option<&mut [MaybeUninit<u8>]>) -> Result<Option<Front>> {
         match self.plain_front() {

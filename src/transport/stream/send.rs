@@ -3,11 +3,11 @@
 use super::{BLOCK, StreamLink};
 use crate::error::{Error, Result};
 use crate::os::buffer::Buffer;
-use crate::readiness::waiters::WRITE;
+use crate::readiness::interest::Interest;
 use crate::transport::handshake::stage::Stage;
 use crate::transport::peer::lost;
 use crate::transport::ring::RingSend;
-use crate::transport::{Cut, Outgoing};
+use crate::transport::{Label, Outgoing, Sent};
 use crate::wire::{HEADER_SIZE, Header, Kind};
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -36,12 +36,12 @@ impl StreamSend {
 
     /// Sends them; true once there are none. Only between messages.
     pub fn push_owed(&mut self) -> Result<bool> {
-        Ok(self.push_pongs()? && self.link.upgrade.push(&self.link)?)
+        Ok(self.push_pongs()? && self.link.upgrade.push(&self.link.peer)?)
     }
 
     /// The end in the ring, once messages go there.
     pub fn ring(&self) -> Option<RingSend> {
-        let moved = self.link.upgrade.stage().moved() & WRITE != 0;
+        let moved = self.link.upgrade.stage().moved().has(Interest::WRITE);
         self.link.upgrade.rings().filter(|_| moved).map(|rings| rings.sending())
     }
 
@@ -85,16 +85,14 @@ impl StreamSend {
 
     pub fn push(&mut self, out: &mut Outgoing<'_>) -> Result<bool> {
         self.check_end()?;
-        if self.link.raw {
-            out.header_sent = HEADER_SIZE;
-        }
-        let len = out.data.len() as u32;
-        let header =
-            Header { length: len, kind: Kind::Data, flags: out.flags, tag: out.tag, id: out.id };
+        let Label { tag, id, flags } = out.label;
+        let header = Header { length: out.data.len() as u32, kind: Kind::Data, flags, tag, id };
         // The length is that of the whole frame; it is not used once the header is out.
         let header = header.encode();
+        // A raw stream has none.
+        let header = if self.link.raw { &[] } else { &header[..] };
         loop {
-            let left = &header[out.header_sent..];
+            let left = &header[out.sent.header..];
             if left.is_empty() && out.data.is_empty() {
                 return Ok(true);
             }
@@ -102,13 +100,12 @@ impl StreamSend {
             if sent == 0 {
                 return Ok(false);
             }
-            if !out.started {
+            if !out.sent.has_begun() {
                 self.link.upgrade.count(out.data.len());
-                out.started = true;
             }
-            let of_header = sent.min(HEADER_SIZE - out.header_sent);
-            out.header_sent += of_header;
-            out.data.skip(sent - of_header);
+            let of_header = sent.min(left.len());
+            out.sent.header += of_header;
+            out.skip(sent - of_header);
         }
     }
 
@@ -129,7 +126,7 @@ impl StreamSend {
     }
 
     /// Sends whole blocks of frames.
-    pub fn push_many(&mut self, messages: &[&[u8]]) -> Result<(usize, Option<Cut>)> {
+    pub fn push_many(&mut self, messages: &[&[u8]]) -> Result<(usize, Option<Sent>)> {
         self.check_end()?;
         let mut done = 0;
         while done < messages.len() {
@@ -165,14 +162,14 @@ impl StreamSend {
     }
 
     /// How many messages are whole in the first `sent` bytes, and how much of the next is.
-    fn cut(&self, messages: &[&[u8]], mut sent: usize) -> (usize, Option<Cut>) {
+    fn cut(&self, messages: &[&[u8]], mut sent: usize) -> (usize, Option<Sent>) {
         let frame = if self.link.raw { 0 } else { HEADER_SIZE };
         for (index, message) in messages.iter().enumerate() {
             let size = frame + message.len();
             if sent < size {
-                let header_sent = sent.min(frame);
-                let cut = Cut { header_sent, data_sent: sent - header_sent };
-                return (index, (sent > 0).then_some(cut));
+                let header = sent.min(frame);
+                let cut = Sent { header, data: sent - header };
+                return (index, cut.has_begun().then_some(cut));
             }
             sent -= size;
         }

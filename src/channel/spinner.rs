@@ -1,0 +1,75 @@
+//! Whether and how long to spin: what is remembered of it.
+
+use crate::endpoint::Spin;
+use crate::error::Result;
+use crate::os::clock::{processors, ticks, ticks_a_millisecond};
+use crate::readiness::waiters::Step;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// How long `spin=auto` spins at most: about what it costs to wake a sleeper.
+pub const SPIN_MAX: Duration = Duration::from_micros(50);
+/// How many waits go without spinning, at most, between two tries whether it pays off again.
+const SPINLESS_MAX: u32 = 63;
+
+/// Looks for a while whether a handshake gets on: its peer is awake, if it is honest.
+pub fn spin_on_handshake<T>(
+    spin: Spin,
+    mut attempt: impl FnMut() -> Result<Step<T>>,
+) -> Result<Option<T>> {
+    let limit = match spin {
+        Spin::For(Duration::ZERO) => 0,
+        _ if processors() == 1 => 0,
+        _ => in_ticks(SPIN_MAX),
+    };
+    let began = ticks();
+    while ticks().wrapping_sub(began) < limit {
+        if let Step::Done(value) = attempt()? {
+            return Ok(Some(value));
+        }
+        std::hint::spin_loop();
+    }
+    Ok(None)
+}
+
+/// Whether spinning has paid off lately. After it was in vain, ever more waits go without, so
+/// that two programs on one processor lose next to nothing.
+pub struct Spinner {
+    /// Waits that are still to go without.
+    skip: AtomicU32,
+    /// How many go without after the next time in vain.
+    backoff: AtomicU32,
+}
+
+impl Spinner {
+    pub fn new() -> Spinner {
+        Spinner { skip: AtomicU32::new(0), backoff: AtomicU32::new(0) }
+    }
+
+    /// How long to spin this time, in ticks. Races between threads only blur the count.
+    pub fn limit(&self) -> u64 {
+        let skip = self.skip.load(Ordering::Relaxed);
+        if skip > 0 {
+            self.skip.store(skip - 1, Ordering::Relaxed);
+            return 0;
+        }
+        in_ticks(SPIN_MAX)
+    }
+
+    /// What was waited for came while this side spun.
+    pub fn paid_off(&self) {
+        self.backoff.store(0, Ordering::Relaxed);
+    }
+
+    /// It did not come.
+    pub fn in_vain(&self) {
+        let backoff = (self.backoff.load(Ordering::Relaxed) * 2 + 1).min(SPINLESS_MAX);
+        self.backoff.store(backoff, Ordering::Relaxed);
+        self.skip.store(backoff, Ordering::Relaxed);
+    }
+}
+
+/// How many ticks a time has.
+pub fn in_ticks(time: Duration) -> u64 {
+    (time.as_nanos() as u64).saturating_mul(ticks_a_millisecond()) / 1_000_000
+}
