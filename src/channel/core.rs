@@ -244,8 +244,9 @@ impl Core {
                 self.fail(&error);
                 error
             }
-            // The peer has refused, or this side can't do without rings.
-            _ if self.get_connection().is_some_and(|connection| connection.link.has_ended()) => {
+            // The peer has refused, or this side can't do without rings. Any other failure ends
+            // nothing, even if another thread has found the end meanwhile.
+            _ if self.get_connection().is_some_and(|one| one.link.ended_by(&error)) => {
                 self.fail(&error);
                 error
             }

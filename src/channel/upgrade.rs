@@ -78,10 +78,9 @@ impl Core {
             self.readiness.mark(Direction::Receive);
         }
         match taken {
+            Err(end) if connection.link.ended_by(&end) => Err(end),
             // It stays, and who receives is told what is short.
-            Err(error) if error.status() == Status::NoSpace && !connection.link.has_ended() => {
-                Ok(())
-            }
+            Err(error) if error.status() == Status::NoSpace => Ok(()),
             taken => taken.map(drop),
         }
     }

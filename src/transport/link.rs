@@ -5,7 +5,7 @@ use super::peer::{Peer, SocketUse};
 use super::ring::RingLink;
 use super::stream::{Framing, StreamLink, StreamRecv, StreamSend};
 use super::{RecvHalf, SendHalf};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::os::local_socket;
 use crate::os::poll::Wanted;
 use crate::os::wait_set::{HANG_UP, READABLE, WRITABLE};
@@ -92,13 +92,13 @@ impl Link {
         stage.owes() || !stage.moved().has(Interest::WRITE) && self.stream.owes_pong()
     }
 
-    /// Whether the receiving end has met the end on the socket, or the peer has refused.
-    pub fn has_ended(&self) -> bool {
-        self.stream.end().is_some()
+    /// Whether this failure is the end that the receiving end has met on the socket.
+    pub fn ended_by(&self, failure: &Error) -> bool {
+        self.stream.end().is_some_and(|end| end.status() == failure.status())
     }
 
     /// What the peer is told of a failure.
-    pub fn refusal_of(&self, error: &crate::error::Error) -> Vec<u8> {
+    pub fn refusal_of(&self, error: &Error) -> Vec<u8> {
         self.stream.refusal_of(error)
     }
 

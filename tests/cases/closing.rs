@@ -3,6 +3,7 @@
 use crate::Way;
 use crate::common::{SOON, assert_payload, at_once, payload, status, until};
 use std::io::IoSlice;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use treenail::{Channel, FOREVER, NOW, Status};
 
@@ -159,5 +160,31 @@ pub fn close_wakes_waiting_requests(way: Way) {
                 }
             });
         });
+    }
+}
+
+/// One of two threads meets the end, while the other may be about to say that it was refused.
+pub fn an_end_that_another_thread_finds_is_the_end(way: Way) {
+    const REFUSALS: u32 = 20;
+    for _ in 0..40 {
+        let pair = way.pair("ring=4KiB");
+        let (is_over, refused) = (AtomicBool::new(false), [AtomicU32::new(0), AtomicU32::new(0)]);
+        thread::scope(|scope| {
+            for refused in &refused {
+                let is_refused = || status(pair.acceptor.recv_vec(NOW)) == Status::Again;
+                let is_over = &is_over;
+                scope.spawn(move || {
+                    while !is_over.load(Ordering::Relaxed) && is_refused() {
+                        refused.fetch_add(1, Ordering::Relaxed);
+                    }
+                    is_over.store(true, Ordering::Relaxed);
+                });
+            }
+            until("both ask for messages", || {
+                refused.iter().all(|refused| refused.load(Ordering::Relaxed) >= REFUSALS)
+            });
+            pair.connector.close();
+        });
+        assert_eq!(status(pair.acceptor.recv_vec(NOW)), Status::Closed);
     }
 }
