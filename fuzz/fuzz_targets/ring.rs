@@ -3,7 +3,7 @@
 
 #![no_main]
 
-#[path = "../../tests/mutations/machine.rs"]
+#[path = "../../tests/robustness/ring_bytes/machine.rs"]
 mod machine;
 
 use libfuzzer_sys::fuzz_target;

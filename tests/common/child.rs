@@ -1,8 +1,10 @@
 //! Tests that need a process of their own: the test program runs itself again, for one test.
 
+use std::fs::File;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 const CHILD: &str = "TREENAIL_TEST_CHILD";
@@ -17,23 +19,43 @@ pub fn role() -> Option<String> {
     std::env::var(CHILD).ok()
 }
 
-/// Whether this process runs nothing but the test `name`. Else it runs that in a process of its
-/// own, which must succeed.
-pub fn alone(name: &str) -> bool {
-    alone_for(name, Duration::from_secs(120))
+/// The name of a test, as `--exact` takes it.
+pub fn name_of<T: Fn()>(_: T) -> &'static str {
+    let path = std::any::type_name::<T>().trim_start_matches('&');
+    path.split_once("::").expect("it is in a crate").1
+}
+
+/// Whether this process runs nothing but `test`, which asks. Else it runs that in a process and with
+/// a directory of its own, which must succeed.
+pub fn alone(test: impl Fn()) -> bool {
+    alone_for(test, Duration::from_secs(120))
 }
 
 /// The same for a test that may take this long.
-pub fn alone_for(name: &str, limit: Duration) -> bool {
+pub fn alone_for(test: impl Fn(), limit: Duration) -> bool {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     if is_child() {
         return true;
     }
-    let status = finish(start(name, "alone", &[]), limit);
-    assert!(status, "{name} fails in a process of its own");
+    let number = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
+    // Beside this process' own, which other users may not enter.
+    let place = super::directory().with_extension(&number);
+    let _ = std::fs::remove_dir_all(&place);
+    super::system::make_directory(&place, 0o700);
+    let said = super::directory().join(format!("said.{number}"));
+    let mut command = command(name_of(&test), "alone");
+    command.env("TREENAIL_DIR", &place);
+    command.stdout(File::create(&said).expect("the directory is ours"));
+    let is_well = finish(command.spawn().expect("the test program can run itself"), limit);
+    // Indented, as it has results of its own.
+    let text = std::fs::read(&said).expect("it is there");
+    String::from_utf8_lossy(&text).lines().for_each(|line| println!("    {line}"));
+    let _ = (std::fs::remove_dir_all(&place), std::fs::remove_file(&said));
+    assert!(is_well, "{} fails in a process of its own", name_of(&test));
     false
 }
 
-/// How to run the test `name` in a child that is told `role`.
+/// How to run the test of this `name` in a child that is told `role`.
 pub fn command(name: &str, role: &str) -> Command {
     super::directory();
     let mut command = Command::new(std::env::current_exe().expect("the test program's path"));
@@ -44,8 +66,13 @@ pub fn command(name: &str, role: &str) -> Command {
     command
 }
 
-/// Starts it, with more in its environment.
-pub fn start(name: &str, role: &str, settings: &[(&str, &str)]) -> Child {
+/// Starts a test in a child that is told `role`, with more in its environment.
+pub fn start(test: impl Fn(), role: &str, settings: &[(&str, &str)]) -> Child {
+    start_named(name_of(test), role, settings)
+}
+
+/// The same for a test of which only the name is known.
+pub fn start_named(name: &str, role: &str, settings: &[(&str, &str)]) -> Child {
     let mut command = command(name, role);
     command.envs(settings.iter().copied());
     command.spawn().expect("the test program can run itself")

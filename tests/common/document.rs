@@ -4,7 +4,7 @@
 // Each test program uses a part of this.
 #![allow(dead_code)]
 
-use crate::toolchain::{Directory, library, path_of, python, root, sanitizer};
+use crate::common::toolchain::{Directory, library, path_of, python, root, sanitizer};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;

@@ -5,12 +5,16 @@
 #![allow(dead_code)]
 
 pub mod child;
+pub mod document;
 pub mod event;
 pub mod namespaces;
+pub mod objects;
 pub mod page;
 pub mod seccomp;
 pub mod system;
+pub mod toolchain;
 pub mod trace;
+pub mod workers;
 
 use std::any::Any;
 use std::path::{Path, PathBuf};

@@ -2,11 +2,11 @@
 //! of what they share, the path of a page, and the number of its word on that page, in which it
 //! counts what it has done; it goes on until it is killed.
 
-use crate::common::child::{self, die_with_parent, kill};
+use crate::common::child::{self, die_with_parent, kill, name_of};
 use crate::common::page::Page;
 use crate::common::system::is_sanitized;
+use crate::common::toolchain::{build, python, root};
 use crate::common::{Random, until_within};
-use crate::toolchain::{build, python, root};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -65,7 +65,7 @@ pub struct Workers {
 
 impl Workers {
     /// Starts them: the programs in a folder of the tests, and a test of this program.
-    pub fn new(name: &str, folder: &str, test: &'static str) -> Workers {
+    pub fn new(name: &str, folder: &str, test: impl Fn()) -> Workers {
         let source = |name: &str| root().join("tests").join(folder).join(name);
         let program = |name: &str| vec![build(&source(name)).display().to_string()];
         let mut python = python("python3");
@@ -74,7 +74,8 @@ impl Workers {
         let languages = vec![("C", c), ("C++", cpp), ("Python", python), ("Rust", Vec::new())];
         let path = std::env::temp_dir().join(format!("treenail-page-{name}"));
         let (name, page, running) = (name.to_owned(), Page::open(&path), Vec::new());
-        let mut workers = Workers { name, page, path, test, languages, running, newest: 0 };
+        let mut workers =
+            Workers { name, page, path, test: name_of(test), languages, running, newest: 0 };
         workers.running = (0..workers.languages.len()).map(|one| workers.start(one)).collect();
         workers
     }
@@ -85,7 +86,7 @@ impl Workers {
         let place = place.to_string();
         let Some((first, rest)) = self.languages[one].1.split_first() else {
             let settings = [("NAME", &*self.name), ("PAGE", page), ("PLACE", &*place)];
-            return child::start(self.test, "worker", &settings);
+            return child::start_named(self.test, "worker", &settings);
         };
         let mut command = Command::new(first);
         command.args(rest).args([&*self.name, page, &*place]).stdin(Stdio::null());

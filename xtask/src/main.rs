@@ -71,7 +71,7 @@ fn run(command: &str, args: &[String]) -> Result<(), String> {
         "fuzz" => fuzz::run(args),
         "asan" => sanitize::address(args),
         "tsan" => sanitize::thread(args),
-        "header" => shell::run("UPDATE_HEADER=1 cargo test --test header"),
+        "header" => shell::run("UPDATE_HEADER=1 cargo test --test languages header::the_header_is"),
         _ => Err(format!("no such command\n{USAGE}")),
     }
 }

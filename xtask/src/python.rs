@@ -13,8 +13,9 @@ const TEST_PACKAGES: &str = "pytest mypy numpy";
 /// What they need with the newest Python. With Python 3.11 later ones abort at their end.
 const TEST_PACKAGES_NEWEST: &str = "PySide6_Essentials==6.8.3 pyright";
 const PACKAGE: &str = "bindings/python";
+const TESTS: &str = "tests/languages/python";
 const LESS: &str =
-    "--deselect tests/test_package.py::test_the_source_archive_holds_all_that_a_wheel_takes";
+    "--deselect test_package.py::test_the_source_archive_holds_all_that_a_wheel_takes";
 /// The folders of examples that have some in Python, each checked for itself: they have modules of
 /// the same names.
 const EXAMPLES: [&str; 3] = ["python", "wire", "qt"];
@@ -73,7 +74,7 @@ fn test(index: usize, python: &str, less: &str) -> Result<(), String> {
     let output = format!("target/python-tests-{index}");
     shell::run(&format!(
         "TREENAIL_SHM_PREFIX=treenail-{index}. {python} -m pytest -q -p no:cacheprovider {less} \
-         {PACKAGE}/tests > {output} 2>&1; done=$?; cat {output}; exit $done"
+         --rootdir {TESTS} {TESTS} > {output} 2>&1; done=$?; cat {output}; exit $done"
     ))
 }
 

@@ -61,7 +61,7 @@ pub fn build_newest() -> Result<String, String> {
 fn build(major: u32, qt: Tool) -> Result<String, String> {
     install::ensure(&[qt])?;
     let build = format!("target/qt{major}");
-    configure("tests/qt", &build, major, "-DTREENAIL_CARGO_TARGET_DIR=\"$PWD/target\"")?;
+    configure("tests/languages/qt", &build, major, "-DTREENAIL_CARGO_TARGET_DIR=\"$PWD/target\"")?;
     shell::run(&format!("cmake --build {build}"))?;
     Ok(build)
 }

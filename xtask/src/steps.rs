@@ -37,12 +37,12 @@ pub const TEST: &[Step] = &[
     step("tests", "unit, integration and documentation tests",
         "cargo test --workspace", &[C, Cpp, Boost, Python, PythonVenv], 30),
     step("abi", "the release library as C and C++ programs see it",
-        "cargo build --release && cargo test --release --test abi", &[C, Cpp], 8),
+        "cargo build --release && cargo test --release --test languages abi::", &[C, Cpp], 8),
     step("leaks", "a hundred thousand channels, messages, segments and semaphores leave nothing",
-        "TREENAIL_LEAKS=100000 cargo test --release --test abi --test cpp --test resources -- \
+        "TREENAIL_LEAKS=100000 cargo test --release --test languages --test robustness -- \
          leave_nothing many_of", &[C, Cpp], 10),
     step("package", "the CMake package and pkg-config, from an install prefix",
-        "cargo test --release --test cpp_package -- --ignored", &[C, Cpp, Cmake, PkgConfig], 8),
+        "cargo test --release --test languages cpp_package -- --ignored", &[C, Cpp, Cmake, PkgConfig], 8),
     step("python", "the Python package and examples: pytest, mypy, pyright, the oldest and the newest Python",
         "cargo xtask python", &[C, Python, PythonVenv, Qt6], 30),
     step("qt", "the Qt classes with Qt 6 and Qt 5, beside Qt's own",
@@ -52,8 +52,8 @@ pub const TEST: &[Step] = &[
     step("demo", "a file and messages between all languages, checked by hash",
         "cargo xtask demo", &[C, Cpp, Make, Crypto, Python, Node], 5),
     step("kills", "500 processes killed at random moments, and more after some instructions",
-        "TREENAIL_KILLS=500 cargo test --release --test crash --test segments --test semaphores -- \
-         --nocapture kill stale forked", &[C, Cpp, Python], 20),
+        "TREENAIL_KILLS=500 cargo test --release --test robustness -- \
+         --nocapture crash:: kill a_forked_child", &[C, Cpp, Python], 20),
     step("loom", "bounded model check of ring and wake-up",
         "RUSTFLAGS='--cfg loom' LOOM_MAX_PREEMPTIONS=2 CARGO_TARGET_DIR=target/loom \
          cargo test --release --lib loom_ -- --skip two_receivers_and_the_fd", &[C], 20),
@@ -71,22 +71,22 @@ pub const VERIFY: &[Step] = &[
     step("mutants", "each deliberate fault is noticed",
         "cargo xtask mutants", &[C, Cpp, Patch], 60),
     step("kills", "5000 processes killed at random moments, and more after each instruction",
-        "TREENAIL_KILLS=5000 TREENAIL_SEED={seed} cargo test --release --test crash --test segments \
-         --test semaphores -- --nocapture kill stale forked", &[C, Cpp, Python], 60),
+        "TREENAIL_KILLS=5000 TREENAIL_SEED={seed} cargo test --release --test robustness -- \
+         --nocapture crash:: kill a_forked_child", &[C, Cpp, Python], 60),
     step("tests", "all tests of the release build",
         "TREENAIL_SEED={seed} cargo test --release",
         &[C, Cpp, Boost, Python, PythonVenv, Cmake, PkgConfig], 30),
     step("mixed", "ten million messages by calls and by descriptors at once",
-        "TREENAIL_MESSAGES=10000000 cargo test --release --test cases calls_and_descriptors",
+        "TREENAIL_MESSAGES=10000000 cargo test --release --test behaviour calls_and_descriptors",
         &[C, Cpp, Boost, Python, PythonVenv], 30),
     step("early", "a million messages on channels that move into rings",
-        "TREENAIL_MESSAGES=1000000 cargo test --release --test early order_is_kept",
+        "TREENAIL_MESSAGES=1000000 cargo test --release --test behaviour early::order_is_kept",
         &[C, Cpp, Boost, Python, PythonVenv], 30),
     step("python", "the Python package's tests, the largest messages, 100 000 of everything",
         "TREENAIL_LEAKS=100000 TREENAIL_LARGE=1 cargo xtask python",
         &[C, Python, PythonVenv, Qt6], 30),
     step("leaks", "a million channels, messages, segments and semaphores leave nothing",
-        "TREENAIL_LEAKS=1000000 cargo test --release --test abi --test cpp --test resources -- \
+        "TREENAIL_LEAKS=1000000 cargo test --release --test languages --test robustness -- \
          leave_nothing many_of", &[C, Cpp], 60),
     step("fuzz", "10 minutes of each fuzz target",
         "cargo xtask fuzz --seconds 600 --seed {seed}", &[Cpp, CargoFuzz], 60),

@@ -1,0 +1,11 @@
+//! What the library promises a program that keeps to the rules, and whose peers do.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod cases;
+mod early;
+mod empty_calls;
+mod golden;
+mod segments;
+mod semaphores;

@@ -1,0 +1,5 @@
+//! Semaphores: units, names, readiness, other users.
+
+mod names;
+mod readiness;
+mod units;

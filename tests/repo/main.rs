@@ -1,0 +1,4 @@
+//! What stands in this repository: the form of the code, and what the documents say of it.
+
+mod docs;
+mod tidy;
