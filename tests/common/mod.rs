@@ -17,11 +17,12 @@ pub mod trace;
 pub mod workers;
 
 use std::any::Any;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant};
-use treenail::{Channel, Error, Listener, NOW, Status};
+use treenail::{Channel, CommitError, Error, Listener, NOW, Status};
 
 /// Generous: what takes longer is not slow but stuck.
 pub const SOON: Option<Duration> = Some(Duration::from_secs(10));
@@ -120,6 +121,42 @@ pub fn with(endpoint: &str, options: &str) -> String {
 /// What a call came to: Ok, or why not.
 pub fn status<T, E: Into<Error>>(result: Result<T, E>) -> Status {
     result.map_or_else(|error| error.into().status(), |_| Status::Ok)
+}
+
+/// A result that has to be a failure.
+pub trait Fails<E> {
+    /// The error, which must have this status.
+    fn fails_with(self, expected: Status) -> E;
+}
+
+impl<T, E: Failure> Fails<E> for Result<T, E> {
+    #[track_caller]
+    fn fails_with(self, expected: Status) -> E {
+        match self {
+            Ok(_) => panic!("it succeeds, and isn't {expected:?}"),
+            Err(error) => {
+                assert_eq!(error.status(), expected, "{error}");
+                error
+            }
+        }
+    }
+}
+
+/// The library's errors.
+pub trait Failure: Display {
+    fn status(&self) -> Status;
+}
+
+impl Failure for Error {
+    fn status(&self) -> Status {
+        Error::status(self)
+    }
+}
+
+impl Failure for CommitError<'_> {
+    fn status(&self) -> Status {
+        CommitError::status(self)
+    }
 }
 
 const TABLE_SIZE: usize = 1 << 20;

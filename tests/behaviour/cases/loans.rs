@@ -3,7 +3,7 @@
 use super::Way;
 use super::readiness::silence;
 use crate::common::event::readable_within;
-use crate::common::{Random, SOON, WATCHDOG, assert_payload, number_of, payload, status};
+use crate::common::{Fails, Random, SOON, WATCHDOG, assert_payload, number_of, payload, status};
 use std::thread;
 use std::time::Duration;
 use treenail::{Channel, Loan, NOW, Status};
@@ -116,8 +116,7 @@ pub fn loans_of_every_size_arrive(way: Way) {
 pub fn a_loan_can_not_be_committed_longer(way: Way) {
     let pair = way.pair("");
     let loan = lend(&pair.connector, 1, 100);
-    let refused = loan.commit(0, 101, SOON).expect_err("it is too long");
-    assert_eq!(refused.status(), Status::Invalid);
+    let refused = loan.commit(0, 101, SOON).fails_with(Status::Invalid);
     let loan = refused.into_loan().expect("it is lent still");
     assert_eq!(status(loan.commit(0, 101, SOON)), Status::Invalid);
     // Now it is gone, and holds nothing back.
@@ -200,11 +199,9 @@ pub fn a_loan_without_room_stays_open(way: Way) {
     let (kept, discarded) = (lend(&pair.connector, 1, 100_000), lend(&pair.connector, 2, 100_000));
     while pair.connector.send(&[7; 1000], NOW).is_ok() {}
     let sent = pair.connector.stats().expect("it is open").messages_sent;
-    let refused = kept.commit(3, 100_000, NOW).expect_err("there is no room");
-    assert_eq!(refused.status(), Status::Again);
+    let refused = kept.commit(3, 100_000, NOW).fails_with(Status::Again);
     let kept = refused.into_loan().expect("it stays");
-    let refused = kept.commit(3, 90_000, BRIEFLY).expect_err("there is no room");
-    assert_eq!(refused.status(), Status::TimedOut);
+    let refused = kept.commit(3, 90_000, BRIEFLY).fails_with(Status::TimedOut);
     let kept = refused.into_loan().expect("it stays");
     assert_payload(&kept.to_vec(), 1);
     drop(discarded.commit(0, 100_000, NOW).expect_err("there is no room").into_loan());
@@ -231,8 +228,7 @@ pub fn a_commit_waits_for_its_turn(way: Way) {
         scope.spawn(|| pair.connector.send(&payload(1, LARGE), SOON).expect("the peer reads"));
         let fd = pair.acceptor.fd().expect("there are descriptors left");
         assert!(readable_within(fd, WATCHDOG), "it is in the middle of its message");
-        let refused = impatient.commit(0, 100_000, NOW).expect_err("it is another's turn");
-        assert_eq!(refused.status(), Status::Again);
+        let refused = impatient.commit(0, 100_000, NOW).fails_with(Status::Again);
         let impatient = refused.into_loan().expect("it stays");
         scope.spawn(|| waiting.commit(0, 100_000, SOON).expect("the peer reads"));
         for number in [1, 2] {

@@ -2,7 +2,7 @@
 
 use super::Way;
 use crate::common::event::{Events, is_readable};
-use crate::common::{SOON, at_once, directory, name, not_before, status, until, with};
+use crate::common::{Fails, SOON, at_once, directory, name, not_before, status, until, with};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -94,8 +94,7 @@ pub fn retry_waits_for_a_listener(way: Way) {
     let endpoint = way.endpoint("retry=1");
     let time = Duration::from_millis(50);
     let result = not_before(time, || Channel::connect(&endpoint, Some(time)));
-    let error = result.expect_err("nobody listens");
-    assert_eq!(error.status(), Status::TimedOut);
+    let error = result.fails_with(Status::TimedOut);
     assert!(error.to_string().contains("nobody listens"), "{error}");
     let (connector, acceptor) = way.during(|| {
         thread::scope(|scope| {
@@ -144,8 +143,7 @@ pub fn a_name_has_one_listener(way: Way) {
 
 pub fn connecting_to_nobody_is_not_found(way: Way) {
     let endpoint = way.endpoint("");
-    let error = at_once(|| Channel::connect(&endpoint, SOON)).expect_err("nobody listens");
-    assert_eq!(error.status(), Status::NotFound);
+    let error = at_once(|| Channel::connect(&endpoint, SOON)).fails_with(Status::NotFound);
     let text = error.to_string();
     assert!(text.contains(&endpoint) && text.contains(".sock"), "{text}");
     let error = Channel::connect_start(&endpoint);

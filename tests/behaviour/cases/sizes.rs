@@ -1,7 +1,7 @@
 //! Messages of every size, and those that are too large.
 
 use super::Way;
-use crate::common::{Random, SOON, assert_payload, payload, status};
+use crate::common::{Fails, Random, SOON, assert_payload, payload, status};
 use std::io::IoSlice;
 use std::thread;
 use treenail::{Channel, NOW, Status};
@@ -129,8 +129,7 @@ pub fn what_is_over_the_limit_is_refused(way: Way) {
         [(&pair.connector, &pair.acceptor, 2000), (&pair.acceptor, &pair.connector, 1000)]
     {
         let over = vec![7; limit + 1];
-        let error = from.send(&over, SOON).expect_err("it is over the limit");
-        assert_eq!(error.status(), Status::TooLarge);
+        let error = from.send(&over, SOON).fails_with(Status::TooLarge);
         assert!(!error.to_string().is_empty());
         let parts = [IoSlice::new(&over[..limit]), IoSlice::new(&over[limit..])];
         assert_eq!(status(from.sendv(1, &parts, NOW)), Status::TooLarge);
@@ -156,8 +155,7 @@ pub fn too_small_a_buffer_leaves_the_message(way: Way) {
             let mut small = vec![0; len - 1];
             for _ in 0..2 {
                 let error = pair.acceptor.recv(&mut small, SOON);
-                let error = error.expect_err("it doesn't fit");
-                assert_eq!(error.status(), Status::TooLarge);
+                let error = error.fails_with(Status::TooLarge);
                 assert_eq!(error.needed(), Some(len));
                 let error = pair.acceptor.recv_message(&mut small, SOON);
                 assert_eq!(error.expect_err("nor here").needed(), Some(len));

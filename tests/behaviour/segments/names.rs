@@ -2,7 +2,7 @@
 
 use crate::common::objects::segment_path as path;
 use crate::common::system::companion;
-use crate::common::{at_once, name, status};
+use crate::common::{Fails, at_once, name, status};
 use std::fs;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
@@ -53,8 +53,7 @@ fn open_or_create_gives_as_many_bytes_as_are_asked_for() {
         assert_eq!(Segment::open_or_create(&name, size).expect("it is there").size(), 4096);
     }
     for size in [4097, 8192, 1 << 40] {
-        let error = Segment::open_or_create(&name, size).expect_err("it is smaller");
-        assert_eq!(error.status(), Status::TooLarge);
+        let error = Segment::open_or_create(&name, size).fails_with(Status::TooLarge);
         let text = error.to_string();
         assert!(text.contains(&name) && text.contains("4096"), "{text}");
         assert!(text.contains(&size.to_string()), "{text}");
@@ -101,15 +100,14 @@ fn bad_names_options_and_sizes_are_refused_with_a_text() {
     ];
     for name in names {
         for result in [Segment::create(name, 8), Segment::open(name)] {
-            let error = result.expect_err(name);
-            assert_eq!(error.status(), Status::Invalid, "{name}");
+            let error = result.fails_with(Status::Invalid);
             assert!(!error.to_string().is_empty());
         }
         assert_eq!(status(Segment::remove(name)), Status::Invalid, "{name}");
     }
     for option in ["mode=9", "owner=me", "access=wo", "persist=2", "size=1", "mode=600&mode=600"] {
-        let error = Segment::create(&format!("{}?{option}", name()), 8).expect_err(option);
-        assert_eq!(error.status(), Status::Invalid, "{option}");
+        let made = Segment::create(&format!("{}?{option}", name()), 8);
+        assert_eq!(status(made), Status::Invalid, "{option}");
     }
     let error = Segment::create("x?acces=ro", 8).expect_err("unknown");
     assert!(error.to_string().contains("access"), "{error}");
@@ -239,8 +237,7 @@ fn what_is_no_file_is_refused_and_can_be_removed() {
     let name = name();
     fs::create_dir(path(&name)).expect("the name is free");
     assert_spoilt(&name, Status::Protocol);
-    let error = Segment::remove(&name).expect_err("a directory may have more in it");
-    assert_eq!(error.status(), Status::Protocol);
+    let error = Segment::remove(&name).fails_with(Status::Protocol);
     assert!(error.to_string().contains("is a directory"), "{error}");
     fs::remove_dir(path(&name)).expect("it is empty");
     std::os::unix::fs::symlink("/dev/shm/x", path(&name)).expect("the name is free");
@@ -263,8 +260,7 @@ fn another_program_s_object_is_opened_as_it_is_and_can_be_locked() {
     let native = format!("native:/{}", file.file_name().unwrap().to_str().unwrap());
     assert_eq!(status(Segment::open(&native)), Status::NotFound, "{name}");
     assert_eq!(status(Segment::open_or_create(&native, 0)), Status::NotFound);
-    let error = Segment::open_or_create(&native, 8).expect_err("only another makes it");
-    assert_eq!(error.status(), Status::Invalid, "{error}");
+    Segment::open_or_create(&native, 8).fails_with(Status::Invalid);
     fs::write(&file, b"foreign bytes").expect("writable");
     let first = Segment::open(&native).expect("it is there");
     let second = Segment::open(&format!("{native}?access=ro")).expect("it is there");
@@ -283,8 +279,7 @@ fn another_program_s_object_is_opened_as_it_is_and_can_be_locked() {
     for size in [0, 1, 13] {
         assert_eq!(Segment::open_or_create(&native, size).expect("it is there").size(), 13);
     }
-    let error = Segment::open_or_create(&native, 14).expect_err("it is smaller");
-    assert_eq!(error.status(), Status::TooLarge);
+    let error = Segment::open_or_create(&native, 14).fails_with(Status::TooLarge);
     assert!(error.to_string().contains("13 bytes, and 14 "), "{error}");
     drop((first, second));
     assert!(!companion(&file).exists(), "it goes with its last holder");

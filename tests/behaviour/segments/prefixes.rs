@@ -3,7 +3,7 @@
 use crate::common::child::{self, alone, finish, name_of, start};
 use crate::common::objects::segment_path;
 use crate::common::system::{is_root, own_uid, set_mode, set_owner};
-use crate::common::{NEVER_MIND, directory, name, not_checked, status};
+use crate::common::{Fails, NEVER_MIND, directory, name, not_checked, status};
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -89,8 +89,7 @@ fn a_bad_one_is_refused() {
     ];
     fs::remove_file(format!("/dev/shm/{name}")).expect("it is ours");
     for result in results {
-        let error = result.expect_err("a bad prefix");
-        assert_eq!(error.status(), Status::Invalid);
+        let error = result.fails_with(Status::Invalid);
         assert!(error.to_string().contains("TREENAIL_SHM_PREFIX has at most 100"), "{error}");
     }
 }

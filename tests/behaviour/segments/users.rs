@@ -5,7 +5,7 @@ use crate::common::namespaces::become_root_inside;
 use crate::common::objects::{add, counter, segment_path as path};
 use crate::common::page::Page;
 use crate::common::system::{become_user, companion, is_root, set_mode, set_owner};
-use crate::common::{SOON, at_once, name, not_before, not_checked, status, until, with};
+use crate::common::{Fails, SOON, at_once, name, not_before, not_checked, status, until, with};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
@@ -65,8 +65,7 @@ fn an_object_under_our_name_that_is_not_ours_is_denied() {
         for result in
             [Segment::open(&name), Segment::create(&name, 8), Segment::open_or_create(&name, 8)]
         {
-            let error = result.expect_err("it is another's");
-            assert_eq!(error.status(), Status::Denied);
+            let error = result.fails_with(Status::Denied);
             assert!(error.to_string().contains(&OTHER.to_string()), "{error}");
         }
         assert_eq!(status(Segment::remove(&name)), Status::Denied);
@@ -261,8 +260,7 @@ fn another_program_s_object_has_a_lock_once_its_owner_opens_it() {
     fs::write(&file, b"foreign").expect("the name is free");
     set_mode(&file, 0o666);
     as_user(OTHER, OTHER, || {
-        let error = Segment::open(&native).expect_err("this user can't make its lock");
-        assert_eq!(error.status(), Status::Denied);
+        let error = Segment::open(&native).fails_with(Status::Denied);
         assert!(error.to_string().contains("its owner, user 0,"), "{error}");
     });
     let ours = Segment::open(&native).expect("it is there");
@@ -349,8 +347,7 @@ fn another_program_s_object_of_a_user_is_that_user_s() {
     fs::write(&file, b"foreign").expect("the name is free");
     set_owner(&file, OTHER);
     // Root may do anything, but a lock that it makes for itself would be none.
-    let error = Segment::open(&format!("{native}?owner=0")).expect_err("it isn't root's");
-    assert_eq!(error.status(), Status::Denied);
+    let error = Segment::open(&format!("{native}?owner=0")).fails_with(Status::Denied);
     assert!(error.to_string().contains("belongs to user 65534, not to 0"), "{error}");
     as_user(OTHER, OTHER, || {
         let theirs = Segment::open(&format!("{native}?owner={OTHER}")).expect("it is theirs");

@@ -3,7 +3,7 @@
 use crate::common::child::{alone, as_user};
 use crate::common::objects::{semaphore_path as path, value};
 use crate::common::system::{is_root, own_uid, set_owner};
-use crate::common::{at_once, name, not_checked, status, with};
+use crate::common::{Fails, at_once, name, not_checked, status, with};
 use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::PathBuf;
@@ -29,16 +29,14 @@ fn one_is_made_or_opened_as_is_asked_for() {
     let name = name();
     assert_eq!(status(Semaphore::open(&name)), Status::NotFound);
     let made = Semaphore::create(&name, 3).expect("the name is free");
-    let error = Semaphore::create(&name, 3).expect_err("somebody has it");
-    assert_eq!(error.status(), Status::Exists);
+    let error = Semaphore::create(&name, 3).fails_with(Status::Exists);
     assert!(error.to_string().contains(&format!("create {name}")), "{error}");
     let opened = Semaphore::open(&name).expect("it is there");
     opened.acquire(2, NOW).expect("there are three");
     let either = Semaphore::open_or_create(&name, 7).expect("it is there");
     assert_eq!(value(&either), 1);
     drop((made, opened, either));
-    let error = Semaphore::open(&name).expect_err("all have gone");
-    assert_eq!(error.status(), Status::NotFound);
+    let error = Semaphore::open(&name).fails_with(Status::NotFound);
     assert!(error.to_string().contains(&format!("open {name}")), "{error}");
     assert_eq!(value(&Semaphore::open_or_create(&name, 7).expect("the name is free")), 7);
     drop(Semaphore::create(&format!("{name}?persist=1"), 2).expect("the name is free"));
@@ -90,8 +88,7 @@ fn bad_names_and_options_are_refused_with_a_text() {
     let options = ["access=ro", "access=rw", "undo=2", "undo=", "mode=9", "size=1", "persist=yes"];
     let with_options = options.map(|option| format!("{}?{option}", name()));
     for name in names.into_iter().chain(with_options.iter().map(String::as_str)) {
-        let error = Semaphore::open_or_create(name, 1).expect_err(name);
-        assert_eq!(error.status(), Status::Invalid, "{name}");
+        let error = Semaphore::open_or_create(name, 1).fails_with(Status::Invalid);
         assert!(!error.to_string().is_empty());
         assert_eq!(status(Semaphore::remove(name)), Status::Invalid, "{name}");
     }

@@ -4,7 +4,7 @@ use super::places::{among_places, first, lock, log_in, second};
 use crate::common::child::{self, fork, kill, reap, start};
 use crate::common::namespaces::mount;
 use crate::common::system::{companion, is_root, make_directory, names_in, own_uid, set_owner};
-use crate::common::{at_once, directory, name, until};
+use crate::common::{Fails, at_once, directory, name, until};
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
@@ -311,8 +311,7 @@ fn sockets_are_swept_under_their_directory_s_lock() {
         }
         let _lives = Listener::open("local:lives").expect("free");
         let held = lock(&second());
-        let error = sweep(Some("listener:dead")).expect_err("somebody has the lock");
-        assert_eq!(error.status(), Status::Io);
+        sweep(Some("listener:dead")).fails_with(Status::Io);
         assert_eq!(at_once(|| lines("listener:*")).len(), 2, "to list takes no lock");
         drop(held);
         assert_eq!(sweep(Some("listener:d*")).expect("a pattern"), 1, "the other is gone already");
@@ -326,8 +325,7 @@ fn sockets_are_swept_under_their_directory_s_lock() {
 fn a_bad_pattern_says_what_is_right() {
     for pattern in ["", "frames", "segments:*", ":x", "segment:"] {
         for result in [list(Some(pattern)).map(drop), sweep(Some(pattern)).map(drop)] {
-            let error = result.expect_err("no pattern");
-            assert_eq!(error.status(), Status::Invalid, "{pattern}");
+            let error = result.fails_with(Status::Invalid);
             assert!(error.to_string().contains("listener, native, segment, semaphore"), "{error}");
         }
     }

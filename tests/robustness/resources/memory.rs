@@ -1,7 +1,7 @@
 //! Memory that is too short for a message: TN_NO_SPACE, and the channel goes on.
 
 use crate::common::child::{self, alone_for, kill};
-use crate::common::{SOON, assert_payload, name, number_of, payload, status, with};
+use crate::common::{Fails, SOON, assert_payload, name, number_of, payload, status, with};
 use std::fs;
 use std::io::IoSlice;
 use std::time::Duration;
@@ -122,8 +122,7 @@ fn what_memory_is_too_short_for_is_not_sent() {
         let large = payload(7, LARGE);
         let many = vec![IoSlice::new(b"x"); LARGE / size_of::<IoSlice<'_>>()];
         limit(Some(LEFT));
-        let error = channel.loan(LARGE, NOW).expect_err("there is no memory for a buffer");
-        assert_eq!(error.status(), Status::NoSpace);
+        channel.loan(LARGE, NOW).fails_with(Status::NoSpace);
         // Part of it would have to stay here when the time is over.
         assert_eq!(status(channel.send(&large, NOW)), Status::NoSpace);
         assert_eq!(status(channel.send(&large, SOON)), Status::NoSpace);

@@ -4,7 +4,7 @@
 use crate::common::child::{alone, fork, name_of, reap};
 use crate::common::namespaces::own_places;
 use crate::common::system::{is_root, make_directory, own_uid, set_mode};
-use crate::common::{SOON, not_before, status, until};
+use crate::common::{Fails, SOON, not_before, status, until};
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{chown, symlink};
@@ -79,8 +79,7 @@ fn a_listener_from_before_login_is_found_and_has_its_name_alone() {
             assert!(second().join("early.sock").exists());
             log_in();
             assert_echo(&listener, endpoint);
-            let other = Listener::open(endpoint).expect_err("in use");
-            assert_eq!(other.status(), Status::Exists);
+            let other = Listener::open(endpoint).fails_with(Status::Exists);
             assert!(other.to_string().contains("/tmp/treenail-"), "{other}");
             drop(listener);
             let listener = Listener::open(endpoint).expect("free again");
@@ -106,8 +105,7 @@ fn a_dead_socket_in_the_first_place_hides_nobody_in_the_second() {
 #[test]
 fn a_text_names_all_places_where_nobody_listens() {
     among_places(a_text_names_all_places_where_nobody_listens, || {
-        let error = Channel::connect("local:none", NOW).expect_err("nobody listens");
-        assert_eq!(error.status(), Status::NotFound);
+        let error = Channel::connect("local:none", NOW).fails_with(Status::NotFound);
         let (text, uid) = (error.to_string(), own_uid());
         let expected = format!(
             "connect local:none: nobody listens at /run/user/{uid}/treenail/none.sock or \
@@ -134,11 +132,10 @@ fn a_directory_that_another_user_made_shuts_nobody_out() {
         ];
         for spoil in spoil {
             spoil();
-            let error = Channel::connect("local:shut", NOW).expect_err("nobody listens");
-            assert_eq!(error.status(), Status::NotFound, "retry=1 goes on: {error}");
+            // retry=1 goes on.
+            let error = Channel::connect("local:shut", NOW).fails_with(Status::NotFound);
             assert!(error.to_string().contains("passed over"), "{error}");
-            let error = Listener::open("local:shut").expect_err("it would bind there");
-            assert_eq!(error.status(), Status::Denied);
+            let error = Listener::open("local:shut").fails_with(Status::Denied);
             assert!(!error.to_string().contains("remove"), "{error}");
             log_in();
             let listener = Listener::open("local:shut").expect("it binds in the first");

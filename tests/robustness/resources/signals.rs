@@ -2,7 +2,7 @@
 //! mask and pending signals stay as they are.
 
 use crate::common::child::{alone, fork, reap};
-use crate::common::{SOON, name, pair, status};
+use crate::common::{Fails, SOON, name, pair, status};
 use std::sync::atomic::{AtomicU32, Ordering};
 use treenail::{Segment, Semaphore, Status, TransportKind};
 
@@ -42,8 +42,7 @@ fn make_what_is_too_large() {
     assert_eq!(pair.acceptor.peer().expect("it is joined").transport, TransportKind::Local);
     pair.connector.send(b"through the socket", SOON).expect("there is room");
     assert_eq!(pair.acceptor.recv_vec(SOON).expect("it was sent"), b"through the socket");
-    let error = Segment::create(&name(), 1 << 20).expect_err("it is over the limit");
-    assert_eq!(error.status(), Status::NoSpace);
+    let error = Segment::create(&name(), 1 << 20).fails_with(Status::NoSpace);
     assert!(error.to_string().contains("ulimit -f"), "{error}");
     // 86 KB; once it is smaller, this is fine.
     let semaphore = status(Semaphore::create(&name(), 1));

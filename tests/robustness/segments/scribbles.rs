@@ -6,7 +6,7 @@ use crate::common::child::{self, alone, kill, pause, start};
 use crate::common::objects::segment_path as path;
 use crate::common::page::{Page, map};
 use crate::common::system::{descriptors, shared_maps};
-use crate::common::{Random, SOON, name, status, until};
+use crate::common::{Fails, Random, SOON, name, status, until};
 use std::fs;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
@@ -262,8 +262,7 @@ fn a_holder_that_keeps_the_gate_delays_who_comes_and_goes_and_nobody_else() {
         assert!(counter.into_inner() > 10);
         for comer in comers {
             let result = in_time("coming", gate_time, || comer.join().expect("no panic"));
-            let error = result.expect_err("the gate is kept");
-            assert_eq!(error.status(), Status::Io);
+            let error = result.fails_with(Status::Io);
             assert!(error.to_string().contains("another process"), "{error}");
         }
     });

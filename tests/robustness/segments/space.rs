@@ -6,7 +6,7 @@ use crate::common::objects::segment_path as path;
 use crate::common::system::{
     descriptors, descriptors_end, is_sanitized, limit_descriptors, names_in, own_uid,
 };
-use crate::common::{SOON, name, status};
+use crate::common::{Fails, SOON, name, status};
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
@@ -35,8 +35,7 @@ fn assert_refused(size: usize) {
     let before = (names_in(Path::new("/dev/shm")), descriptors());
     for make in [Segment::create, Segment::open_or_create] {
         let name = name();
-        let error = make(&name, size).expect_err("there is no room for it");
-        assert_eq!(error.status(), Status::NoSpace, "{error}");
+        let error = make(&name, size).fails_with(Status::NoSpace);
         assert!(error.to_string().contains(&name), "{error}");
         assert_eq!(status(Segment::open(&name)), Status::NotFound);
     }
@@ -316,8 +315,7 @@ fn what_the_system_lacks_is_named() {
     for (folder, missing) in [(c"/dev", "no /dev/shm"), (c"/proc", "no /proc")] {
         let child = fork(|| {
             if hide(missing, folder) {
-                let error = Segment::create(&name(), 8).expect_err(missing);
-                assert_eq!(error.status(), Status::Unsupported, "{error}");
+                let error = Segment::create(&name(), 8).fails_with(Status::Unsupported);
                 assert!(error.to_string().contains(missing), "{error}");
             }
             0
