@@ -2,7 +2,7 @@
 #ifndef TREENAIL_QT_PORCH_HPP
 #define TREENAIL_QT_PORCH_HPP
 
-#include "anchor.hpp"
+#include "thread_bound.hpp"
 #include "link.hpp"
 #include "listener.hpp"
 
@@ -16,9 +16,9 @@ namespace treenail::qt::detail {
 using ListenerHandle = std::shared_ptr<treenail::Listener>;
 
 /// Where channels wait between the handshake and the program.
-class Porch final : public Anchor {
+class Porch final : public ThreadBound {
 public:
-    explicit Porch(Listener* listener) : Anchor(listener) {}
+    explicit Porch(Listener* listener) : ThreadBound(listener) {}
 
     // ---- from any thread ----
 

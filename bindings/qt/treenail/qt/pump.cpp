@@ -29,7 +29,8 @@ Failure too_large(std::size_t size) {
 
 }  // namespace
 
-Pump::Pump(Channel* channel, std::shared_ptr<Link> link) : Anchor(channel), link_(std::move(link)) {
+Pump::Pump(Channel* channel, std::shared_ptr<Link> link)
+    : ThreadBound(channel), link_(std::move(link)) {
     link_->on_waiting([this] {
         post([this] {
             if (handle_ != nullptr && link_->has_waiting()) {
@@ -41,7 +42,7 @@ Pump::Pump(Channel* channel, std::shared_ptr<Link> link) : Anchor(channel), link
 
 void Pump::leave() {
     link_->on_waiting(nullptr);
-    Anchor::leave();
+    ThreadBound::leave();
 }
 
 void Pump::start() {

@@ -2,7 +2,7 @@
 #ifndef TREENAIL_QT_PUMP_HPP
 #define TREENAIL_QT_PUMP_HPP
 
-#include "anchor.hpp"
+#include "thread_bound.hpp"
 #include "link.hpp"
 
 #include <QBasicTimer>
@@ -11,11 +11,11 @@ namespace treenail::qt::detail {
 
 /// Receives and emits, sends what waits, and sees to the time limits of requests. All of it in the
 /// channel's thread.
-class Pump final : public Anchor {
+class Pump final : public ThreadBound {
 public:
     Pump(Channel* channel, std::shared_ptr<Link> link);
 
-    /// The last words of the channel's destructor, as Anchor's.
+    /// The last words of the channel's destructor, as ThreadBound's.
     void leave();
 
     // Each of these is for run().

@@ -1,6 +1,6 @@
-/// Private: what takes the events of a handle's descriptors for an object, in that object's thread.
-#ifndef TREENAIL_QT_ANCHOR_HPP
-#define TREENAIL_QT_ANCHOR_HPP
+/// Private: the receiver of events for an object that other threads may destroy.
+#ifndef TREENAIL_QT_THREAD_BOUND_HPP
+#define TREENAIL_QT_THREAD_BOUND_HPP
 
 #include "watcher.hpp"
 
@@ -13,16 +13,18 @@
 
 namespace treenail::qt::detail {
 
-/// A child of the object that it serves, its owner, so that it moves to another thread with it.
-/// Where the owner is destroyed by a thread that isn't its own, a notifier, timer or event that is
-/// on its way must find something alive: so all of these are the anchor's, which ends in the
-/// owner's thread, and the owner itself never gets any.
-class Anchor : public QObject {
+/// A helper object that receives the events of its owner, and lives in the owner's thread. It is a
+/// child of the owner, so QObject::moveToThread() moves both.
+///
+/// An owner may be destroyed by a thread that isn't its own. A notifier, timer or event that is on
+/// its way then needs a receiver that is still alive. So all of them are sent to the helper, which
+/// ends in the owner's thread. The owner itself receives none.
+class ThreadBound : public QObject {
 public:
-    explicit Anchor(QObject* owner) : QObject(owner), owner_(owner) {}
+    explicit ThreadBound(QObject* owner) : QObject(owner), owner_(owner) {}
 
     /// The last words of the owner's destructor, from any thread; nothing reaches the owner after
-    /// it. Waits until a call for the owner in another thread is over. Ends the anchor, now or
+    /// it. Waits until a call for the owner in another thread is over. Deletes the helper, now or
     /// later, in its own thread.
     void leave();
 
@@ -35,7 +37,7 @@ public:
             post(std::move(call));
         }
     }
-    /// The same, but always from the event loop.
+    /// Calls in the owner's thread, if the owner still lives then, and always from the event loop.
     template <class Call>
     void post(Call call) {
         QMetaObject::invokeMethod(
@@ -43,14 +45,14 @@ public:
             Qt::QueuedConnection);
     }
 
-    /// Whether this is the thread of owner and anchor; a slot may have moved them.
+    /// Whether this is the thread of the owner and the helper; a slot may have moved them.
     bool is_here() const { return QThread::currentThread() == thread(); }
 
 protected:
     /// The descriptor is readable. Called in the owner's thread while the owner lives; what it
     /// calls may end the owner, see owner().
     virtual void ready() = 0;
-    /// The same for the second descriptor.
+    /// The second descriptor is readable. Called in the owner's thread while the owner lives.
     virtual void has_room() {}
 
     /// Null once the owner is gone.
@@ -81,9 +83,9 @@ protected:
     }
 
 private:
-    void activated() { take_turn(&Anchor::ready); }
-    void room_activated() { take_turn(&Anchor::has_room); }
-    void take_turn(void (Anchor::*act)());
+    void activated() { take_turn(&ThreadBound::ready); }
+    void room_activated() { take_turn(&ThreadBound::has_room); }
+    void take_turn(void (ThreadBound::*act)());
 
     /// Held in every turn: an owner that ends in another thread waits for it.
     std::recursive_mutex life_;

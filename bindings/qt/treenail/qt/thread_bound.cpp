@@ -1,4 +1,4 @@
-#include "anchor.hpp"
+#include "thread_bound.hpp"
 
 namespace treenail::qt::detail {
 
@@ -14,7 +14,7 @@ struct Silent : QObject {
 
 }  // namespace
 
-void Anchor::leave() {
+void ThreadBound::leave() {
     bool now;
     {
         const std::lock_guard living(life_);
@@ -30,37 +30,38 @@ void Anchor::leave() {
     }
 }
 
-void Anchor::watch(int fd, std::shared_ptr<const void> handle) {
+void ThreadBound::watch(int fd, std::shared_ptr<const void> handle) {
     watcher_.reset();
     handle_ = std::move(handle);
-    watcher_ = std::make_unique<Watcher<Anchor, &Anchor::activated>>(fd, this, this);
+    watcher_ = std::make_unique<Watcher<ThreadBound, &ThreadBound::activated>>(fd, this, this);
 }
 
-void Anchor::watch_room(int fd, std::shared_ptr<const void> handle) {
+void ThreadBound::watch_room(int fd, std::shared_ptr<const void> handle) {
     room_watcher_.reset();
     handle_ = std::move(handle);
-    room_watcher_ = std::make_unique<Watcher<Anchor, &Anchor::room_activated>>(fd, this, this);
+    room_watcher_ =
+        std::make_unique<Watcher<ThreadBound, &ThreadBound::room_activated>>(fd, this, this);
 }
 
-void Anchor::unwatch() {
+void ThreadBound::unwatch() {
     watcher_.reset();
     room_watcher_.reset();
     handle_.reset();
 }
 
-void Anchor::pause(bool paused) {
+void ThreadBound::pause(bool paused) {
     if (watcher_ != nullptr) {
         watcher_->setEnabled(!paused);
     }
 }
 
-void Anchor::pause_room(bool paused) {
+void ThreadBound::pause_room(bool paused) {
     if (room_watcher_ != nullptr) {
         room_watcher_->setEnabled(!paused);
     }
 }
 
-void Anchor::take_turn(void (Anchor::*act)()) {
+void ThreadBound::take_turn(void (ThreadBound::*act)()) {
     in_turn([this, act] { (this->*act)(); });
     if (owner() == nullptr) {
         unwatch();  // as this object ends only later, and the descriptors stay readable
