@@ -1,41 +1,41 @@
 #include "listener.hpp"
 
-#include "porch.hpp"
+#include "accept_queue.hpp"
 
 namespace treenail::qt {
 
-Listener::Listener(QObject* parent) : QObject(parent), porch_(new detail::Porch(this)) {
+Listener::Listener(QObject* parent) : QObject(parent), queue_(new detail::AcceptQueue(this)) {
     detail::register_types();
 }
 
 Listener::~Listener() {
-    porch_->close();
-    porch_->leave();
+    queue_->close();
+    queue_->leave();
 }
 
-bool Listener::listen(const QString& endpoint) { return porch_->open(endpoint); }
-bool Listener::isListening() const { return porch_->handle() != nullptr; }
+bool Listener::listen(const QString& endpoint) { return queue_->open(endpoint); }
+bool Listener::isListening() const { return queue_->handle() != nullptr; }
 
 QString Listener::endpoint() const {
-    const auto handle = porch_->handle();
+    const auto handle = queue_->handle();
     return handle != nullptr ? QString::fromStdString(handle->endpoint()) : QString();
 }
 
-void Listener::close() { porch_->close(); }
+void Listener::close() { queue_->close(); }
 
-bool Listener::hasPendingChannels() const { return !porch_->is_empty(); }
+bool Listener::hasPendingChannels() const { return !queue_->is_empty(); }
 
 Channel* Listener::nextPendingChannel() {
-    auto channel = porch_->take();
-    return channel ? new Channel(std::move(channel), porch_->is_here() ? this : nullptr) : nullptr;
+    auto channel = queue_->take();
+    return channel ? new Channel(std::move(channel), queue_->is_here() ? this : nullptr) : nullptr;
 }
 
-treenail::Channel Listener::takePendingChannel() { return porch_->take(); }
+treenail::Channel Listener::takePendingChannel() { return queue_->take(); }
 
-int Listener::maxPendingChannels() const { return porch_->room(); }
-void Listener::setMaxPendingChannels(int count) { porch_->set_room(count); }
+int Listener::maxPendingChannels() const { return queue_->room(); }
+void Listener::setMaxPendingChannels(int count) { queue_->set_room(count); }
 
-Status Listener::error() const { return porch_->error().status; }
-QString Listener::errorString() const { return porch_->error().text; }
+Status Listener::error() const { return queue_->error().status; }
+QString Listener::errorString() const { return queue_->error().text; }
 
 }  // namespace treenail::qt

@@ -14,7 +14,7 @@
 namespace treenail::qt {
 
 namespace detail {
-class Porch;
+class AcceptQueue;
 }
 
 /// Handshakes go on in the event loop of its thread; one that stalls holds up nobody else.
@@ -68,7 +68,7 @@ Q_SIGNALS:
     void errorOccurred(treenail::Status status, const QString& text);
 
 private:
-    detail::Porch* porch_;
+    detail::AcceptQueue* queue_;
 };
 
 }  // namespace treenail::qt

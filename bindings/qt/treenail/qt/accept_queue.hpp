@@ -1,6 +1,6 @@
 /// Private: what a Listener shares between threads, and its side that the event loop drives.
-#ifndef TREENAIL_QT_PORCH_HPP
-#define TREENAIL_QT_PORCH_HPP
+#ifndef TREENAIL_QT_ACCEPT_QUEUE_HPP
+#define TREENAIL_QT_ACCEPT_QUEUE_HPP
 
 #include "thread_bound.hpp"
 #include "link.hpp"
@@ -15,10 +15,10 @@ namespace treenail::qt::detail {
 
 using ListenerHandle = std::shared_ptr<treenail::Listener>;
 
-/// Where channels wait between the handshake and the program.
-class Porch final : public ThreadBound {
+/// The queue in which accepted channels wait until the program takes them.
+class AcceptQueue final : public ThreadBound {
 public:
-    explicit Porch(Listener* listener) : ThreadBound(listener) {}
+    explicit AcceptQueue(Listener* listener) : ThreadBound(listener) {}
 
     // ---- from any thread ----
 

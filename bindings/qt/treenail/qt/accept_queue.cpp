@@ -1,4 +1,4 @@
-#include "porch.hpp"
+#include "accept_queue.hpp"
 
 #include <QTimerEvent>
 
@@ -17,7 +17,7 @@ constexpr int milliseconds_to_retry = 100;
 
 // ---- from any thread ----
 
-bool Porch::open(const QString& endpoint) {
+bool AcceptQueue::open(const QString& endpoint) {
     const bool opened = try_open(endpoint);
     if (opened) {
         run([this] { resume(); });
@@ -25,7 +25,7 @@ bool Porch::open(const QString& endpoint) {
     return opened;
 }
 
-bool Porch::try_open(const QString& endpoint) {
+bool AcceptQueue::try_open(const QString& endpoint) {
     const Locked locked(mutex_);
     if (handle_ != nullptr) {
         failure_ = {Status::invalid,
@@ -43,7 +43,7 @@ bool Porch::try_open(const QString& endpoint) {
     return true;
 }
 
-void Porch::close() {
+void AcceptQueue::close() {
     std::deque<treenail::Channel> dropped;
     ListenerHandle closed;
     {
@@ -57,27 +57,27 @@ void Porch::close() {
     }
 }
 
-ListenerHandle Porch::handle() const {
+ListenerHandle AcceptQueue::handle() const {
     const Locked locked(mutex_);
     return handle_;
 }
 
-Failure Porch::error() const {
+Failure AcceptQueue::error() const {
     const Locked locked(mutex_);
     return failure_;
 }
 
-bool Porch::is_empty() const {
+bool AcceptQueue::is_empty() const {
     const Locked locked(mutex_);
     return pending_.empty();
 }
 
-bool Porch::is_full() const {
+bool AcceptQueue::is_full() const {
     const Locked locked(mutex_);
     return static_cast<int>(pending_.size()) >= room_;
 }
 
-treenail::Channel Porch::take() {
+treenail::Channel AcceptQueue::take() {
     treenail::Channel channel;
     {
         const Locked locked(mutex_);
@@ -90,12 +90,12 @@ treenail::Channel Porch::take() {
     return channel;
 }
 
-int Porch::room() const {
+int AcceptQueue::room() const {
     const Locked locked(mutex_);
     return room_;
 }
 
-void Porch::set_room(int count) {
+void AcceptQueue::set_room(int count) {
     {
         const Locked locked(mutex_);
         room_ = count;
@@ -105,7 +105,7 @@ void Porch::set_room(int count) {
 
 // ---- in the event loop ----
 
-void Porch::resume() {
+void AcceptQueue::resume() {
     auto handle = this->handle();
     if (handle != watched_) {
         unwatch();
@@ -123,7 +123,7 @@ void Porch::resume() {
     pause(is_full());
 }
 
-void Porch::ready() {
+void AcceptQueue::ready() {
     for (int taken = 0; taken < channels_a_turn; ++taken) {
         if (is_full()) {
             pause(true);
@@ -153,7 +153,7 @@ void Porch::ready() {
     }
 }
 
-void Porch::fail(const Failure& why) {
+void AcceptQueue::fail(const Failure& why) {
     {
         const Locked locked(mutex_);
         failure_ = why;
@@ -163,7 +163,7 @@ void Porch::fail(const Failure& why) {
     Q_EMIT static_cast<Listener*>(owner())->errorOccurred(why.status, why.text);
 }
 
-void Porch::timerEvent(QTimerEvent* event) {
+void AcceptQueue::timerEvent(QTimerEvent* event) {
     if (event->timerId() == again_.timerId()) {
         again_.stop();
         in_turn([this] { resume(); });
