@@ -1,12 +1,12 @@
 #include "channel.hpp"
 
-#include "pump.hpp"
+#include "channel_driver.hpp"
 
 namespace treenail::qt {
 
 using detail::Asked;
+using detail::ChannelDriver;
 using detail::Link;
-using detail::Pump;
 
 namespace {
 
@@ -25,7 +25,7 @@ Channel::State state_of(const treenail::Channel& channel) {
 }  // namespace
 
 Channel::Channel(QObject* parent)
-    : QObject(parent), link_(std::make_shared<Link>()), pump_(new Pump(this, link_)) {
+    : QObject(parent), link_(std::make_shared<Link>()), driver_(new ChannelDriver(this, link_)) {
     detail::register_types();
 }
 
@@ -36,11 +36,11 @@ Channel::Channel(treenail::Channel channel, QObject* parent) : Channel(parent) {
     link_->open(state,
                 QString::fromUtf8(address.data(), static_cast<int>(address.size())),
                 std::make_shared<treenail::Channel>(std::move(channel)));
-    pump_->run([pump = pump_] { pump->start(); });
+    driver_->run([driver = driver_] { driver->start(); });
 }
 
 Channel::~Channel() {
-    pump_->leave();
+    driver_->leave();
     const auto handle = link_->handle();
     if (handle != nullptr && link_->state() == Connected) {
         link_->drain(QDeadlineTimer(last_milliseconds));
@@ -66,7 +66,7 @@ bool Channel::connectTo(const QString& endpoint) {
     if (!channel) {
         const auto why = detail::failure(channel.status());
         link_->fail(why);
-        pump_->post([pump = pump_, why] { pump->fail(why); });
+        driver_->post([driver = driver_, why] { driver->fail(why); });
         return false;
     }
     const auto state = state_of(*channel);
@@ -74,7 +74,7 @@ bool Channel::connectTo(const QString& endpoint) {
                      std::make_shared<treenail::Channel>(*std::move(channel)))) {
         return false;
     }
-    pump_->run([pump = pump_] { pump->start_anew(); });
+    driver_->run([driver = driver_] { driver->start_anew(); });
     return true;
 }
 
@@ -83,10 +83,10 @@ void Channel::close() {
     if (handle == nullptr) {
         return;
     }
-    if (link_->shut() && !pump_->is_here() && ok(handle->try_flush(now))) {
+    if (link_->shut() && !driver_->is_here() && ok(handle->try_flush(now))) {
         handle->close();  // the peer needn't wait for this object's thread
     }
-    pump_->run([pump = pump_, handle] { pump->close(handle); });
+    driver_->run([driver = driver_, handle] { driver->close(handle); });
 }
 
 void Channel::abort() {
@@ -96,7 +96,7 @@ void Channel::abort() {
     }
     link_->shut();
     handle->close();
-    pump_->run([pump = pump_, handle] { pump->abort(handle); });
+    driver_->run([driver = driver_, handle] { driver->abort(handle); });
 }
 
 Channel::State Channel::state() const { return link_->state(); }
@@ -128,9 +128,9 @@ QFuture<QByteArray> Channel::request(quint32 tag, const QByteArray& data, int ti
         Asked{promise, nullptr, until}.settle({why.status, {}, why.text});
         return future;
     }
-    pump_->run([pump = pump_, number, future, until] {
-        pump->watch_future(number, future);
-        pump->watch_deadline(until);
+    driver_->run([driver = driver_, number, future, until] {
+        driver->watch_future(number, future);
+        driver->watch_deadline(until);
     });
     return future;
 }
@@ -140,7 +140,7 @@ quint64 Channel::request(quint32 tag, const QByteArray& data,
     const auto until = deadline(timeoutMs);
     const auto number = link_->ask(tag, data, Asked{std::nullopt, std::move(done), until});
     if (number != 0 && !until.isForever()) {
-        pump_->run([pump = pump_, until] { pump->watch_deadline(until); });
+        driver_->run([driver = driver_, until] { driver->watch_deadline(until); });
     }
     return number;
 }

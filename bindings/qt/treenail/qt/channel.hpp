@@ -20,7 +20,7 @@
 namespace treenail::qt {
 
 namespace detail {
-class Pump;
+class ChannelDriver;
 
 template <class T, class = void>
 struct IsStreamed : std::false_type {};
@@ -176,7 +176,7 @@ Q_SIGNALS:
 
 private:
     std::shared_ptr<detail::Link> link_;
-    detail::Pump* pump_;
+    detail::ChannelDriver* driver_;
 };
 
 }  // namespace treenail::qt

@@ -167,7 +167,7 @@ bool Link::put(Outgoing&& item) {
         failure_ = {Status::closed, QStringLiteral("sending: the channel is not connected")};
         return false;
     }
-    // While it connects only the pump calls the handle, so that no progress escapes it.
+    // While it connects only the driver calls the handle, so that no progress escapes it.
     if (state_ == Channel::Connected && waiting_.empty()) {
         const auto status = transmit(item);
         if (status != Status::again) {

@@ -1,4 +1,4 @@
-/// Private: what a Channel shares with its pump and its requests, for all threads.
+/// Private: what a Channel shares with its driver and its requests, for all threads.
 #ifndef TREENAIL_QT_LINK_HPP
 #define TREENAIL_QT_LINK_HPP
 

@@ -16,7 +16,7 @@ namespace treenail::qt {
 
 namespace detail {
 class Link;
-class Pump;
+class ChannelDriver;
 }
 
 /// A request from the peer. It can be copied, kept, and answered later from any thread, even
@@ -38,7 +38,7 @@ public:
     Q_INVOKABLE bool reply(const QByteArray& data) const;
 
 private:
-    friend class detail::Pump;
+    friend class detail::ChannelDriver;
     Request(std::weak_ptr<detail::Link> link, std::weak_ptr<treenail::Channel> connection,
             const Message& request, QByteArray data)
         : link_(std::move(link)),

@@ -23,7 +23,7 @@ class ThreadBound : public QObject {
 public:
     explicit ThreadBound(QObject* owner) : QObject(owner), owner_(owner) {}
 
-    /// The last words of the owner's destructor, from any thread; nothing reaches the owner after
+    /// The last call of the owner's destructor, from any thread. Nothing reaches the owner after
     /// it. Waits until a call for the owner in another thread is over. Deletes the helper, now or
     /// later, in its own thread.
     void leave();

@@ -1,6 +1,6 @@
-/// Private: the side of a Channel that the event loop drives.
-#ifndef TREENAIL_QT_PUMP_HPP
-#define TREENAIL_QT_PUMP_HPP
+/// Private: what a Channel does in the event loop of its thread.
+#ifndef TREENAIL_QT_CHANNEL_DRIVER_HPP
+#define TREENAIL_QT_CHANNEL_DRIVER_HPP
 
 #include "thread_bound.hpp"
 #include "link.hpp"
@@ -9,28 +9,29 @@
 
 namespace treenail::qt::detail {
 
-/// Receives and emits, sends what waits, and sees to the time limits of requests. All of it in the
-/// channel's thread.
-class Pump final : public ThreadBound {
+/// The part of a Channel that runs in its thread's event loop. It receives messages and emits
+/// signals, sends what waits for room, and ends the requests whose time is over.
+class ChannelDriver final : public ThreadBound {
 public:
-    Pump(Channel* channel, std::shared_ptr<Link> link);
+    ChannelDriver(Channel* channel, std::shared_ptr<Link> link);
 
-    /// The last words of the channel's destructor, as ThreadBound's.
+    /// The last call of the channel's destructor, as ThreadBound::leave().
     void leave();
 
-    // Each of these is for run().
+    // Call each of these by run().
 
-    /// Takes up the link's new connection.
+    /// Begins to drive the connection that the channel has.
     void start();
-    /// The same for one that was just made, of which the program is told.
+    /// Begins to drive a connection that the program has just asked for, and tells the program.
     void start_anew();
-    /// Sends what waits, and then ends the connection.
+    /// Sends what waits, then ends the connection.
     void close(const Handle& handle);
     void abort(const Handle& handle);
-    /// Connecting failed at once.
+    /// Tells the program that connecting failed at once.
     void fail(const Failure& why);
-    /// Gives requests up: when their time is over, and when their futures are cancelled.
+    /// Ends open requests at this time, if theirs is over by then.
     void watch_deadline(QDeadlineTimer deadline);
+    /// Gives the request up if the program cancels this future of it.
     void watch_future(quint64 number, const QFuture<QByteArray>& future);
 
 protected:
@@ -48,7 +49,7 @@ private:
     void end(const Failure& why);
     void settle(Asked& asked, const Reply& reply);
 
-    /// Whether this is still the connection, after slots that may have done anything.
+    /// Whether this is still the connection: slots that were called may have ended it.
     bool serves(const Handle& handle) const {
         return owner() != nullptr && handle_ == handle && is_here();
     }

@@ -1,4 +1,4 @@
-#include "pump.hpp"
+#include "channel_driver.hpp"
 
 #include "byte_array.hpp"
 
@@ -29,7 +29,7 @@ Failure too_large(std::size_t size) {
 
 }  // namespace
 
-Pump::Pump(Channel* channel, std::shared_ptr<Link> link)
+ChannelDriver::ChannelDriver(Channel* channel, std::shared_ptr<Link> link)
     : ThreadBound(channel), link_(std::move(link)) {
     link_->on_waiting([this] {
         post([this] {
@@ -40,12 +40,12 @@ Pump::Pump(Channel* channel, std::shared_ptr<Link> link)
     });
 }
 
-void Pump::leave() {
+void ChannelDriver::leave() {
     link_->on_waiting(nullptr);
     ThreadBound::leave();
 }
 
-void Pump::start() {
+void ChannelDriver::start() {
     const auto handle = link_->handle();
     if (handle == nullptr || handle == handle_) {
         return;
@@ -64,7 +64,7 @@ void Pump::start() {
     }
 }
 
-void Pump::start_anew() {
+void ChannelDriver::start_anew() {
     start();
     if (handle_ == nullptr || !greeted_) {
         return;
@@ -78,7 +78,7 @@ void Pump::start_anew() {
 }
 
 /// False if the connection has ended, as there are no descriptors left.
-bool Pump::watch_messages() {
+bool ChannelDriver::watch_messages() {
     const auto fd = handle_->try_fd();
     if (!fd) {
         end(failure(fd.status()));
@@ -89,7 +89,7 @@ bool Pump::watch_messages() {
 }
 
 /// Waits for room, or for the connection to be made; or no longer.
-void Pump::want_room(bool wanted) {
+void ChannelDriver::want_room(bool wanted) {
     if (!wanted || watches_room()) {
         pause_room(!wanted);
         return;
@@ -102,14 +102,14 @@ void Pump::want_room(bool wanted) {
     watch_room(*fd, handle_);
 }
 
-void Pump::ready() {
+void ChannelDriver::ready() {
     if (handle_ != nullptr) {
         is_alone_ = was_last(this);
         receive(handle_, QDeadlineTimer(milliseconds_a_turn));
     }
 }
 
-void Pump::has_room() {
+void ChannelDriver::has_room() {
     if (handle_ == nullptr) {
         return;
     }
@@ -121,7 +121,7 @@ void Pump::has_room() {
     }
 }
 
-bool Pump::greet() {
+bool ChannelDriver::greet() {
     const auto status = handle_->try_flush(now);
     if (status == Status::again) {
         return false;
@@ -141,7 +141,7 @@ bool Pump::greet() {
 }
 
 /// False if the connection has ended by it.
-bool Pump::drain(QDeadlineTimer turn) {
+bool ChannelDriver::drain(QDeadlineTimer turn) {
     auto progress = link_->drain(turn);
     const auto handle = handle_;
     if (progress.bytes > 0) {
@@ -165,7 +165,7 @@ bool Pump::drain(QDeadlineTimer turn) {
     return true;
 }
 
-void Pump::receive(Handle handle, QDeadlineTimer turn) {
+void ChannelDriver::receive(Handle handle, QDeadlineTimer turn) {
     for (int taken = 0; taken < messages_a_turn; ++taken) {
         auto view = handle->try_recv_view(now);
         if (!view) {
@@ -185,7 +185,7 @@ void Pump::receive(Handle handle, QDeadlineTimer turn) {
     }
 }
 
-void Pump::deliver(const Handle& handle, View&& view) {
+void ChannelDriver::deliver(const Handle& handle, View&& view) {
     const auto data = to_byte_array(view.data(), view.size());
     const auto why = data ? Failure() : too_large(view.size());
     view.release();  // the peer may go on, whatever the slots do
@@ -203,7 +203,7 @@ void Pump::deliver(const Handle& handle, View&& view) {
     }
 }
 
-void Pump::close(const Handle& handle) {
+void ChannelDriver::close(const Handle& handle) {
     if (handle_ != handle) {
         return;
     }
@@ -216,15 +216,17 @@ void Pump::close(const Handle& handle) {
     }
 }
 
-void Pump::abort(const Handle& handle) {
+void ChannelDriver::abort(const Handle& handle) {
     if (handle_ == handle) {
         end(closed_here());
     }
 }
 
-void Pump::fail(const Failure& why) { tell(&Channel::errorOccurred, why.status, why.text); }
+void ChannelDriver::fail(const Failure& why) {
+    tell(&Channel::errorOccurred, why.status, why.text);
+}
 
-void Pump::end(const Failure& why) {
+void ChannelDriver::end(const Failure& why) {
     auto open = link_->end(why);
     unwatch();
     timer_.stop();
@@ -247,14 +249,14 @@ void Pump::end(const Failure& why) {
 
 // ---- requests ----
 
-void Pump::settle(Asked& asked, const Reply& reply) {
+void ChannelDriver::settle(Asked& asked, const Reply& reply) {
     if (owner() == nullptr) {
         asked.done = nullptr;  // which is no more wanted; promises are kept
     }
     asked.settle(reply);
 }
 
-void Pump::watch_future(quint64 number, const QFuture<QByteArray>& future) {
+void ChannelDriver::watch_future(quint64 number, const QFuture<QByteArray>& future) {
     auto* watcher = new QFutureWatcher<QByteArray>(this);
     connect(watcher, &QFutureWatcher<QByteArray>::canceled, this, [this, number] {
         if (auto asked = link_->cancel(number)) {
@@ -265,14 +267,14 @@ void Pump::watch_future(quint64 number, const QFuture<QByteArray>& future) {
     watcher->setFuture(future);
 }
 
-void Pump::watch_deadline(QDeadlineTimer deadline) {
+void ChannelDriver::watch_deadline(QDeadlineTimer deadline) {
     if (deadline < alarm_) {
         alarm_ = deadline;
         timer_.start(static_cast<int>(std::max<qint64>(deadline.remainingTime(), 0)), this);
     }
 }
 
-void Pump::timerEvent(QTimerEvent* event) {
+void ChannelDriver::timerEvent(QTimerEvent* event) {
     if (event->timerId() != timer_.timerId()) {
         return;
     }
