@@ -3,7 +3,7 @@
 #define TREENAIL_QT_ACCEPT_QUEUE_HPP
 
 #include "thread_bound.hpp"
-#include "link.hpp"
+#include "channel_state.hpp"
 #include "listener.hpp"
 
 #include <QBasicTimer>

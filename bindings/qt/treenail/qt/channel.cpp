@@ -6,7 +6,7 @@ namespace treenail::qt {
 
 using detail::Asked;
 using detail::ChannelDriver;
-using detail::Link;
+using detail::ChannelState;
 
 namespace {
 
@@ -25,7 +25,9 @@ Channel::State state_of(const treenail::Channel& channel) {
 }  // namespace
 
 Channel::Channel(QObject* parent)
-    : QObject(parent), link_(std::make_shared<Link>()), driver_(new ChannelDriver(this, link_)) {
+    : QObject(parent),
+      shared_(std::make_shared<ChannelState>()),
+      driver_(new ChannelDriver(this, shared_)) {
     detail::register_types();
 }
 
@@ -33,7 +35,7 @@ Channel::Channel(treenail::Channel channel, QObject* parent) : Channel(parent) {
     const auto state = state_of(channel);
     const auto peer = channel.try_peer();
     const auto address = peer->address();
-    link_->open(state,
+    shared_->open(state,
                 QString::fromUtf8(address.data(), static_cast<int>(address.size())),
                 std::make_shared<treenail::Channel>(std::move(channel)));
     driver_->run([driver = driver_] { driver->start(); });
@@ -41,13 +43,13 @@ Channel::Channel(treenail::Channel channel, QObject* parent) : Channel(parent) {
 
 Channel::~Channel() {
     driver_->leave();
-    const auto handle = link_->handle();
-    if (handle != nullptr && link_->state() == Connected) {
-        link_->drain(QDeadlineTimer(last_milliseconds));
+    const auto handle = shared_->handle();
+    if (handle != nullptr && shared_->state() == Connected) {
+        shared_->drain(QDeadlineTimer(last_milliseconds));
         (void)handle->try_flush(now);
     }
     const detail::Failure why{Status::closed, QStringLiteral("the channel was destroyed")};
-    for (auto& asked : link_->end(why)) {
+    for (auto& asked : shared_->end(why)) {
         asked.done = nullptr;
         asked.settle({why.status, {}, why.text});
     }
@@ -59,18 +61,18 @@ Channel::~Channel() {
 // ---- connecting ----
 
 bool Channel::connectTo(const QString& endpoint) {
-    if (!link_->is_free(endpoint)) {
+    if (!shared_->is_free(endpoint)) {
         return false;
     }
     auto channel = treenail::Channel::try_connect_start(endpoint.toStdString());
     if (!channel) {
         const auto why = detail::failure(channel.status());
-        link_->fail(why);
+        shared_->fail(why);
         driver_->post([driver = driver_, why] { driver->fail(why); });
         return false;
     }
     const auto state = state_of(*channel);
-    if (!link_->open(state, endpoint,
+    if (!shared_->open(state, endpoint,
                      std::make_shared<treenail::Channel>(*std::move(channel)))) {
         return false;
     }
@@ -79,41 +81,41 @@ bool Channel::connectTo(const QString& endpoint) {
 }
 
 void Channel::close() {
-    const auto handle = link_->handle();
+    const auto handle = shared_->handle();
     if (handle == nullptr) {
         return;
     }
-    if (link_->shut() && !driver_->is_here() && ok(handle->try_flush(now))) {
+    if (shared_->shut() && !driver_->is_here() && ok(handle->try_flush(now))) {
         handle->close();  // the peer needn't wait for this object's thread
     }
     driver_->run([driver = driver_, handle] { driver->close(handle); });
 }
 
 void Channel::abort() {
-    const auto handle = link_->handle();
+    const auto handle = shared_->handle();
     if (handle == nullptr) {
         return;
     }
-    link_->shut();
+    shared_->shut();
     handle->close();
     driver_->run([driver = driver_, handle] { driver->abort(handle); });
 }
 
-Channel::State Channel::state() const { return link_->state(); }
-QString Channel::endpoint() const { return link_->endpoint(); }
+Channel::State Channel::state() const { return shared_->state(); }
+QString Channel::endpoint() const { return shared_->endpoint(); }
 
 // ---- sending ----
 
 bool Channel::send(quint32 tag, const QByteArray& data) {
-    return link_->send({tag, data, 0, std::nullopt});
+    return shared_->send({tag, data, 0, std::nullopt});
 }
 
 qint64 Channel::bytesToWrite() const {
-    return link_->waiting_bytes() + static_cast<qint64>(stats().pending_bytes);
+    return shared_->waiting_bytes() + static_cast<qint64>(stats().pending_bytes);
 }
 
-qint64 Channel::maxBytesToWrite() const { return link_->limit(); }
-void Channel::setMaxBytesToWrite(qint64 bytes) { link_->set_limit(bytes); }
+qint64 Channel::maxBytesToWrite() const { return shared_->limit(); }
+void Channel::setMaxBytesToWrite(qint64 bytes) { shared_->set_limit(bytes); }
 
 // ---- asking ----
 
@@ -122,9 +124,9 @@ QFuture<QByteArray> Channel::request(quint32 tag, const QByteArray& data, int ti
     promise.reportStarted();
     const auto future = promise.future();
     const auto until = deadline(timeoutMs);
-    const auto number = link_->ask(tag, data, Asked{promise, nullptr, until});
+    const auto number = shared_->ask(tag, data, Asked{promise, nullptr, until});
     if (number == 0) {
-        const auto why = link_->error();
+        const auto why = shared_->error();
         Asked{promise, nullptr, until}.settle({why.status, {}, why.text});
         return future;
     }
@@ -138,7 +140,7 @@ QFuture<QByteArray> Channel::request(quint32 tag, const QByteArray& data, int ti
 quint64 Channel::request(quint32 tag, const QByteArray& data,
                          std::function<void(const Reply&)> done, int timeoutMs) {
     const auto until = deadline(timeoutMs);
-    const auto number = link_->ask(tag, data, Asked{std::nullopt, std::move(done), until});
+    const auto number = shared_->ask(tag, data, Asked{std::nullopt, std::move(done), until});
     if (number != 0 && !until.isForever()) {
         driver_->run([driver = driver_, until] { driver->watch_deadline(until); });
     }
@@ -146,7 +148,7 @@ quint64 Channel::request(quint32 tag, const QByteArray& data,
 }
 
 void Channel::cancelRequest(quint64 request) {
-    if (auto asked = link_->cancel(request); asked && asked->promise) {
+    if (auto asked = shared_->cancel(request); asked && asked->promise) {
         asked->promise->reportCanceled();
         asked->promise->reportFinished();
     }
@@ -154,16 +156,16 @@ void Channel::cancelRequest(quint64 request) {
 
 // ---- asking about it ----
 
-Status Channel::error() const { return link_->error().status; }
-QString Channel::errorString() const { return link_->error().text; }
+Status Channel::error() const { return shared_->error().status; }
+QString Channel::errorString() const { return shared_->error().text; }
 
 Peer Channel::peer() const {
-    const auto handle = link_->handle();
+    const auto handle = shared_->handle();
     return handle != nullptr ? *handle->try_peer() : Peer();
 }
 
 Stats Channel::stats() const {
-    const auto handle = link_->handle();
+    const auto handle = shared_->handle();
     return handle != nullptr ? *handle->try_stats() : Stats{};
 }
 

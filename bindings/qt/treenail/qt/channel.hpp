@@ -175,7 +175,7 @@ Q_SIGNALS:
     void errorOccurred(treenail::Status status, const QString& text);
 
 private:
-    std::shared_ptr<detail::Link> link_;
+    std::shared_ptr<detail::ChannelState> shared_;
     detail::ChannelDriver* driver_;
 };
 

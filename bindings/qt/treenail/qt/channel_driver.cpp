@@ -29,11 +29,11 @@ Failure too_large(std::size_t size) {
 
 }  // namespace
 
-ChannelDriver::ChannelDriver(Channel* channel, std::shared_ptr<Link> link)
-    : ThreadBound(channel), link_(std::move(link)) {
-    link_->on_waiting([this] {
+ChannelDriver::ChannelDriver(Channel* channel, std::shared_ptr<ChannelState> shared)
+    : ThreadBound(channel), shared_(std::move(shared)) {
+    shared_->on_waiting([this] {
         post([this] {
-            if (handle_ != nullptr && link_->has_waiting()) {
+            if (handle_ != nullptr && shared_->has_waiting()) {
                 want_room(true);
             }
         });
@@ -41,20 +41,20 @@ ChannelDriver::ChannelDriver(Channel* channel, std::shared_ptr<Link> link)
 }
 
 void ChannelDriver::leave() {
-    link_->on_waiting(nullptr);
+    shared_->on_waiting(nullptr);
     ThreadBound::leave();
 }
 
 void ChannelDriver::start() {
-    const auto handle = link_->handle();
+    const auto handle = shared_->handle();
     if (handle == nullptr || handle == handle_) {
         return;
     }
     handle_ = handle;
-    greeted_ = link_->state() == Channel::Connected;
+    greeted_ = shared_->state() == Channel::Connected;
     if (greeted_) {
         if (watch_messages()) {
-            want_room(link_->has_waiting());
+            want_room(shared_->has_waiting());
         }
         return;
     }
@@ -74,7 +74,7 @@ void ChannelDriver::start_anew() {
             tell(&Channel::connected);
         }
     });
-    tell(&Channel::stateChanged, link_->state());
+    tell(&Channel::stateChanged, shared_->state());
 }
 
 /// False if the connection has ended, as there are no descriptors left.
@@ -134,15 +134,15 @@ bool ChannelDriver::greet() {
         return false;
     }
     greeted_ = true;
-    link_->greeted();
-    tell(&Channel::stateChanged, link_->state());
+    shared_->greeted();
+    tell(&Channel::stateChanged, shared_->state());
     tell(&Channel::connected);
     return true;
 }
 
 /// False if the connection has ended by it.
 bool ChannelDriver::drain(QDeadlineTimer turn) {
-    auto progress = link_->drain(turn);
+    auto progress = shared_->drain(turn);
     const auto handle = handle_;
     if (progress.bytes > 0) {
         tell(&Channel::bytesWritten, progress.bytes);
@@ -156,12 +156,12 @@ bool ChannelDriver::drain(QDeadlineTimer turn) {
     if (!serves(handle)) {
         return true;
     }
-    const bool is_last = link_->state() == Channel::Closing && !link_->has_waiting();
+    const bool is_last = shared_->state() == Channel::Closing && !shared_->has_waiting();
     if (is_last && handle->try_flush(now) != Status::again) {
         end(closed_here());
         return false;
     }
-    want_room(is_last || link_->has_waiting());
+    want_room(is_last || shared_->has_waiting());
     return true;
 }
 
@@ -190,14 +190,14 @@ void ChannelDriver::deliver(const Handle& handle, View&& view) {
     const auto why = data ? Failure() : too_large(view.size());
     view.release();  // the peer may go on, whatever the slots do
     if (view.is_reply()) {
-        if (auto asked = link_->replied(view.id())) {
+        if (auto asked = shared_->replied(view.id())) {
             settle(*asked, {why.status, data.value_or(QByteArray()), why.text});
         }
     } else if (!data) {
-        link_->fail(why);
+        shared_->fail(why);
         tell(&Channel::errorOccurred, why.status, why.text);
     } else if (view.is_request()) {
-        tell(&Channel::requestReceived, Request(link_, handle, view, *data));
+        tell(&Channel::requestReceived, Request(shared_, handle, view, *data));
     } else {
         tell(&Channel::messageReceived, *data, view.tag());
     }
@@ -207,7 +207,7 @@ void ChannelDriver::close(const Handle& handle) {
     if (handle_ != handle) {
         return;
     }
-    if (!greeted_ && link_->waiting_bytes() == 0) {
+    if (!greeted_ && shared_->waiting_bytes() == 0) {
         end(closed_here());
         return;
     }
@@ -227,7 +227,7 @@ void ChannelDriver::fail(const Failure& why) {
 }
 
 void ChannelDriver::end(const Failure& why) {
-    auto open = link_->end(why);
+    auto open = shared_->end(why);
     unwatch();
     timer_.stop();
     alarm_ = QDeadlineTimer(QDeadlineTimer::Forever);
@@ -259,7 +259,7 @@ void ChannelDriver::settle(Asked& asked, const Reply& reply) {
 void ChannelDriver::watch_future(quint64 number, const QFuture<QByteArray>& future) {
     auto* watcher = new QFutureWatcher<QByteArray>(this);
     connect(watcher, &QFutureWatcher<QByteArray>::canceled, this, [this, number] {
-        if (auto asked = link_->cancel(number)) {
+        if (auto asked = shared_->cancel(number)) {
             asked->promise->reportFinished();
         }
     });
@@ -282,7 +282,7 @@ void ChannelDriver::timerEvent(QTimerEvent* event) {
     alarm_ = QDeadlineTimer(QDeadlineTimer::Forever);
     in_turn([this] {
         QDeadlineTimer next;
-        auto over = link_->overdue(next);
+        auto over = shared_->overdue(next);
         watch_deadline(next);
         for (auto& asked : over) {
             settle(asked, {Status::timed_out, {},

@@ -3,7 +3,7 @@
 #define TREENAIL_QT_CHANNEL_DRIVER_HPP
 
 #include "thread_bound.hpp"
-#include "link.hpp"
+#include "channel_state.hpp"
 
 #include <QBasicTimer>
 
@@ -13,7 +13,7 @@ namespace treenail::qt::detail {
 /// signals, sends what waits for room, and ends the requests whose time is over.
 class ChannelDriver final : public ThreadBound {
 public:
-    ChannelDriver(Channel* channel, std::shared_ptr<Link> link);
+    ChannelDriver(Channel* channel, std::shared_ptr<ChannelState> shared);
 
     /// The last call of the channel's destructor, as ThreadBound::leave().
     void leave();
@@ -60,7 +60,7 @@ private:
         }
     }
 
-    std::shared_ptr<Link> link_;
+    std::shared_ptr<ChannelState> shared_;
     Handle handle_;
     bool greeted_ = false;
     /// Nobody else's turn came before this one.

@@ -15,7 +15,7 @@
 namespace treenail::qt {
 
 namespace detail {
-class Link;
+class ChannelState;
 class ChannelDriver;
 }
 
@@ -39,14 +39,14 @@ public:
 
 private:
     friend class detail::ChannelDriver;
-    Request(std::weak_ptr<detail::Link> link, std::weak_ptr<treenail::Channel> connection,
+    Request(std::weak_ptr<detail::ChannelState> shared, std::weak_ptr<treenail::Channel> connection,
             const Message& request, QByteArray data)
-        : link_(std::move(link)),
+        : shared_(std::move(shared)),
           connection_(std::move(connection)),
           request_(request),
           data_(std::move(data)) {}
 
-    std::weak_ptr<detail::Link> link_;
+    std::weak_ptr<detail::ChannelState> shared_;
     std::weak_ptr<treenail::Channel> connection_;
     Message request_;
     QByteArray data_;

@@ -1,4 +1,4 @@
-#include "link.hpp"
+#include "channel_state.hpp"
 
 namespace treenail::qt::detail {
 
@@ -46,7 +46,7 @@ void Asked::settle(const Reply& reply) {
 
 // ---- a connection's life ----
 
-bool Link::expect_none(const QString& endpoint) {
+bool ChannelState::expect_none(const QString& endpoint) {
     if (handle_ != nullptr) {
         failure_ = {Status::invalid,
                     QStringLiteral("connecting to %1: there is a connection already; end it first")
@@ -55,12 +55,12 @@ bool Link::expect_none(const QString& endpoint) {
     return handle_ == nullptr;
 }
 
-bool Link::is_free(const QString& endpoint) {
+bool ChannelState::is_free(const QString& endpoint) {
     const Locked locked(mutex_);
     return expect_none(endpoint);
 }
 
-bool Link::open(Channel::State state, const QString& endpoint, Handle handle) {
+bool ChannelState::open(Channel::State state, const QString& endpoint, Handle handle) {
     const Locked locked(mutex_);
     if (!expect_none(endpoint)) {
         return false;
@@ -72,14 +72,14 @@ bool Link::open(Channel::State state, const QString& endpoint, Handle handle) {
     return true;
 }
 
-void Link::greeted() {
+void ChannelState::greeted() {
     const Locked locked(mutex_);
     if (state_ == Channel::Connecting) {
         state_ = Channel::Connected;
     }
 }
 
-bool Link::shut() {
+bool ChannelState::shut() {
     const Locked locked(mutex_);
     if (handle_ != nullptr) {
         state_ = Channel::Closing;
@@ -87,7 +87,7 @@ bool Link::shut() {
     return waiting_.empty();
 }
 
-std::vector<Asked> Link::end(const Failure& why) {
+std::vector<Asked> ChannelState::end(const Failure& why) {
     std::vector<Asked> open;
     std::deque<Outgoing> dropped;  // this and the handle die when the lock is given back
     Handle ended;
@@ -105,44 +105,44 @@ std::vector<Asked> Link::end(const Failure& why) {
     return open;
 }
 
-Handle Link::handle() const {
+Handle ChannelState::handle() const {
     const Locked locked(mutex_);
     return handle_;
 }
 
-Channel::State Link::state() const {
+Channel::State ChannelState::state() const {
     const Locked locked(mutex_);
     return state_;
 }
 
-QString Link::endpoint() const {
+QString ChannelState::endpoint() const {
     const Locked locked(mutex_);
     return endpoint_;
 }
 
-Failure Link::error() const {
+Failure ChannelState::error() const {
     const Locked locked(mutex_);
     return failure_;
 }
 
-void Link::fail(Failure why) {
+void ChannelState::fail(Failure why) {
     const Locked locked(mutex_);
     failure_ = std::move(why);
 }
 
 // ---- sending ----
 
-void Link::on_waiting(std::function<void()> call) {
+void ChannelState::on_waiting(std::function<void()> call) {
     const Locked locked(mutex_);
     on_waiting_ = std::move(call);
 }
 
-bool Link::send(Outgoing item) {
+bool ChannelState::send(Outgoing item) {
     const Locked locked(mutex_);
     return put(std::move(item));
 }
 
-bool Link::reply(Outgoing item, const Handle& asked) {
+bool ChannelState::reply(Outgoing item, const Handle& asked) {
     const Locked locked(mutex_);
     if (asked == nullptr || asked != handle_) {
         failure_ = {Status::closed, QStringLiteral("replying: the request's connection has ended")};
@@ -151,7 +151,7 @@ bool Link::reply(Outgoing item, const Handle& asked) {
     return put(std::move(item));
 }
 
-quint64 Link::ask(quint32 tag, const QByteArray& data, Asked asked) {
+quint64 ChannelState::ask(quint32 tag, const QByteArray& data, Asked asked) {
     const Locked locked(mutex_);
     const auto number = ++last_number_;
     asked_.emplace(number, std::move(asked));
@@ -162,7 +162,7 @@ quint64 Link::ask(quint32 tag, const QByteArray& data, Asked asked) {
     return number;
 }
 
-bool Link::put(Outgoing&& item) {
+bool ChannelState::put(Outgoing&& item) {
     if (state_ == Channel::Unconnected || state_ == Channel::Closing) {
         failure_ = {Status::closed, QStringLiteral("sending: the channel is not connected")};
         return false;
@@ -197,7 +197,7 @@ bool Link::put(Outgoing&& item) {
     return true;
 }
 
-Status Link::transmit(const Outgoing& item) {
+Status ChannelState::transmit(const Outgoing& item) {
     const Bytes bytes(item.data.constData(), static_cast<std::size_t>(item.data.size()));
     if (item.request) {
         return handle_->try_reply(*item.request, bytes, now);
@@ -217,7 +217,7 @@ Status Link::transmit(const Outgoing& item) {
     return id.status();
 }
 
-Link::Progress Link::drain(QDeadlineTimer deadline) {
+ChannelState::Progress ChannelState::drain(QDeadlineTimer deadline) {
     Progress progress;
     for (bool first = true;; first = false) {
         const Locked locked(mutex_);  // given back after each, for who sends meanwhile
@@ -243,29 +243,29 @@ Link::Progress Link::drain(QDeadlineTimer deadline) {
     }
 }
 
-bool Link::has_waiting() const {
+bool ChannelState::has_waiting() const {
     const Locked locked(mutex_);
     return !waiting_.empty();
 }
 
-qint64 Link::waiting_bytes() const {
+qint64 ChannelState::waiting_bytes() const {
     const Locked locked(mutex_);
     return waiting_bytes_;
 }
 
-qint64 Link::limit() const {
+qint64 ChannelState::limit() const {
     const Locked locked(mutex_);
     return limit_;
 }
 
-void Link::set_limit(qint64 bytes) {
+void ChannelState::set_limit(qint64 bytes) {
     const Locked locked(mutex_);
     limit_ = bytes;
 }
 
 // ---- open requests ----
 
-std::optional<Asked> Link::take(quint64 number) {
+std::optional<Asked> ChannelState::take(quint64 number) {
     const auto found = asked_.find(number);
     if (found == asked_.end()) {
         return std::nullopt;
@@ -276,13 +276,13 @@ std::optional<Asked> Link::take(quint64 number) {
     return asked;
 }
 
-std::optional<Asked> Link::replied(quint32 id) {
+std::optional<Asked> ChannelState::replied(quint32 id) {
     const Locked locked(mutex_);
     const auto found = numbers_.find(id);
     return found == numbers_.end() ? std::nullopt : take(found->second);
 }
 
-std::optional<Asked> Link::cancel(quint64 number) {
+std::optional<Asked> ChannelState::cancel(quint64 number) {
     const Locked locked(mutex_);
     auto asked = take(number);
     if (asked && asked->id != 0) {
@@ -291,7 +291,7 @@ std::optional<Asked> Link::cancel(quint64 number) {
     return asked;
 }
 
-std::vector<Asked> Link::overdue(QDeadlineTimer& next) {
+std::vector<Asked> ChannelState::overdue(QDeadlineTimer& next) {
     next = QDeadlineTimer(QDeadlineTimer::Forever);
     std::vector<quint64> numbers;
     {

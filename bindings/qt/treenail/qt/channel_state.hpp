@@ -1,6 +1,6 @@
-/// Private: what a Channel shares with its driver and its requests, for all threads.
-#ifndef TREENAIL_QT_LINK_HPP
-#define TREENAIL_QT_LINK_HPP
+/// Private: what a Channel shares with its driver and its requests, in all threads.
+#ifndef TREENAIL_QT_CHANNEL_STATE_HPP
+#define TREENAIL_QT_CHANNEL_STATE_HPP
 
 #include "channel.hpp"
 
@@ -47,19 +47,21 @@ Failure failure(Status status);
 /// What signals carry to other threads.
 void register_types();
 
-class Link {
+/// The state of a Channel that its threads share: its connection, what waits to be sent, and the
+/// requests that are open. Every call may come from any thread.
+class ChannelState {
 public:
     // ---- a connection's life ----
 
     /// False, and failed, if there is a connection.
     bool is_free(const QString& endpoint);
-    /// Takes a new connection, if it is free.
+    /// Takes a new connection, if there is none.
     bool open(Channel::State state, const QString& endpoint, Handle handle);
     /// From Connecting to Connected.
     void greeted();
     /// No more is taken; true if nothing waits.
     bool shut();
-    /// Ends it: drops what waits, and gives out the requests that were open.
+    /// Ends the connection: drops what waits, and returns the requests that were open.
     std::vector<Asked> end(const Failure& why);
 
     Handle handle() const;
@@ -74,11 +76,13 @@ public:
     /// it may not call back.
     void on_waiting(std::function<void()> call);
 
-    /// Sends, or keeps it to be sent later; false, and failed, if neither.
+    /// Sends a message, or keeps it to be sent later; false, and failed, if it did neither.
     bool send(Outgoing item);
-    /// The same for a reply, if `asked` is still the connection.
+    /// Sends a reply, or keeps it to be sent later, if `asked` is still the connection; false, and
+    /// failed, if it did neither.
     bool reply(Outgoing item, const Handle& asked);
-    /// The same for a request; gives its number, or 0.
+    /// Sends a request, or keeps it to be sent later. Returns its number; 0, and failed, if it did
+    /// neither.
     quint64 ask(quint32 tag, const QByteArray& data, Asked asked);
 
     struct Dropped {
@@ -99,11 +103,11 @@ public:
 
     // ---- open requests ----
 
-    /// The one whose reply this is, if it is still open.
+    /// Takes out the request that this reply belongs to, if it is still open.
     std::optional<Asked> replied(quint32 id);
-    /// Gives one up; it is none if it was over.
+    /// Takes out a request that the program gives up, if it is still open.
     std::optional<Asked> cancel(quint64 number);
-    /// Those whose time has run out, given up; and when the next will.
+    /// Takes out the requests whose time is over, and sets `next` to when the next one's will be.
     std::vector<Asked> overdue(QDeadlineTimer& next);
 
 private:
