@@ -1,8 +1,8 @@
 #include <treenail/qt/local_socket.hpp>
 
 #include <treenail/qt/channel_backend.hpp>
-#include <treenail/qt/genuine_backend.hpp>
 #include <treenail/qt/local_name.hpp>
+#include <treenail/qt/qt_backend.hpp>
 #include <treenail/qt/unclaimed.hpp>
 
 namespace treenail::qt {
@@ -62,7 +62,7 @@ void LocalSocket::connectToServer(OpenMode openMode) {
         }
     }
     // Nobody speaks treenail there: the genuine socket finds out who does, or what is wrong.
-    d->use(new detail::GenuineBackend(*this)).connectToServer(d->serverName, openMode);
+    d->use(new detail::QtBackend(*this)).connectToServer(d->serverName, openMode);
 }
 
 void LocalSocket::connectToServer(const QString& name, OpenMode openMode) {
@@ -122,7 +122,7 @@ bool LocalSocket::setSocketDescriptor(qintptr socketDescriptor, LocalSocketState
         return true;
     }
     QIODevice::open(openMode);
-    return d->use(new detail::GenuineBackend(*this))
+    return d->use(new detail::QtBackend(*this))
         .setSocketDescriptor(socketDescriptor, socketState, openMode);
 }
 

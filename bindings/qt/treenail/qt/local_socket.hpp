@@ -14,7 +14,7 @@ namespace treenail::qt {
 
 namespace detail {
 class ChannelBackend;
-class GenuineBackend;
+class QtBackend;
 }  // namespace detail
 
 /// A stream of bytes to a program on this machine, with the calls, signals and habits of the
@@ -121,7 +121,7 @@ protected:
 private:
     Q_DISABLE_COPY(LocalSocket)
     friend class detail::ChannelBackend;
-    friend class detail::GenuineBackend;
+    friend class detail::QtBackend;
 
     struct Private;
     std::unique_ptr<Private> d;
