@@ -29,7 +29,7 @@ from ._channel import TRANSPORT_LOCAL, TRANSPORT_SHM, Channel, Peer, Stats
 from ._channel import connect, connect_start, create, create_start
 from ._errors import Again, Closed, Denied, Error, Exists, Internal, Invalid, Io, NoSpace, NotFound
 from ._errors import PeerLost, Protocol, TimedOut, TooLarge, Unsupported
-from ._lent import Loan, Message, Messages, View
+from ._views import Loan, Message, Messages, View
 from ._list import list, sweep
 from ._listener import Listener
 from ._poller import Poller

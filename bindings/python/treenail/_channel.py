@@ -8,7 +8,7 @@ from . import _abi
 from ._abi import ChannelHandle, library, tn_peer, tn_stats
 from ._buffers import place_of, readable
 from ._errors import Error, check
-from ._lent import View, tag_of
+from ._views import View, tag_of
 from ._owner import encoded
 from ._receiving import Receiving
 from ._sending import Sending
@@ -105,7 +105,7 @@ class Channel(Sending, Receiving):
         out, deadline = byref(number), deadline_of(timeout)
         begin, end = library.tn_channel_request_begin, library.tn_channel_request_end
         view = View(handle)
-        lent = byref(view._lent)
+        native = byref(view._native)
         try:
             # In two halves, as a wait that is cut into pieces must not ask anew each time. While
             # there is no room the library reads, and for both no single descriptor tells.
@@ -114,7 +114,7 @@ class Channel(Sending, Receiving):
             )
             if status < 0:
                 self._fail(status)
-            self._drive(lambda ms: end(handle, number, ms, lent), timeout_left(deadline))
+            self._drive(lambda ms: end(handle, number, ms, native), timeout_left(deadline))
             return view
         except:
             if number.value:

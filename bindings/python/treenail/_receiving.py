@@ -16,7 +16,7 @@ from ctypes import byref, c_size_t
 from ._abi import TN_AGAIN, TN_OK, TN_TOO_LARGE, hot, library
 from ._buffers import BATCHES, BUFFER_BYTES, SLOT_BYTES, SLOTS, UNTAKEN, Batch, new_slot, writable
 from ._errors import Again, Closed, TooLarge, error_of
-from ._lent import Message, Messages, View
+from ._views import Message, Messages, View
 from ._owner import Owner
 from ._waiting import PATIENCE_MS, after_patience, drive, first_ms
 
@@ -120,9 +120,9 @@ class Receiving(Owner):
         try:
             if not kept or not self._hand_out(held):
                 view = View(handle)
-                lent = byref(view._lent)
+                native = byref(view._native)
                 held[:] = (view,)
-                status = drive(lambda ms: receive(handle, ms, lent), self.fileno, timeout)
+                status = drive(lambda ms: receive(handle, ms, native), self.fileno, timeout)
                 if status < 0:
                     held.clear()
                     self._fail(status)
@@ -226,7 +226,7 @@ class Receiving(Owner):
                     return status
                 view = View(handle)
                 held[:] = (view,)
-                status = receive(handle, 0, byref(view._lent))
+                status = receive(handle, 0, byref(view._native))
                 if status != TN_AGAIN:  # else another thread has taken the large one
                     return status
 
@@ -271,7 +271,7 @@ class Receiving(Owner):
 def _messages_in(item: Any) -> List[Any]:
     """What was kept, as messages or views; nothing, if the library hadn't handed anything out."""
     if type(item) is View:
-        return [] if item._lent.len == UNTAKEN and item._held[0].data is None else [item]
+        return [] if item._native.len == UNTAKEN and item._held[0].data is None else [item]
     if type(item) is bytes:
         return [Message(item)]
     if type(item) is Batch:

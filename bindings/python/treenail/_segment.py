@@ -10,7 +10,7 @@ from ._abi import TN_DENIED, TN_NOWAIT, TN_OK, TN_OWNER_DIED, SegmentHandle, hot
 from ._buffers import is_alone, is_released, lend, place_of, readable, reborrowed, size_of
 from ._buffers import writable
 from ._errors import Invalid, NotFound, check, closed
-from ._lent import leave
+from ._views import leave
 from ._list import name_of_its_own
 from ._named import Named
 from ._owner import encoded

@@ -8,7 +8,7 @@ from operator import index
 from ._abi import TN_AGAIN, TN_TIMED_OUT, hot, library, tn_message
 from ._buffers import SIZES, Slices, place_of, readable, size_of
 from ._errors import Error
-from ._lent import TAG_MAX, Loan, Message, View, tag_of
+from ._views import TAG_MAX, Loan, Message, View, tag_of
 from ._owner import Owner
 from ._waiting import PATIENCE_MS, after_patience, deadline_of, drive, timeout_left
 
@@ -109,9 +109,9 @@ class Sending(Owner):
         holds back what is sent after it until then.
         """
         loan = Loan(self, tag_of(tag))
-        handle, lent, size = self._handle, byref(loan._lent), size_of(length)
+        handle, native, size = self._handle, byref(loan._native), size_of(length)
         try:
-            self._drive_send(lambda ms: library.tn_channel_loan(handle, size, ms, lent), timeout)
+            self._drive_send(lambda ms: library.tn_channel_loan(handle, size, ms, native), timeout)
             return loan
         except:
             loan._held.clear()

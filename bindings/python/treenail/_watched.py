@@ -14,7 +14,7 @@ from weakref import ref
 
 from ._abi import Ending
 from ._errors import Again
-from ._lent import leave
+from ._views import leave
 from ._owner import Owner
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 from conftest import SOON, Interrupt, Step, ended, objects, program, started
-from test_lent import USES
+from test_views import USES
 from test_processes import in_child
 
 import treenail

@@ -25,7 +25,7 @@ else:
 
 TAG_MAX = 2**32 - 1
 # After a commit that came to one of these the loan is open still.
-_LENT_STILL = (TN_AGAIN, TN_TIMED_OUT, TN_INVALID, TN_UNSUPPORTED)
+_STILL_OPEN = (TN_AGAIN, TN_TIMED_OUT, TN_INVALID, TN_UNSUPPORTED)
 
 
 def tag_of(tag: int) -> c_uint32:
@@ -109,7 +109,7 @@ class Messages(_List):
 
 
 class _Hold:
-    """What one of ours has of what is lent."""
+    """What a View or a Loan holds of the library until it is given back."""
 
     __slots__ = ("handle", "ticket", "data", "_base")
 
@@ -129,10 +129,10 @@ class _Leaving(Partial):
 class _Exit:
     """Makes the __exit__ for each `with`."""
 
-    def __get__(self, lent: Optional[_Lent], kind: object = None) -> Any:
-        if lent is None:  # contextlib.ExitStack asks the class
-            return lambda lent, *raised: lent.__exit__(*raised)
-        leaving, held = _Leaving(_leave, lent), lent._held
+    def __get__(self, view: Optional[_ViewBase], kind: object = None) -> Any:
+        if view is None:  # contextlib.ExitStack asks the class
+            return lambda view, *raised: view.__exit__(*raised)
+        leaving, held = _Leaving(_leave, view), view._held
         if held:
             data = held[0].data
             held.append(None if data is None else Ending(data.release))
@@ -140,32 +140,32 @@ class _Exit:
         return leaving
 
 
-def _leave(lent: _Lent, kind: object, *_: object) -> None:
+def _leave(view: _ViewBase, kind: object, *_: object) -> None:
     """Ends a `with`; where another exception is on its way, that is the one to see."""
-    held = lent._held
+    held = view._held
     try:
         if kind is None:
-            lent._end()
+            view._end()
         else:
-            lent._drop()
+            view._drop()
     except BufferError:  # it stays open
-        lent._held = held[:1]
+        view._held = held[:1]
         for ending in filter(None, held[1:]):
             ending.cancel()
         if kind is None:
             raise
 
 
-class _Lent:
-    """Memory that the library lends until it is given back.
+class _ViewBase:
+    """What views and loans have in common: memory that the library lends until it is given back.
 
     It is made before the library fills in what it lends: so nothing is lost if an exception comes
     in between. Giving back what was never lent, or twice, is refused and does no harm.
     """
 
-    __slots__ = ("_lent", "_held", "__weakref__")
+    __slots__ = ("_native", "_held", "__weakref__")
 
-    _lent: Any
+    _native: Any
     _held: List[Any]  # empty when it was given back; else a _Hold, and in a `with` what ends there
 
     _writable = False
@@ -173,7 +173,7 @@ class _Lent:
     def _hold(self, handle: Handle, give_back: Callable[..., int]) -> None:
         hold = _Hold()
         hold.handle, hold.data, hold._base = handle, None, None
-        hold.ticket = Ending(partial(give_back, handle, self._lent))
+        hold.ticket = Ending(partial(give_back, handle, self._native))
         self._held = [hold]
 
     @property
@@ -181,9 +181,9 @@ class _Lent:
         """The bytes. Raises ValueError when they were given back."""
         for hold in self._held[:1]:
             if hold.data is None:
-                if self._lent.len:
+                if self._native.len:
                     hold.data, hold._base = _buffers.lend(
-                        self._lent.data, self._lent.len, self._writable, hold.ticket
+                        self._native.data, self._native.len, self._writable, hold.ticket
                     )
                 else:
                     hold.data = memoryview(bytearray() if self._writable else b"")
@@ -211,7 +211,7 @@ class _Lent:
         return bytes(self.data)
 
     def __eq__(self, other: object) -> bool:
-        return self.data == (other.data if isinstance(other, _Lent) else other)
+        return self.data == (other.data if isinstance(other, _ViewBase) else other)
 
     __hash__ = object.__hash__
 
@@ -236,7 +236,7 @@ class _Lent:
                     raise BufferError
             except BufferError:
                 if hold._base is not None and _buffers.is_released(hold.data):
-                    hold.data = _buffers.reborrowed(hold._base, self._lent.len, self._writable)
+                    hold.data = _buffers.reborrowed(hold._base, self._native.len, self._writable)
                 raise BufferError(
                     f"the bytes of this {type(self).__name__} are still in use, by a slice or an "
                     "array made of them: delete that first, or make a copy"
@@ -255,7 +255,7 @@ class _Lent:
     __exit__ = _Exit()
 
 
-class View(_Lent):
+class View(_ViewBase):
     """A received message in place. Use it with `with`, or call release().
 
     Its bytes can be had as `data`, a memoryview, or directly: view[0], len(view), bytes(view).
@@ -265,11 +265,11 @@ class View(_Lent):
 
     __slots__ = ()
 
-    _lent: tn_message
+    _native: tn_message
 
     def __init__(self, handle: Handle) -> None:
-        self._lent = tn_message()
-        self._lent.len = _buffers.UNTAKEN
+        self._native = tn_message()
+        self._native.len = _buffers.UNTAKEN
         self._hold(handle, library.tn_channel_release)
 
     @classmethod
@@ -277,23 +277,24 @@ class View(_Lent):
         """A view of a message that has bytes of its own."""
         view = cls(NOTHING)
         view._held[0].data = memoryview(message.data)
-        view._lent.tag, view._lent.id, view._lent.flags = message.tag, message.id, message.flags
+        native = view._native
+        native.tag, native.id, native.flags = message.tag, message.id, message.flags
         return view
 
     @property
     def tag(self) -> int:
         """The sender's message type; 0 where none was given."""
-        return self._lent.tag
+        return self._native.tag
 
     @property
     def id(self) -> int:
         """Which request this is, or answers; else 0."""
-        return self._lent.id
+        return self._native.id
 
     @property
     def flags(self) -> int:
         """MESSAGE_REQUEST, MESSAGE_REPLY or 0."""
-        return self._lent.flags
+        return self._native.flags
 
     @property
     def is_request(self) -> bool:
@@ -316,18 +317,18 @@ class View(_Lent):
 
     def _message(self) -> Message:
         """A copy, with what it was sent with."""
-        lent = self._lent
-        if self._held and self._held[0].data is None and lent.len:
-            data = _buffers.bytes_at(lent.data, lent.len)
+        native = self._native
+        if self._held and self._held[0].data is None and native.len:
+            data = _buffers.bytes_at(native.data, native.len)
         else:
             data = self.tobytes()
-        return Message(data, lent.tag, lent.id, lent.flags)
+        return Message(data, native.tag, native.id, native.flags)
 
     def __enter__(self) -> View:
         return self
 
 
-class Loan(_Lent):
+class Loan(_ViewBase):
     """Room to write a message in place. With `with` it is sent at the end, whole, or given back
     unsent if there was an exception; or call commit() or discard().
 
@@ -339,11 +340,11 @@ class Loan(_Lent):
 
     length: Optional[int]
     """How many bytes are sent, from the first on; None: all."""
-    _lent: tn_loan
+    _native: tn_loan
     _writable = True
 
     def __init__(self, channel: Sending, tag: c_uint32) -> None:
-        self._lent = tn_loan()
+        self._native = tn_loan()
         self._channel, self._tag, self.length = channel, tag, None
         self._hold(channel._handle, library.tn_channel_discard)
 
@@ -363,14 +364,14 @@ class Loan(_Lent):
             raise ValueError("this Loan was given back")
         hold = self._held[0]
         if length is None:
-            length = self._lent.len if self.length is None else self.length
+            length = self._native.len if self.length is None else self.length
         size, kind = _buffers.size_of(length), self._tag if tag is None else tag_of(tag)
         self._withdraw()
-        handle, lent = hold.handle, byref(self._lent)
+        handle, native = hold.handle, byref(self._native)
 
         def attempt(ms: int) -> int:
-            status: int = library.tn_channel_commit(handle, lent, kind, size, ms)
-            if status not in _LENT_STILL:
+            status: int = library.tn_channel_commit(handle, native, kind, size, ms)
+            if status not in _STILL_OPEN:
                 hold.ticket.cancel()
                 self._held.clear()
             return status
