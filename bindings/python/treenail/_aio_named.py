@@ -8,14 +8,14 @@ import treenail
 from treenail import Again, Held, Snapshot
 
 from ._named import Named
-from ._watched import _TURNS_MAX, Watch, Watched
+from ._aio_base import _TURNS_MAX, AioBase, Watch
 
 _Owner = TypeVar("_Owner", bound=Named)
 _Result = TypeVar("_Result")
 
 
-class _Line(Watched[_Owner]):
-    """What the tasks of a loop get one after the other."""
+class _NamedBase(AioBase[_Owner]):
+    """What Segment and Semaphore have in common: the tasks of a loop get it one after the other."""
 
     def __init__(self, owner: _Owner) -> None:
         super().__init__(owner, "")
@@ -25,8 +25,8 @@ class _Line(Watched[_Owner]):
         """The name it was opened with, by which others can open it."""
         return self._owner.name
 
-    async def _in_line(self, call: Callable[[], _Result]) -> _Result:
-        """Calls until it isn't refused with Again. Who is refused stays the first in line."""
+    async def _in_order(self, call: Callable[[], _Result]) -> _Result:
+        """Calls until it isn't refused with Again. A task that is refused stays the first one."""
         self._turns += 1
         if self._turns > _TURNS_MAX:
             await self._give_turn()
@@ -53,13 +53,13 @@ class Lock:
         self._segment, self._lock = segment, lock
 
     async def __aenter__(self) -> Held:
-        return await self._segment._in_line(self._lock.__enter__)
+        return await self._segment._in_order(self._lock.__enter__)
 
     async def __aexit__(self, *_: object) -> None:
         self._lock.__exit__(None, None, None)
 
 
-class Segment(_Line[treenail.Segment]):
+class Segment(_NamedBase[treenail.Segment]):
     """A segment whose lock and changes are awaited. See treenail.Segment for what the calls do.
 
         async with aio.Segment(treenail.Segment.open("frames")) as segment:
@@ -74,8 +74,8 @@ class Segment(_Line[treenail.Segment]):
         """Takes over a segment, which is waited for through this object alone from here on."""
         super().__init__(segment)
         self._wait_at(
-            Watch(self, segment.fileno, Watched._on_readable),
-            Watch(self, segment.lock_fileno, _Line._on_readable),
+            Watch(self, segment.fileno, AioBase._on_readable),
+            Watch(self, segment.lock_fileno, _NamedBase._on_readable),
         )
         self._lock, self._lock_shared = segment.lock(timeout=0), segment.lock_shared(timeout=0)
 
@@ -114,15 +114,15 @@ class Segment(_Line[treenail.Segment]):
 
     async def write(self, data: Any, offset: int = 0) -> Held:
         """Copies bytes to the data at `offset`, under the lock, and makes the change known."""
-        return await self._in_line(lambda: self._owner.write(data, offset, 0))
+        return await self._in_order(lambda: self._owner.write(data, offset, 0))
 
     async def read(self, length: Optional[int] = None, offset: int = 0) -> Snapshot:
         """Copies `length` bytes of the data at `offset`, under the shared lock."""
-        return await self._in_line(lambda: self._owner.read(length, offset, 0))
+        return await self._in_order(lambda: self._owner.read(length, offset, 0))
 
     async def read_into(self, buffer: Any, offset: int = 0) -> Held:
         """As read, but into a buffer."""
-        return await self._in_line(lambda: self._owner.read_into(buffer, offset, 0))
+        return await self._in_order(lambda: self._owner.read_into(buffer, offset, 0))
 
     async def wait(self, seen: int) -> int:
         """Waits until the version is another than `seen`, and returns it."""
@@ -139,7 +139,7 @@ class Segment(_Line[treenail.Segment]):
         return self._owner.lock_fileno()
 
 
-class Semaphore(_Line[treenail.Semaphore]):
+class Semaphore(_NamedBase[treenail.Semaphore]):
     """A semaphore whose units are awaited: `async with semaphore` acquires one and releases it. See
     treenail.Semaphore for what the calls do.
 
@@ -155,7 +155,7 @@ class Semaphore(_Line[treenail.Semaphore]):
     async def acquire(self, n: int = 1) -> bool:
         """Acquires `n` units, all at once: True, always. Tasks get theirs in the order in which
         they came."""
-        return await self._in_line(lambda: self._owner.acquire(n, 0))
+        return await self._in_order(lambda: self._owner.acquire(n, 0))
 
     def release(self, n: int = 1) -> None:
         """Gives back `n` units, or makes them."""

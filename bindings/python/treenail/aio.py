@@ -21,7 +21,7 @@ import treenail
 from treenail import Again, Closed, Error, Loan, Message, Messages, NoSpace, Peer, Stats, View
 
 from ._aio_named import Lock, Segment, Semaphore
-from ._watched import Waiter, Waiters, Watch, Watched
+from ._aio_base import AioBase, Waiter, Waiters, Watch
 
 __all__ = ["Channel", "Listener", "Lock", "Segment", "Semaphore", "connect", "create"]
 
@@ -45,7 +45,7 @@ class _Reply:
         self.waiter: Optional[Waiter] = None
 
 
-class Channel(Watched[treenail.Channel]):
+class Channel(AioBase[treenail.Channel]):
     """A channel from connect, create or Listener.accept. See treenail.Channel for what the calls
     do; here they wait by `await`, and without a time.
 
@@ -269,7 +269,7 @@ class Channel(Watched[treenail.Channel]):
         return self._has_remainder
 
 
-class Listener(Watched[treenail.Listener]):
+class Listener(AioBase[treenail.Listener]):
     """Listens for connections: aio.Listener("shm:chat").
 
     `async with` closes it at the end; `async for channel in listener` accepts until then.

@@ -26,7 +26,7 @@ Waiters = Dict["Waiter", None]  # in the order in which they came
 
 _Owner = TypeVar("_Owner", bound=Owner)
 _Result = TypeVar("_Result")
-_Self = TypeVar("_Self", bound="Watched")  # type: ignore[type-arg]
+_Self = TypeVar("_Self", bound="AioBase")  # type: ignore[type-arg]
 
 # So many calls may succeed at once before the loop has its turn.
 _TURNS_MAX = 32
@@ -72,23 +72,23 @@ class Waiter(_Future):
 
 
 class Watch:
-    """A descriptor of a Watched in its event loop.
+    """A descriptor of an AioBase in its event loop.
 
     It is there while somebody waits, and from then on until it is readable with nobody there:
     mostly nothing has to be changed between a wake-up and the next wait.
     """
 
-    __slots__ = ("_watched", "_fileno", "_on_readable", "_loop", "_fd")
+    __slots__ = ("_base", "_fileno", "_on_readable", "_loop", "_fd")
 
     def __init__(
         self,
-        watched: Watched[Any],
+        base: AioBase[Any],
         fileno: Callable[[], int],
         on_readable: Callable[[Any], bool],
     ) -> None:
-        """`on_readable` is called with what is watched, and says whether anybody is there."""
+        """`on_readable` is called with `base`, and returns whether anybody waits there."""
         # The loop must not keep alive what nobody uses any more.
-        self._watched, self._fileno, self._on_readable = ref(watched), fileno, on_readable
+        self._base, self._fileno, self._on_readable = ref(base), fileno, on_readable
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._fd: Optional[int] = None  # while it is in the loop
 
@@ -101,7 +101,7 @@ class Watch:
             if loop is self._loop:
                 return loop
             if self._loop is not None and not self._loop.is_closed():
-                name = type(self._watched()).__name__
+                name = type(self._base()).__name__
                 raise RuntimeError(f"this {name} is used in another event loop")
         fd = self._fileno()
         loop.add_reader(fd, self._readable)
@@ -126,8 +126,8 @@ class Watch:
             loop.call_soon_threadsafe(lambda owner: loop.remove_reader(fd), owner)
 
     def _readable(self) -> None:
-        watched = self._watched()
-        if watched is None or not self._on_readable(watched):
+        base = self._base()
+        if base is None or not self._on_readable(base):
             self.stop()
 
 
@@ -155,8 +155,9 @@ def _leaving(watches: List[Watch], owner: Owner) -> Ending:
     return Ending(partial(deque, map(partial.__call__, steps), 0))
 
 
-class Watched(Generic[_Owner]):
-    """Owns a handle that tasks of one event loop wait for."""
+class AioBase(Generic[_Owner]):
+    """What the classes of treenail.aio have in common: a handle that tasks of one event loop wait
+    for."""
 
     def __init__(self, owner: _Owner, endpoint: str) -> None:
         self._owner = owner
