@@ -1,4 +1,4 @@
-/// What goes in and out of calls: Bytes to read, a Buffer to write, a Span of several things.
+/// Arguments and results of calls: Bytes to read, a Buffer to write, a Span of several things.
 /// None of them owns anything; each is meant as an argument, and lives no longer than its bytes.
 #ifndef TREENAIL_BYTES_HPP
 #define TREENAIL_BYTES_HPP
@@ -55,8 +55,9 @@ constexpr std::size_t size_in_bytes(T& row) noexcept {
 
 }  // namespace detail
 
-/// Bytes to read: implicitly from a string literal, a string, a string_view, and whatever else has
-/// data() and size() of trivially copyable elements, such as a vector, an array, a span, a View.
+/// Bytes to read. They convert from a string literal, a string, a string_view, and whatever else
+/// has data() and size() of trivially copyable elements, such as a vector, an array, a span, a
+/// View.
 class Bytes : private tn_slice {
 public:
     constexpr Bytes() noexcept : tn_slice{nullptr, 0} {}
@@ -95,15 +96,15 @@ Bytes bytes_of(const T& object) noexcept {
     return {&object, sizeof object};
 }
 
-/// Bytes to write: implicitly from an array, and whatever else has data() and size() of trivially
-/// copyable elements that aren't const, such as a vector, a string, a span, a Loan. All of its size
-/// is used, none is added.
+/// Bytes to write. A Buffer converts from an array, and whatever else has data() and size() of
+/// trivially copyable elements that aren't const, such as a vector, a string, a span, a Loan. All
+/// of its size is used, none is added.
 class Buffer {
 public:
     constexpr Buffer() noexcept = default;
     constexpr Buffer(void* data, std::size_t size) noexcept : data_(data), size_(size) {}
 
-    /// Of a temporary only if it is a view, such as a span.
+    /// Takes a temporary only if it is a view, such as a span.
     template <class T, class = std::enable_if_t<detail::IsRow<T>::value &&
                                                 !std::is_const_v<detail::Element<T>> &&
                                                 !std::is_base_of_v<Buffer, T>>>
@@ -122,7 +123,8 @@ private:
     std::size_t size_ = 0;
 };
 
-/// Several things in a row: implicitly from an array, a vector, a list in braces (a Span of const).
+/// Several elements in a row. A Span converts from an array, a vector, and (a Span of const) a list
+/// in braces.
 template <class T>
 class Span {
     template <class Row>
@@ -158,7 +160,7 @@ private:
 }  // namespace treenail
 
 #if __cplusplus >= 202002L
-/// So that a std::span can be made of a Span that a call returns.
+/// Lets a std::span be made of a Span that a call returns.
 template <class T>
 inline constexpr bool std::ranges::enable_borrowed_range<treenail::Span<T>> = true;
 #endif

@@ -16,17 +16,20 @@
 
 namespace treenail {
 
-/// What a send took arrives whole, in order, or not at all. It may be used from every thread at any
-/// time; none of them owns anything. Each call's statuses are those of the C function of its name.
+/// A two-way channel of whole messages to one peer. A message that a send took arrives whole and in
+/// order, or not at all. A channel may be used from every thread at any time; none of them owns
+/// anything. Each call has the statuses of the C function of its name. try_... calls return their
+/// status where the others throw an Error.
 class Channel : public detail::Handle<tn_channel, tn_channel_free> {
 public:
     using Handle::Handle;
 
     // ---- making one ----
 
-    /// Connects to a listener, and is done when somebody listens there: what is sent before the
-    /// other side accepts waits in the socket, and arrives first. A refusal is told by the next
-    /// call. With retry=1 it keeps trying where nobody listens yet, else that is Status::not_found.
+    /// Connects to a listener, and is done when somebody listens there. What is sent before the
+    /// other side accepts waits in the socket, and arrives first. If the other side refuses, the
+    /// next call tells. Where nobody listens yet, retry=1 keeps trying; without it that is
+    /// Status::not_found.
     static Channel connect(std::string_view endpoint, Timeout timeout = no_timeout) {
         return try_connect(endpoint, timeout).value();
     }
@@ -37,9 +40,10 @@ public:
         return {detail::status(status), Channel(made)};
     }
 
-    /// The same without waiting at all: a channel that need not be connected yet. Until it is (the
-    /// listener's backlog is full, nobody listens yet with retry=1, or early=0), its descriptors
-    /// become readable on progress, and its calls are Status::again, or wait, or give its failure.
+    /// Begins to connect to a listener, and returns at once. The channel may be unconnected for a
+    /// while: the listener's backlog is full, nobody listens yet with retry=1, or early=0. Until it
+    /// is connected, its descriptors become readable on progress. Its calls then wait, or return
+    /// Status::again or the reason why connecting failed.
     static Channel connect_start(std::string_view endpoint) {
         return try_connect_start(endpoint).value();
     }
@@ -49,7 +53,8 @@ public:
         return {detail::status(status), Channel(made)};
     }
 
-    /// For exactly two programs: listens, takes the first that connects, stops listening.
+    /// Makes a channel between exactly two programs: listens, accepts the first program that
+    /// connects, and stops listening.
     static Channel create(std::string_view endpoint, Timeout timeout = no_timeout) {
         return try_create(endpoint, timeout).value();
     }
@@ -60,7 +65,8 @@ public:
         return {detail::status(status), Channel(made)};
     }
 
-    /// The same at once, as connect_start.
+    /// Begins to listen for the one program that the channel is for, and returns at once. Until
+    /// that program has connected, the channel is as one from connect_start().
     static Channel create_start(std::string_view endpoint) {
         return try_create_start(endpoint).value();
     }
@@ -72,7 +78,7 @@ public:
 
     // ---- sending ----
 
-    /// One message, whole or not at all; an empty one is a message too.
+    /// Sends one message, whole or not at all. An empty one is a message too.
     void send(Bytes data, Timeout timeout = no_timeout) const {
         detail::check(try_send(data, timeout));
     }
@@ -81,7 +87,7 @@ public:
             tn_channel_send(native_handle(), data.data(), data.size(), timeout.to_c()));
     }
 
-    /// The same with a tag.
+    /// Sends one message with a tag, whole or not at all. An empty one is a message too.
     void send(Tag tag, Bytes data, Timeout timeout = no_timeout) const {
         detail::check(try_send(tag, data, timeout));
     }
@@ -90,7 +96,7 @@ public:
                                                      data.size(), timeout.to_c()));
     }
 
-    /// One message that is put together from parts: sendv(1, {head, body}).
+    /// Sends one message that is put together from parts: sendv(1, {head, body}).
     void sendv(Tag tag, Span<const Bytes> parts, Timeout timeout = no_timeout) const {
         detail::check(try_sendv(tag, parts, timeout));
     }
@@ -99,8 +105,8 @@ public:
                                                parts.size(), timeout.to_c()));
     }
 
-    /// Many messages with one wake-up; gives how many were taken, which are fewer than all only
-    /// where the time ran out or the channel ended. It fails only where none was.
+    /// Sends many messages with one wake-up, and returns how many were taken. They are fewer than
+    /// all only if the time ran out or the channel ended. The call fails only if none was taken.
     std::size_t send_many(Span<const Bytes> messages, Timeout timeout = no_timeout) const {
         return try_send_many(messages, timeout).value();
     }
@@ -111,7 +117,7 @@ public:
         return {detail::status(status), sent};
     }
 
-    /// Room to write a message of up to `size` bytes in place.
+    /// Lends room in which the caller writes a message of up to `size` bytes in place.
     Loan loan(std::size_t size, Timeout timeout = no_timeout) const {
         Loan loan;
         detail::check(lend(loan, size, timeout));
@@ -121,7 +127,7 @@ public:
         return {detail::InPlace(), [&](Loan& loan) { return lend(loan, size, timeout); }};
     }
 
-    /// Waits until all that was taken is out of this process.
+    /// Waits until every message that sends took is out of this process.
     void flush(Timeout timeout = no_timeout) const { detail::check(try_flush(timeout)); }
     Status try_flush(Timeout timeout) const noexcept {
         return detail::status(tn_channel_flush(native_handle(), timeout.to_c()));
@@ -129,9 +135,9 @@ public:
 
     // ---- receiving ----
 
-    /// One message, copied to a buffer; gives its length. A request that is received so can't be
-    /// answered. Status::too_large: the message stays, and the value of try_recv is the size it
-    /// needs.
+    /// Receives one message into a buffer, and returns its length. A request that is received by
+    /// this call can't be answered. Status::too_large: the message stays, and the value of try_recv
+    /// is the size it needs.
     std::size_t recv(Buffer buffer, Timeout timeout = no_timeout) const {
         return try_recv(buffer, timeout).value();
     }
@@ -142,7 +148,8 @@ public:
         return {detail::status(status), length};
     }
 
-    /// One message as a string, or another container of bytes: recv<std::vector<std::byte>>().
+    /// Receives one message as a string, or as another container of bytes:
+    /// recv<std::vector<std::byte>>().
     template <class Container = std::string>
     Container recv(Timeout timeout = no_timeout) const {
         Container container;
@@ -150,7 +157,8 @@ public:
         return container;
     }
 
-    /// One message in place of what a container holds, whose memory is used again.
+    /// Receives one message into a container. The message replaces the content, and the
+    /// container's memory is used again.
     template <class Container>
     void recv_to(Container& container, Timeout timeout = no_timeout) const {
         using Byte = typename Container::value_type;
@@ -160,8 +168,8 @@ public:
         container.assign(data, data + view.size());
     }
 
-    /// One message, copied to a buffer, with its tag, id and flags. Status::too_large: the message
-    /// stays, and the size of try_recv_message's value is the size it needs.
+    /// Receives one message into a buffer, with its tag, id and flags. Status::too_large: the
+    /// message stays, and the size of try_recv_message's value is the size it needs.
     Message recv_message(Buffer buffer, Timeout timeout = no_timeout) const {
         Message message;
         detail::check(receive(message, buffer, timeout));
@@ -172,7 +180,7 @@ public:
                 [&](Message& message) { return receive(message, buffer, timeout); }};
     }
 
-    /// One message in place, without a copy where the transport can.
+    /// Receives one message in place, without a copy where the transport can do that.
     View recv_view(Timeout timeout = no_timeout) const {
         View view;
         detail::check(lend(view, timeout));
@@ -182,11 +190,11 @@ public:
         return {detail::InPlace(), [&](View& view) { return lend(view, timeout); }};
     }
 
-    /// As many messages as are there and fit: their bytes go to the buffer, 16-byte aligned, and
-    /// what each is, with its tag, id and flags, to `messages`, whose front part is the result. It
-    /// waits for the first only. Requests among them can be answered. Status::too_large: not even
-    /// the first fits, and the size of messages[0] is the size it needs (15 more where the buffer
-    /// isn't 16-byte aligned).
+    /// Receives as many messages as are there and fit. Their bytes go to the buffer, 16-byte
+    /// aligned. Where each lies, with its tag, id and flags, goes to `messages`, whose front part
+    /// is the result. The call waits for the first message only. Requests among them can be
+    /// answered. Status::too_large: not even the first fits, and the size of messages[0] is the
+    /// size it needs (15 more if the buffer isn't 16-byte aligned).
     Span<const Message> recv_many(Buffer buffer, Span<Message> messages,
                                   Timeout timeout = no_timeout) const {
         return try_recv_many(buffer, messages, timeout).value();
@@ -201,9 +209,10 @@ public:
         return {detail::status(status), {messages.data(), count}};
     }
 
-    /// Looks for a short while, 50 µs at most, whether there is something to receive, and leaves it
-    /// there: for an event loop that has just handled a message and is about to sleep, though the
-    /// next may come at once. Bound how often it is called in a row. Status::again: nothing came.
+    /// Looks for a short while, 50 us at most, whether there is something to receive, and leaves it
+    /// there. It is for an event loop that has just handled a message and is about to sleep, though
+    /// the next message may come at once. Limit how often you call it in a row. Status::again:
+    /// nothing came.
     bool busy_poll() const { return detail::done(try_busy_poll()); }
     Status try_busy_poll() const noexcept {
         return detail::status(tn_channel_busy_poll(native_handle()));
@@ -222,8 +231,8 @@ public:
         return {detail::InPlace(), [&](View& reply) { return ask(reply, tag, data, timeout); }};
     }
 
-    /// The first half of a request, for event loops and for waiting in pieces: sends it and gives
-    /// its id. The reply is for request_end alone.
+    /// Sends a request and returns its id; request_end() receives the reply, and nothing else does.
+    /// The two halves of request(), for event loops and for waiting in pieces.
     std::uint32_t request_begin(Tag tag, Bytes data, Timeout timeout = no_timeout) const {
         return try_request_begin(tag, data, timeout).value();
     }
@@ -234,8 +243,8 @@ public:
         return {detail::status(status), id};
     }
 
-    /// The second half: waits for the reply, and ends the request. Status::again, timed_out: it may
-    /// be waited for again.
+    /// Waits for the reply to a request that request_begin() sent, and ends the request.
+    /// Status::again, timed_out: the request stays open, and may be waited for again.
     View request_end(std::uint32_t id, Timeout timeout = no_timeout) const {
         View reply;
         detail::check(fetch(reply, id, timeout));
@@ -251,8 +260,8 @@ public:
         return detail::status(tn_channel_request_cancel(native_handle(), id));
     }
 
-    /// Sends a request and gives its id; the reply is received like a message, with is_reply() and
-    /// that id.
+    /// Sends a request and returns its id. The reply is received like any message, with is_reply()
+    /// and that id.
     std::uint32_t request_start(Tag tag, Bytes data, Timeout timeout = no_timeout) const {
         return try_request_start(tag, data, timeout).value();
     }
@@ -263,8 +272,8 @@ public:
         return {detail::status(status), id};
     }
 
-    /// Answers a message that is_request(); the view of it may have been released, and any thread
-    /// may answer.
+    /// Answers a message for which is_request() is true. Its view may have been released before,
+    /// and any thread may answer.
     void reply(const Message& request, Bytes data, Timeout timeout = no_timeout) const {
         detail::check(try_reply(request, data, timeout));
     }
@@ -275,10 +284,11 @@ public:
 
     // ---- the rest of its life ----
 
-    /// A descriptor for poll, epoll and event loops: readable while there may be a message, progress
-    /// of connecting, the end, or something that the library itself has to send, such as the rest
-    /// of a long message. Only a receiving call that is Status::again or timed_out makes it
-    /// unreadable. Never read, write or close it; it is the same number until the channel's end.
+    /// A descriptor for poll, epoll and event loops. It is readable while there may be a message,
+    /// progress of connecting, the end, or something that the library itself has to send, such as
+    /// the rest of a long message. Only a receiving call that returns Status::again or timed_out
+    /// makes it unreadable. Never read, write or close it; it is the same number until the
+    /// channel's end.
     int fd() const { return try_fd().value(); }
     Result<int> try_fd() const noexcept {
         int fd = -1;
@@ -286,11 +296,11 @@ public:
         return {detail::status(status), fd};
     }
 
-    /// A second descriptor: readable while a send may succeed, on progress of connecting, and at
-    /// the end. It starts readable; only a send, commit or flush that is Status::again or
-    /// timed_out, or leaves the rest of a message here, makes it unreadable. Wait for it only while
-    /// there is something to send. Never read, write or close it; it is the same number until the
-    /// channel's end.
+    /// A second descriptor, for room to send. It is readable while a send may succeed, on progress
+    /// of connecting, and at the end. It starts readable. Only a send, commit or flush that returns
+    /// Status::again or timed_out, or leaves the rest of a message here, makes it unreadable. Wait
+    /// for it only while there is something to send. Never read, write or close it; it is the same
+    /// number until the channel's end.
     int send_fd() const { return try_send_fd().value(); }
     Result<int> try_send_fd() const noexcept {
         int fd = -1;
@@ -306,7 +316,7 @@ public:
         return {detail::status(status), peer};
     }
 
-    /// What has gone through. Status::again: still connecting.
+    /// Counts of what has gone through the channel. Status::again: still connecting.
     Stats stats() const { return try_stats().value(); }
     Result<Stats> try_stats() const noexcept {
         Stats stats{};
@@ -315,12 +325,12 @@ public:
         return {detail::status(status), stats};
     }
 
-    /// Ends the channel: every call is Status::closed at once, in all threads, and the peer is
-    /// told. It waits for nothing: flush first. Open views stay readable. Twice is fine.
+    /// Ends the channel: every call returns Status::closed at once, in all threads, and the peer is
+    /// told. It waits for nothing, so flush first. Open views stay readable. Closing twice is fine.
     void close() const noexcept { tn_channel_close(native_handle()); }
 
 private:
-    // What is received is written where it stays, as a copy would cost more than all else here.
+    // These write what is received to where it stays: a copy would cost more than all else here.
 
     Status receive(Message& message, Buffer buffer, Timeout timeout) const noexcept {
         return detail::status(tn_channel_recv_message(native_handle(), buffer.data(), buffer.size(),
@@ -341,7 +351,7 @@ private:
                                                   &reply.native_));
     }
 
-    /// From now on it is to be given back, unless the call failed.
+    /// Unless the call failed, `lent` has to be given back from now on.
     template <class Lent>
     Status lent(Lent& lent, tn_status status) const noexcept {
         if (status >= 0) {

@@ -13,7 +13,7 @@ namespace treenail {
 enum class Transport : std::uint32_t {
     /// Rings in shared memory.
     shm = TN_TRANSPORT_SHM,
-    /// A local socket; a shm: endpoint may have got one.
+    /// A local socket. A shm: endpoint uses one if either side can't share memory.
     local = TN_TRANSPORT_LOCAL,
 };
 
@@ -23,13 +23,13 @@ public:
     Peer() noexcept : native_{} { native_.struct_size = sizeof native_; }
 
     Transport transport() const noexcept { return static_cast<Transport>(native_.transport); }
-    /// The process that connected or listened; 0 if it is out of sight.
+    /// The process that connected or listened; 0 if it can't be seen from here.
     std::int64_t pid() const noexcept { return native_.pid; }
     /// Its user.
     std::uint32_t uid() const noexcept { return native_.uid; }
     /// Its group.
     std::uint32_t gid() const noexcept { return native_.gid; }
-    /// Where the two sides met, cut where it is over 255 bytes; it lives in this object.
+    /// The address at which the two sides met, cut off after 255 bytes. It lives in this object.
     std::string_view address() const noexcept { return native_.address; }
 
     tn_peer& native() noexcept { return native_; }

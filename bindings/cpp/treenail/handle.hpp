@@ -1,4 +1,4 @@
-/// What every class of a handle is built on: it owns a handle of the C ABI, and frees it.
+/// The base of every class that owns a handle of the C ABI, and frees it.
 #ifndef TREENAIL_HANDLE_HPP
 #define TREENAIL_HANDLE_HPP
 
@@ -15,12 +15,12 @@ class Handle {
 public:
     /// No handle: every call is Status::invalid.
     Handle() noexcept = default;
-    /// Takes a handle of the C ABI over.
+    /// Takes over a handle of the C ABI.
     explicit Handle(Native* owned) noexcept : native_(owned) {}
 
     /// The handle for calls of the C ABI; it stays this object's.
     Native* native_handle() const noexcept { return native_.get(); }
-    /// Gives the handle out of hand: who calls frees it.
+    /// Gives the handle to the caller, who has to free it.
     Native* release() noexcept { return native_.release(); }
     /// Whether there is a handle, closed or not.
     explicit operator bool() const noexcept { return native_ != nullptr; }
@@ -35,8 +35,8 @@ private:
 /// A text with a NUL behind it, made without allocating.
 class Terminated {
 public:
-    /// Of a text that is too long as much as shows that; a NUL in it is written %00. The library
-    /// refuses both, and says why.
+    /// Copies the text. A text that is too long is cut off, but not below the limit, and a NUL in
+    /// it becomes %00. The library refuses both, and says why.
     explicit Terminated(std::string_view text) noexcept {
         char* at = text_;
         for (auto c = text.begin(); c != text.end() && at <= text_ + length_max; ++c) {
@@ -52,7 +52,7 @@ public:
     const char* c_str() const noexcept { return text_; }
 
 private:
-    /// The longest endpoint that there is.
+    /// The length of the longest endpoint.
     static constexpr std::size_t length_max = 4096;
     char text_[length_max + 4];
 };

@@ -12,9 +12,9 @@
 
 namespace treenail {
 
-/// Writes what this user has on this machine to a buffer, as list() gives it, with a NUL behind it,
-/// and gives its length without that. Status::too_large: the value is the size it needs, with the
-/// NUL; that may be more the next time.
+/// Writes the text of list() to a buffer, with a NUL behind it, and returns its length without the
+/// NUL. Status::too_large: the value is the size it needs, with the NUL; it may need more the next
+/// time.
 inline Result<std::size_t> try_list(Buffer buffer, std::string_view pattern = "*:*") noexcept {
     std::size_t length = 0;
     auto* text = reinterpret_cast<char*>(buffer.data());
@@ -23,9 +23,9 @@ inline Result<std::size_t> try_list(Buffer buffer, std::string_view pattern = "*
     return {detail::status(status), length};
 }
 
-/// What this user has on this machine: listeners, segments, semaphores, and locks of native objects,
-/// a JSON object a line, with the keys that tn_list names. The pattern is kind:name, with * for any
-/// letters. It takes no lock, and disturbs nobody.
+/// Lists what this user has on this machine: listeners, segments, semaphores, and locks of native
+/// objects. Each line is a JSON object, with the keys that tn_list names. The pattern is kind:name,
+/// with * for any letters. The call takes no lock, and disturbs nobody.
 inline std::string list(std::string_view pattern = "*:*") {
     std::string text(4095, '\0');
     auto length = try_list({text.data(), text.size() + 1}, pattern);
@@ -38,8 +38,8 @@ inline std::string list(std::string_view pattern = "*:*") {
     return text;
 }
 
-/// Removes what nobody alive holds and isn't persist=1, and socket files at which nobody listens:
-/// how many. The pattern is as for list().
+/// Removes what no live process holds and isn't persist=1, and socket files at which nobody
+/// listens. Returns how many it removed. The pattern is as for list().
 inline Result<std::size_t> try_sweep(std::string_view pattern = "*:*") noexcept {
     std::size_t count = 0;
     const auto status = tn_sweep(detail::Terminated(pattern).c_str(), &count);

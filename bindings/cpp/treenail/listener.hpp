@@ -14,8 +14,10 @@
 
 namespace treenail {
 
-/// It may be used from every thread at any time. Handshakes go on whenever accept is called; one
-/// that stalls holds up nobody else. Each call's statuses are those of the C function of its name.
+/// A listener: programs connect to its endpoint, and each connection becomes a Channel. It may be
+/// used from every thread at any time. Handshakes go on whenever accept is called; one that stalls
+/// holds up nobody else. Each call has the statuses of the C function of its name. try_... calls
+/// return their status where the others throw an Error.
 class Listener : public detail::Handle<tn_listener, tn_listener_free> {
 public:
     using Handle::Handle;
@@ -28,8 +30,9 @@ public:
         return {detail::status(status), Listener(made)};
     }
 
-    /// The next connection whose HELLO has come. It may have ended already: what it sent is received
-    /// first. The channel is the caller's, and may outlive the listener.
+    /// Waits for the next connection whose HELLO has come, and returns its channel. The peer may
+    /// have ended already; what it sent is still received. The channel belongs to the caller, and
+    /// may outlive the listener.
     Channel accept(Timeout timeout = no_timeout) const { return try_accept(timeout).value(); }
     Result<Channel> try_accept(Timeout timeout) const noexcept {
         tn_channel* made = nullptr;
@@ -48,8 +51,8 @@ public:
         text.resize(std::move(length).value());
         return text;
     }
-    /// Writes it to a buffer, with a NUL behind it, and gives its length without that.
-    /// Status::too_large: the value is the size it needs, with the NUL.
+    /// Writes the endpoint to connect to into a buffer, with a NUL behind it, and returns its
+    /// length without the NUL. Status::too_large: the value is the size it needs, with the NUL.
     Result<std::size_t> try_endpoint(Buffer buffer) const noexcept {
         std::size_t length = 0;
         auto* text = reinterpret_cast<char*>(buffer.data());
@@ -57,9 +60,9 @@ public:
         return {detail::status(status), length};
     }
 
-    /// A descriptor that is readable while accept may get on. Never read, write or close it; it is
-    /// the same number until the listener's end. Every 5 s it is readable for accept to look whether
-    /// the socket's file is there.
+    /// A descriptor that is readable while accept may get further. Never read, write or close it;
+    /// it is the same number until the listener's end. Every 5 s it becomes readable, so that
+    /// accept looks whether the socket's file is still there.
     int fd() const { return try_fd().value(); }
     Result<int> try_fd() const noexcept {
         int fd = -1;
@@ -67,8 +70,8 @@ public:
         return {detail::status(status), fd};
     }
 
-    /// Stops listening and wakes who waits, with Status::closed. Accepted channels stay. Twice is
-    /// fine.
+    /// Stops listening. Threads that wait in accept get Status::closed. Channels that were accepted
+    /// stay. Closing twice is fine.
     void close() const noexcept { tn_listener_close(native_handle()); }
 };
 

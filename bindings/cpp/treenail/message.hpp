@@ -15,7 +15,7 @@
 
 namespace treenail {
 
-/// The user's message type, 0 where none is given: a number, or an enumerator of one's own.
+/// A message's type, which the user defines: a number, or an enumerator. It is 0 if none is given.
 class Tag {
 public:
     constexpr Tag(std::uint32_t number) noexcept : number_(number) {}
@@ -28,8 +28,9 @@ private:
     std::uint32_t number_;
 };
 
-/// A received message: its tag, id and flags, and where its bytes are; they belong to a buffer of
-/// the caller's, or to a View. It can be copied, and answered long after its bytes are gone.
+/// A received message: its tag, id and flags, and where its bytes are. The bytes belong to a buffer
+/// of the caller's, or to a View. A Message can be copied, and answered long after its bytes are
+/// gone.
 class Message {
 public:
     Message() noexcept : native_{} {}
@@ -47,11 +48,11 @@ public:
     std::string str() const { return std::string(text()); }
 
     std::uint32_t tag() const noexcept { return native_.tag; }
-    /// Which request this is, or answers; else 0.
+    /// The number of the request that this is, or that this answers; else 0.
     std::uint32_t id() const noexcept { return native_.id; }
-    /// The sender waits for Channel::reply.
+    /// Whether the sender waits for Channel::reply.
     bool is_request() const noexcept { return (native_.flags & TN_MESSAGE_REQUEST) != 0; }
-    /// This answers the request with the same id.
+    /// Whether this answers the request with the same id.
     bool is_reply() const noexcept { return (native_.flags & TN_MESSAGE_REPLY) != 0; }
 
     const tn_message& native() const noexcept { return native_; }
@@ -70,7 +71,7 @@ static_assert(sizeof(Message) == sizeof(tn_message) && std::is_standard_layout_v
 class View : public Message {
 public:
     View() noexcept = default;
-    /// Takes a view of the C ABI over.
+    /// Takes over a view of the C ABI.
     View(const tn_channel* channel, const tn_message& lent) noexcept
         : Message(lent), channel_(channel) {}
     View(View&& other) noexcept
@@ -88,7 +89,7 @@ public:
     }
 
     /// Gives the message back before the view's end. Its tag, id and flags stay, so it can still be
-    /// answered. Twice is fine.
+    /// answered. Calling it twice is fine.
     void release() noexcept {
         give_back();
         channel_ = nullptr;
@@ -108,13 +109,13 @@ private:
     const tn_channel* channel_ = nullptr;
 };
 
-/// Room that the channel lends for writing a message in place, 16-byte aligned. Unless it is
-/// committed it is discarded at its end. An open loan holds back what is sent after it. It must end
+/// Room that the channel lends for writing a message in place, 16-byte aligned. A loan that isn't
+/// committed is discarded at its end. An open loan holds back what is sent after it. It must end
 /// before its channel does.
 class Loan {
 public:
     Loan() noexcept = default;
-    /// Takes a loan of the C ABI over.
+    /// Takes over a loan of the C ABI.
     Loan(const tn_channel* channel, const tn_loan& lent) noexcept
         : channel_(channel), native_(lent) {}
     Loan(Loan&& other) noexcept
@@ -131,16 +132,16 @@ public:
         std::swap(channel_, other.channel_);
     }
 
-    /// Where to write; null once it is over.
+    /// Where to write the message; null once the loan is over.
     std::byte* data() const noexcept { return static_cast<std::byte*>(native_.data); }
     std::size_t size() const noexcept { return native_.len; }
     std::byte* begin() const noexcept { return data(); }
     std::byte* end() const noexcept { return data() + size(); }
-    /// The same place, for who writes characters.
+    /// Where to write the message, as characters; null once the loan is over.
     char* chars() const noexcept { return static_cast<char*>(native_.data); }
 
-    /// Sends the first `length` bytes as a message: from the ring without waiting, else as
-    /// Channel::send does.
+    /// Sends the first `length` bytes as a message: without waiting if the loan lies in the ring,
+    /// or else as Channel::send does.
     void commit(std::size_t length, Timeout timeout = no_timeout) { commit(length, 0, timeout); }
     /// Sends the first `length` bytes as a message with a tag.
     void commit(std::size_t length, Tag tag, Timeout timeout = no_timeout) {
@@ -149,9 +150,10 @@ public:
     Status try_commit(std::size_t length, Timeout timeout) noexcept {
         return try_commit(length, 0, timeout);
     }
-    /// Status::again, timed_out: no room for its first byte; Status::invalid: the loan is over, or
-    /// `length` is over its size; Status::unsupported: a tag with raw=1. After these the loan stays
-    /// as it is; after anything else it is over.
+    /// Sends the first `length` bytes as a message with a tag. Status::again, timed_out: there is
+    /// no room for its first byte. Status::invalid: the loan is over, or `length` is more than its
+    /// size. Status::unsupported: there is a tag, and raw=1. After these statuses the loan stays as
+    /// it is; after any other it is over.
     Status try_commit(std::size_t length, Tag tag, Timeout timeout) noexcept {
         const auto status = detail::status(
             tn_channel_commit(channel_, &native_, tag.number(), length, timeout.to_c()));
@@ -162,7 +164,7 @@ public:
         return status;
     }
 
-    /// Gives the room back unsent, before the loan's end. Twice is fine.
+    /// Gives the room back unsent, before the loan's end. Calling it twice is fine.
     void discard() noexcept {
         give_back();
         forget();

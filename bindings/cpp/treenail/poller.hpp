@@ -14,14 +14,15 @@
 
 namespace treenail {
 
-/// Each handle has a key of the user's choice. It stays the caller's, and leaves the poller by
-/// itself when it ends. A poller may be used from every thread at any time. Each call's statuses
-/// are those of the C function of its name.
+/// A poller: one call that waits for many handles and descriptors at once. Each has a key, which
+/// the user chooses. A handle stays the caller's, and leaves the poller by itself when it ends. A
+/// poller may be used from every thread at any time. Each call has the statuses of the C function
+/// of its name. try_... calls return their status where the others throw an Error.
 class Poller : public detail::Handle<tn_poller, tn_poller_free> {
 public:
     using Handle::Handle;
 
-    /// One that waits for nothing yet.
+    /// Makes a poller that waits for nothing yet.
     static Poller create() { return try_create().value(); }
     static Result<Poller> try_create() noexcept {
         tn_poller* made = nullptr;
@@ -29,7 +30,7 @@ public:
         return {detail::status(status), Poller(made)};
     }
 
-    /// Waits for a channel's messages and its end too: the key comes whenever its fd would be
+    /// Adds a channel's messages and its end: wait gives the key whenever the channel's fd would be
     /// readable. Status::exists: the key, or the channel, is in this poller already.
     void add(const Channel& channel, std::uint64_t key) const {
         detail::check(try_add(channel, key));
@@ -39,9 +40,9 @@ public:
             tn_poller_add_channel(native_handle(), channel.native_handle(), key));
     }
 
-    /// Waits for a channel's room to send and its end too: the key, which is another than that of
-    /// its messages, comes whenever its send_fd would be readable. Add it only while there is
-    /// something to send.
+    /// Adds a channel's room to send and its end: wait gives the key whenever the channel's send_fd
+    /// would be readable. The key must differ from that of the channel's messages. Add it only
+    /// while there is something to send.
     void add_send(const Channel& channel, std::uint64_t key) const {
         detail::check(try_add_send(channel, key));
     }
@@ -50,7 +51,7 @@ public:
             tn_poller_add_channel_send(native_handle(), channel.native_handle(), key));
     }
 
-    /// Waits for a listener too: the key comes whenever accept may get on.
+    /// Adds a listener: wait gives the key whenever accept may get further.
     void add(const Listener& listener, std::uint64_t key) const {
         detail::check(try_add(listener, key));
     }
@@ -59,21 +60,21 @@ public:
             tn_poller_add_listener(native_handle(), listener.native_handle(), key));
     }
 
-    /// Waits for any descriptor to become readable too. It stays the caller's; remove its key
-    /// before it is closed.
+    /// Adds any descriptor: wait gives the key whenever it is readable. The descriptor stays the
+    /// caller's; remove its key before you close it.
     void add_fd(int fd, std::uint64_t key) const { detail::check(try_add_fd(fd, key)); }
     Status try_add_fd(int fd, std::uint64_t key) const noexcept {
         return detail::status(tn_poller_add_fd(native_handle(), fd, key));
     }
 
-    /// Waits no longer for what has this key.
+    /// Removes what has this key.
     void remove(std::uint64_t key) const { detail::check(try_remove(key)); }
     Status try_remove(std::uint64_t key) const noexcept {
         return detail::status(tn_poller_remove(native_handle(), key));
     }
 
-    /// Waits until something is ready and writes the keys to `keys`, whose front part is the
-    /// result; none: wake was called.
+    /// Waits until something is ready, and writes the keys of what is ready to `keys`. The front
+    /// part of `keys` is the result. It is empty if wake was called.
     Span<const std::uint64_t> wait(Span<std::uint64_t> keys, Timeout timeout = no_timeout) const {
         return try_wait(keys, timeout).value();
     }
@@ -87,7 +88,8 @@ public:
 
     /// Makes the current wait return, or the next one if there is none.
     void wake() const { detail::check(try_wake()); }
-    /// The same; this one may also be called from a signal handler.
+    /// Makes the current wait return, or the next one if there is none. This form of wake may also
+    /// be called from a signal handler.
     Status try_wake() const noexcept { return detail::status(tn_poller_wake(native_handle())); }
 
     /// A descriptor that is readable while wait would return at once. Never read, write or close

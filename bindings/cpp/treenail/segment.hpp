@@ -16,22 +16,22 @@
 
 namespace treenail {
 
-/// What a call that did what it was to do has to add.
+/// The notice that comes with a success: whether a former owner of the lock died.
 class Notice {
 public:
-    /// Of a status that is ok().
+    /// The notice of a status that is ok().
     explicit Notice(Status status) noexcept : status_(status) {}
 
     Status status() const noexcept { return status_; }
-    /// Somebody died who had the lock alone, and nobody has had it so since: the data may be
-    /// half-written.
+    /// A process died while it held the lock exclusively, and nobody has held it exclusively since:
+    /// the data may be half-written.
     bool owner_died() const noexcept { return status_ == Status::owner_died; }
 
 private:
     Status status_;
 };
 
-/// Holds a segment's lock until its own end, which must come before the segment's.
+/// A guard that holds a segment's lock until its own end. It must end before its segment does.
 class [[nodiscard]] Guard {
 public:
     /// Holds nothing.
@@ -57,7 +57,7 @@ public:
     /// Whether the data may be half-written: see Notice.
     bool owner_died() const noexcept { return notice_.owner_died(); }
 
-    /// Gives the lock back before the guard's end. Twice is fine.
+    /// Gives the lock back before the guard's end. Calling it twice is fine.
     void unlock() noexcept {
         if (segment_ != nullptr) {
             (void)tn_segment_unlock(std::exchange(segment_, nullptr));
@@ -69,16 +69,19 @@ private:
     Notice notice_ = Notice(Status::ok);
 };
 
-/// Its lock belongs to the handle: it excludes the handle's own threads from each other too, any of
-/// them may unlock, and locking twice waits. It may be used from every thread at any time. Each
-/// call's statuses are those of the C function of its name.
+/// A named piece of shared memory with a lock, and with changes that others can wait for. The lock
+/// belongs to the handle: it excludes the handle's own threads from each other too, any of them may
+/// unlock, and locking twice waits. A segment may be used from every thread at any time. Each call
+/// has the statuses of the C function of its name. try_... calls return their status where the
+/// others throw an Error.
 class Segment : public detail::Handle<tn_segment, tn_segment_free> {
 public:
     using Handle::Handle;
 
     // ---- making one ----
 
-    /// A new one of `size` zero bytes. Status::exists: somebody alive holds one of that name.
+    /// Makes a new segment of `size` zero bytes. Status::exists: a live process holds one of this
+    /// name.
     static Segment create(std::string_view name, std::size_t size) {
         return try_create(name, size).value();
     }
@@ -88,7 +91,7 @@ public:
         return {detail::status(status), Segment(made)};
     }
 
-    /// One that is there. Status::not_found: there is none that somebody alive holds.
+    /// Opens a segment that exists. Status::not_found: no live process holds one of this name.
     static Segment open(std::string_view name) { return try_open(name).value(); }
     static Result<Segment> try_open(std::string_view name) noexcept {
         tn_segment* made = nullptr;
@@ -96,8 +99,9 @@ public:
         return {detail::status(status), Segment(made)};
     }
 
-    /// One that is there, of so many bytes or more, or a new one. Status::too_large: it has less.
-    /// With size 0 any that is there; Status::not_found: there is none.
+    /// Opens a segment that exists and has `size` bytes or more, or makes a new one.
+    /// Status::too_large: it exists and has fewer. With size 0 it opens one of any size, and makes
+    /// none; Status::not_found: there is none.
     static Segment open_or_create(std::string_view name, std::size_t size) {
         return try_open_or_create(name, size).value();
     }
@@ -108,8 +112,8 @@ public:
         return {detail::status(status), Segment(made)};
     }
 
-    /// Takes the name away from those that hold the segment, who keep it. Nobody needs this but
-    /// for one with persist=1, as the last that goes takes the name along.
+    /// Removes the name. Those that hold the segment keep it. Only a segment with persist=1 needs
+    /// this: otherwise the last one that ends removes the name.
     static void remove(std::string_view name) { detail::check(try_remove(name)); }
     static Status try_remove(std::string_view name) noexcept {
         return detail::status(tn_segment_remove(detail::Terminated(name).c_str()));
@@ -117,9 +121,9 @@ public:
 
     // ---- the data ----
 
-    /// Where they begin, page-aligned; the same until the segment's end. With access=ro, writing
-    /// there ends the program. A segment is a row of bytes: it goes where Bytes, a Buffer or a
-    /// std::span is asked for.
+    /// The address of the first byte, page-aligned, and the same until the segment's end. With
+    /// access=ro, writing there ends the program. A segment is a range of bytes: pass it where
+    /// Bytes, a Buffer or a std::span is wanted.
     std::byte* data() const noexcept {
         return static_cast<std::byte*>(tn_segment_data(native_handle()));
     }
@@ -127,8 +131,8 @@ public:
     std::byte* begin() const noexcept { return data(); }
     std::byte* end() const noexcept { return data() + size(); }
 
-    /// The object at `offset`, which others see change: hold the lock. Status::invalid: it doesn't
-    /// lie within the data, or isn't aligned; try_as is null then.
+    /// The object at `offset`. Others change it and see it change, so hold the lock.
+    /// Status::invalid: it doesn't lie within the data, or isn't aligned; try_as returns null then.
     template <class T>
     T& as(std::size_t offset = 0) const {
         T* object = try_as<T>(offset);
@@ -145,13 +149,14 @@ public:
         return fits && offset % alignof(T) == 0 ? reinterpret_cast<T*>(data() + offset) : nullptr;
     }
 
-    /// The objects from `offset` on, as many as there is room for. Status::invalid as for as.
+    /// The objects from `offset` on, as many as there is room for. Status::invalid: the first
+    /// doesn't lie within the data, or isn't aligned.
     template <class T>
     Span<T> row(std::size_t offset = 0) const {
         return {&as<T>(offset), (size() - offset) / sizeof(T)};
     }
 
-    /// Copies to the data at `offset`, under the lock, and makes the change known.
+    /// Copies bytes to the data at `offset`, under the lock, and wakes who waits for changes.
     Notice write(std::size_t offset, Bytes bytes, Timeout timeout = no_timeout) const {
         return taken(try_write(offset, bytes, timeout));
     }
@@ -160,8 +165,8 @@ public:
                                                timeout.to_c()));
     }
 
-    /// Copies the data at `offset` to all of a buffer, under the shared lock: what was written in
-    /// one call is there whole.
+    /// Fills a buffer with the data from `offset` on, under the shared lock: what one call of write
+    /// wrote is there whole.
     Notice read(std::size_t offset, Buffer buffer, Timeout timeout = no_timeout) const {
         return taken(try_read(offset, buffer, timeout));
     }
@@ -172,11 +177,11 @@ public:
 
     // ---- the lock ----
 
-    /// Takes the lock, alone, and holds it as long as the guard lives.
+    /// Takes the lock exclusively, and holds it as long as the guard lives.
     Guard guard(Timeout timeout = no_timeout) const { return try_guard(timeout).value(); }
     Result<Guard> try_guard(Timeout timeout) const noexcept { return hold(try_lock(timeout)); }
 
-    /// The same together with others that take it so.
+    /// Takes the lock shared with other readers, and holds it as long as the guard lives.
     Guard shared_guard(Timeout timeout = no_timeout) const {
         return try_shared_guard(timeout).value();
     }
@@ -184,7 +189,7 @@ public:
         return hold(try_lock_shared(timeout));
     }
 
-    /// Takes the lock without a guard, for who gives it back elsewhere.
+    /// Takes the lock exclusively, without a guard; call unlock() to give it back.
     Notice lock(Timeout timeout = no_timeout) const { return taken(try_lock(timeout)); }
     Status try_lock(Timeout timeout) const noexcept {
         return detail::status(tn_segment_lock(native_handle(), timeout.to_c()));
@@ -195,16 +200,16 @@ public:
     }
 
     /// Gives the lock back, however it was taken. It throws nothing, as guards call it at their
-    /// end: try_unlock tells whether it was held at all.
+    /// end; try_unlock tells whether the lock was held at all.
     void unlock() const noexcept { (void)try_unlock(); }
     Status try_unlock() const noexcept {
         return detail::status(tn_segment_unlock(native_handle()));
     }
 
     // What makes a segment a SharedTimedLockable of the standard library, with these names and no
-    // Status: std::lock_guard, std::unique_lock, std::shared_lock and std::scoped_lock take it. They
-    // say nothing of an owner's death, so they are for data that is right at any time. These return
-    // false for what was not to be had in time, and throw Error for anything else.
+    // Status: std::lock_guard, std::unique_lock, std::shared_lock and std::scoped_lock take it.
+    // They say nothing of an owner's death, so they are for data that is right at any time. These
+    // return false for what was not to be had in time, and throw Error for anything else.
 
     bool try_lock() const { return detail::done(try_lock(now)); }
     template <class Rep, class Period>
@@ -228,16 +233,16 @@ public:
 
     // ---- changes ----
 
-    /// Makes a change known: the version moves on by one, and who waits for that wakes.
+    /// Announces a change: adds one to the version, and wakes who waits for that.
     void notify() const { detail::check(try_notify()); }
     Status try_notify() const noexcept {
         return detail::status(tn_segment_notify(native_handle()));
     }
 
-    /// How many changes were made known.
+    /// How many changes were announced.
     std::uint64_t version() const noexcept { return tn_segment_version(native_handle()); }
 
-    /// Waits until the version is another than `seen`, and gives it.
+    /// Waits until the version differs from `seen`, and returns the version.
     std::uint64_t wait(std::uint64_t seen, Timeout timeout = no_timeout) const {
         return try_wait(seen, timeout).value();
     }
@@ -247,9 +252,10 @@ public:
         return {detail::status(status), version};
     }
 
-    /// A descriptor for poll, epoll and event loops: readable while the version may be another than
-    /// try_wait without waiting last found, and at first; only when that is Status::again it isn't.
-    /// Never read, write or close it; it is the same number until the segment's end.
+    /// A descriptor for poll, epoll and event loops. It is readable at first, and while the version
+    /// may differ from what try_wait without waiting last found. Only try_wait that returns
+    /// Status::again makes it unreadable. Never read, write or close it; it is the same number
+    /// until the segment's end.
     int fd() const { return try_fd().value(); }
     Result<int> try_fd() const noexcept {
         int fd = -1;
@@ -257,8 +263,9 @@ public:
         return {detail::status(status), fd};
     }
 
-    /// Another, for the lock: readable while it may be free, and at first; only when taking it
-    /// without waiting is Status::again it isn't.
+    /// A second descriptor, for the lock. It is readable at first, and while the lock may be free.
+    /// Only taking the lock without waiting makes it unreadable, by Status::again. Never read,
+    /// write or close it; it is the same number until the segment's end.
     int lock_fd() const { return try_lock_fd().value(); }
     Result<int> try_lock_fd() const noexcept {
         int fd = -1;
@@ -268,12 +275,13 @@ public:
 
     // ---- the rest of its life ----
 
-    /// How many handles hold the segment now, this one among them; dead ones don't count.
+    /// How many handles hold the segment now, this one among them. Those of dead processes don't
+    /// count.
     std::uint32_t attached() const noexcept { return tn_segment_attached(native_handle()); }
 
-    /// Ends the hold on the segment: every call is Status::closed at once, in all threads. A lock
-    /// that is held is handed on as by a death. The data stay mapped until the segment's end. Twice
-    /// is fine.
+    /// Lets go of the segment: every call returns Status::closed at once, in all threads. If the
+    /// lock is held, the next owner gets it as after a death. The data stay mapped until the
+    /// segment's end. Closing twice is fine.
     void close() const noexcept { tn_segment_close(native_handle()); }
 
 private:

@@ -13,7 +13,8 @@
 
 namespace treenail {
 
-/// Holds units of a semaphore until its own end, which must come before the semaphore's.
+/// A permit that holds units of a semaphore until its own end. It must end before its semaphore
+/// does.
 class [[nodiscard]] Permit {
 public:
     /// Holds nothing.
@@ -38,7 +39,7 @@ public:
     std::uint32_t units() const noexcept { return units_; }
     explicit operator bool() const noexcept { return units_ != 0; }
 
-    /// Gives the units back before the permit's end. Twice is fine.
+    /// Gives the units back before the permit's end. Calling it twice is fine.
     void release() noexcept {
         if (const auto units = std::exchange(units_, 0)) {
             (void)tn_semaphore_release(semaphore_, units);
@@ -50,14 +51,16 @@ private:
     std::uint32_t units_ = 0;
 };
 
-/// What a process has acquired comes back when it dies or ends its handle, unless undo=0 says
-/// otherwise. It may be used from every thread at any time. Each call's statuses are those of the C
-/// function of its name.
+/// A named counting semaphore that processes share. What a process has acquired comes back when it
+/// dies or ends its handle, unless undo=0 says otherwise. A semaphore may be used from every thread
+/// at any time. Each call has the statuses of the C function of its name. try_... calls return
+/// their status where the others throw an Error.
 class Semaphore : public detail::Handle<tn_semaphore, tn_semaphore_free> {
 public:
     using Handle::Handle;
 
-    /// A new one of `initial` units. Status::exists: somebody alive holds one of that name.
+    /// Makes a new semaphore of `initial` units. Status::exists: a live process holds one of this
+    /// name.
     static Semaphore create(std::string_view name, std::uint32_t initial) {
         return try_create(name, initial).value();
     }
@@ -67,7 +70,7 @@ public:
         return {detail::status(status), Semaphore(made)};
     }
 
-    /// One that is there. Status::not_found: there is none that somebody alive holds.
+    /// Opens a semaphore that exists. Status::not_found: no live process holds one of this name.
     static Semaphore open(std::string_view name) { return try_open(name).value(); }
     static Result<Semaphore> try_open(std::string_view name) noexcept {
         tn_semaphore* made = nullptr;
@@ -75,7 +78,8 @@ public:
         return {detail::status(status), Semaphore(made)};
     }
 
-    /// One that is there, which keeps its units, or a new one of `initial` units.
+    /// Opens a semaphore that exists, and leaves its units as they are, or makes a new one of
+    /// `initial` units.
     static Semaphore open_or_create(std::string_view name, std::uint32_t initial) {
         return try_open_or_create(name, initial).value();
     }
@@ -87,14 +91,14 @@ public:
         return {detail::status(status), Semaphore(made)};
     }
 
-    /// Takes the name away from those that hold the semaphore, who keep it. Nobody needs this but
-    /// for one with persist=1.
+    /// Removes the name. Those that hold the semaphore keep it. Only a semaphore with persist=1
+    /// needs this.
     static void remove(std::string_view name) { detail::check(try_remove(name)); }
     static Status try_remove(std::string_view name) noexcept {
         return detail::status(tn_semaphore_remove(detail::Terminated(name).c_str()));
     }
 
-    /// Takes units, all at once or none.
+    /// Acquires units, all at once or none.
     void acquire(std::uint32_t units = 1, Timeout timeout = no_timeout) const {
         detail::check(try_acquire(units, timeout));
     }
@@ -102,7 +106,7 @@ public:
         return detail::status(tn_semaphore_acquire(native_handle(), units, timeout.to_c()));
     }
 
-    /// Takes units and holds them as long as the permit lives.
+    /// Acquires units, and holds them as long as the permit lives.
     Permit permit(std::uint32_t units = 1, Timeout timeout = no_timeout) const {
         return try_permit(units, timeout).value();
     }
@@ -127,8 +131,8 @@ public:
         return detail::done(try_acquire(1, detail::left(end)));
     }
 
-    /// Gives units back, or adds some that nobody had acquired. It hides the release of a handle,
-    /// which is Handle::release here too.
+    /// Releases units, or adds some that nobody had acquired. It hides the release of a handle;
+    /// call that as Handle::release.
     void release(std::uint32_t units = 1) const { detail::check(try_release(units)); }
     Status try_release(std::uint32_t units) const noexcept {
         return detail::status(tn_semaphore_release(native_handle(), units));
@@ -142,9 +146,10 @@ public:
         return {detail::status(status), value};
     }
 
-    /// A descriptor for poll, epoll and event loops: readable while units may be had, and at first;
-    /// only when try_acquire without waiting is Status::again it isn't, for however many. Never read,
-    /// write or close it; it is the same number until the semaphore's end.
+    /// A descriptor for poll, epoll and event loops. It is readable at first, and while units may
+    /// be free. Only try_acquire without waiting makes it unreadable, by Status::again, for any
+    /// number of units. Never read, write or close it; it is the same number until the semaphore's
+    /// end.
     int fd() const { return try_fd().value(); }
     Result<int> try_fd() const noexcept {
         int fd = -1;
@@ -152,8 +157,8 @@ public:
         return {detail::status(status), fd};
     }
 
-    /// Ends the hold on the semaphore: every call is Status::closed at once, in all threads, and
-    /// what was acquired comes back. Twice is fine.
+    /// Lets go of the semaphore: every call returns Status::closed at once, in all threads, and
+    /// what was acquired comes back. Closing twice is fine.
     void close() const noexcept { tn_semaphore_close(native_handle()); }
 };
 

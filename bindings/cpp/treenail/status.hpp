@@ -1,4 +1,4 @@
-/// What a call came to: Status, Error, and Result, which is a value or the status in its place.
+/// The results of calls: Status, Error, and Result, which is a value or a failure.
 #ifndef TREENAIL_STATUS_HPP
 #define TREENAIL_STATUS_HPP
 
@@ -11,43 +11,45 @@
 
 namespace treenail {
 
-/// tn_status: 0 is good, above 0 is good with a notice, below 0 is a failure; ok() tells.
+/// A call's status, as tn_status in C: 0 is a success, above 0 is a success with a notice, below 0
+/// is a failure. ok() tells.
 enum class [[nodiscard]] Status : std::int32_t {
     /// All went well.
     ok = TN_OK,
-    /// The lock is yours, and its last owner died holding it: check the data.
+    /// You have the lock, and its last owner died while it held the lock: check the data.
     owner_died = TN_OWNER_DIED,
-    /// The call would have to wait, and was not to; nothing happened.
+    /// The call would have to wait, and was told not to. Nothing happened.
     again = TN_AGAIN,
-    /// The timeout passed; nothing happened.
+    /// The timeout passed. Nothing happened.
     timed_out = TN_TIMED_OUT,
-    /// Closed in good order, by either side; all that had arrived was handed out.
+    /// Either side has closed it, and all that had arrived has been received.
     closed = TN_CLOSED,
-    /// The peer died: an end without a close; all that had arrived was handed out.
+    /// The peer died, or ended without closing, and all that had arrived has been received.
     peer_lost = TN_PEER_LOST,
     /// Nobody listens there, or no object has that name.
     not_found = TN_NOT_FOUND,
-    /// The name is in use by somebody alive.
+    /// A live process uses the name.
     exists = TN_EXISTS,
-    /// Rights, or another user.
+    /// Access rights forbid it, or the peer is another user.
     denied = TN_DENIED,
     /// A bad argument: an unknown scheme, option or value, a handle that was moved from.
     invalid = TN_INVALID,
-    /// The message is over a limit, or over the buffer; then it stays.
+    /// The message is larger than a limit, or than the buffer; then it stays.
     too_large = TN_TOO_LARGE,
-    /// No memory, no descriptors, /dev/shm or an inbox is full, or views hold most of the ring.
+    /// There is no memory or no descriptor left, /dev/shm or an inbox is full, or views hold most
+    /// of the ring.
     no_space = TN_NO_SPACE,
-    /// What came isn't this format, or another version of it.
+    /// The peer sent something else than this format, or another version of it.
     protocol = TN_PROTOCOL,
-    /// Not on this system, or not built in.
+    /// This system can't do it, or the library was built without it.
     unsupported = TN_UNSUPPORTED,
-    /// Another system error; the text holds it.
+    /// Another system error, which the text names.
     io = TN_IO,
     /// A bug in the library.
     internal = TN_INTERNAL,
 };
 
-/// Whether a call did what it was to do.
+/// Whether a call succeeded.
 constexpr bool ok(Status status) noexcept { return static_cast<std::int32_t>(status) >= 0; }
 
 /// A status' name as in C, such as "TN_AGAIN". The text is static.
@@ -65,7 +67,7 @@ inline std::uint32_t version() noexcept { return tn_version(); }
 /// The version of the library, such as "0.1.0". The text is static.
 inline const char* version_text() noexcept { return tn_version_text(); }
 
-/// What plain calls throw: what() is the text of last_error().
+/// The exception that calls throw. what() is the text of last_error().
 class Error : public std::runtime_error {
 public:
     /// The failure that just happened in this thread.
@@ -91,14 +93,14 @@ constexpr Status status(tn_status status) noexcept { return static_cast<Status>(
 #endif
 }
 
-/// Throws what just failed in this thread.
+/// Throws an Error of the call that just failed in this thread.
 inline void check(Status status) {
     if (!ok(status)) {
         fail(status, last_error());
     }
 }
 
-/// For forms that return bool, as the standard library has them: false is a wait in vain.
+/// For calls that return bool, as in the standard library: false if the time ran out.
 inline bool done(Status status) {
     if (status == Status::again || status == Status::timed_out) {
         return false;
@@ -114,7 +116,7 @@ namespace detail {
 struct InPlace {};
 }  // namespace detail
 
-/// What a try_ form gives: a value, or why there is none.
+/// The result of a try_... call: a value, or the status that says why there is none.
 template <class T>
 class [[nodiscard]] Result {
 public:
@@ -129,15 +131,15 @@ public:
     Status status() const noexcept { return status_; }
     explicit operator bool() const noexcept { return ok(status_); }
 
-    /// The value; an empty one after a failure, but for what the function says.
+    /// The value. After a failure it is empty, unless the function says otherwise.
     T& operator*() & noexcept { return value_; }
     const T& operator*() const& noexcept { return value_; }
     T&& operator*() && noexcept { return std::move(value_); }
     T* operator->() noexcept { return &value_; }
     const T* operator->() const noexcept { return &value_; }
 
-    /// The value, or what failed as an Error: to be asked by the thread that made the call, before
-    /// it makes another.
+    /// The value; throws an Error if the call failed. Call it in the thread that made the call,
+    /// before that thread makes another.
     T value() && {
         detail::check(status_);
         return std::move(value_);

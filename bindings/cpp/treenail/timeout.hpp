@@ -10,17 +10,17 @@
 
 namespace treenail {
 
-/// A timeout in whole milliseconds.
+/// How long a call may wait, in whole milliseconds.
 class Timeout {
 public:
-    /// Rounded up, so that no wait ends too early. What is below zero never waits, as the rest of a
-    /// deadline that has passed; what is over 2^31 - 1 ms (24 days) is that. A duration is never
-    /// taken for `forever`.
+    /// Rounds a duration up, so that no wait ends too early. One below zero never waits, like the
+    /// rest of a deadline that has passed. One over 2^31 - 1 ms (24 days) becomes that many. No
+    /// duration means `forever`.
     template <class Rep, class Period>
     constexpr Timeout(std::chrono::duration<Rep, Period> duration) noexcept
         : milliseconds_(round_up(std::chrono::duration<double, std::milli>(duration).count())) {}
 
-    /// As C has it: TN_NOWAIT, TN_FOREVER or a number of milliseconds.
+    /// The timeout in C: TN_NOWAIT, TN_FOREVER or a number of milliseconds.
     static constexpr Timeout from_c(std::int32_t timeout_ms) noexcept {
         return Timeout(timeout_ms);
     }
@@ -53,14 +53,14 @@ inline constexpr Timeout no_timeout = Timeout::from_c(TN_FOREVER);
 // Qt has a macro of this name, unless QT_NO_KEYWORDS is defined.
 #pragma push_macro("forever")
 #undef forever
-/// The same; where Qt's macro of this name is in the way, say no_timeout.
+/// Waits for ever. Use no_timeout where Qt's macro `forever` is in the way.
 inline constexpr Timeout forever = no_timeout;
 #pragma pop_macro("forever")
 
 namespace detail {
 
-/// What is left until then. Compared first, as the way to a moment long ago may be too long for
-/// a duration.
+/// How much time is left until then. It compares first: a moment long ago may be too far away for a
+/// duration.
 template <class Clock, class Duration>
 Timeout left(std::chrono::time_point<Clock, Duration> end) {
     const auto current = Clock::now();
