@@ -10,6 +10,7 @@
 
 namespace treenail::detail {
 
+/// The owner of a handle of the C ABI, which it frees at its end. It can be moved, not copied.
 template <class Native, void (*Free)(Native*)>
 class Handle {
 public:
@@ -35,8 +36,8 @@ private:
 /// A text with a NUL behind it, made without allocating.
 class Terminated {
 public:
-    /// Copies the text. A text that is too long is cut off, but not below the limit, and a NUL in
-    /// it becomes %00. The library refuses both, and says why.
+    /// Copies the text. A text that is too long is cut off just past the limit, and a NUL in it
+    /// becomes %00. The library refuses both, and says why.
     explicit Terminated(std::string_view text) noexcept {
         char* at = text_;
         for (auto c = text.begin(); c != text.end() && at <= text_ + length_max; ++c) {

@@ -17,11 +17,13 @@ namespace detail {
 class AcceptQueue;
 }
 
-/// Handshakes go on in the event loop of its thread; one that stalls holds up nobody else.
+/// A listener, with signals: programs connect to its endpoint, and each connection becomes a
+/// Channel. Handshakes go on in the event loop of its thread; one that stalls holds up nobody else.
 ///
-/// Threads. As Channel: every function from any thread, destroying and moving too; newChannel()
-/// and errorOccurred() come in the object's own. nextPendingChannel() makes the channel in the
-/// thread that calls it.
+/// Threads. Every function may be called from any thread. The object may be destroyed by any thread
+/// (but not by two at once), and moved to another at any time. newChannel() and errorOccurred()
+/// come in the object's own thread. nextPendingChannel() makes the channel in the thread that calls
+/// it.
 class Listener : public QObject {
     Q_OBJECT
     Q_PROPERTY(QString endpoint READ endpoint)
@@ -30,41 +32,42 @@ class Listener : public QObject {
 
 public:
     explicit Listener(QObject* parent = nullptr);
-    /// Closes; its channels that are still its children end with it.
+    /// Stops listening. Channels that are still children of the listener end with it.
     ~Listener() override;
 
-    /// Starts listening, such as at "shm:chat". False, with error(): Status::exists says that
-    /// somebody alive listens there.
+    /// Starts to listen, such as at "shm:chat". Returns false, with error(), if it can't;
+    /// Status::exists says that a live process listens there.
     Q_INVOKABLE bool listen(const QString& endpoint);
     bool isListening() const;
     /// The endpoint to connect to; empty if it doesn't listen.
     QString endpoint() const;
 
-    /// Stops listening. Connections that are pending are dropped, channels that were taken stay.
+    /// Stops listening. Pending connections are dropped; channels that were taken stay.
     Q_INVOKABLE void close();
 
     bool hasPendingChannels() const;
-    /// The next connection, or null if there is none. It is a child of this object, unless another
-    /// thread than this object's calls: then it has no parent. Take it out of there with
-    /// setParent(nullptr) to move it to another thread or to keep it longer than the listener. It
-    /// receives nothing before it is taken.
+    /// Takes the next connection; null if there is none. The channel is a child of this object,
+    /// unless another thread than this object's makes the call: then it has no parent. Call
+    /// setParent(nullptr) to move it to another thread or to keep it longer than the listener. A
+    /// connection receives nothing before it is taken.
     Q_INVOKABLE treenail::qt::Channel* nextPendingChannel();
-    /// The same as the C++ binding has it, without a QObject: for a Channel to be made elsewhere.
+    /// Takes the next connection as a channel of the C++ binding, which is no QObject: make a
+    /// Channel of it elsewhere.
     treenail::Channel takePendingChannel();
 
-    /// So many connections are taken from the system and wait for nextPendingChannel(); others
-    /// wait outside. 30 unless another number is set.
+    /// How many accepted connections may wait for nextPendingChannel(), 30 unless you set another
+    /// number. Further ones wait in the system's backlog.
     int maxPendingChannels() const;
     void setMaxPendingChannels(int count);
 
-    /// The last failure.
+    /// The status of the last failure.
     Status error() const;
     QString errorString() const;
 
 Q_SIGNALS:
-    /// Take it with nextPendingChannel(); there is one signal for each.
+    /// A connection waits for nextPendingChannel(). There is one signal for each.
     void newChannel();
-    /// Accepting failed, as there are no descriptors left; it is tried again.
+    /// Accepting failed because there are no descriptors left. The listener tries again.
     void errorOccurred(treenail::Status status, const QString& text);
 
 private:

@@ -14,9 +14,9 @@ namespace treenail::qt {
 
 class LocalSocket;
 
-/// Waits for LocalSockets, through shared memory, and for genuine QLocalSockets, as ever, with the
-/// calls, signals and habits of the QLocalServer of the Qt it is built with. Programs of other
-/// languages connect to shm:NAME. What differs is listed in docs/qt.md.
+/// A server that LocalSockets connect to, through shared memory, and genuine QLocalSockets, through
+/// a socket. It has the calls, signals and behaviour of the QLocalServer of the Qt that it is built
+/// with. Programs in other languages connect to shm:NAME. docs/qt.md lists what differs.
 class LocalServer : public QObject {
     Q_OBJECT
 #if QT_VERSION >= QT_VERSION_CHECK(6, 2, 0)
@@ -76,8 +76,9 @@ public:
     qintptr socketDescriptor() const;
 
 protected:
-    /// The number is for LocalSocket::setSocketDescriptor(): a descriptor if it comes from a genuine
-    /// QLocalSocket, else a number that means something to LocalSocket alone.
+    /// Called for each new connection, as Qt calls it. Pass the number to
+    /// LocalSocket::setSocketDescriptor(). It is a descriptor if a genuine QLocalSocket connected,
+    /// and otherwise a number that only LocalSocket understands.
     virtual void incomingConnection(quintptr socketDescriptor);
 
 private:

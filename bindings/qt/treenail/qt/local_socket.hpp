@@ -17,11 +17,13 @@ class ChannelBackend;
 class QtBackend;
 }  // namespace detail
 
-/// A stream of bytes to a program on this machine, with the calls, signals and habits of the
-/// QLocalSocket of the Qt it is built with. To a LocalServer it goes through shared memory; to a
-/// genuine QLocalServer as ever. What differs is listed in docs/qt.md.
+/// A stream of bytes to a program on this machine, with the calls, signals and behaviour of the
+/// QLocalSocket of the Qt that it is built with. To a LocalServer it goes through shared memory. To
+/// a genuine QLocalServer it goes through a socket, as QLocalSocket does. docs/qt.md lists what
+/// differs.
 ///
-/// It belongs to one thread, which moveToThread changes. It may be deleted in any slot.
+/// A LocalSocket belongs to one thread, which moveToThread() changes. It may be deleted in any
+/// slot.
 class LocalSocket : public QIODevice {
     Q_OBJECT
 #if QT_VERSION >= QT_VERSION_CHECK(6, 2, 0)

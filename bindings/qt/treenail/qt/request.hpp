@@ -19,22 +19,22 @@ class ChannelState;
 class ChannelDriver;
 }
 
-/// A request from the peer. It can be copied, kept, and answered later from any thread, even
-/// when its Channel is gone (then in vain).
+/// A request from the peer. It can be copied, kept, and answered later from any thread. If its
+/// Channel is gone by then, reply() returns false.
 class Request {
     Q_GADGET
     Q_PROPERTY(QByteArray data READ data)
     Q_PROPERTY(quint32 tag READ tag)
 
 public:
-    /// None: reply() is false.
+    /// No request: reply() returns false.
     Request() = default;
 
     QByteArray data() const { return data_; }
     quint32 tag() const { return request_.tag(); }
 
-    /// Sends the answer, as Channel::send does. False also if the connection that the request came
-    /// through has ended. Who asked takes the first of several.
+    /// Sends the reply, as Channel::send() sends a message. Returns false also if the connection
+    /// that the request came through has ended. Of several replies the peer takes the first.
     Q_INVOKABLE bool reply(const QByteArray& data) const;
 
 private:
@@ -52,10 +52,10 @@ private:
     QByteArray data_;
 };
 
-/// What came of a request.
+/// The result of a request that was sent.
 struct Reply {
-    /// Status::ok: `data` is the reply. Else there is none: Status::timed_out, or how the
-    /// connection ended.
+    /// Status::ok if `data` is the reply. Otherwise there is no reply: Status::timed_out, or how
+    /// the connection ended.
     Status status = Status::ok;
     QByteArray data;
     /// What went wrong, and what to do.
@@ -65,8 +65,8 @@ struct Reply {
 };
 
 #ifndef QT_NO_EXCEPTIONS
-/// What the QFuture of a request holds where no reply came; result() throws it, and with Qt 6
-/// onFailed() gets it. Where exceptions are off such a future is cancelled.
+/// The exception that the QFuture of a request holds if no reply came. result() throws it, and with
+/// Qt 6 onFailed() gets it. If the program is built without exceptions, such a future is cancelled.
 class RequestError : public QException {
 public:
     RequestError(Status status, const QString& text) : status_(status), text_(text.toUtf8()) {}

@@ -11,12 +11,13 @@
 
 namespace treenail::qt {
 
-/// Memory with a name, and a lock that no death leaves behind, with the calls and habits of the
-/// QSharedMemory of the Qt it is built with. A key that is a treenail NAME is the segment of that
-/// name, for programs of every language. What differs is listed in docs/qt.md.
+/// A named piece of shared memory with a lock, with the calls and behaviour of the QSharedMemory of
+/// the Qt that it is built with. If the owner of the lock dies, the next one gets the lock. A key
+/// that is a treenail NAME is the segment of that name, which programs in every language can open.
+/// docs/qt.md lists what differs.
 ///
-/// Threads. Many may use one object's data and lock, which excludes them from each other; the rest
-/// is for one thread, which is the object's own where changed() is connected.
+/// Threads. Any thread may use the object's data and lock, and the lock excludes threads from each
+/// other. Everything else is for one thread. If changed() is connected, that is the object's own.
 class SharedMemory : public QObject {
     Q_OBJECT
 
@@ -41,7 +42,8 @@ public:
 
     void setKey(const QString& key);
     QString key() const;
-    /// NAME, or native:/NAME for what another program made with shm_open; options may follow.
+    /// Sets a NAME as the key, or native:/NAME for what another program made with shm_open. Options
+    /// may follow.
     void setNativeKey(const QString& key);
     QString nativeKey() const;
 
@@ -69,19 +71,20 @@ public:
 
     // ---- what Qt doesn't have ----
 
-    /// As lock(), but for so many milliseconds at most; -1 waits for ever. LockError: others have
-    /// it still.
+    /// Takes the lock, and waits at most this many milliseconds for it; -1 waits for ever.
+    /// LockError: another still has the lock.
     bool lock(int timeout);
 
-    /// Whether one died with the lock before this object got it last: the data may be half-written.
+    /// Whether an owner of the lock had died before this object got the lock last: the data may be
+    /// half-written.
     bool ownerDied() const;
 
-    /// Makes a change known: changed() comes everywhere, here too.
+    /// Announces a change: changed() comes in every program that has the segment, also in this one.
     bool notify();
 
 Q_SIGNALS:
-    /// Changes were made known, by notify() here, or in whatever language by whoever holds the
-    /// segment; one signal may stand for several.
+    /// Changes were announced, by notify() in this program, or by any program that has the segment.
+    /// One signal may stand for several changes.
     void changed();
 
 protected:

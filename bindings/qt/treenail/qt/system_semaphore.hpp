@@ -10,13 +10,14 @@
 
 namespace treenail::qt {
 
-/// A number of units that programs share, with the calls and habits of the QSystemSemaphore of the
-/// Qt it is built with. A key that is a treenail NAME is the semaphore of that name, for programs
-/// of every language. What differs is listed in docs/qt.md.
+/// A counting semaphore that programs share, with the calls and behaviour of the QSystemSemaphore
+/// of the Qt that it is built with. A key that is a treenail NAME is the semaphore of that name,
+/// which programs in every language can open. docs/qt.md lists what differs.
 ///
-/// What a process has acquired comes back when it dies, or when its last object of that key goes.
+/// What a process has acquired comes back when the process dies, or when its last object of that
+/// key is destroyed.
 ///
-/// Threads. Many may acquire and release by one object; setKey() is for one thread.
+/// Threads. Any thread may acquire and release; setKey() is for one thread.
 class SystemSemaphore {
 public:
     enum AccessMode { Open, Create };
@@ -45,8 +46,8 @@ public:
 
     // ---- what Qt doesn't have ----
 
-    /// As acquire(), but for so many milliseconds at most; -1 waits for ever. If there was no unit
-    /// in that time error() is NoError, and errorString() says so.
+    /// Acquires a unit, and waits at most this many milliseconds for it; -1 waits for ever. If no
+    /// unit was free in that time, error() is NoError, and errorString() says so.
     bool tryAcquire(int timeout = 0);
 
 private:

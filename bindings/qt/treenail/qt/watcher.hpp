@@ -15,7 +15,8 @@ namespace treenail::qt::detail {
 /// setEnabled() of the owner's own thread is allowed, as with every QSocketNotifier.
 ///
 /// The function may destroy this watcher and its owner: nothing is touched after it. It overrides
-/// event() rather than connecting a signal, as that is the same in every Qt, and half as long a way.
+/// event() rather than connecting a signal, as that is the same in every Qt, and half as long a
+/// way.
 template <class Owner, void (Owner::*Ready)()>
 class Watcher final : public QSocketNotifier {
 public:
