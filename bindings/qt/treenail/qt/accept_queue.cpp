@@ -166,7 +166,7 @@ void AcceptQueue::fail(const Failure& why) {
 void AcceptQueue::timerEvent(QTimerEvent* event) {
     if (event->timerId() == again_.timerId()) {
         again_.stop();
-        in_turn([this] { resume(); });
+        call_guarded([this] { resume(); });
     }
 }
 

@@ -4,9 +4,9 @@
 
 namespace treenail::qt {
 
-using detail::Asked;
 using detail::ChannelDriver;
 using detail::ChannelState;
+using detail::PendingRequest;
 
 namespace {
 
@@ -49,9 +49,9 @@ Channel::~Channel() {
         (void)handle->try_flush(now);
     }
     const detail::Failure why{Status::closed, QStringLiteral("the channel was destroyed")};
-    for (auto& asked : shared_->end(why)) {
-        asked.done = nullptr;
-        asked.settle({why.status, {}, why.text});
+    for (auto& pending : shared_->end(why)) {
+        pending.done = nullptr;
+        pending.finish({why.status, {}, why.text});
     }
     if (handle != nullptr) {
         handle->close();
@@ -124,10 +124,10 @@ QFuture<QByteArray> Channel::request(quint32 tag, const QByteArray& data, int ti
     promise.reportStarted();
     const auto future = promise.future();
     const auto until = deadline(timeoutMs);
-    const auto number = shared_->ask(tag, data, Asked{promise, nullptr, until});
+    const auto number = shared_->ask(tag, data, PendingRequest{promise, nullptr, until});
     if (number == 0) {
         const auto why = shared_->error();
-        Asked{promise, nullptr, until}.settle({why.status, {}, why.text});
+        PendingRequest{promise, nullptr, until}.finish({why.status, {}, why.text});
         return future;
     }
     driver_->run([driver = driver_, number, future, until] {
@@ -140,7 +140,7 @@ QFuture<QByteArray> Channel::request(quint32 tag, const QByteArray& data, int ti
 quint64 Channel::request(quint32 tag, const QByteArray& data,
                          std::function<void(const Reply&)> done, int timeoutMs) {
     const auto until = deadline(timeoutMs);
-    const auto number = shared_->ask(tag, data, Asked{std::nullopt, std::move(done), until});
+    const auto number = shared_->ask(tag, data, PendingRequest{std::nullopt, std::move(done), until});
     if (number != 0 && !until.isForever()) {
         driver_->run([driver = driver_, until] { driver->watch_deadline(until); });
     }
@@ -148,9 +148,9 @@ quint64 Channel::request(quint32 tag, const QByteArray& data,
 }
 
 void Channel::cancelRequest(quint64 request) {
-    if (auto asked = shared_->cancel(request); asked && asked->promise) {
-        asked->promise->reportCanceled();
-        asked->promise->reportFinished();
+    if (auto pending = shared_->cancel(request); pending && pending->promise) {
+        pending->promise->reportCanceled();
+        pending->promise->reportFinished();
     }
 }
 

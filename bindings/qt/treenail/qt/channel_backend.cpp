@@ -119,7 +119,7 @@ void ChannelBackend::ready() {
             if (turn.hasExpired()) {
                 break;
             }
-            // In a conversation the answer is here sooner than the event loop would be.
+            // In a conversation the next message comes sooner than the event loop would get here.
             if (is_alone) {
                 (void)channel_.try_busy_poll();
             }

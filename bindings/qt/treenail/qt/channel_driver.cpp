@@ -9,8 +9,8 @@ namespace treenail::qt::detail {
 
 namespace {
 
-/// What is done in one turn of the event loop. The descriptor stays readable where that was not
-/// all, so the loop comes back when everything else had its turn.
+/// How much is done in one turn of the event loop. If that was not all, the descriptor stays
+/// readable, and the loop comes back after everything else had its turn.
 constexpr int messages_a_turn = 256;
 constexpr int milliseconds_a_turn = 2;
 
@@ -51,8 +51,8 @@ void ChannelDriver::start() {
         return;
     }
     handle_ = handle;
-    greeted_ = shared_->state() == Channel::Connected;
-    if (greeted_) {
+    is_connected_ = shared_->state() == Channel::Connected;
+    if (is_connected_) {
         if (watch_messages()) {
             want_room(shared_->has_waiting());
         }
@@ -66,7 +66,7 @@ void ChannelDriver::start() {
 
 void ChannelDriver::start_anew() {
     start();
-    if (handle_ == nullptr || !greeted_) {
+    if (handle_ == nullptr || !is_connected_) {
         return;
     }
     post([this, handle = handle_] {
@@ -77,7 +77,7 @@ void ChannelDriver::start_anew() {
     tell(&Channel::stateChanged, shared_->state());
 }
 
-/// False if the connection has ended, as there are no descriptors left.
+/// Returns false if the connection has ended because there are no descriptors left.
 bool ChannelDriver::watch_messages() {
     const auto fd = handle_->try_fd();
     if (!fd) {
@@ -88,7 +88,7 @@ bool ChannelDriver::watch_messages() {
     return true;
 }
 
-/// Waits for room, or for the connection to be made; or no longer.
+/// Begins or ends to watch for room, and for progress of connecting.
 void ChannelDriver::want_room(bool wanted) {
     if (!wanted || watches_room()) {
         pause_room(!wanted);
@@ -116,12 +116,12 @@ void ChannelDriver::has_room() {
     const auto handle = handle_;
     const QDeadlineTimer turn(milliseconds_a_turn);
     (void)was_last(this);
-    if ((greeted_ || greet()) && serves(handle)) {
+    if ((is_connected_ || finish_connecting()) && serves(handle)) {
         drain(turn);
     }
 }
 
-bool ChannelDriver::greet() {
+bool ChannelDriver::finish_connecting() {
     const auto status = handle_->try_flush(now);
     if (status == Status::again) {
         return false;
@@ -133,14 +133,14 @@ bool ChannelDriver::greet() {
     if (!watch_messages()) {
         return false;
     }
-    greeted_ = true;
-    shared_->greeted();
+    is_connected_ = true;
+    shared_->set_connected();
     tell(&Channel::stateChanged, shared_->state());
     tell(&Channel::connected);
     return true;
 }
 
-/// False if the connection has ended by it.
+/// Returns false if this ended the connection.
 bool ChannelDriver::drain(QDeadlineTimer turn) {
     auto progress = shared_->drain(turn);
     const auto handle = handle_;
@@ -148,8 +148,8 @@ bool ChannelDriver::drain(QDeadlineTimer turn) {
         tell(&Channel::bytesWritten, progress.bytes);
     }
     for (auto& dropped : progress.dropped) {
-        if (dropped.asked) {
-            settle(*dropped.asked, {dropped.why.status, {}, dropped.why.text});
+        if (dropped.pending) {
+            finish(*dropped.pending, {dropped.why.status, {}, dropped.why.text});
         }
         tell(&Channel::errorOccurred, dropped.why.status, dropped.why.text);
     }
@@ -178,7 +178,7 @@ void ChannelDriver::receive(Handle handle, QDeadlineTimer turn) {
         if (!serves(handle) || turn.hasExpired()) {
             return;
         }
-        // In a conversation the answer is here sooner than the event loop would be.
+        // In a conversation the next message comes sooner than the event loop would get here.
         if (is_alone_) {
             (void)handle->try_busy_poll();
         }
@@ -190,8 +190,8 @@ void ChannelDriver::deliver(const Handle& handle, View&& view) {
     const auto why = data ? Failure() : too_large(view.size());
     view.release();  // the peer may go on, whatever the slots do
     if (view.is_reply()) {
-        if (auto asked = shared_->replied(view.id())) {
-            settle(*asked, {why.status, data.value_or(QByteArray()), why.text});
+        if (auto pending = shared_->replied(view.id())) {
+            finish(*pending, {why.status, data.value_or(QByteArray()), why.text});
         }
     } else if (!data) {
         shared_->fail(why);
@@ -207,11 +207,11 @@ void ChannelDriver::close(const Handle& handle) {
     if (handle_ != handle) {
         return;
     }
-    if (!greeted_ && shared_->waiting_bytes() == 0) {
+    if (!is_connected_ && shared_->waiting_bytes() == 0) {
         end(closed_here());
         return;
     }
-    if ((!greeted_ || drain(QDeadlineTimer(milliseconds_a_turn))) && serves(handle)) {
+    if ((!is_connected_ || drain(QDeadlineTimer(milliseconds_a_turn))) && serves(handle)) {
         tell(&Channel::stateChanged, Channel::Closing);
     }
 }
@@ -227,16 +227,16 @@ void ChannelDriver::fail(const Failure& why) {
 }
 
 void ChannelDriver::end(const Failure& why) {
-    auto open = shared_->end(why);
+    auto requests = shared_->end(why);
     unwatch();
     timer_.stop();
     alarm_ = QDeadlineTimer(QDeadlineTimer::Forever);
     if (auto handle = std::exchange(handle_, nullptr)) {
         handle->close();
     }
-    const bool was_connected = std::exchange(greeted_, false);
-    for (auto& asked : open) {
-        settle(asked, {why.status, {}, why.text});
+    const bool was_connected = std::exchange(is_connected_, false);
+    for (auto& pending : requests) {
+        finish(pending, {why.status, {}, why.text});
     }
     tell(&Channel::stateChanged, Channel::Unconnected);
     if (why.status != Status::closed) {
@@ -249,18 +249,18 @@ void ChannelDriver::end(const Failure& why) {
 
 // ---- requests ----
 
-void ChannelDriver::settle(Asked& asked, const Reply& reply) {
+void ChannelDriver::finish(PendingRequest& pending, const Reply& reply) {
     if (owner() == nullptr) {
-        asked.done = nullptr;  // which is no more wanted; promises are kept
+        pending.done = nullptr;  // a callback dies with the owner; a promise is kept
     }
-    asked.settle(reply);
+    pending.finish(reply);
 }
 
 void ChannelDriver::watch_future(quint64 number, const QFuture<QByteArray>& future) {
     auto* watcher = new QFutureWatcher<QByteArray>(this);
     connect(watcher, &QFutureWatcher<QByteArray>::canceled, this, [this, number] {
-        if (auto asked = shared_->cancel(number)) {
-            asked->promise->reportFinished();
+        if (auto pending = shared_->cancel(number)) {
+            pending->promise->reportFinished();
         }
     });
     connect(watcher, &QFutureWatcher<QByteArray>::finished, watcher, &QObject::deleteLater);
@@ -280,12 +280,12 @@ void ChannelDriver::timerEvent(QTimerEvent* event) {
     }
     timer_.stop();
     alarm_ = QDeadlineTimer(QDeadlineTimer::Forever);
-    in_turn([this] {
+    call_guarded([this] {
         QDeadlineTimer next;
         auto over = shared_->overdue(next);
         watch_deadline(next);
-        for (auto& asked : over) {
-            settle(asked, {Status::timed_out, {},
+        for (auto& pending : over) {
+            finish(pending, {Status::timed_out, {},
                            QStringLiteral("a request: no reply came within its time")});
         }
     });

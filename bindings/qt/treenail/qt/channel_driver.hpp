@@ -42,12 +42,12 @@ protected:
 private:
     bool watch_messages();
     void want_room(bool wanted);
-    bool greet();
+    bool finish_connecting();
     bool drain(QDeadlineTimer turn);
     void receive(Handle handle, QDeadlineTimer turn);
     void deliver(const Handle& handle, View&& view);
     void end(const Failure& why);
-    void settle(Asked& asked, const Reply& reply);
+    void finish(PendingRequest& pending, const Reply& reply);
 
     /// Whether this is still the connection: slots that were called may have ended it.
     bool serves(const Handle& handle) const {
@@ -62,7 +62,7 @@ private:
 
     std::shared_ptr<ChannelState> shared_;
     Handle handle_;
-    bool greeted_ = false;
+    bool is_connected_ = false;
     /// Nobody else's turn came before this one.
     bool is_alone_ = false;
     QBasicTimer timer_;

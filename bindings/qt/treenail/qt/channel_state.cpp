@@ -26,7 +26,7 @@ void register_types() {
     (void)done;
 }
 
-void Asked::settle(const Reply& reply) {
+void PendingRequest::finish(const Reply& reply) {
     if (done) {
         done(reply);
     }
@@ -72,7 +72,7 @@ bool ChannelState::open(Channel::State state, const QString& endpoint, Handle ha
     return true;
 }
 
-void ChannelState::greeted() {
+void ChannelState::set_connected() {
     const Locked locked(mutex_);
     if (state_ == Channel::Connecting) {
         state_ = Channel::Connected;
@@ -87,22 +87,22 @@ bool ChannelState::shut() {
     return waiting_.empty();
 }
 
-std::vector<Asked> ChannelState::end(const Failure& why) {
-    std::vector<Asked> open;
+std::vector<PendingRequest> ChannelState::end(const Failure& why) {
+    std::vector<PendingRequest> pending;
     std::deque<Outgoing> dropped;  // this and the handle die when the lock is given back
     Handle ended;
     const Locked locked(mutex_);
-    for (auto& entry : asked_) {
-        open.push_back(std::move(entry.second));
+    for (auto& entry : pending_) {
+        pending.push_back(std::move(entry.second));
     }
-    asked_.clear();
+    pending_.clear();
     numbers_.clear();
     dropped.swap(waiting_);
     waiting_bytes_ = 0;
     ended.swap(handle_);
     state_ = Channel::Unconnected;
     failure_ = why;
-    return open;
+    return pending;
 }
 
 Handle ChannelState::handle() const {
@@ -142,21 +142,21 @@ bool ChannelState::send(Outgoing item) {
     return put(std::move(item));
 }
 
-bool ChannelState::reply(Outgoing item, const Handle& asked) {
+bool ChannelState::reply(Outgoing item, const Handle& came_from) {
     const Locked locked(mutex_);
-    if (asked == nullptr || asked != handle_) {
+    if (came_from == nullptr || came_from != handle_) {
         failure_ = {Status::closed, QStringLiteral("replying: the request's connection has ended")};
         return false;
     }
     return put(std::move(item));
 }
 
-quint64 ChannelState::ask(quint32 tag, const QByteArray& data, Asked asked) {
+quint64 ChannelState::ask(quint32 tag, const QByteArray& data, PendingRequest pending) {
     const Locked locked(mutex_);
     const auto number = ++last_number_;
-    asked_.emplace(number, std::move(asked));
+    pending_.emplace(number, std::move(pending));
     if (!put({tag, data, number, std::nullopt})) {
-        asked_.erase(number);
+        pending_.erase(number);
         return 0;
     }
     return number;
@@ -205,13 +205,13 @@ Status ChannelState::transmit(const Outgoing& item) {
     if (item.number == 0) {
         return handle_->try_send(item.tag, bytes, now);
     }
-    const auto asked = asked_.find(item.number);
-    if (asked == asked_.end()) {
+    const auto pending = pending_.find(item.number);
+    if (pending == pending_.end()) {
         return Status::ok;  // nobody waits for the answer any more
     }
     const auto id = handle_->try_request_start(item.tag, bytes, now);
     if (id) {
-        asked->second.id = *id;
+        pending->second.id = *id;
         numbers_[*id] = item.number;
     }
     return id.status();
@@ -263,51 +263,51 @@ void ChannelState::set_limit(qint64 bytes) {
     limit_ = bytes;
 }
 
-// ---- open requests ----
+// ---- pending requests ----
 
-std::optional<Asked> ChannelState::take(quint64 number) {
-    const auto found = asked_.find(number);
-    if (found == asked_.end()) {
+std::optional<PendingRequest> ChannelState::take(quint64 number) {
+    const auto found = pending_.find(number);
+    if (found == pending_.end()) {
         return std::nullopt;
     }
-    auto asked = std::move(found->second);
-    numbers_.erase(asked.id);
-    asked_.erase(found);
-    return asked;
+    auto pending = std::move(found->second);
+    numbers_.erase(pending.id);
+    pending_.erase(found);
+    return pending;
 }
 
-std::optional<Asked> ChannelState::replied(quint32 id) {
+std::optional<PendingRequest> ChannelState::replied(quint32 id) {
     const Locked locked(mutex_);
     const auto found = numbers_.find(id);
     return found == numbers_.end() ? std::nullopt : take(found->second);
 }
 
-std::optional<Asked> ChannelState::cancel(quint64 number) {
+std::optional<PendingRequest> ChannelState::cancel(quint64 number) {
     const Locked locked(mutex_);
-    auto asked = take(number);
-    if (asked && asked->id != 0) {
-        (void)handle_->try_request_cancel(asked->id);
+    auto pending = take(number);
+    if (pending && pending->id != 0) {
+        (void)handle_->try_request_cancel(pending->id);
     }
-    return asked;
+    return pending;
 }
 
-std::vector<Asked> ChannelState::overdue(QDeadlineTimer& next) {
+std::vector<PendingRequest> ChannelState::overdue(QDeadlineTimer& next) {
     next = QDeadlineTimer(QDeadlineTimer::Forever);
     std::vector<quint64> numbers;
     {
         const Locked locked(mutex_);
-        for (const auto& [number, asked] : asked_) {
-            if (asked.deadline.hasExpired()) {
+        for (const auto& [number, pending] : pending_) {
+            if (pending.deadline.hasExpired()) {
                 numbers.push_back(number);
             } else {
-                next = std::min(next, asked.deadline);
+                next = std::min(next, pending.deadline);
             }
         }
     }
-    std::vector<Asked> over;
+    std::vector<PendingRequest> over;
     for (const auto number : numbers) {
-        if (auto asked = cancel(number)) {
-            over.push_back(std::move(*asked));
+        if (auto pending = cancel(number)) {
+            over.push_back(std::move(*pending));
         }
     }
     return over;

@@ -16,16 +16,16 @@ namespace treenail::qt::detail {
 
 using Handle = std::shared_ptr<treenail::Channel>;
 
-/// A request that waits for its reply, for which it has one of the two: a promise, which any thread
-/// may keep, or a callback, which is for the object's thread.
-struct Asked {
+/// A request that waits for its reply. It has one of the two: a promise, which any thread may keep,
+/// or a callback, which is for the object's thread.
+struct PendingRequest {
     std::optional<QFutureInterface<QByteArray>> promise;
     std::function<void(const Reply&)> done;
     QDeadlineTimer deadline;
     quint32 id = 0;  // in the channel, once it is sent
 
-    /// Says what came of it.
-    void settle(const Reply& reply);
+    /// Keeps the promise, or makes the callback, with this result.
+    void finish(const Reply& reply);
 };
 
 /// Something to send: a message, a request if it has a number, a reply if it has a request.
@@ -48,7 +48,7 @@ Failure failure(Status status);
 void register_types();
 
 /// The state of a Channel that its threads share: its connection, what waits to be sent, and the
-/// requests that are open. Every call may come from any thread.
+/// requests that are pending. Every call may come from any thread.
 class ChannelState {
 public:
     // ---- a connection's life ----
@@ -57,12 +57,12 @@ public:
     bool is_free(const QString& endpoint);
     /// Takes a new connection, if there is none.
     bool open(Channel::State state, const QString& endpoint, Handle handle);
-    /// From Connecting to Connected.
-    void greeted();
-    /// No more is taken; true if nothing waits.
+    /// Moves from Connecting to Connected.
+    void set_connected();
+    /// Takes no more to send; true if nothing waits.
     bool shut();
-    /// Ends the connection: drops what waits, and returns the requests that were open.
-    std::vector<Asked> end(const Failure& why);
+    /// Ends the connection: drops what waits, and returns the requests that were pending.
+    std::vector<PendingRequest> end(const Failure& why);
 
     Handle handle() const;
     Channel::State state() const;
@@ -78,16 +78,16 @@ public:
 
     /// Sends a message, or keeps it to be sent later; false, and failed, if it did neither.
     bool send(Outgoing item);
-    /// Sends a reply, or keeps it to be sent later, if `asked` is still the connection; false, and
-    /// failed, if it did neither.
-    bool reply(Outgoing item, const Handle& asked);
+    /// Sends a reply, or keeps it to be sent later, if the request came from the connection that
+    /// there is; false, and failed, if it did neither.
+    bool reply(Outgoing item, const Handle& came_from);
     /// Sends a request, or keeps it to be sent later. Returns its number; 0, and failed, if it did
     /// neither.
-    quint64 ask(quint32 tag, const QByteArray& data, Asked asked);
+    quint64 ask(quint32 tag, const QByteArray& data, PendingRequest pending);
 
     struct Dropped {
         Failure why;
-        std::optional<Asked> asked;
+        std::optional<PendingRequest> pending;
     };
     struct Progress {
         qint64 bytes = 0;
@@ -101,20 +101,20 @@ public:
     qint64 limit() const;
     void set_limit(qint64 bytes);
 
-    // ---- open requests ----
+    // ---- pending requests ----
 
-    /// Takes out the request that this reply belongs to, if it is still open.
-    std::optional<Asked> replied(quint32 id);
-    /// Takes out a request that the program gives up, if it is still open.
-    std::optional<Asked> cancel(quint64 number);
+    /// Takes out the request that this reply belongs to, if it is still pending.
+    std::optional<PendingRequest> replied(quint32 id);
+    /// Takes out a request that the program gives up, if it is still pending.
+    std::optional<PendingRequest> cancel(quint64 number);
     /// Takes out the requests whose time is over, and sets `next` to when the next one's will be.
-    std::vector<Asked> overdue(QDeadlineTimer& next);
+    std::vector<PendingRequest> overdue(QDeadlineTimer& next);
 
 private:
     bool expect_none(const QString& endpoint);
     bool put(Outgoing&& item);
     Status transmit(const Outgoing& item);
-    std::optional<Asked> take(quint64 number);
+    std::optional<PendingRequest> take(quint64 number);
 
     mutable std::mutex mutex_;
     Handle handle_;
@@ -128,7 +128,7 @@ private:
     std::function<void()> on_waiting_;
 
     quint64 last_number_ = 0;
-    std::unordered_map<quint64, Asked> asked_;
+    std::unordered_map<quint64, PendingRequest> pending_;
     std::unordered_map<quint32, quint64> numbers_;  // by their ids in the channel
 };
 

@@ -21,7 +21,7 @@ void ThreadBound::leave() {
         Silent::orphan(this, owner_);
         owner_ = nullptr;
         const auto* home = thread();
-        now = turns_ == 0 && (is_here() || home == nullptr || home->isFinished());
+        now = calls_ == 0 && (is_here() || home == nullptr || home->isFinished());
     }
     if (now) {
         delete this;
@@ -61,8 +61,8 @@ void ThreadBound::pause_room(bool paused) {
     }
 }
 
-void ThreadBound::take_turn(void (ThreadBound::*act)()) {
-    in_turn([this, act] { (this->*act)(); });
+void ThreadBound::dispatch(void (ThreadBound::*act)()) {
+    call_guarded([this, act] { (this->*act)(); });
     if (owner() == nullptr) {
         unwatch();  // as this object ends only later, and the descriptors stay readable
     }

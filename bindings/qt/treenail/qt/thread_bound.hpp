@@ -32,7 +32,7 @@ public:
     template <class Call>
     void run(Call call) {
         if (is_here()) {
-            in_turn(call);
+            call_guarded(call);
         } else {
             post(std::move(call));
         }
@@ -41,7 +41,7 @@ public:
     template <class Call>
     void post(Call call) {
         QMetaObject::invokeMethod(
-            this, [this, call = std::move(call)]() mutable { in_turn(call); },
+            this, [this, call = std::move(call)]() mutable { call_guarded(call); },
             Qt::QueuedConnection);
     }
 
@@ -49,8 +49,8 @@ public:
     bool is_here() const { return QThread::currentThread() == thread(); }
 
 protected:
-    /// The descriptor is readable. Called in the owner's thread while the owner lives; what it
-    /// calls may end the owner, see owner().
+    /// The descriptor is readable. Called in the owner's thread while the owner lives. What it calls
+    /// may destroy the owner, see owner().
     virtual void ready() = 0;
     /// The second descriptor is readable. Called in the owner's thread while the owner lives.
     virtual void has_room() {}
@@ -67,30 +67,30 @@ protected:
     bool watches_room() const { return room_watcher_ != nullptr; }
     /// Waits for neither any more.
     void unwatch();
-    /// Leaves a descriptor alone for a while.
+    /// Stops or continues to watch a descriptor.
     void pause(bool paused);
     void pause_room(bool paused);
 
-    /// Calls while the owner can't end but by the call itself.
+    /// Calls if the owner still lives. Nothing but the call itself can end the owner meanwhile.
     template <class Call>
-    void in_turn(Call&& call) {
+    void call_guarded(Call&& call) {
         const std::lock_guard living(life_);
-        ++turns_;
+        ++calls_;
         if (owner_ != nullptr) {
             call();
         }
-        --turns_;
+        --calls_;
     }
 
 private:
-    void activated() { take_turn(&ThreadBound::ready); }
-    void room_activated() { take_turn(&ThreadBound::has_room); }
-    void take_turn(void (ThreadBound::*act)());
+    void activated() { dispatch(&ThreadBound::ready); }
+    void room_activated() { dispatch(&ThreadBound::has_room); }
+    void dispatch(void (ThreadBound::*act)());
 
-    /// Held in every turn: an owner that ends in another thread waits for it.
+    /// Held during every call: an owner that another thread destroys waits for its end.
     std::recursive_mutex life_;
     QObject* owner_;
-    int turns_ = 0;
+    int calls_ = 0;
     std::shared_ptr<const void> handle_;
     std::unique_ptr<QSocketNotifier> watcher_;
     std::unique_ptr<QSocketNotifier> room_watcher_;
