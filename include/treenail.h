@@ -5,21 +5,21 @@
  * Generated from src/ffi by `cargo xtask header`; do not edit.
  *
  * CAVEATS
- *   Crash   What a sender was in the middle of when it died is dropped. What it had sent is still
- *           received, and then comes TN_PEER_LOST. A killed listener leaves its socket file; the
- *           next listener takes it over.
- *           A segment's lock is never left behind: the next one gets it, and is told by
- *           TN_OWNER_DIED that the data may be half-written. A process that is stopped (SIGSTOP, a
- *           debugger) is alive: one that has the lock, or is next to get it, holds up the others.
+ *   Crash   If a sender dies, its unfinished message is dropped. What it had sent is received, and
+ *           then TN_PEER_LOST comes. A killed listener leaves its socket file, and the next
+ *           listener takes it over.
+ *           If the owner of a segment's lock dies, the next one gets the lock, with TN_OWNER_DIED:
+ *           the data may be half-written. A process that is stopped (SIGSTOP, a debugger) is alive:
+ *           if it has the lock, or is next to get it, it holds up the others.
  *           pthread_cancel of a thread that is inside a call ends the program.
  *   Fork    Handles belong to the process that made them. In a forked child every call on one is
- *           TN_INVALID, except that freeing it is fine. A raw clone() bypasses this: a child made
- *           so must not use the handles, nor keep their descriptors open.
- *   Rights  A listener lets in the same user and root, and a connector talks to the same user's
- *           or root's listener, unless peer_uid= says otherwise; root's connector, to anybody's.
- *           What other users shall reach also needs a path with a slash and mode=.
+ *           TN_INVALID, except that freeing it is fine. A raw clone() bypasses this check: its
+ *           child must not use the handles, nor keep their descriptors open.
+ *   Rights  A listener admits the same user and root. A connector talks to listeners of the same
+ *           user and of root; a connector of root talks to everybody's. peer_uid= changes both.
+ *           For other users, an endpoint also needs a path with a slash and mode=.
  *           Whoever may write a segment is trusted with it, also with truncating it, which ends
- *           those that use it; by default only the same user and root may.
+ *           the programs that use it; by default only the same user and root may.
  *   Host    Both sides are on one host: shared memory and local sockets end there.
  *   Views   A view's bytes can still be changed by the peer: copy before you validate, or say
  *           views=copy.
@@ -40,9 +40,9 @@
  *   local:NAME  a local socket
  *   A NAME is 1 to 64 of A-Z a-z 0-9 . _ - and doesn't start with a dot. Its socket is NAME.sock
  *   in $TREENAIL_DIR alone if that is set, else in /run/user/UID/treenail or /tmp/treenail-UID:
- *   listening binds in the first of them that there is, and connecting tries both. With a slash
- *   it is a path. The first ? ends the address; bytes may be written %XX. Sizes are written
- *   4096, 64KiB, 1MiB.
+ *   a listener binds in the first of them that exists, and a connector tries both. An address
+ *   with a slash is a path. The first ? ends the address; bytes may be written %XX. Sizes are
+ *   written 4096, 64KiB, 1MiB.
  *
  *   ring          4KiB to 1GiB; default 256KiB
  *   ring_max      4KiB to 1GiB; default 16MiB
@@ -61,23 +61,24 @@
  *   peer_uid      any or a user's number; default the same user or root
  *   raw           0 or 1; default 0
  *
- *   ring is bytes a direction: a listener's for both, a connector's as a wish for what it sends.
- *   ring_max limits what a listener grants; inbox, the messages kept while a request waits for
- *   its reply; max_message, what is taken from the peer. mode, group, backlog and max_channels are
- *   of the listening socket. retry=1: connecting keeps trying while nobody listens. shm=required:
- *   no falling back to the socket. raw=1 (local: only): bytes as they come, without HELLO and
- *   frames, to talk with programs that know nothing of treenail. Options that have no meaning on
- *   a scheme or side are accepted there, so that one string serves both sides.
+ *   ring is the bytes of a ring. A listener sets it for both directions; a connector asks for it in
+ *   the direction in which it sends. ring_max limits what a listener grants. inbox limits the
+ *   messages that are kept while a request waits for its reply, and max_message the messages that
+ *   are accepted from the peer. mode, group, backlog and max_channels belong to the listening
+ *   socket. retry=1: connecting keeps trying while nobody listens. shm=required: the channel never
+ *   falls back to the socket. raw=1 (local: only): bytes as they come, without HELLO and frames, to
+ *   talk with programs that know nothing of treenail. An option that has no meaning for a scheme or
+ *   side is accepted there, so that one string serves both sides.
  *
  * SEGMENTS AND SEMAPHORES: NAME?key=value&key=value
  *   The same NAME is the same segment from every program and working directory of one user: the
- *   object treenail.UID.NAME in /dev/shm ($TREENAIL_SHM_PREFIX in the place of treenail. if it is
- *   set). It begins with 20 KiB or more of the library's own. The last one that goes takes the
- *   segment with it. What is left when the last one is killed nobody can open: the next one that
- *   makes that NAME takes its place, or tn_sweep removes it.
- *   native:/NAME opens the object /NAME that another program has made with shm_open, as it is;
- *   its lock is in an object of its own beside it, and is for programs that use treenail. The
- *   owner of the object makes that: another user can open it while the owner has it open.
+ *   object treenail.UID.NAME in /dev/shm ($TREENAIL_SHM_PREFIX replaces "treenail." if it is set).
+ *   It begins with 20 KiB or more of the library's own. The last handle that goes removes the
+ *   segment. If the last holder is killed, its object stays, but nobody can open it: the next one
+ *   that makes that NAME replaces it, or tn_sweep removes it.
+ *   native:/NAME opens the object /NAME that another program has made with shm_open, as it is. Its
+ *   lock is for programs that use treenail, and lies in a second object beside it. Only the owner
+ *   of the object makes that one: another user can open it while the owner has it open.
  *
  *   access        rw or ro; default rw
  *   mode          an octal file mode, 0000 to 0777; default 0600
@@ -86,10 +87,11 @@
  *   persist       0 or 1; default 0
  *   undo          0 or 1; default 1
  *
- *   mode, group and persist are for the one that makes it. owner=UID is for another user's, which
- *   its mode must let one read and write. access=ro guards against mistakes: a segment's data
- *   can't be written through this handle. persist=1: it stays until it is removed. undo=0: what
- *   this handle has acquired of a semaphore doesn't come back when it goes, or dies.
+ *   mode, group and persist matter when the object is made. owner=UID opens the object of another
+ *   user; its mode must allow to read and write it. access=ro guards against mistakes: a segment's
+ *   data can't be written through this handle. persist=1: the object stays until it is removed.
+ *   undo=0: units that this handle has acquired don't come back when it is closed or its process
+ *   dies.
  *
  *   Semaphores have names of their own: a segment and a semaphore of one NAME are two objects.
  */
@@ -286,19 +288,19 @@ typedef struct tn_stats {
 typedef struct tn_slice {
     /** Where it begins. */
     const void *data;
-    /** Its bytes. */
+    /** How many bytes it has. */
     size_t len;
 } tn_slice;
 
 /** tn_loan is room to write a message in place. It is 16-byte aligned. */
 typedef struct tn_loan {
-    /** Where to write. */
+    /** Where to write the message. */
     void *data;
     /** How many bytes there is room for. */
     size_t len;
     /** The library's; leave it as it is until the loan is committed or discarded. */
     uint64_t private_;
-    /** 0, for what is to come. */
+    /** 0; reserved for later versions. */
     uint64_t reserved[2];
 } tn_loan;
 
@@ -311,9 +313,9 @@ typedef struct tn_message {
     const void *data;
     /** How many there are. */
     size_t len;
-    /** The user's message type; 0 where none was given. */
+    /** The message's type, which the user defines; 0 if none was given. */
     uint32_t tag;
-    /** Which request this is, or answers; else 0. */
+    /** The number of the request that this is, or that this answers; else 0. */
     uint32_t id;
     /** TN_MESSAGE_REQUEST, TN_MESSAGE_REPLY or 0. */
     uint32_t flags;
@@ -321,7 +323,7 @@ typedef struct tn_message {
     uint32_t missed;
     /** The library's; leave it as it is until the message is released. */
     uint64_t private_;
-    /** 0, for what is to come. */
+    /** 0; reserved for later versions. */
     uint64_t reserved[4];
 } tn_message;
 
@@ -357,10 +359,9 @@ const char *tn_version_text(void);
  * tn_listener_open starts listening at `endpoint` and stores the listener in `*out`, which the
  * caller frees with tn_listener_free.
  *
- * The name of a listener that was killed is taken over.
- * TN_EXISTS: somebody alive listens there. TN_DENIED: the directory is not this user's, or
- * rights are missing. TN_INVALID: the endpoint is wrong; the text says how. TN_NO_SPACE: no
- * descriptors left.
+ * It takes over the name of a listener that was killed. TN_EXISTS: a live process listens there.
+ * TN_DENIED: the directory is not this user's, or rights are missing. TN_INVALID: the endpoint is
+ * wrong; the text says how. TN_NO_SPACE: no descriptors left.
  *
  * # Safety
  * `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -369,11 +370,11 @@ tn_status tn_listener_open(const char *endpoint, struct tn_listener **out);
 
 /**
  * tn_listener_accept takes the next connection whose HELLO has come, and stores the channel in
- * `*out`, which the caller frees with tn_channel_free. It may have ended already, and then what it
- * sent is received first.
+ * `*out`, which the caller frees with tn_channel_free. The peer may have ended already; what it
+ * sent is still received.
  *
- * A client that stalls or talks nonsense holds up nobody else. Handshakes go on whenever this
- * is called. TN_AGAIN, TN_TIMED_OUT: nobody has connected. TN_CLOSED: the listener was closed.
+ * A client that stalls or sends nonsense holds up nobody else. Handshakes go on whenever this is
+ * called. TN_AGAIN, TN_TIMED_OUT: nobody has connected. TN_CLOSED: the listener was closed.
  * TN_NO_SPACE: no descriptors left; the connection waits until there are.
  *
  * # Safety
@@ -385,8 +386,8 @@ tn_status tn_listener_accept(const struct tn_listener *listener,
 
 /**
  * tn_listener_endpoint writes the endpoint to connect to, NUL-terminated, to the `cap` bytes at
- * `buf`, and its length without the NUL to `*out_len`. TN_TOO_LARGE: `*out_len` says how many
- * bytes it needs, with the NUL.
+ * `buf`, and its length without the NUL to `*out_len`. TN_TOO_LARGE: `*out_len` is how many bytes
+ * it needs, with the NUL.
  *
  * # Safety
  * `listener` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_len` is NULL or
@@ -398,10 +399,11 @@ tn_status tn_listener_endpoint(const struct tn_listener *listener,
                                size_t *out_len);
 
 /**
- * tn_listener_fd stores a descriptor in `*out` that is readable while tn_listener_accept may
- * get on: wait for it, never read, write or close it. It is the same number until free. Every 5 s
- * it is readable for the listener to look, in that call, whether its socket's file is there: one
- * that was taken away is made anew, and who came before is accepted first.
+ * tn_listener_fd stores a descriptor in `*out` that is readable while tn_listener_accept may get
+ * further: wait for it, never read, write or close it. It is the same number until free. Every 5 s
+ * it becomes readable, so that tn_listener_accept looks whether the socket's file is still there.
+ * If the file was removed, that call makes it again, after it has accepted those that connected
+ * before.
  *
  * # Safety
  * `listener` is NULL or valid; `out` is NULL or writable.
@@ -418,7 +420,8 @@ tn_status tn_listener_fd(const struct tn_listener *listener, tn_fd *out);
 void tn_listener_close(const struct tn_listener *listener);
 
 /**
- * tn_listener_free closes the listener and destroys it: the last use of it. NULL is fine.
+ * tn_listener_free closes the listener and destroys it. It is the last use of the listener. NULL
+ * is fine.
  *
  * # Safety
  * `listener` is NULL, or came from tn_listener_open and no thread uses it any more.
@@ -429,17 +432,18 @@ void tn_listener_free(struct tn_listener *listener);
  * tn_channel_connect connects to a listener and stores the channel in `*out`, which the caller
  * frees with tn_channel_free.
  *
- * It is done when somebody listens there. What is sent before the other side has accepted waits
- * in the socket (messages up to 64 KiB, as much as the kernel takes) and arrives first, also if
- * this side has closed or died by then. What the handshake refuses is told by the next call and
- * all later ones: TN_DENIED: this user; TN_NO_SPACE: max_channels is reached; TN_TOO_LARGE: an
- * early message is over the listener's max_message; TN_PROTOCOL: it isn't treenail that listens
- * there. With early=0 or shm=required this call waits for the handshake, and tells it.
+ * It is done when somebody listens there. What is sent before the other side has accepted waits in
+ * the socket (messages up to 64 KiB, as much as the kernel takes). It arrives first, also if this
+ * side has closed or died by then. If the handshake is refused, the next call and all later ones
+ * say so. TN_DENIED: the listener refuses this user. TN_NO_SPACE: max_channels is reached.
+ * TN_TOO_LARGE: an early message is larger than the listener's max_message. TN_PROTOCOL: what
+ * listens there isn't treenail. With early=0 or shm=required this call waits for the handshake,
+ * and returns these itself.
  *
  * TN_NOT_FOUND: nobody listens there; with retry=1 it keeps trying until the timeout instead.
- * TN_AGAIN, TN_TIMED_OUT: not connected in time. TN_DENIED: rights, or the listener is another
- * user's. TN_UNSUPPORTED: shm=required could not be had. TN_INVALID: the endpoint is wrong.
- * TN_NO_SPACE: no descriptors left.
+ * TN_AGAIN, TN_TIMED_OUT: it was not connected in time. TN_DENIED: rights are missing, or the
+ * listener is another user's. TN_UNSUPPORTED: shm=required isn't possible. TN_INVALID: the
+ * endpoint is wrong. TN_NO_SPACE: no descriptors left.
  *
  * # Safety
  * `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -450,11 +454,11 @@ tn_status tn_channel_connect(const char *endpoint, int32_t timeout_ms, struct tn
  * tn_channel_connect_start is tn_channel_connect without any waiting: it stores the channel in
  * `*out` at once, and the caller frees it with tn_channel_free.
  *
- * The channel need not be connected yet: the listener's backlog may be full, nobody may listen
- * there yet (retry=1), or it waits for the handshake (early=0). Its descriptors become readable
- * on progress. Until it is connected calls return TN_AGAIN, or wait where they are given time; if
- * that fails they return its failure. Closing cancels it.
- * What is known at once fails at once: TN_NOT_FOUND, TN_DENIED, TN_INVALID, TN_NO_SPACE.
+ * The channel may be unconnected for a while: the listener's backlog is full, nobody listens there
+ * yet (retry=1), or it waits for the handshake (early=0). Its descriptors become readable on
+ * progress. Until it is connected, a call returns TN_AGAIN, or waits if its timeout allows. If
+ * connecting fails, calls return the reason. Closing the channel cancels connecting. What is known
+ * at once fails at once: TN_NOT_FOUND, TN_DENIED, TN_INVALID, TN_NO_SPACE.
  *
  * # Safety
  * `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -462,10 +466,10 @@ tn_status tn_channel_connect(const char *endpoint, int32_t timeout_ms, struct tn
 tn_status tn_channel_connect_start(const char *endpoint, struct tn_channel **out);
 
 /**
- * tn_channel_create makes a channel for exactly two programs: it listens, takes the first that
- * connects, stops listening, and stores the channel in `*out`, which the caller frees with
- * tn_channel_free. The one that connected may have ended already, as with tn_listener_accept.
- * Statuses are those of tn_listener_open and tn_listener_accept.
+ * tn_channel_create makes a channel for exactly two programs: it listens, accepts the first
+ * program that connects, stops listening, and stores the channel in `*out`, which the caller frees
+ * with tn_channel_free. The peer may have ended already, as with tn_listener_accept. Statuses are
+ * those of tn_listener_open and tn_listener_accept.
  *
  * # Safety
  * `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -473,8 +477,9 @@ tn_status tn_channel_connect_start(const char *endpoint, struct tn_channel **out
 tn_status tn_channel_create(const char *endpoint, int32_t timeout_ms, struct tn_channel **out);
 
 /**
- * tn_channel_create_start listens and stores the channel in `*out` at once; what follows is as
- * for tn_channel_connect_start. The caller frees it with tn_channel_free.
+ * tn_channel_create_start begins to listen, as tn_channel_create does, and stores the channel in
+ * `*out` at once. The caller frees it with tn_channel_free. Until the other program has connected,
+ * the channel is as one of tn_channel_connect_start.
  *
  * # Safety
  * `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -482,17 +487,17 @@ tn_status tn_channel_create(const char *endpoint, int32_t timeout_ms, struct tn_
 tn_status tn_channel_create_start(const char *endpoint, struct tn_channel **out);
 
 /**
- * tn_channel_fd stores a descriptor in `*out` for poll, epoll, select and the event loops on
- * top of them. It is readable while there may be a message, progress of connecting, the end, or
+ * tn_channel_fd stores a descriptor in `*out` for poll, epoll, select and the event loops on top
+ * of them. It is readable while there may be a message, progress of connecting, the end, or
  * something that the library itself has to send: a pong, or the rest of a message that a send
- * took, once there is room for it. So a program that knows this descriptor alone gets everything
- * out by receiving.
+ * took, once there is room for it. So a program that watches only this descriptor also sends
+ * everything, by receiving.
  *
- * It shows a state, not an event (level-triggered): whoever looks sees it, however late, from
- * whichever thread. It starts readable; only a receiving call that returned TN_AGAIN or
- * TN_TIMED_OUT makes it unreadable. One message for each event is right, and so is receiving until
- * TN_AGAIN. After TN_CLOSED and TN_PEER_LOST it stays readable. Never read, write or close it. It
- * is made the first time, and the same number until free. TN_NO_SPACE: no descriptors left.
+ * It shows a state, not an event (level-triggered): every thread that looks sees it, however late.
+ * It starts readable; only a receiving call that returned TN_AGAIN or TN_TIMED_OUT makes it
+ * unreadable. You may receive one message for each event, or receive until TN_AGAIN. After
+ * TN_CLOSED and TN_PEER_LOST it stays readable. Never read, write or close it. It is made the
+ * first time, and the same number until free. TN_NO_SPACE: no descriptors left.
  *
  * # Safety
  * `channel` is NULL or valid; `out` is NULL or writable.
@@ -504,11 +509,11 @@ tn_status tn_channel_fd(const struct tn_channel *channel, tn_fd *out);
  * succeed, on progress of connecting, and at the end. Wait for it only while there is something to
  * send.
  *
- * It shows a state, as that of tn_channel_fd does. It starts readable; only a send, commit or
- * flush that returned TN_AGAIN or TN_TIMED_OUT, or left the rest of a message here, makes it
- * unreadable. Room is room for what was refused last: a shorter message may fit meanwhile. Never
- * read, write or close it. It is made the first time, and the same number until free. TN_NO_SPACE:
- * no descriptors left.
+ * It shows a state, as the descriptor of tn_channel_fd does. It starts readable; only a send,
+ * commit or flush that returned TN_AGAIN or TN_TIMED_OUT, or left the rest of a message here,
+ * makes it unreadable. It waits for room for the message that was refused last; a shorter message
+ * may fit before. Never read, write or close it. It is made the first time, and the same number
+ * until free. TN_NO_SPACE: no descriptors left.
  *
  * # Safety
  * `channel` is NULL or valid; `out` is NULL or writable.
@@ -525,8 +530,8 @@ tn_status tn_channel_send_fd(const struct tn_channel *channel, tn_fd *out);
 tn_status tn_channel_peer(const struct tn_channel *channel, struct tn_peer *out);
 
 /**
- * tn_channel_stats tells what has gone through. `out->struct_size` must be set. TN_AGAIN: the
- * channel is still connecting.
+ * tn_channel_stats stores counts of what has gone through the channel in `*out`.
+ * `out->struct_size` must be set. TN_AGAIN: the channel is still connecting.
  *
  * # Safety
  * `channel` is NULL or valid; `out` is NULL, or writable for its struct_size bytes.
@@ -534,10 +539,10 @@ tn_status tn_channel_peer(const struct tn_channel *channel, struct tn_peer *out)
 tn_status tn_channel_stats(const struct tn_channel *channel, struct tn_stats *out);
 
 /**
- * tn_channel_close ends a channel: every call on it is TN_CLOSED at once, in all threads, what
- * was not received is dropped, and the peer is told. It waits for nothing, not even a remainder:
- * flush first. Open views stay readable until they are released. Closing twice, or NULL, is
- * fine.
+ * tn_channel_close ends a channel: every call on it returns TN_CLOSED at once, in all threads,
+ * what was not received is dropped, and the peer is told. It waits for nothing, not even for the
+ * rest of a message: flush first. Open views stay readable until they are released. Closing twice,
+ * or NULL, is fine.
  *
  * # Safety
  * `channel` is NULL or valid.
@@ -545,8 +550,8 @@ tn_status tn_channel_stats(const struct tn_channel *channel, struct tn_stats *ou
 void tn_channel_close(const struct tn_channel *channel);
 
 /**
- * tn_channel_free closes a channel if need be and destroys it: the last use of it, of its views
- * and of its loans. NULL is fine.
+ * tn_channel_free closes a channel, if it is open, and destroys it. It is the last use of the
+ * channel, of its views and of its loans. NULL is fine.
  *
  * # Safety
  * `channel` is NULL, or came from this library and no thread uses it any more.
@@ -557,12 +562,12 @@ void tn_channel_free(struct tn_channel *channel);
  * tn_channel_send sends one message. It is taken whole (TN_OK) or not at all; an empty one is a
  * message too. `data` stays the caller's, and may be reused at once.
  *
- * With time left it waits until all of the message is in the ring or the kernel. Where the time
- * runs out in the middle of a long one, the rest stays in the channel and goes out with later
- * calls; tn_channel_flush waits for it.
- * Until the listener's answer has come, a connector's message over 64 KiB waits for that.
- * TN_AGAIN, TN_TIMED_OUT: no room. TN_TOO_LARGE: over the peer's max_message. TN_CLOSED,
- * TN_PEER_LOST: the end; or what the handshake refused.
+ * As long as the timeout allows, it waits until the whole message is in the ring or the kernel. If
+ * the time runs out in the middle of a long message, the rest stays in the channel and goes out
+ * with later calls; tn_channel_flush waits for it. A connector's message over 64 KiB waits until
+ * the listener has answered. TN_AGAIN, TN_TIMED_OUT: there is no room. TN_TOO_LARGE: the message
+ * is larger than the peer's max_message. TN_CLOSED, TN_PEER_LOST: the channel has ended. A channel
+ * whose handshake was refused returns the reason.
  *
  * # Safety
  * `channel` is NULL or valid; `data` is NULL or readable for `len` bytes.
@@ -573,9 +578,9 @@ tn_status tn_channel_send(const struct tn_channel *channel,
                           int32_t timeout_ms);
 
 /**
- * tn_channel_send_tagged sends one message with a tag of the user's choice, which the receiver
- * finds in tn_message. Otherwise it is tn_channel_send, which sends the tag 0. TN_UNSUPPORTED: a
- * tag other than 0 with raw=1.
+ * tn_channel_send_tagged sends one message with a tag, a number of the user's choice, which the
+ * receiver finds in tn_message. In all else it is as tn_channel_send, which sends the tag 0.
+ * TN_UNSUPPORTED: the tag isn't 0, and raw=1.
  *
  * # Safety
  * `channel` is NULL or valid; `data` is NULL or readable for `len` bytes.
@@ -604,8 +609,8 @@ tn_status tn_channel_sendv(const struct tn_channel *channel,
  * tn_channel_send_many sends `count` messages with one wake-up, and stores in `*out_sent` how
  * many were taken; it is always written.
  *
- * With time left it waits until all are taken. Some taken is TN_OK; TN_AGAIN, TN_TIMED_OUT and
- * the other failures of tn_channel_send come only if none was.
+ * It waits until all are taken, or the time runs out. It returns TN_OK if any was taken; TN_AGAIN,
+ * TN_TIMED_OUT and the other failures of tn_channel_send come only if none was.
  *
  * # Safety
  * `channel` is NULL or valid; `messages` is NULL or readable for `count` slices, and each slice
@@ -618,9 +623,9 @@ tn_status tn_channel_send_many(const struct tn_channel *channel,
                                size_t *out_sent);
 
 /**
- * tn_channel_loan lends room to write a message of up to `len` bytes in place: nothing is
- * copied on shm, where it fits half a ring; elsewhere it is a buffer. It ends with
- * tn_channel_commit or tn_channel_discard, and holds back what is sent after it until then.
+ * tn_channel_loan lends room to write a message of up to `len` bytes in place. On shm nothing is
+ * copied if the loan fits half a ring; otherwise the room is a buffer. The loan ends with
+ * tn_channel_commit or tn_channel_discard. Until then it holds back what is sent after it.
  * Statuses are those of tn_channel_send.
  *
  * # Safety
@@ -632,14 +637,14 @@ tn_status tn_channel_loan(const struct tn_channel *channel,
                           struct tn_loan *out);
 
 /**
- * tn_channel_commit sends the first `len` bytes of a loan as a message with a tag; the loan is
- * over then. One that lies in the ring never waits. Any other is sent as by tn_channel_send: with
- * time left until all of it is in the ring or the kernel.
+ * tn_channel_commit sends the first `len` bytes of a loan as a message with a tag, and ends the
+ * loan. A loan that lies in the ring never waits. Any other is sent as by tn_channel_send, which
+ * waits, as long as the timeout allows, until all of it is in the ring or the kernel.
  *
- * TN_AGAIN, TN_TIMED_OUT: no room for its first byte; the loan stays open, to be committed again
- * or discarded. TN_INVALID: it was committed or discarded before, or `len` is over its length;
- * then it stays as it is. TN_UNSUPPORTED: a tag other than 0 with raw=1; it stays open too.
- * TN_CLOSED, TN_PEER_LOST: the end; the loan is over.
+ * TN_AGAIN, TN_TIMED_OUT: there is no room for its first byte. The loan stays open, to be
+ * committed again or discarded. TN_INVALID: it was committed or discarded before, or `len` is more
+ * than its length; it stays as it is. TN_UNSUPPORTED: the tag isn't 0, and raw=1; the loan stays
+ * open. TN_CLOSED, TN_PEER_LOST: the channel has ended, and so has the loan.
  *
  * # Safety
  * `channel` and `loan` are NULL or valid.
@@ -659,9 +664,9 @@ tn_status tn_channel_commit(const struct tn_channel *channel,
 tn_status tn_channel_discard(const struct tn_channel *channel, const struct tn_loan *loan);
 
 /**
- * tn_channel_flush waits until all that was taken is out of this process: a remainder of a long
- * message, and what an open loan holds back. TN_AGAIN, TN_TIMED_OUT: not yet. TN_CLOSED,
- * TN_PEER_LOST: the end.
+ * tn_channel_flush waits until everything that sends took is out of this process: the rest of a
+ * long message, and what an open loan holds back. TN_AGAIN, TN_TIMED_OUT: some of it is still
+ * here. TN_CLOSED, TN_PEER_LOST: the channel has ended.
  *
  * # Safety
  * `channel` is NULL or valid.
@@ -669,12 +674,12 @@ tn_status tn_channel_discard(const struct tn_channel *channel, const struct tn_l
 tn_status tn_channel_flush(const struct tn_channel *channel, int32_t timeout_ms);
 
 /**
- * tn_channel_recv receives one message: copies its payload to the `cap` bytes at `buf`, and its
- * length to `*out_len`. A request that is received so can't be answered.
+ * tn_channel_recv receives one message: it copies the payload to the `cap` bytes at `buf`, and
+ * stores its length in `*out_len`. A request that this call receives can't be answered.
  *
- * TN_TOO_LARGE: `*out_len` says how much is needed, and the message stays. TN_AGAIN,
- * TN_TIMED_OUT: no message. TN_CLOSED, TN_PEER_LOST: the end, and all that had arrived was
- * handed out. TN_NO_SPACE: open views hold most of the ring; release some.
+ * TN_TOO_LARGE: `*out_len` is how many bytes it needs, and the message stays. TN_AGAIN,
+ * TN_TIMED_OUT: there is no message. TN_CLOSED, TN_PEER_LOST: the channel has ended, and all that
+ * had arrived has been received. TN_NO_SPACE: open views hold most of the ring; release some.
  *
  * # Safety
  * `channel` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_len` is NULL or
@@ -688,8 +693,8 @@ tn_status tn_channel_recv(const struct tn_channel *channel,
 
 /**
  * tn_channel_recv_message receives one message like tn_channel_recv, with its tag, id and flags;
- * `out->data` is `buf`, and there is nothing to release. With TN_TOO_LARGE `out->len` says how
- * much is needed, and the rest of `*out` is zero.
+ * `out->data` is `buf`, and there is nothing to release. With TN_TOO_LARGE `out->len` is how many
+ * bytes it needs, and the rest of `*out` is zero.
  *
  * # Safety
  * `channel` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out` is NULL or
@@ -702,9 +707,10 @@ tn_status tn_channel_recv_message(const struct tn_channel *channel,
                                   struct tn_message *out);
 
 /**
- * tn_channel_recv_view receives one message in place, without a copy where the transport can.
- * The bytes are valid until tn_channel_release, and hold room in the ring until then. Several
- * views may be open at a time. Statuses are those of tn_channel_recv, without TN_TOO_LARGE.
+ * tn_channel_recv_view receives one message in place, without a copy where the transport can do
+ * that. The bytes are valid until tn_channel_release, and hold room in the ring until then.
+ * Several views may be open at a time. Statuses are those of tn_channel_recv, without
+ * TN_TOO_LARGE.
  *
  * # Safety
  * `channel` is NULL or valid; `out` is NULL or writable.
@@ -714,9 +720,8 @@ tn_status tn_channel_recv_view(const struct tn_channel *channel,
                                struct tn_message *out);
 
 /**
- * tn_channel_release gives a view, or the reply to a request, back. Views may be released in
- * any order, from any thread, and after tn_channel_close too. TN_INVALID: it was released
- * before.
+ * tn_channel_release gives back a view, or the reply to a request. Views may be released in any
+ * order, from any thread, and after tn_channel_close too. TN_INVALID: it was released before.
  *
  * # Safety
  * `channel` and `view` are NULL or valid.
@@ -724,14 +729,14 @@ tn_status tn_channel_recv_view(const struct tn_channel *channel,
 tn_status tn_channel_release(const struct tn_channel *channel, const struct tn_message *view);
 
 /**
- * tn_channel_recv_many receives as many messages as are there and fit, at most `max`: their
- * bytes go to the `cap` bytes at `buf`, each message 16-byte aligned, each message with its tag,
- * id and flags to `out_messages`, and how many there are to `*out_count`. It waits for the first
- * only. There is nothing to release, and requests among them can be answered.
+ * tn_channel_recv_many receives as many messages as are there and fit, at most `max`. It copies
+ * their payloads to the `cap` bytes at `buf`, each 16-byte aligned. It stores where each lies,
+ * with its tag, id and flags, in `out_messages`, and their number in `*out_count`. It waits for
+ * the first message only. There is nothing to release, and requests among them can be answered.
  *
- * TN_TOO_LARGE: not even the first fits; `out_messages[0].len` says how much it needs (15 more
- * where `buf` isn't 16-byte aligned), and the rest of it is zero. Other statuses are those of
- * tn_channel_recv.
+ * TN_TOO_LARGE: not even the first fits. `out_messages[0].len` is how many bytes it needs (15 more
+ * if `buf` isn't 16-byte aligned), and the rest of `out_messages[0]` is zero. Other statuses are
+ * those of tn_channel_recv.
  *
  * # Safety
  * `channel` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_messages` is NULL
@@ -747,14 +752,15 @@ tn_status tn_channel_recv_many(const struct tn_channel *channel,
 
 /**
  * tn_channel_busy_poll looks for a short while whether there is something to receive, and leaves
- * it there. It is for event loops: after a message was handled, and before the loop sleeps though
- * the next comes at once, as in a conversation. TN_OK: a receiving call finds a message, or the
- * end, unless another thread is faster. TN_AGAIN: nothing came, or the handshake isn't done.
+ * it there. It is for event loops: call it after a message was handled and before the loop sleeps,
+ * if the next message may come at once, as in a conversation. TN_OK: a receiving call finds a
+ * message, or the end, unless another thread is faster. TN_AGAIN: nothing came, or the handshake
+ * isn't done.
  *
- * It spins as `spin=` says, but for 50 microseconds at most, with `forever` too; by default seldom
- * where that was in vain lately. It never makes the fd unreadable: a receiving call that says
- * TN_AGAIN does. Bound how long a loop goes on so, or a peer that always answers at once keeps it
- * there.
+ * It spins as `spin=` says, but for at most 50 microseconds, also with `forever`. By default it
+ * seldom spins if that was in vain lately. It never makes the descriptor unreadable: a receiving
+ * call that returns TN_AGAIN does. Limit how often a loop calls this in a row; otherwise a peer
+ * that always answers at once keeps the loop there.
  *
  * # Safety
  * `channel` is NULL or valid.
@@ -765,10 +771,10 @@ tn_status tn_channel_busy_poll(const struct tn_channel *channel);
  * tn_channel_request sends a request and waits for the reply to it, which is stored in
  * `*out_reply` and given back with tn_channel_release like a view.
  *
- * Any number of threads may ask at once. Other messages that come meanwhile wait in the inbox
- * for a receiving call. TN_TIMED_OUT, and TN_AGAIN where the timeout was 0: the request may have
- * gone out, but no answer came; a late one is dropped. TN_NO_SPACE: the
- * inbox is full (inbox=). Other statuses are those of tn_channel_send and tn_channel_recv.
+ * Any number of threads may ask at once. Other messages that come meanwhile wait in the inbox for
+ * a receiving call. TN_TIMED_OUT, and TN_AGAIN if the timeout was 0: the request may have been
+ * sent, but no reply came; a late reply is dropped. TN_NO_SPACE: the inbox is full (inbox=). Other
+ * statuses are those of tn_channel_send and tn_channel_recv.
  *
  * # Safety
  * `channel` is NULL or valid; `data` is NULL or readable for `len` bytes; `out_reply` is NULL or
@@ -783,8 +789,8 @@ tn_status tn_channel_request(const struct tn_channel *channel,
 
 /**
  * tn_channel_request_begin is the first half of tn_channel_request: it sends the request, and
- * stores its id in `*out_id`. tn_channel_request_end fetches the reply, which no receiving call
- * gets. For event loops, and for programs that wait in pieces. Statuses are those of
+ * stores its id in `*out_id`. tn_channel_request_end fetches the reply; no receiving call gets it.
+ * These two are for event loops, and for programs that wait in pieces. Statuses are those of
  * tn_channel_send, and TN_NO_SPACE as for tn_channel_request.
  *
  * # Safety
@@ -803,10 +809,10 @@ tn_status tn_channel_request_begin(const struct tn_channel *channel,
  * in `*out_reply`, and ends the request; the reply is given back with tn_channel_release like a
  * view.
  *
- * Other messages that come meanwhile wait in the inbox for a receiving call; so an event loop
- * that waits for both calls this first, and then receives. TN_AGAIN, TN_TIMED_OUT: the reply has
- * not come yet, and may be waited for again. TN_INVALID: no such request, or it was ended. Any
- * other failure ends it, as for tn_channel_request.
+ * Other messages that come meanwhile wait in the inbox for a receiving call. An event loop that
+ * waits for both therefore calls this first, and then receives. TN_AGAIN, TN_TIMED_OUT: the reply
+ * has not come yet; wait for it again. TN_INVALID: there is no such request, or it was ended. Any
+ * other failure ends the request, as for tn_channel_request.
  *
  * # Safety
  * `channel` is NULL or valid; `out_reply` is NULL or writable.
@@ -818,7 +824,7 @@ tn_status tn_channel_request_end(const struct tn_channel *channel,
 
 /**
  * tn_channel_request_cancel ends the request that was begun or started under `id`; its reply is
- * dropped when it comes. TN_INVALID: no such request, or it was ended.
+ * dropped when it comes. TN_INVALID: there is no such request, or it was ended.
  *
  * # Safety
  * `channel` is NULL or valid.
@@ -826,8 +832,8 @@ tn_status tn_channel_request_end(const struct tn_channel *channel,
 tn_status tn_channel_request_cancel(const struct tn_channel *channel, uint32_t id);
 
 /**
- * tn_channel_request_start sends a request and stores its id in `*out_id`; the reply is received
- * like a message, with TN_MESSAGE_REPLY and that id. Statuses are those of tn_channel_send.
+ * tn_channel_request_start sends a request and stores its id in `*out_id`. The reply is received
+ * like any message, with TN_MESSAGE_REPLY and that id. Statuses are those of tn_channel_send.
  *
  * # Safety
  * `channel` is NULL or valid; `data` is NULL or readable for `len` bytes; `out_id` is NULL or
@@ -841,12 +847,12 @@ tn_status tn_channel_request_start(const struct tn_channel *channel,
                                    uint32_t *out_id);
 
 /**
- * tn_channel_reply answers a message whose flags say TN_MESSAGE_REQUEST, once. Of `request` only
- * the flags, id and tag are read, so it may have been released, and any thread may answer.
+ * tn_channel_reply answers, once, a message whose flags are TN_MESSAGE_REQUEST. It reads only the
+ * flags, id and tag of `request`, so `request` may have been released. Any thread may answer.
  *
- * Statuses are those of tn_channel_send; where it failed it may be tried again. TN_INVALID:
- * `request` is none, came to another channel, or was answered before, as far as the last 65536
- * unanswered ones are remembered; an older one may be answered.
+ * Statuses are those of tn_channel_send; after a failure you may try again. TN_INVALID: `request`
+ * is no request, came to another channel, or was answered before. The channel remembers the last
+ * 65536 unanswered requests; an older one may be answered too.
  *
  * # Safety
  * `channel` and `request` are NULL or valid; `data` is NULL or readable for `len` bytes.
@@ -861,12 +867,12 @@ tn_status tn_channel_reply(const struct tn_channel *channel,
  * tn_segment_create makes a segment of `size` zero bytes and stores it in `*out`, which the
  * caller frees with tn_segment_free.
  *
- * One whose holders have all died is replaced. TN_EXISTS: somebody alive holds a segment of that
- * name, or it was made with persist=1. TN_NO_SPACE: /dev/shm is full, and was so for half a
- * second; no later use of the data can fail for that. TN_DENIED: what has the name is another
- * user's. TN_PROTOCOL: it is no segment; tn_segment_remove removes it, unless it is a directory.
- * TN_INVALID: the name is wrong, or the size 0. TN_TOO_LARGE: the size is over 1 TiB.
- * TN_UNSUPPORTED: there is no /dev/shm, or no /proc.
+ * It replaces a segment whose holders have all died. TN_EXISTS: a live process holds a segment of
+ * that name, or it was made with persist=1. TN_NO_SPACE: /dev/shm is full, and was so for half a
+ * second; no later use of the data can fail for that reason. TN_DENIED: the object of that name is
+ * another user's. TN_PROTOCOL: the object is no segment; tn_segment_remove removes it, unless it
+ * is a directory. TN_INVALID: the name is wrong, or the size 0. TN_TOO_LARGE: the size is over 1
+ * TiB. TN_UNSUPPORTED: there is no /dev/shm, or no /proc.
  *
  * # Safety
  * `name` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -877,11 +883,12 @@ tn_status tn_segment_create(const char *name, size_t size, struct tn_segment **o
  * tn_segment_open opens a segment and stores it in `*out`, which the caller frees with
  * tn_segment_free.
  *
- * TN_NOT_FOUND: there is none that somebody alive holds, nor one made with persist=1.
- * TN_DENIED, TN_PROTOCOL as for tn_segment_create. TN_NO_SPACE: 1024 handles hold it already, or
- * no descriptors are left. Who may only read the object may use its data, tn_segment_version and
- * tn_segment_wait; all else is TN_DENIED then. TN_DENIED too: a native: object of another user,
- * which that user doesn't hold with treenail, as only its owner can make its lock.
+ * TN_NOT_FOUND: no live process holds a segment of that name, and none was made with persist=1.
+ * TN_DENIED, TN_PROTOCOL: as for tn_segment_create. TN_NO_SPACE: 1024 handles hold it already, or
+ * no descriptors are left. A user that may only read the object may use its data,
+ * tn_segment_version and tn_segment_wait; every other call returns TN_DENIED. TN_DENIED also means
+ * a native: object of another user that this user doesn't hold with treenail: only its owner can
+ * make its lock.
  *
  * # Safety
  * `name` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -890,12 +897,13 @@ tn_status tn_segment_open(const char *name, struct tn_segment **out);
 
 /**
  * tn_segment_open_or_create opens a segment, or makes one of `size` zero bytes if there is none,
- * and stores it in `*out`, which the caller frees with tn_segment_free. Of many that call it at
- * once exactly one makes it. One that is there keeps its size: tn_segment_size tells, and it is
- * `size` or more. TN_TOO_LARGE: it is less, and tn_last_error says both; or `size` is over 1 TiB.
+ * and stores it in `*out`, which the caller frees with tn_segment_free. If many call it at once,
+ * exactly one makes it. A segment that exists keeps its size, which is `size` or more;
+ * tn_segment_size returns it. TN_TOO_LARGE: the segment that exists is smaller, and tn_last_error
+ * says both sizes; or `size` is over 1 TiB.
  *
- * With size 0 it opens one of whatever size, and makes none: TN_NOT_FOUND if there is none. What
- * native: names isn't made either: TN_INVALID. The rest is as for tn_segment_create and
+ * With size 0 it opens a segment of any size, and makes none: TN_NOT_FOUND if there is none. It
+ * doesn't make native: objects either: TN_INVALID. The rest is as for tn_segment_create and
  * tn_segment_open.
  *
  * # Safety
@@ -904,8 +912,8 @@ tn_status tn_segment_open(const char *name, struct tn_segment **out);
 tn_status tn_segment_open_or_create(const char *name, size_t size, struct tn_segment **out);
 
 /**
- * tn_segment_data returns where the data begin, page-aligned; the same until free, also after
- * close. With access=ro, writing there ends the program. NULL for NULL.
+ * tn_segment_data returns the address of the data, page-aligned. It is the same until free, also
+ * after close. With access=ro, writing there ends the program. NULL for NULL.
  *
  * # Safety
  * `segment` is NULL or valid.
@@ -921,13 +929,13 @@ void *tn_segment_data(const struct tn_segment *segment);
 size_t tn_segment_size(const struct tn_segment *segment);
 
 /**
- * tn_segment_lock takes the lock, alone. It belongs to the handle: it excludes other threads of
- * the same handle too, any thread may unlock, and locking twice waits.
+ * tn_segment_lock takes the lock exclusively. The lock belongs to the handle: it excludes other
+ * threads of the same handle too, any thread may unlock, and locking twice waits.
  *
- * TN_OK, TN_OWNER_DIED: it is held, so test with `< 0`. TN_OWNER_DIED: one died that had it alone,
- * or was freed or closed with it, and nobody has had it so since; the data may be half-written.
- * Who dies with it shared is none of these, as it wrote nothing. TN_AGAIN, TN_TIMED_OUT: others
- * have it.
+ * TN_OK, TN_OWNER_DIED: this handle has the lock, so test with `< 0`. TN_OWNER_DIED: a handle that
+ * had the lock exclusively died, or was freed or closed, and nobody has had it exclusively since;
+ * the data may be half-written. The death of a handle that had it shared doesn't count, as it
+ * wrote nothing. TN_AGAIN, TN_TIMED_OUT: others have the lock.
  *
  * # Safety
  * `segment` is NULL or valid.
@@ -935,9 +943,9 @@ size_t tn_segment_size(const struct tn_segment *segment);
 tn_status tn_segment_lock(const struct tn_segment *segment, int32_t timeout_ms);
 
 /**
- * tn_segment_lock_shared takes the lock together with others that take it so: nobody has it alone
- * meanwhile. TN_OWNER_DIED, which stays until somebody has had the lock alone: the data may be
- * half-written. The rest is as for tn_segment_lock.
+ * tn_segment_lock_shared takes the lock shared with other readers: nobody has it exclusively
+ * meanwhile. TN_OWNER_DIED: the data may be half-written; this stays until somebody has had the
+ * lock exclusively. The rest is as for tn_segment_lock.
  *
  * # Safety
  * `segment` is NULL or valid.
@@ -954,9 +962,9 @@ tn_status tn_segment_lock_shared(const struct tn_segment *segment, int32_t timeo
 tn_status tn_segment_unlock(const struct tn_segment *segment);
 
 /**
- * tn_segment_write copies `len` bytes to the data at `offset`, under the lock, and makes the
- * change known as tn_segment_notify does. Statuses as for tn_segment_lock: with TN_OWNER_DIED
- * the bytes are written, and what is around them may be half-written. TN_INVALID: they don't lie
+ * tn_segment_write copies `len` bytes to the data at `offset`, under the lock, and announces the
+ * change as tn_segment_notify does. Statuses are those of tn_segment_lock: with TN_OWNER_DIED the
+ * bytes are written, and the data around them may be half-written. TN_INVALID: the bytes don't lie
  * within the data. TN_DENIED: the data are open for reading only.
  *
  * # Safety
@@ -970,9 +978,9 @@ tn_status tn_segment_write(const struct tn_segment *segment,
 
 /**
  * tn_segment_read copies `len` bytes of the data at `offset` to `buf`, under the shared lock: what
- * tn_segment_write wrote in one call is there whole. Statuses as for tn_segment_lock_shared: with
- * TN_OWNER_DIED the bytes are read, and may be half-written. TN_INVALID: they don't lie within
- * the data.
+ * tn_segment_write wrote in one call is there whole. Statuses are those of tn_segment_lock_shared:
+ * with TN_OWNER_DIED the bytes are read, and may be half-written. TN_INVALID: the bytes don't lie
+ * within the data.
  *
  * # Safety
  * `segment` is NULL or valid; `buf` is NULL or writable for `len` bytes.
@@ -984,8 +992,8 @@ tn_status tn_segment_read(const struct tn_segment *segment,
                           int32_t timeout_ms);
 
 /**
- * tn_segment_notify makes a change known: the version moves on by one, and whoever waits for that
- * wakes. If nobody waits it makes no system call.
+ * tn_segment_notify announces a change: it adds one to the version, and wakes whoever waits for
+ * that. If nobody waits, it makes no system call.
  *
  * # Safety
  * `segment` is NULL or valid.
@@ -993,7 +1001,7 @@ tn_status tn_segment_read(const struct tn_segment *segment,
 tn_status tn_segment_notify(const struct tn_segment *segment);
 
 /**
- * tn_segment_version returns how many changes were made known. 0 for NULL.
+ * tn_segment_version returns how many changes were announced. 0 for NULL.
  *
  * # Safety
  * `segment` is NULL or valid.
@@ -1001,7 +1009,7 @@ tn_status tn_segment_notify(const struct tn_segment *segment);
 uint64_t tn_segment_version(const struct tn_segment *segment);
 
 /**
- * tn_segment_wait waits until the version is another than `seen`, and stores it in
+ * tn_segment_wait waits until the version differs from `seen`, and stores the version in
  * `*out_version`. TN_AGAIN, TN_TIMED_OUT: it still is `seen`.
  *
  * # Safety
@@ -1013,13 +1021,13 @@ tn_status tn_segment_wait(const struct tn_segment *segment,
                           uint64_t *out_version);
 
 /**
- * tn_segment_fd stores a descriptor in `*out` that is readable while the version may be another
- * than tn_segment_wait with TN_NOWAIT last found, and at first: wait for it, never read, write or
+ * tn_segment_fd stores a descriptor in `*out` that is readable at first, and while the version may
+ * differ from what tn_segment_wait with TN_NOWAIT last found: wait for it, never read, write or
  * close it. It is the same number until free, and readable from close on.
  *
  * When it is readable, call tn_segment_wait with TN_NOWAIT. Only that makes it unreadable, by
- * TN_AGAIN, until the next change. It shows a state: how long ago the change was and which thread
- * looks makes no difference. TN_NO_SPACE: no descriptors are left, or no files in /dev/shm.
+ * TN_AGAIN, until the next change. It shows a state: every thread that looks sees it, however long
+ * ago the change was. TN_NO_SPACE: no descriptors are left, or no files in /dev/shm.
  *
  * # Safety
  * `segment` is NULL or valid; `out` is NULL or writable.
@@ -1027,14 +1035,15 @@ tn_status tn_segment_wait(const struct tn_segment *segment,
 tn_status tn_segment_fd(const struct tn_segment *segment, tn_fd *out);
 
 /**
- * tn_segment_lock_fd stores a descriptor in `*out` that is readable while the lock may be free,
- * and at first: another than that of tn_segment_fd, and used in the same way.
+ * tn_segment_lock_fd stores a descriptor in `*out` that is readable at first, and while the lock
+ * may be free. It is another descriptor than that of tn_segment_fd, and used in the same way.
  *
- * When it is readable, call what takes the lock with TN_NOWAIT. Only that makes it unreadable, by
- * TN_AGAIN; it is readable again once somebody has unlocked, or died. While others have the lock
- * it is now and then readable for nothing, as nobody hears of a death: each 5 ms at first, and
- * each 50 in the end. Who tries the lock with TN_NOWAIT doesn't stand in line: others that wait,
- * and readers that come and go, can be faster many times. Statuses as for tn_segment_fd.
+ * When it is readable, take the lock with TN_NOWAIT. Only that makes it unreadable, by TN_AGAIN.
+ * It becomes readable again once somebody has unlocked, or died. No event tells of a death, so
+ * while others have the lock it becomes readable now and then without a reason: every 5 ms at
+ * first, and every 50 ms in the end. A call with TN_NOWAIT doesn't queue for the lock: others that
+ * wait, and readers that come and go, can be faster many times. Statuses are those of
+ * tn_segment_fd.
  *
  * # Safety
  * `segment` is NULL or valid; `out` is NULL or writable.
@@ -1042,8 +1051,8 @@ tn_status tn_segment_fd(const struct tn_segment *segment, tn_fd *out);
 tn_status tn_segment_lock_fd(const struct tn_segment *segment, tn_fd *out);
 
 /**
- * tn_segment_attached returns how many handles hold the segment now, this one among them; dead
- * ones don't count. 0 for NULL.
+ * tn_segment_attached returns how many handles hold the segment now, this one among them. Those of
+ * dead processes don't count. 0 for NULL.
  *
  * # Safety
  * `segment` is NULL or valid.
@@ -1051,10 +1060,10 @@ tn_status tn_segment_lock_fd(const struct tn_segment *segment, tn_fd *out);
 uint32_t tn_segment_attached(const struct tn_segment *segment);
 
 /**
- * tn_segment_close ends the handle's hold on the segment: its calls are TN_CLOSED, whoever waits
- * wakes with that, and a lock that it has is handed on, as TN_OWNER_DIED if it has it alone. The
- * last to go removes the segment. The data stay mapped until free. Closing twice, or NULL, is
- * fine.
+ * tn_segment_close lets go of the segment. Calls on the handle return TN_CLOSED, also those that
+ * wait. If the handle has the lock, the next owner gets it, with TN_OWNER_DIED if it was
+ * exclusive. The last handle that goes removes the segment. The data stay mapped until free.
+ * Closing twice, or NULL, is fine.
  *
  * # Safety
  * `segment` is NULL or valid.
@@ -1062,7 +1071,8 @@ uint32_t tn_segment_attached(const struct tn_segment *segment);
 void tn_segment_close(const struct tn_segment *segment);
 
 /**
- * tn_segment_free closes the segment and unmaps its data: the last use of both. NULL is fine.
+ * tn_segment_free closes the segment and unmaps its data. It is the last use of both. NULL is
+ * fine.
  *
  * # Safety
  * `segment` is NULL, or came from tn_segment_create, tn_segment_open or
@@ -1071,10 +1081,10 @@ void tn_segment_close(const struct tn_segment *segment);
 void tn_segment_free(struct tn_segment *segment);
 
 /**
- * tn_segment_remove takes the name of a segment away, and of whatever else has its name. Those
+ * tn_segment_remove removes the object that has this name, whether or not it is a segment. Those
  * that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name. TN_DENIED:
- * this user may not take it away. TN_PROTOCOL: it is a directory, which rmdir removes. TN_IO:
- * another process keeps the object from being opened, left or removed.
+ * this user may not remove it. TN_PROTOCOL: it is a directory, which rmdir removes. TN_IO: another
+ * process keeps the object from being opened, left or removed.
  *
  * # Safety
  * `name` is NULL or NUL-terminated.
@@ -1085,11 +1095,12 @@ tn_status tn_segment_remove(const char *name);
  * tn_semaphore_create makes a semaphore with `initial` units and stores it in `*out`, which the
  * caller frees with tn_semaphore_free.
  *
- * One whose holders have all died is replaced. TN_EXISTS: somebody alive holds a semaphore of that
- * name, or it was made with persist=1. TN_TOO_LARGE: `initial` is over 2147483647. TN_NO_SPACE:
- * /dev/shm is full, or no descriptors are left. TN_DENIED: what has the name is another user's.
- * TN_PROTOCOL: it is no semaphore; tn_semaphore_remove removes it, unless it is a directory.
- * TN_INVALID: the name is wrong. TN_UNSUPPORTED: there is no /dev/shm, or no /proc.
+ * It replaces a semaphore whose holders have all died. TN_EXISTS: a live process holds a semaphore
+ * of that name, or it was made with persist=1. TN_TOO_LARGE: `initial` is over 2147483647.
+ * TN_NO_SPACE: /dev/shm is full, or no descriptors are left. TN_DENIED: the object of that name is
+ * another user's. TN_PROTOCOL: the object is no semaphore; tn_semaphore_remove removes it, unless
+ * it is a directory. TN_INVALID: the name is wrong. TN_UNSUPPORTED: there is no /dev/shm, or no
+ * /proc.
  *
  * # Safety
  * `name` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -1098,9 +1109,9 @@ tn_status tn_semaphore_create(const char *name, uint32_t initial, struct tn_sema
 
 /**
  * tn_semaphore_open opens a semaphore and stores it in `*out`, which the caller frees with
- * tn_semaphore_free. TN_NOT_FOUND: nobody alive holds one of that name. TN_DENIED: this user may
- * not use it, or only read it. TN_NO_SPACE: 1024 handles hold it already, or no descriptors are
- * left. The rest is as for tn_semaphore_create.
+ * tn_semaphore_free. TN_NOT_FOUND: no live process holds one of that name. TN_DENIED: this user
+ * may not use it, or only read it. TN_NO_SPACE: 1024 handles hold it already, or no descriptors
+ * are left. The rest is as for tn_semaphore_create.
  *
  * # Safety
  * `name` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -1109,9 +1120,10 @@ tn_status tn_semaphore_open(const char *name, struct tn_semaphore **out);
 
 /**
  * tn_semaphore_open_or_create opens a semaphore, or makes one with `initial` units if there is
- * none, and stores it in `*out`, which the caller frees with tn_semaphore_free. Of many that call
- * it at once exactly one makes it. One that is there keeps its units, whatever `initial` says.
- * Statuses as for tn_semaphore_create and tn_semaphore_open, but for TN_EXISTS and TN_NOT_FOUND.
+ * none, and stores it in `*out`, which the caller frees with tn_semaphore_free. If many call it at
+ * once, exactly one makes it. A semaphore that exists keeps its units, whatever `initial` says.
+ * Statuses are those of tn_semaphore_create and tn_semaphore_open, without TN_EXISTS and
+ * TN_NOT_FOUND.
  *
  * # Safety
  * `name` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -1121,13 +1133,14 @@ tn_status tn_semaphore_open_or_create(const char *name,
                                       struct tn_semaphore **out);
 
 /**
- * tn_semaphore_acquire acquires `n` units, all at once or none. Who waits for many is not passed
- * for ever by those that want few: after a while it is next, and others wait for it, also if there
- * will never be so many, or its process is stopped. Who tries with TN_NOWAIT is never next.
+ * tn_semaphore_acquire acquires `n` units, all at once or none. Callers that want few units can't
+ * overtake one that wants many for ever: after a while it is next, and the others wait for it.
+ * They wait also if there will never be so many units, or if its process is stopped. A call with
+ * TN_NOWAIT is never next.
  *
- * TN_AGAIN, TN_TIMED_OUT: there are not so many. Of hundreds that hold it, those that have died in
- * the last 50 ms may be unheard of. TN_INVALID: `n` is 0. TN_TOO_LARGE: `n` is over
- * 2147483647.
+ * TN_AGAIN, TN_TIMED_OUT: there are fewer units. If hundreds of handles hold the semaphore, the
+ * units of those that died in the last 50 ms may still be missing. TN_INVALID: `n` is 0.
+ * TN_TOO_LARGE: `n` is over 2147483647.
  *
  * # Safety
  * `semaphore` is NULL or valid.
@@ -1137,9 +1150,10 @@ tn_status tn_semaphore_acquire(const struct tn_semaphore *semaphore,
                                int32_t timeout_ms);
 
 /**
- * tn_semaphore_release adds `n` units, and wakes whom they are enough for. They need not have been
- * acquired by this handle: what it releases beyond that stays when it goes. TN_TOO_LARGE: there
- * would be more than 2147483647; nothing was changed. TN_INVALID: `n` is 0.
+ * tn_semaphore_release adds `n` units, and wakes those that can now have theirs. This handle need
+ * not have acquired the units: what it releases beyond those it acquired stays when it goes.
+ * TN_TOO_LARGE: there would be more than 2147483647 units; nothing was changed. TN_INVALID: `n` is
+ * 0.
  *
  * # Safety
  * `semaphore` is NULL or valid.
@@ -1147,8 +1161,8 @@ tn_status tn_semaphore_acquire(const struct tn_semaphore *semaphore,
 tn_status tn_semaphore_release(const struct tn_semaphore *semaphore, uint32_t n);
 
 /**
- * tn_semaphore_value stores in `*out` how many units are free now, after what dead processes had
- * has come back.
+ * tn_semaphore_value stores in `*out` how many units are free now. Those of dead processes come
+ * back first.
  *
  * # Safety
  * `semaphore` is NULL or valid; `out` is NULL or writable.
@@ -1156,15 +1170,16 @@ tn_status tn_semaphore_release(const struct tn_semaphore *semaphore, uint32_t n)
 tn_status tn_semaphore_value(const struct tn_semaphore *semaphore, uint32_t *out);
 
 /**
- * tn_semaphore_fd stores a descriptor in `*out` that is readable while tn_semaphore_acquire may
- * succeed, and at first: wait for it, never read, write or close it. It is the same number until
- * free, and readable from close on.
+ * tn_semaphore_fd stores a descriptor in `*out` that is readable at first, and while
+ * tn_semaphore_acquire may succeed: wait for it, never read, write or close it. It is the same
+ * number until free, and readable from close on.
  *
  * When it is readable, call tn_semaphore_acquire with TN_NOWAIT. Only that makes it unreadable, by
- * TN_AGAIN and for however many units; it is readable again once there are more, or a holder has
- * gone. It shows a state: how long ago that was and which thread looks makes no difference. Where
- * a death may bring units back it is now and then readable for nothing, and twice a second where
- * there are some, but too few. TN_NO_SPACE: no descriptors are left, or no files in /dev/shm.
+ * TN_AGAIN, for any number of units. It becomes readable again once there are more units, or a
+ * holder has gone. It shows a state: every thread that looks sees it, however long ago that was.
+ * If a death may bring units back, it becomes readable now and then without a reason, and twice a
+ * second if there are some units, but too few. TN_NO_SPACE: no descriptors are left, or no files
+ * in /dev/shm.
  *
  * # Safety
  * `semaphore` is NULL or valid; `out` is NULL or writable.
@@ -1172,9 +1187,9 @@ tn_status tn_semaphore_value(const struct tn_semaphore *semaphore, uint32_t *out
 tn_status tn_semaphore_fd(const struct tn_semaphore *semaphore, tn_fd *out);
 
 /**
- * tn_semaphore_close ends the handle's hold on the semaphore: its calls are TN_CLOSED, whoever
- * waits wakes with that, and what it has acquired and not released comes back, unless it was
- * opened with undo=0. The last to go removes the semaphore. Closing twice, or NULL, is fine.
+ * tn_semaphore_close lets go of the semaphore. Calls on the handle return TN_CLOSED, also those
+ * that wait. What the handle has acquired and not released comes back, unless it was opened with
+ * undo=0. The last handle that goes removes the semaphore. Closing twice, or NULL, is fine.
  *
  * # Safety
  * `semaphore` is NULL or valid.
@@ -1182,7 +1197,8 @@ tn_status tn_semaphore_fd(const struct tn_semaphore *semaphore, tn_fd *out);
 void tn_semaphore_close(const struct tn_semaphore *semaphore);
 
 /**
- * tn_semaphore_free closes the semaphore: its last use. NULL is fine.
+ * tn_semaphore_free closes the semaphore and destroys it. It is the last use of the semaphore.
+ * NULL is fine.
  *
  * # Safety
  * `semaphore` is NULL, or came from tn_semaphore_create, tn_semaphore_open or
@@ -1191,10 +1207,10 @@ void tn_semaphore_close(const struct tn_semaphore *semaphore);
 void tn_semaphore_free(struct tn_semaphore *semaphore);
 
 /**
- * tn_semaphore_remove takes the name of a semaphore away, and of whatever else has its name. Those
- * that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name. TN_DENIED:
- * this user may not take it away. TN_PROTOCOL: it is a directory, which rmdir removes. TN_IO:
- * another process keeps the object from being opened, left or removed.
+ * tn_semaphore_remove removes the object that has this name, whether or not it is a semaphore.
+ * Those that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name.
+ * TN_DENIED: this user may not remove it. TN_PROTOCOL: it is a directory, which rmdir removes.
+ * TN_IO: another process keeps the object from being opened, left or removed.
  *
  * # Safety
  * `name` is NULL or NUL-terminated.
@@ -1211,12 +1227,12 @@ tn_status tn_semaphore_remove(const char *name);
 tn_status tn_poller_new(struct tn_poller **out);
 
 /**
- * tn_poller_add_channel waits for a channel's messages and its end too: `key` comes whenever the
- * descriptor of tn_channel_fd would be readable. The channel stays the caller's; when it is freed
- * it leaves the poller by itself.
+ * tn_poller_add_channel adds a channel's messages and its end: tn_poller_wait gives `key` whenever
+ * the descriptor of tn_channel_fd would be readable. The channel stays the caller's; when it is
+ * freed, it leaves the poller by itself.
  *
- * TN_EXISTS: the key, or the channel, is in this poller already. TN_NO_SPACE: no descriptors left
- * for the channel's own.
+ * TN_EXISTS: the key, or the channel, is in this poller already. TN_NO_SPACE: no descriptor is
+ * left for the channel's own.
  *
  * # Safety
  * `poller` and `channel` are NULL or valid.
@@ -1226,10 +1242,10 @@ tn_status tn_poller_add_channel(const struct tn_poller *poller,
                                 uint64_t key);
 
 /**
- * tn_poller_add_channel_send waits for a channel's room to send, and its end: `key` comes whenever
- * the descriptor of tn_channel_send_fd would be readable, so add it only while there is something
- * to send. It is another key than that of tn_poller_add_channel. TN_EXISTS and TN_NO_SPACE mean
- * what they mean there.
+ * tn_poller_add_channel_send adds a channel's room to send, and its end: tn_poller_wait gives
+ * `key` whenever the descriptor of tn_channel_send_fd would be readable. Add it only while there
+ * is something to send. `key` must differ from that of tn_poller_add_channel. TN_EXISTS,
+ * TN_NO_SPACE: as for tn_poller_add_channel.
  *
  * # Safety
  * `poller` and `channel` are NULL or valid.
@@ -1239,8 +1255,8 @@ tn_status tn_poller_add_channel_send(const struct tn_poller *poller,
                                      uint64_t key);
 
 /**
- * tn_poller_add_listener waits for a listener too: `key` comes whenever tn_listener_accept may
- * get on. The listener stays the caller's. TN_EXISTS as for tn_poller_add_channel.
+ * tn_poller_add_listener adds a listener: tn_poller_wait gives `key` whenever tn_listener_accept
+ * may get further. The listener stays the caller's. TN_EXISTS: as for tn_poller_add_channel.
  *
  * # Safety
  * `poller` and `listener` are NULL or valid.
@@ -1250,9 +1266,9 @@ tn_status tn_poller_add_listener(const struct tn_poller *poller,
                                  uint64_t key);
 
 /**
- * tn_poller_add_fd waits for any descriptor to become readable too. It stays the caller's;
- * remove its key before it is closed. TN_INVALID: it is not open, or of a kind that can't be
- * polled, such as a file. TN_EXISTS as for tn_poller_add_channel.
+ * tn_poller_add_fd adds any descriptor: tn_poller_wait gives `key` whenever it is readable. The
+ * descriptor stays the caller's; remove its key before you close it. TN_INVALID: it is not open,
+ * or of a kind that can't be polled, such as a file. TN_EXISTS: as for tn_poller_add_channel.
  *
  * # Safety
  * `poller` is NULL or valid.
@@ -1260,7 +1276,7 @@ tn_status tn_poller_add_listener(const struct tn_poller *poller,
 tn_status tn_poller_add_fd(const struct tn_poller *poller, tn_fd fd, uint64_t key);
 
 /**
- * tn_poller_remove waits no longer for what was added with `key`. TN_NOT_FOUND: nothing was.
+ * tn_poller_remove removes what was added with `key`. TN_NOT_FOUND: nothing has that key.
  *
  * # Safety
  * `poller` is NULL or valid.
@@ -1311,17 +1327,17 @@ void tn_poller_free(struct tn_poller *poller);
 
 /**
  * tn_list writes what this user has on this machine to `buf`, with a NUL behind it, and stores its
- * length without that in `*out_len`. It is a JSON object a line: listeners in the user's own
- * directories, segments, semaphores, and locks of native objects. Each has the keys kind, name,
- * owner (a user's number), alive (whether anybody holds it), holders (how many handles), bytes (of
- * data), memory (bytes in /dev/shm), persist, mode and path; a semaphore units (that are free), a
- * segment version, and both pids (of the processes that hold it and may write it, as each of them
- * says: never rely on them). There may be more one day.
+ * length without the NUL in `*out_len`. Each line is a JSON object: a listener in the user's own
+ * directories, a segment, a semaphore, or the lock of a native object. Each has the keys kind,
+ * name, owner (a user's number), alive (whether anybody holds it), holders (how many handles),
+ * bytes (of data), memory (bytes in /dev/shm), persist, mode and path. A semaphore also has units
+ * (that are free), a segment has version, and both have pids (of the processes that hold it and
+ * may write it, as each of them says: never rely on them). Later versions may add keys.
  *
- * `pattern` is kind:name, with * for any letters, or NULL for all. It takes no lock and calls into
- * no other program; what comes and goes meanwhile may be there or not.
+ * `pattern` is kind:name, with * for any letters, or NULL for all. The call takes no lock and
+ * calls into no other program. What comes and goes meanwhile may be in the list or not.
  *
- * TN_TOO_LARGE: `*out_len` is the size it needs, with the NUL; that may be more the next time.
+ * TN_TOO_LARGE: `*out_len` is the size it needs, with the NUL; it may need more the next time.
  * TN_INVALID: there is no such kind, or no colon.
  *
  * # Safety
@@ -1331,12 +1347,12 @@ void tn_poller_free(struct tn_poller *poller);
 tn_status tn_list(const char *pattern, char *buf, size_t cap, size_t *out_len);
 
 /**
- * tn_sweep removes what killed programs have left of this user's: segments, semaphores and locks
- * that nobody alive holds and that aren't persist=1, and socket files in the user's own
- * directories at which nobody listens. It stores how many in `*out_count`.
+ * tn_sweep removes what killed programs of this user have left: segments, semaphores and locks
+ * that no live process holds and that aren't persist=1, and socket files in the user's own
+ * directories at which nobody listens. It stores how many it removed in `*out_count`.
  *
- * `pattern` is as for tn_list. What somebody is just taking or leaving is left alone, and what
- * isn't this user's. TN_IO: another process keeps a directory of sockets locked.
+ * `pattern` is as for tn_list. It leaves alone what another program is just opening or leaving,
+ * and what isn't this user's. TN_IO: another process keeps a directory of sockets locked.
  *
  * # Safety
  * `pattern` is NULL or NUL-terminated; `out_count` is NULL or writable.

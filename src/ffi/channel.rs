@@ -42,17 +42,18 @@ fn give(channel: Channel, out: &mut MaybeUninit<*mut Channel>) {
 /// tn_channel_connect connects to a listener and stores the channel in `*out`, which the caller
 /// frees with tn_channel_free.
 ///
-/// It is done when somebody listens there. What is sent before the other side has accepted waits
-/// in the socket (messages up to 64 KiB, as much as the kernel takes) and arrives first, also if
-/// this side has closed or died by then. What the handshake refuses is told by the next call and
-/// all later ones: TN_DENIED: this user; TN_NO_SPACE: max_channels is reached; TN_TOO_LARGE: an
-/// early message is over the listener's max_message; TN_PROTOCOL: it isn't treenail that listens
-/// there. With early=0 or shm=required this call waits for the handshake, and tells it.
+/// It is done when somebody listens there. What is sent before the other side has accepted waits in
+/// the socket (messages up to 64 KiB, as much as the kernel takes). It arrives first, also if this
+/// side has closed or died by then. If the handshake is refused, the next call and all later ones
+/// say so. TN_DENIED: the listener refuses this user. TN_NO_SPACE: max_channels is reached.
+/// TN_TOO_LARGE: an early message is larger than the listener's max_message. TN_PROTOCOL: what
+/// listens there isn't treenail. With early=0 or shm=required this call waits for the handshake,
+/// and returns these itself.
 ///
 /// TN_NOT_FOUND: nobody listens there; with retry=1 it keeps trying until the timeout instead.
-/// TN_AGAIN, TN_TIMED_OUT: not connected in time. TN_DENIED: rights, or the listener is another
-/// user's. TN_UNSUPPORTED: shm=required could not be had. TN_INVALID: the endpoint is wrong.
-/// TN_NO_SPACE: no descriptors left.
+/// TN_AGAIN, TN_TIMED_OUT: it was not connected in time. TN_DENIED: rights are missing, or the
+/// listener is another user's. TN_UNSUPPORTED: shm=required isn't possible. TN_INVALID: the
+/// endpoint is wrong. TN_NO_SPACE: no descriptors left.
 ///
 /// # Safety
 /// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -74,11 +75,11 @@ pub unsafe extern "C" fn tn_channel_connect(
 /// tn_channel_connect_start is tn_channel_connect without any waiting: it stores the channel in
 /// `*out` at once, and the caller frees it with tn_channel_free.
 ///
-/// The channel need not be connected yet: the listener's backlog may be full, nobody may listen
-/// there yet (retry=1), or it waits for the handshake (early=0). Its descriptors become readable
-/// on progress. Until it is connected calls return TN_AGAIN, or wait where they are given time; if
-/// that fails they return its failure. Closing cancels it.
-/// What is known at once fails at once: TN_NOT_FOUND, TN_DENIED, TN_INVALID, TN_NO_SPACE.
+/// The channel may be unconnected for a while: the listener's backlog is full, nobody listens there
+/// yet (retry=1), or it waits for the handshake (early=0). Its descriptors become readable on
+/// progress. Until it is connected, a call returns TN_AGAIN, or waits if its timeout allows. If
+/// connecting fails, calls return the reason. Closing the channel cancels connecting. What is known
+/// at once fails at once: TN_NOT_FOUND, TN_DENIED, TN_INVALID, TN_NO_SPACE.
 ///
 /// # Safety
 /// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -95,10 +96,10 @@ pub unsafe extern "C" fn tn_channel_connect_start(
     })
 }
 
-/// tn_channel_create makes a channel for exactly two programs: it listens, takes the first that
-/// connects, stops listening, and stores the channel in `*out`, which the caller frees with
-/// tn_channel_free. The one that connected may have ended already, as with tn_listener_accept.
-/// Statuses are those of tn_listener_open and tn_listener_accept.
+/// tn_channel_create makes a channel for exactly two programs: it listens, accepts the first
+/// program that connects, stops listening, and stores the channel in `*out`, which the caller frees
+/// with tn_channel_free. The peer may have ended already, as with tn_listener_accept. Statuses are
+/// those of tn_listener_open and tn_listener_accept.
 ///
 /// # Safety
 /// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -117,8 +118,9 @@ pub unsafe extern "C" fn tn_channel_create(
     })
 }
 
-/// tn_channel_create_start listens and stores the channel in `*out` at once; what follows is as
-/// for tn_channel_connect_start. The caller frees it with tn_channel_free.
+/// tn_channel_create_start begins to listen, as tn_channel_create does, and stores the channel in
+/// `*out` at once. The caller frees it with tn_channel_free. Until the other program has connected,
+/// the channel is as one of tn_channel_connect_start.
 ///
 /// # Safety
 /// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -135,17 +137,17 @@ pub unsafe extern "C" fn tn_channel_create_start(
     })
 }
 
-/// tn_channel_fd stores a descriptor in `*out` for poll, epoll, select and the event loops on
-/// top of them. It is readable while there may be a message, progress of connecting, the end, or
+/// tn_channel_fd stores a descriptor in `*out` for poll, epoll, select and the event loops on top
+/// of them. It is readable while there may be a message, progress of connecting, the end, or
 /// something that the library itself has to send: a pong, or the rest of a message that a send
-/// took, once there is room for it. So a program that knows this descriptor alone gets everything
-/// out by receiving.
+/// took, once there is room for it. So a program that watches only this descriptor also sends
+/// everything, by receiving.
 ///
-/// It shows a state, not an event (level-triggered): whoever looks sees it, however late, from
-/// whichever thread. It starts readable; only a receiving call that returned TN_AGAIN or
-/// TN_TIMED_OUT makes it unreadable. One message for each event is right, and so is receiving until
-/// TN_AGAIN. After TN_CLOSED and TN_PEER_LOST it stays readable. Never read, write or close it. It
-/// is made the first time, and the same number until free. TN_NO_SPACE: no descriptors left.
+/// It shows a state, not an event (level-triggered): every thread that looks sees it, however late.
+/// It starts readable; only a receiving call that returned TN_AGAIN or TN_TIMED_OUT makes it
+/// unreadable. You may receive one message for each event, or receive until TN_AGAIN. After
+/// TN_CLOSED and TN_PEER_LOST it stays readable. Never read, write or close it. It is made the
+/// first time, and the same number until free. TN_NO_SPACE: no descriptors left.
 ///
 /// # Safety
 /// `channel` is NULL or valid; `out` is NULL or writable.
@@ -165,11 +167,11 @@ pub unsafe extern "C" fn tn_channel_fd(
 /// succeed, on progress of connecting, and at the end. Wait for it only while there is something to
 /// send.
 ///
-/// It shows a state, as that of tn_channel_fd does. It starts readable; only a send, commit or
-/// flush that returned TN_AGAIN or TN_TIMED_OUT, or left the rest of a message here, makes it
-/// unreadable. Room is room for what was refused last: a shorter message may fit meanwhile. Never
-/// read, write or close it. It is made the first time, and the same number until free. TN_NO_SPACE:
-/// no descriptors left.
+/// It shows a state, as the descriptor of tn_channel_fd does. It starts readable; only a send,
+/// commit or flush that returned TN_AGAIN or TN_TIMED_OUT, or left the rest of a message here,
+/// makes it unreadable. It waits for room for the message that was refused last; a shorter message
+/// may fit before. Never read, write or close it. It is made the first time, and the same number
+/// until free. TN_NO_SPACE: no descriptors left.
 ///
 /// # Safety
 /// `channel` is NULL or valid; `out` is NULL or writable.
@@ -215,8 +217,8 @@ pub unsafe extern "C" fn tn_channel_peer(
     })
 }
 
-/// tn_channel_stats tells what has gone through. `out->struct_size` must be set. TN_AGAIN: the
-/// channel is still connecting.
+/// tn_channel_stats stores counts of what has gone through the channel in `*out`.
+/// `out->struct_size` must be set. TN_AGAIN: the channel is still connecting.
 ///
 /// # Safety
 /// `channel` is NULL or valid; `out` is NULL, or writable for its struct_size bytes.
@@ -262,10 +264,10 @@ unsafe fn give_struct<T>(value: &T, out: *mut u8, struct_size: u32) {
     }
 }
 
-/// tn_channel_close ends a channel: every call on it is TN_CLOSED at once, in all threads, what
-/// was not received is dropped, and the peer is told. It waits for nothing, not even a remainder:
-/// flush first. Open views stay readable until they are released. Closing twice, or NULL, is
-/// fine.
+/// tn_channel_close ends a channel: every call on it returns TN_CLOSED at once, in all threads,
+/// what was not received is dropped, and the peer is told. It waits for nothing, not even for the
+/// rest of a message: flush first. Open views stay readable until they are released. Closing twice,
+/// or NULL, is fine.
 ///
 /// # Safety
 /// `channel` is NULL or valid.
@@ -278,8 +280,8 @@ pub unsafe extern "C" fn tn_channel_close(channel: Option<&Channel>) {
     });
 }
 
-/// tn_channel_free closes a channel if need be and destroys it: the last use of it, of its views
-/// and of its loans. NULL is fine.
+/// tn_channel_free closes a channel, if it is open, and destroys it. It is the last use of the
+/// channel, of its views and of its loans. NULL is fine.
 ///
 /// # Safety
 /// `channel` is NULL, or came from this library and no thread uses it any more.

@@ -8,17 +8,17 @@ use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
 /// tn_list writes what this user has on this machine to `buf`, with a NUL behind it, and stores its
-/// length without that in `*out_len`. It is a JSON object a line: listeners in the user's own
-/// directories, segments, semaphores, and locks of native objects. Each has the keys kind, name,
-/// owner (a user's number), alive (whether anybody holds it), holders (how many handles), bytes (of
-/// data), memory (bytes in /dev/shm), persist, mode and path; a semaphore units (that are free), a
-/// segment version, and both pids (of the processes that hold it and may write it, as each of them
-/// says: never rely on them). There may be more one day.
+/// length without the NUL in `*out_len`. Each line is a JSON object: a listener in the user's own
+/// directories, a segment, a semaphore, or the lock of a native object. Each has the keys kind,
+/// name, owner (a user's number), alive (whether anybody holds it), holders (how many handles),
+/// bytes (of data), memory (bytes in /dev/shm), persist, mode and path. A semaphore also has units
+/// (that are free), a segment has version, and both have pids (of the processes that hold it and
+/// may write it, as each of them says: never rely on them). Later versions may add keys.
 ///
-/// `pattern` is kind:name, with * for any letters, or NULL for all. It takes no lock and calls into
-/// no other program; what comes and goes meanwhile may be there or not.
+/// `pattern` is kind:name, with * for any letters, or NULL for all. The call takes no lock and
+/// calls into no other program. What comes and goes meanwhile may be in the list or not.
 ///
-/// TN_TOO_LARGE: `*out_len` is the size it needs, with the NUL; that may be more the next time.
+/// TN_TOO_LARGE: `*out_len` is the size it needs, with the NUL; it may need more the next time.
 /// TN_INVALID: there is no such kind, or no colon.
 ///
 /// # Safety
@@ -41,12 +41,12 @@ pub unsafe extern "C" fn tn_list(
     })
 }
 
-/// tn_sweep removes what killed programs have left of this user's: segments, semaphores and locks
-/// that nobody alive holds and that aren't persist=1, and socket files in the user's own
-/// directories at which nobody listens. It stores how many in `*out_count`.
+/// tn_sweep removes what killed programs of this user have left: segments, semaphores and locks
+/// that no live process holds and that aren't persist=1, and socket files in the user's own
+/// directories at which nobody listens. It stores how many it removed in `*out_count`.
 ///
-/// `pattern` is as for tn_list. What somebody is just taking or leaving is left alone, and what
-/// isn't this user's. TN_IO: another process keeps a directory of sockets locked.
+/// `pattern` is as for tn_list. It leaves alone what another program is just opening or leaving,
+/// and what isn't this user's. TN_IO: another process keeps a directory of sockets locked.
 ///
 /// # Safety
 /// `pattern` is NULL or NUL-terminated; `out_count` is NULL or writable.

@@ -12,10 +12,9 @@ use std::mem::MaybeUninit;
 /// tn_listener_open starts listening at `endpoint` and stores the listener in `*out`, which the
 /// caller frees with tn_listener_free.
 ///
-/// The name of a listener that was killed is taken over.
-/// TN_EXISTS: somebody alive listens there. TN_DENIED: the directory is not this user's, or
-/// rights are missing. TN_INVALID: the endpoint is wrong; the text says how. TN_NO_SPACE: no
-/// descriptors left.
+/// It takes over the name of a listener that was killed. TN_EXISTS: a live process listens there.
+/// TN_DENIED: the directory is not this user's, or rights are missing. TN_INVALID: the endpoint is
+/// wrong; the text says how. TN_NO_SPACE: no descriptors left.
 ///
 /// # Safety
 /// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -34,11 +33,11 @@ pub unsafe extern "C" fn tn_listener_open(
 }
 
 /// tn_listener_accept takes the next connection whose HELLO has come, and stores the channel in
-/// `*out`, which the caller frees with tn_channel_free. It may have ended already, and then what it
-/// sent is received first.
+/// `*out`, which the caller frees with tn_channel_free. The peer may have ended already; what it
+/// sent is still received.
 ///
-/// A client that stalls or talks nonsense holds up nobody else. Handshakes go on whenever this
-/// is called. TN_AGAIN, TN_TIMED_OUT: nobody has connected. TN_CLOSED: the listener was closed.
+/// A client that stalls or sends nonsense holds up nobody else. Handshakes go on whenever this is
+/// called. TN_AGAIN, TN_TIMED_OUT: nobody has connected. TN_CLOSED: the listener was closed.
 /// TN_NO_SPACE: no descriptors left; the connection waits until there are.
 ///
 /// # Safety
@@ -58,8 +57,8 @@ pub unsafe extern "C" fn tn_listener_accept(
 }
 
 /// tn_listener_endpoint writes the endpoint to connect to, NUL-terminated, to the `cap` bytes at
-/// `buf`, and its length without the NUL to `*out_len`. TN_TOO_LARGE: `*out_len` says how many
-/// bytes it needs, with the NUL.
+/// `buf`, and its length without the NUL to `*out_len`. TN_TOO_LARGE: `*out_len` is how many bytes
+/// it needs, with the NUL.
 ///
 /// # Safety
 /// `listener` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_len` is NULL or
@@ -80,10 +79,11 @@ pub unsafe extern "C" fn tn_listener_endpoint(
     })
 }
 
-/// tn_listener_fd stores a descriptor in `*out` that is readable while tn_listener_accept may
-/// get on: wait for it, never read, write or close it. It is the same number until free. Every 5 s
-/// it is readable for the listener to look, in that call, whether its socket's file is there: one
-/// that was taken away is made anew, and who came before is accepted first.
+/// tn_listener_fd stores a descriptor in `*out` that is readable while tn_listener_accept may get
+/// further: wait for it, never read, write or close it. It is the same number until free. Every 5 s
+/// it becomes readable, so that tn_listener_accept looks whether the socket's file is still there.
+/// If the file was removed, that call makes it again, after it has accepted those that connected
+/// before.
 ///
 /// # Safety
 /// `listener` is NULL or valid; `out` is NULL or writable.
@@ -113,7 +113,8 @@ pub unsafe extern "C" fn tn_listener_close(listener: Option<&Listener>) {
     });
 }
 
-/// tn_listener_free closes the listener and destroys it: the last use of it. NULL is fine.
+/// tn_listener_free closes the listener and destroys it. It is the last use of the listener. NULL
+/// is fine.
 ///
 /// # Safety
 /// `listener` is NULL, or came from tn_listener_open and no thread uses it any more.

@@ -20,7 +20,7 @@ pub const TN_MESSAGE_REPLY: u32 = 2;
 pub struct tn_slice {
     /// Where it begins.
     pub data: *const c_void,
-    /// Its bytes.
+    /// How many bytes it has.
     pub len: usize,
 }
 
@@ -33,9 +33,9 @@ pub struct tn_message {
     pub data: *const c_void,
     /// How many there are.
     pub len: usize,
-    /// The user's message type; 0 where none was given.
+    /// The message's type, which the user defines; 0 if none was given.
     pub tag: u32,
-    /// Which request this is, or answers; else 0.
+    /// The number of the request that this is, or that this answers; else 0.
     pub id: u32,
     /// TN_MESSAGE_REQUEST, TN_MESSAGE_REPLY or 0.
     pub flags: u32,
@@ -43,7 +43,7 @@ pub struct tn_message {
     pub missed: u32,
     /// The library's; leave it as it is until the message is released.
     pub private_: u64,
-    /// 0, for what is to come.
+    /// 0; reserved for later versions.
     pub reserved: [u64; 4],
 }
 
@@ -51,13 +51,13 @@ pub struct tn_message {
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct tn_loan {
-    /// Where to write.
+    /// Where to write the message.
     pub data: *mut c_void,
     /// How many bytes there is room for.
     pub len: usize,
     /// The library's; leave it as it is until the loan is committed or discarded.
     pub private_: u64,
-    /// 0, for what is to come.
+    /// 0; reserved for later versions.
     pub reserved: [u64; 2],
 }
 
@@ -74,7 +74,7 @@ pub(super) fn lent_id(channel: &Channel, token: u64) -> Result<LentId> {
     bits.map(LentId::from_bits).ok_or_else(missing)
 }
 
-/// As many slices are kept without an allocation.
+/// Up to this many slices are kept without an allocation.
 const FEW: usize = 8;
 
 /// Slices from C.
@@ -93,7 +93,7 @@ impl<'a> std::ops::Deref for Slices<'a> {
     }
 }
 
-/// Takes slices over from C.
+/// Takes over slices from C.
 ///
 /// # Safety
 /// `slices` is NULL or valid for `count` slices, each of them NULL or valid for its length.
@@ -135,7 +135,7 @@ pub(super) fn message(info: &Info, data: *const c_void, private_: u64) -> tn_mes
     tn_message { data, len, tag, id, flags, missed: 0, private_, reserved: [0; 4] }
 }
 
-/// Says of a message that it needs more room.
+/// Stores how much room a message needs.
 pub(super) fn too_large(needed: usize) -> tn_message {
     message(&Info { len: needed, ..Info::default() }, std::ptr::null(), 0)
 }

@@ -1,5 +1,5 @@
-//! The front door: one file a noun. Each function checks, converts, makes one call and converts
-//! back; nothing is decided here. The order of these lines is the order of the header.
+//! The C ABI, one file for each noun. Each function checks its arguments, converts them, makes one
+//! call and converts the result; it decides nothing. The header has the order of these lines.
 
 pub mod status;
 
@@ -33,17 +33,17 @@ use std::time::Duration;
 #[allow(non_camel_case_types)]
 pub type tn_fd = c_int;
 
-/// A handle that must be there.
+/// A handle that must not be NULL.
 fn handle<T>(handle: Option<T>) -> Result<T> {
     handle.ok_or_else(|| Error::invalid("the handle is NULL"))
 }
 
-/// A pointer that must be there.
+/// A pointer that must not be NULL.
 fn there<T>(pointer: Option<T>, name: &str) -> Result<T> {
     pointer.ok_or_else(|| Error::invalid(format!("{name} is NULL")))
 }
 
-/// A timeout as the C side says it.
+/// A timeout from C.
 fn timeout(timeout_ms: i32) -> Result<Option<Duration>> {
     match timeout_ms {
         TN_FOREVER => Ok(None),

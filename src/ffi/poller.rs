@@ -24,12 +24,12 @@ pub unsafe extern "C" fn tn_poller_new(out: Option<&mut MaybeUninit<*mut Poller>
     })
 }
 
-/// tn_poller_add_channel waits for a channel's messages and its end too: `key` comes whenever the
-/// descriptor of tn_channel_fd would be readable. The channel stays the caller's; when it is freed
-/// it leaves the poller by itself.
+/// tn_poller_add_channel adds a channel's messages and its end: tn_poller_wait gives `key` whenever
+/// the descriptor of tn_channel_fd would be readable. The channel stays the caller's; when it is
+/// freed, it leaves the poller by itself.
 ///
-/// TN_EXISTS: the key, or the channel, is in this poller already. TN_NO_SPACE: no descriptors left
-/// for the channel's own.
+/// TN_EXISTS: the key, or the channel, is in this poller already. TN_NO_SPACE: no descriptor is
+/// left for the channel's own.
 ///
 /// # Safety
 /// `poller` and `channel` are NULL or valid.
@@ -42,10 +42,10 @@ pub unsafe extern "C" fn tn_poller_add_channel(
     guard(|| handle(poller)?.add_channel(handle(channel)?, key))
 }
 
-/// tn_poller_add_channel_send waits for a channel's room to send, and its end: `key` comes whenever
-/// the descriptor of tn_channel_send_fd would be readable, so add it only while there is something
-/// to send. It is another key than that of tn_poller_add_channel. TN_EXISTS and TN_NO_SPACE mean
-/// what they mean there.
+/// tn_poller_add_channel_send adds a channel's room to send, and its end: tn_poller_wait gives
+/// `key` whenever the descriptor of tn_channel_send_fd would be readable. Add it only while there
+/// is something to send. `key` must differ from that of tn_poller_add_channel. TN_EXISTS,
+/// TN_NO_SPACE: as for tn_poller_add_channel.
 ///
 /// # Safety
 /// `poller` and `channel` are NULL or valid.
@@ -58,8 +58,8 @@ pub unsafe extern "C" fn tn_poller_add_channel_send(
     guard(|| handle(poller)?.add_channel_send(handle(channel)?, key))
 }
 
-/// tn_poller_add_listener waits for a listener too: `key` comes whenever tn_listener_accept may
-/// get on. The listener stays the caller's. TN_EXISTS as for tn_poller_add_channel.
+/// tn_poller_add_listener adds a listener: tn_poller_wait gives `key` whenever tn_listener_accept
+/// may get further. The listener stays the caller's. TN_EXISTS: as for tn_poller_add_channel.
 ///
 /// # Safety
 /// `poller` and `listener` are NULL or valid.
@@ -72,9 +72,9 @@ pub unsafe extern "C" fn tn_poller_add_listener(
     guard(|| handle(poller)?.add_listener(handle(listener)?, key))
 }
 
-/// tn_poller_add_fd waits for any descriptor to become readable too. It stays the caller's;
-/// remove its key before it is closed. TN_INVALID: it is not open, or of a kind that can't be
-/// polled, such as a file. TN_EXISTS as for tn_poller_add_channel.
+/// tn_poller_add_fd adds any descriptor: tn_poller_wait gives `key` whenever it is readable. The
+/// descriptor stays the caller's; remove its key before you close it. TN_INVALID: it is not open,
+/// or of a kind that can't be polled, such as a file. TN_EXISTS: as for tn_poller_add_channel.
 ///
 /// # Safety
 /// `poller` is NULL or valid.
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn tn_poller_add_fd(
     })
 }
 
-/// tn_poller_remove waits no longer for what was added with `key`. TN_NOT_FOUND: nothing was.
+/// tn_poller_remove removes what was added with `key`. TN_NOT_FOUND: nothing has that key.
 ///
 /// # Safety
 /// `poller` is NULL or valid.

@@ -9,12 +9,12 @@ use crate::readiness::Direction;
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 
-/// tn_channel_recv receives one message: copies its payload to the `cap` bytes at `buf`, and its
-/// length to `*out_len`. A request that is received so can't be answered.
+/// tn_channel_recv receives one message: it copies the payload to the `cap` bytes at `buf`, and
+/// stores its length in `*out_len`. A request that this call receives can't be answered.
 ///
-/// TN_TOO_LARGE: `*out_len` says how much is needed, and the message stays. TN_AGAIN,
-/// TN_TIMED_OUT: no message. TN_CLOSED, TN_PEER_LOST: the end, and all that had arrived was
-/// handed out. TN_NO_SPACE: open views hold most of the ring; release some.
+/// TN_TOO_LARGE: `*out_len` is how many bytes it needs, and the message stays. TN_AGAIN,
+/// TN_TIMED_OUT: there is no message. TN_CLOSED, TN_PEER_LOST: the channel has ended, and all that
+/// had arrived has been received. TN_NO_SPACE: open views hold most of the ring; release some.
 ///
 /// # Safety
 /// `channel` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_len` is NULL or
@@ -42,8 +42,8 @@ pub unsafe extern "C" fn tn_channel_recv(
 }
 
 /// tn_channel_recv_message receives one message like tn_channel_recv, with its tag, id and flags;
-/// `out->data` is `buf`, and there is nothing to release. With TN_TOO_LARGE `out->len` says how
-/// much is needed, and the rest of `*out` is zero.
+/// `out->data` is `buf`, and there is nothing to release. With TN_TOO_LARGE `out->len` is how many
+/// bytes it needs, and the rest of `*out` is zero.
 ///
 /// # Safety
 /// `channel` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out` is NULL or
@@ -70,9 +70,10 @@ pub unsafe extern "C" fn tn_channel_recv_message(
     })
 }
 
-/// tn_channel_recv_view receives one message in place, without a copy where the transport can.
-/// The bytes are valid until tn_channel_release, and hold room in the ring until then. Several
-/// views may be open at a time. Statuses are those of tn_channel_recv, without TN_TOO_LARGE.
+/// tn_channel_recv_view receives one message in place, without a copy where the transport can do
+/// that. The bytes are valid until tn_channel_release, and hold room in the ring until then.
+/// Several views may be open at a time. Statuses are those of tn_channel_recv, without
+/// TN_TOO_LARGE.
 ///
 /// # Safety
 /// `channel` is NULL or valid; `out` is NULL or writable.
@@ -89,9 +90,8 @@ pub unsafe extern "C" fn tn_channel_recv_view(
     })
 }
 
-/// tn_channel_release gives a view, or the reply to a request, back. Views may be released in
-/// any order, from any thread, and after tn_channel_close too. TN_INVALID: it was released
-/// before.
+/// tn_channel_release gives back a view, or the reply to a request. Views may be released in any
+/// order, from any thread, and after tn_channel_close too. TN_INVALID: it was released before.
 ///
 /// # Safety
 /// `channel` and `view` are NULL or valid.
@@ -106,14 +106,14 @@ pub unsafe extern "C" fn tn_channel_release(
     })
 }
 
-/// tn_channel_recv_many receives as many messages as are there and fit, at most `max`: their
-/// bytes go to the `cap` bytes at `buf`, each message 16-byte aligned, each message with its tag,
-/// id and flags to `out_messages`, and how many there are to `*out_count`. It waits for the first
-/// only. There is nothing to release, and requests among them can be answered.
+/// tn_channel_recv_many receives as many messages as are there and fit, at most `max`. It copies
+/// their payloads to the `cap` bytes at `buf`, each 16-byte aligned. It stores where each lies,
+/// with its tag, id and flags, in `out_messages`, and their number in `*out_count`. It waits for
+/// the first message only. There is nothing to release, and requests among them can be answered.
 ///
-/// TN_TOO_LARGE: not even the first fits; `out_messages[0].len` says how much it needs (15 more
-/// where `buf` isn't 16-byte aligned), and the rest of it is zero. Other statuses are those of
-/// tn_channel_recv.
+/// TN_TOO_LARGE: not even the first fits. `out_messages[0].len` is how many bytes it needs (15 more
+/// if `buf` isn't 16-byte aligned), and the rest of `out_messages[0]` is zero. Other statuses are
+/// those of tn_channel_recv.
 ///
 /// # Safety
 /// `channel` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_messages` is NULL
@@ -150,14 +150,15 @@ pub unsafe extern "C" fn tn_channel_recv_many(
 }
 
 /// tn_channel_busy_poll looks for a short while whether there is something to receive, and leaves
-/// it there. It is for event loops: after a message was handled, and before the loop sleeps though
-/// the next comes at once, as in a conversation. TN_OK: a receiving call finds a message, or the
-/// end, unless another thread is faster. TN_AGAIN: nothing came, or the handshake isn't done.
+/// it there. It is for event loops: call it after a message was handled and before the loop sleeps,
+/// if the next message may come at once, as in a conversation. TN_OK: a receiving call finds a
+/// message, or the end, unless another thread is faster. TN_AGAIN: nothing came, or the handshake
+/// isn't done.
 ///
-/// It spins as `spin=` says, but for 50 microseconds at most, with `forever` too; by default seldom
-/// where that was in vain lately. It never makes the fd unreadable: a receiving call that says
-/// TN_AGAIN does. Bound how long a loop goes on so, or a peer that always answers at once keeps it
-/// there.
+/// It spins as `spin=` says, but for at most 50 microseconds, also with `forever`. By default it
+/// seldom spins if that was in vain lately. It never makes the descriptor unreadable: a receiving
+/// call that returns TN_AGAIN does. Limit how often a loop calls this in a row; otherwise a peer
+/// that always answers at once keeps the loop there.
 ///
 /// # Safety
 /// `channel` is NULL or valid.

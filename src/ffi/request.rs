@@ -10,10 +10,10 @@ use std::mem::MaybeUninit;
 /// tn_channel_request sends a request and waits for the reply to it, which is stored in
 /// `*out_reply` and given back with tn_channel_release like a view.
 ///
-/// Any number of threads may ask at once. Other messages that come meanwhile wait in the inbox
-/// for a receiving call. TN_TIMED_OUT, and TN_AGAIN where the timeout was 0: the request may have
-/// gone out, but no answer came; a late one is dropped. TN_NO_SPACE: the
-/// inbox is full (inbox=). Other statuses are those of tn_channel_send and tn_channel_recv.
+/// Any number of threads may ask at once. Other messages that come meanwhile wait in the inbox for
+/// a receiving call. TN_TIMED_OUT, and TN_AGAIN if the timeout was 0: the request may have been
+/// sent, but no reply came; a late reply is dropped. TN_NO_SPACE: the inbox is full (inbox=). Other
+/// statuses are those of tn_channel_send and tn_channel_recv.
 ///
 /// # Safety
 /// `channel` is NULL or valid; `data` is NULL or readable for `len` bytes; `out_reply` is NULL or
@@ -37,8 +37,8 @@ pub unsafe extern "C" fn tn_channel_request(
 }
 
 /// tn_channel_request_begin is the first half of tn_channel_request: it sends the request, and
-/// stores its id in `*out_id`. tn_channel_request_end fetches the reply, which no receiving call
-/// gets. For event loops, and for programs that wait in pieces. Statuses are those of
+/// stores its id in `*out_id`. tn_channel_request_end fetches the reply; no receiving call gets it.
+/// These two are for event loops, and for programs that wait in pieces. Statuses are those of
 /// tn_channel_send, and TN_NO_SPACE as for tn_channel_request.
 ///
 /// # Safety
@@ -66,10 +66,10 @@ pub unsafe extern "C" fn tn_channel_request_begin(
 /// in `*out_reply`, and ends the request; the reply is given back with tn_channel_release like a
 /// view.
 ///
-/// Other messages that come meanwhile wait in the inbox for a receiving call; so an event loop
-/// that waits for both calls this first, and then receives. TN_AGAIN, TN_TIMED_OUT: the reply has
-/// not come yet, and may be waited for again. TN_INVALID: no such request, or it was ended. Any
-/// other failure ends it, as for tn_channel_request.
+/// Other messages that come meanwhile wait in the inbox for a receiving call. An event loop that
+/// waits for both therefore calls this first, and then receives. TN_AGAIN, TN_TIMED_OUT: the reply
+/// has not come yet; wait for it again. TN_INVALID: there is no such request, or it was ended. Any
+/// other failure ends the request, as for tn_channel_request.
 ///
 /// # Safety
 /// `channel` is NULL or valid; `out_reply` is NULL or writable.
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn tn_channel_request_end(
 }
 
 /// tn_channel_request_cancel ends the request that was begun or started under `id`; its reply is
-/// dropped when it comes. TN_INVALID: no such request, or it was ended.
+/// dropped when it comes. TN_INVALID: there is no such request, or it was ended.
 ///
 /// # Safety
 /// `channel` is NULL or valid.
@@ -100,8 +100,8 @@ pub unsafe extern "C" fn tn_channel_request_cancel(
     guard(|| handle(channel)?.request_cancel(id))
 }
 
-/// tn_channel_request_start sends a request and stores its id in `*out_id`; the reply is received
-/// like a message, with TN_MESSAGE_REPLY and that id. Statuses are those of tn_channel_send.
+/// tn_channel_request_start sends a request and stores its id in `*out_id`. The reply is received
+/// like any message, with TN_MESSAGE_REPLY and that id. Statuses are those of tn_channel_send.
 ///
 /// # Safety
 /// `channel` is NULL or valid; `data` is NULL or readable for `len` bytes; `out_id` is NULL or
@@ -124,12 +124,12 @@ pub unsafe extern "C" fn tn_channel_request_start(
     })
 }
 
-/// tn_channel_reply answers a message whose flags say TN_MESSAGE_REQUEST, once. Of `request` only
-/// the flags, id and tag are read, so it may have been released, and any thread may answer.
+/// tn_channel_reply answers, once, a message whose flags are TN_MESSAGE_REQUEST. It reads only the
+/// flags, id and tag of `request`, so `request` may have been released. Any thread may answer.
 ///
-/// Statuses are those of tn_channel_send; where it failed it may be tried again. TN_INVALID:
-/// `request` is none, came to another channel, or was answered before, as far as the last 65536
-/// unanswered ones are remembered; an older one may be answered.
+/// Statuses are those of tn_channel_send; after a failure you may try again. TN_INVALID: `request`
+/// is no request, came to another channel, or was answered before. The channel remembers the last
+/// 65536 unanswered requests; an older one may be answered too.
 ///
 /// # Safety
 /// `channel` and `request` are NULL or valid; `data` is NULL or readable for `len` bytes.

@@ -12,12 +12,12 @@ use std::mem::MaybeUninit;
 /// tn_segment_create makes a segment of `size` zero bytes and stores it in `*out`, which the
 /// caller frees with tn_segment_free.
 ///
-/// One whose holders have all died is replaced. TN_EXISTS: somebody alive holds a segment of that
-/// name, or it was made with persist=1. TN_NO_SPACE: /dev/shm is full, and was so for half a
-/// second; no later use of the data can fail for that. TN_DENIED: what has the name is another
-/// user's. TN_PROTOCOL: it is no segment; tn_segment_remove removes it, unless it is a directory.
-/// TN_INVALID: the name is wrong, or the size 0. TN_TOO_LARGE: the size is over 1 TiB.
-/// TN_UNSUPPORTED: there is no /dev/shm, or no /proc.
+/// It replaces a segment whose holders have all died. TN_EXISTS: a live process holds a segment of
+/// that name, or it was made with persist=1. TN_NO_SPACE: /dev/shm is full, and was so for half a
+/// second; no later use of the data can fail for that reason. TN_DENIED: the object of that name is
+/// another user's. TN_PROTOCOL: the object is no segment; tn_segment_remove removes it, unless it
+/// is a directory. TN_INVALID: the name is wrong, or the size 0. TN_TOO_LARGE: the size is over 1
+/// TiB. TN_UNSUPPORTED: there is no /dev/shm, or no /proc.
 ///
 /// # Safety
 /// `name` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -39,11 +39,12 @@ pub unsafe extern "C" fn tn_segment_create(
 /// tn_segment_open opens a segment and stores it in `*out`, which the caller frees with
 /// tn_segment_free.
 ///
-/// TN_NOT_FOUND: there is none that somebody alive holds, nor one made with persist=1.
-/// TN_DENIED, TN_PROTOCOL as for tn_segment_create. TN_NO_SPACE: 1024 handles hold it already, or
-/// no descriptors are left. Who may only read the object may use its data, tn_segment_version and
-/// tn_segment_wait; all else is TN_DENIED then. TN_DENIED too: a native: object of another user,
-/// which that user doesn't hold with treenail, as only its owner can make its lock.
+/// TN_NOT_FOUND: no live process holds a segment of that name, and none was made with persist=1.
+/// TN_DENIED, TN_PROTOCOL: as for tn_segment_create. TN_NO_SPACE: 1024 handles hold it already, or
+/// no descriptors are left. A user that may only read the object may use its data,
+/// tn_segment_version and tn_segment_wait; every other call returns TN_DENIED. TN_DENIED also means
+/// a native: object of another user that this user doesn't hold with treenail: only its owner can
+/// make its lock.
 ///
 /// # Safety
 /// `name` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -62,12 +63,13 @@ pub unsafe extern "C" fn tn_segment_open(
 }
 
 /// tn_segment_open_or_create opens a segment, or makes one of `size` zero bytes if there is none,
-/// and stores it in `*out`, which the caller frees with tn_segment_free. Of many that call it at
-/// once exactly one makes it. One that is there keeps its size: tn_segment_size tells, and it is
-/// `size` or more. TN_TOO_LARGE: it is less, and tn_last_error says both; or `size` is over 1 TiB.
+/// and stores it in `*out`, which the caller frees with tn_segment_free. If many call it at once,
+/// exactly one makes it. A segment that exists keeps its size, which is `size` or more;
+/// tn_segment_size returns it. TN_TOO_LARGE: the segment that exists is smaller, and tn_last_error
+/// says both sizes; or `size` is over 1 TiB.
 ///
-/// With size 0 it opens one of whatever size, and makes none: TN_NOT_FOUND if there is none. What
-/// native: names isn't made either: TN_INVALID. The rest is as for tn_segment_create and
+/// With size 0 it opens a segment of any size, and makes none: TN_NOT_FOUND if there is none. It
+/// doesn't make native: objects either: TN_INVALID. The rest is as for tn_segment_create and
 /// tn_segment_open.
 ///
 /// # Safety
@@ -87,8 +89,8 @@ pub unsafe extern "C" fn tn_segment_open_or_create(
     })
 }
 
-/// tn_segment_data returns where the data begin, page-aligned; the same until free, also after
-/// close. With access=ro, writing there ends the program. NULL for NULL.
+/// tn_segment_data returns the address of the data, page-aligned. It is the same until free, also
+/// after close. With access=ro, writing there ends the program. NULL for NULL.
 ///
 /// # Safety
 /// `segment` is NULL or valid.
@@ -108,13 +110,13 @@ pub unsafe extern "C" fn tn_segment_size(segment: Option<&Segment>) -> usize {
     guard_value(0, || handle(segment).map(Segment::size))
 }
 
-/// tn_segment_lock takes the lock, alone. It belongs to the handle: it excludes other threads of
-/// the same handle too, any thread may unlock, and locking twice waits.
+/// tn_segment_lock takes the lock exclusively. The lock belongs to the handle: it excludes other
+/// threads of the same handle too, any thread may unlock, and locking twice waits.
 ///
-/// TN_OK, TN_OWNER_DIED: it is held, so test with `< 0`. TN_OWNER_DIED: one died that had it alone,
-/// or was freed or closed with it, and nobody has had it so since; the data may be half-written.
-/// Who dies with it shared is none of these, as it wrote nothing. TN_AGAIN, TN_TIMED_OUT: others
-/// have it.
+/// TN_OK, TN_OWNER_DIED: this handle has the lock, so test with `< 0`. TN_OWNER_DIED: a handle that
+/// had the lock exclusively died, or was freed or closed, and nobody has had it exclusively since;
+/// the data may be half-written. The death of a handle that had it shared doesn't count, as it
+/// wrote nothing. TN_AGAIN, TN_TIMED_OUT: others have the lock.
 ///
 /// # Safety
 /// `segment` is NULL or valid.
@@ -123,9 +125,9 @@ pub unsafe extern "C" fn tn_segment_lock(segment: Option<&Segment>, timeout_ms: 
     guard(|| handle(segment)?.lock(timeout(timeout_ms)?))
 }
 
-/// tn_segment_lock_shared takes the lock together with others that take it so: nobody has it alone
-/// meanwhile. TN_OWNER_DIED, which stays until somebody has had the lock alone: the data may be
-/// half-written. The rest is as for tn_segment_lock.
+/// tn_segment_lock_shared takes the lock shared with other readers: nobody has it exclusively
+/// meanwhile. TN_OWNER_DIED: the data may be half-written; this stays until somebody has had the
+/// lock exclusively. The rest is as for tn_segment_lock.
 ///
 /// # Safety
 /// `segment` is NULL or valid.
@@ -147,9 +149,9 @@ pub unsafe extern "C" fn tn_segment_unlock(segment: Option<&Segment>) -> tn_stat
     guard(|| handle(segment)?.unlock())
 }
 
-/// tn_segment_write copies `len` bytes to the data at `offset`, under the lock, and makes the
-/// change known as tn_segment_notify does. Statuses as for tn_segment_lock: with TN_OWNER_DIED
-/// the bytes are written, and what is around them may be half-written. TN_INVALID: they don't lie
+/// tn_segment_write copies `len` bytes to the data at `offset`, under the lock, and announces the
+/// change as tn_segment_notify does. Statuses are those of tn_segment_lock: with TN_OWNER_DIED the
+/// bytes are written, and the data around them may be half-written. TN_INVALID: the bytes don't lie
 /// within the data. TN_DENIED: the data are open for reading only.
 ///
 /// # Safety
@@ -173,9 +175,9 @@ pub unsafe extern "C" fn tn_segment_write(
 }
 
 /// tn_segment_read copies `len` bytes of the data at `offset` to `buf`, under the shared lock: what
-/// tn_segment_write wrote in one call is there whole. Statuses as for tn_segment_lock_shared: with
-/// TN_OWNER_DIED the bytes are read, and may be half-written. TN_INVALID: they don't lie within
-/// the data.
+/// tn_segment_write wrote in one call is there whole. Statuses are those of tn_segment_lock_shared:
+/// with TN_OWNER_DIED the bytes are read, and may be half-written. TN_INVALID: the bytes don't lie
+/// within the data.
 ///
 /// # Safety
 /// `segment` is NULL or valid; `buf` is NULL or writable for `len` bytes.
@@ -197,8 +199,8 @@ pub unsafe extern "C" fn tn_segment_read(
     })
 }
 
-/// tn_segment_notify makes a change known: the version moves on by one, and whoever waits for that
-/// wakes. If nobody waits it makes no system call.
+/// tn_segment_notify announces a change: it adds one to the version, and wakes whoever waits for
+/// that. If nobody waits, it makes no system call.
 ///
 /// # Safety
 /// `segment` is NULL or valid.
@@ -207,7 +209,7 @@ pub unsafe extern "C" fn tn_segment_notify(segment: Option<&Segment>) -> tn_stat
     guard(|| handle(segment)?.notify())
 }
 
-/// tn_segment_version returns how many changes were made known. 0 for NULL.
+/// tn_segment_version returns how many changes were announced. 0 for NULL.
 ///
 /// # Safety
 /// `segment` is NULL or valid.
@@ -216,7 +218,7 @@ pub unsafe extern "C" fn tn_segment_version(segment: Option<&Segment>) -> u64 {
     guard_value(0, || handle(segment).map(Segment::version))
 }
 
-/// tn_segment_wait waits until the version is another than `seen`, and stores it in
+/// tn_segment_wait waits until the version differs from `seen`, and stores the version in
 /// `*out_version`. TN_AGAIN, TN_TIMED_OUT: it still is `seen`.
 ///
 /// # Safety
@@ -235,13 +237,13 @@ pub unsafe extern "C" fn tn_segment_wait(
     })
 }
 
-/// tn_segment_fd stores a descriptor in `*out` that is readable while the version may be another
-/// than tn_segment_wait with TN_NOWAIT last found, and at first: wait for it, never read, write or
+/// tn_segment_fd stores a descriptor in `*out` that is readable at first, and while the version may
+/// differ from what tn_segment_wait with TN_NOWAIT last found: wait for it, never read, write or
 /// close it. It is the same number until free, and readable from close on.
 ///
 /// When it is readable, call tn_segment_wait with TN_NOWAIT. Only that makes it unreadable, by
-/// TN_AGAIN, until the next change. It shows a state: how long ago the change was and which thread
-/// looks makes no difference. TN_NO_SPACE: no descriptors are left, or no files in /dev/shm.
+/// TN_AGAIN, until the next change. It shows a state: every thread that looks sees it, however long
+/// ago the change was. TN_NO_SPACE: no descriptors are left, or no files in /dev/shm.
 ///
 /// # Safety
 /// `segment` is NULL or valid; `out` is NULL or writable.
@@ -257,14 +259,15 @@ pub unsafe extern "C" fn tn_segment_fd(
     })
 }
 
-/// tn_segment_lock_fd stores a descriptor in `*out` that is readable while the lock may be free,
-/// and at first: another than that of tn_segment_fd, and used in the same way.
+/// tn_segment_lock_fd stores a descriptor in `*out` that is readable at first, and while the lock
+/// may be free. It is another descriptor than that of tn_segment_fd, and used in the same way.
 ///
-/// When it is readable, call what takes the lock with TN_NOWAIT. Only that makes it unreadable, by
-/// TN_AGAIN; it is readable again once somebody has unlocked, or died. While others have the lock
-/// it is now and then readable for nothing, as nobody hears of a death: each 5 ms at first, and
-/// each 50 in the end. Who tries the lock with TN_NOWAIT doesn't stand in line: others that wait,
-/// and readers that come and go, can be faster many times. Statuses as for tn_segment_fd.
+/// When it is readable, take the lock with TN_NOWAIT. Only that makes it unreadable, by TN_AGAIN.
+/// It becomes readable again once somebody has unlocked, or died. No event tells of a death, so
+/// while others have the lock it becomes readable now and then without a reason: every 5 ms at
+/// first, and every 50 ms in the end. A call with TN_NOWAIT doesn't queue for the lock: others that
+/// wait, and readers that come and go, can be faster many times. Statuses are those of
+/// tn_segment_fd.
 ///
 /// # Safety
 /// `segment` is NULL or valid; `out` is NULL or writable.
@@ -280,8 +283,8 @@ pub unsafe extern "C" fn tn_segment_lock_fd(
     })
 }
 
-/// tn_segment_attached returns how many handles hold the segment now, this one among them; dead
-/// ones don't count. 0 for NULL.
+/// tn_segment_attached returns how many handles hold the segment now, this one among them. Those of
+/// dead processes don't count. 0 for NULL.
 ///
 /// # Safety
 /// `segment` is NULL or valid.
@@ -290,10 +293,10 @@ pub unsafe extern "C" fn tn_segment_attached(segment: Option<&Segment>) -> u32 {
     guard_value(0, || handle(segment).map(Segment::attached))
 }
 
-/// tn_segment_close ends the handle's hold on the segment: its calls are TN_CLOSED, whoever waits
-/// wakes with that, and a lock that it has is handed on, as TN_OWNER_DIED if it has it alone. The
-/// last to go removes the segment. The data stay mapped until free. Closing twice, or NULL, is
-/// fine.
+/// tn_segment_close lets go of the segment. Calls on the handle return TN_CLOSED, also those that
+/// wait. If the handle has the lock, the next owner gets it, with TN_OWNER_DIED if it was
+/// exclusive. The last handle that goes removes the segment. The data stay mapped until free.
+/// Closing twice, or NULL, is fine.
 ///
 /// # Safety
 /// `segment` is NULL or valid.
@@ -306,7 +309,8 @@ pub unsafe extern "C" fn tn_segment_close(segment: Option<&Segment>) {
     });
 }
 
-/// tn_segment_free closes the segment and unmaps its data: the last use of both. NULL is fine.
+/// tn_segment_free closes the segment and unmaps its data. It is the last use of both. NULL is
+/// fine.
 ///
 /// # Safety
 /// `segment` is NULL, or came from tn_segment_create, tn_segment_open or
@@ -316,10 +320,10 @@ pub unsafe extern "C" fn tn_segment_free(segment: Option<Box<Segment>>) {
     guard_silent(|| drop(segment));
 }
 
-/// tn_segment_remove takes the name of a segment away, and of whatever else has its name. Those
+/// tn_segment_remove removes the object that has this name, whether or not it is a segment. Those
 /// that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name. TN_DENIED:
-/// this user may not take it away. TN_PROTOCOL: it is a directory, which rmdir removes. TN_IO:
-/// another process keeps the object from being opened, left or removed.
+/// this user may not remove it. TN_PROTOCOL: it is a directory, which rmdir removes. TN_IO: another
+/// process keeps the object from being opened, left or removed.
 ///
 /// # Safety
 /// `name` is NULL or NUL-terminated.

@@ -11,11 +11,12 @@ use std::os::fd::AsRawFd;
 /// tn_semaphore_create makes a semaphore with `initial` units and stores it in `*out`, which the
 /// caller frees with tn_semaphore_free.
 ///
-/// One whose holders have all died is replaced. TN_EXISTS: somebody alive holds a semaphore of that
-/// name, or it was made with persist=1. TN_TOO_LARGE: `initial` is over 2147483647. TN_NO_SPACE:
-/// /dev/shm is full, or no descriptors are left. TN_DENIED: what has the name is another user's.
-/// TN_PROTOCOL: it is no semaphore; tn_semaphore_remove removes it, unless it is a directory.
-/// TN_INVALID: the name is wrong. TN_UNSUPPORTED: there is no /dev/shm, or no /proc.
+/// It replaces a semaphore whose holders have all died. TN_EXISTS: a live process holds a semaphore
+/// of that name, or it was made with persist=1. TN_TOO_LARGE: `initial` is over 2147483647.
+/// TN_NO_SPACE: /dev/shm is full, or no descriptors are left. TN_DENIED: the object of that name is
+/// another user's. TN_PROTOCOL: the object is no semaphore; tn_semaphore_remove removes it, unless
+/// it is a directory. TN_INVALID: the name is wrong. TN_UNSUPPORTED: there is no /dev/shm, or no
+/// /proc.
 ///
 /// # Safety
 /// `name` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -35,9 +36,9 @@ pub unsafe extern "C" fn tn_semaphore_create(
 }
 
 /// tn_semaphore_open opens a semaphore and stores it in `*out`, which the caller frees with
-/// tn_semaphore_free. TN_NOT_FOUND: nobody alive holds one of that name. TN_DENIED: this user may
-/// not use it, or only read it. TN_NO_SPACE: 1024 handles hold it already, or no descriptors are
-/// left. The rest is as for tn_semaphore_create.
+/// tn_semaphore_free. TN_NOT_FOUND: no live process holds one of that name. TN_DENIED: this user
+/// may not use it, or only read it. TN_NO_SPACE: 1024 handles hold it already, or no descriptors
+/// are left. The rest is as for tn_semaphore_create.
 ///
 /// # Safety
 /// `name` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -56,9 +57,10 @@ pub unsafe extern "C" fn tn_semaphore_open(
 }
 
 /// tn_semaphore_open_or_create opens a semaphore, or makes one with `initial` units if there is
-/// none, and stores it in `*out`, which the caller frees with tn_semaphore_free. Of many that call
-/// it at once exactly one makes it. One that is there keeps its units, whatever `initial` says.
-/// Statuses as for tn_semaphore_create and tn_semaphore_open, but for TN_EXISTS and TN_NOT_FOUND.
+/// none, and stores it in `*out`, which the caller frees with tn_semaphore_free. If many call it at
+/// once, exactly one makes it. A semaphore that exists keeps its units, whatever `initial` says.
+/// Statuses are those of tn_semaphore_create and tn_semaphore_open, without TN_EXISTS and
+/// TN_NOT_FOUND.
 ///
 /// # Safety
 /// `name` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -77,13 +79,14 @@ pub unsafe extern "C" fn tn_semaphore_open_or_create(
     })
 }
 
-/// tn_semaphore_acquire acquires `n` units, all at once or none. Who waits for many is not passed
-/// for ever by those that want few: after a while it is next, and others wait for it, also if there
-/// will never be so many, or its process is stopped. Who tries with TN_NOWAIT is never next.
+/// tn_semaphore_acquire acquires `n` units, all at once or none. Callers that want few units can't
+/// overtake one that wants many for ever: after a while it is next, and the others wait for it.
+/// They wait also if there will never be so many units, or if its process is stopped. A call with
+/// TN_NOWAIT is never next.
 ///
-/// TN_AGAIN, TN_TIMED_OUT: there are not so many. Of hundreds that hold it, those that have died in
-/// the last 50 ms may be unheard of. TN_INVALID: `n` is 0. TN_TOO_LARGE: `n` is over
-/// 2147483647.
+/// TN_AGAIN, TN_TIMED_OUT: there are fewer units. If hundreds of handles hold the semaphore, the
+/// units of those that died in the last 50 ms may still be missing. TN_INVALID: `n` is 0.
+/// TN_TOO_LARGE: `n` is over 2147483647.
 ///
 /// # Safety
 /// `semaphore` is NULL or valid.
@@ -96,9 +99,10 @@ pub unsafe extern "C" fn tn_semaphore_acquire(
     guard(|| handle(semaphore)?.acquire(n, timeout(timeout_ms)?))
 }
 
-/// tn_semaphore_release adds `n` units, and wakes whom they are enough for. They need not have been
-/// acquired by this handle: what it releases beyond that stays when it goes. TN_TOO_LARGE: there
-/// would be more than 2147483647; nothing was changed. TN_INVALID: `n` is 0.
+/// tn_semaphore_release adds `n` units, and wakes those that can now have theirs. This handle need
+/// not have acquired the units: what it releases beyond those it acquired stays when it goes.
+/// TN_TOO_LARGE: there would be more than 2147483647 units; nothing was changed. TN_INVALID: `n` is
+/// 0.
 ///
 /// # Safety
 /// `semaphore` is NULL or valid.
@@ -107,8 +111,8 @@ pub unsafe extern "C" fn tn_semaphore_release(semaphore: Option<&Semaphore>, n: 
     guard(|| handle(semaphore)?.release(n))
 }
 
-/// tn_semaphore_value stores in `*out` how many units are free now, after what dead processes had
-/// has come back.
+/// tn_semaphore_value stores in `*out` how many units are free now. Those of dead processes come
+/// back first.
 ///
 /// # Safety
 /// `semaphore` is NULL or valid; `out` is NULL or writable.
@@ -124,15 +128,16 @@ pub unsafe extern "C" fn tn_semaphore_value(
     })
 }
 
-/// tn_semaphore_fd stores a descriptor in `*out` that is readable while tn_semaphore_acquire may
-/// succeed, and at first: wait for it, never read, write or close it. It is the same number until
-/// free, and readable from close on.
+/// tn_semaphore_fd stores a descriptor in `*out` that is readable at first, and while
+/// tn_semaphore_acquire may succeed: wait for it, never read, write or close it. It is the same
+/// number until free, and readable from close on.
 ///
 /// When it is readable, call tn_semaphore_acquire with TN_NOWAIT. Only that makes it unreadable, by
-/// TN_AGAIN and for however many units; it is readable again once there are more, or a holder has
-/// gone. It shows a state: how long ago that was and which thread looks makes no difference. Where
-/// a death may bring units back it is now and then readable for nothing, and twice a second where
-/// there are some, but too few. TN_NO_SPACE: no descriptors are left, or no files in /dev/shm.
+/// TN_AGAIN, for any number of units. It becomes readable again once there are more units, or a
+/// holder has gone. It shows a state: every thread that looks sees it, however long ago that was.
+/// If a death may bring units back, it becomes readable now and then without a reason, and twice a
+/// second if there are some units, but too few. TN_NO_SPACE: no descriptors are left, or no files
+/// in /dev/shm.
 ///
 /// # Safety
 /// `semaphore` is NULL or valid; `out` is NULL or writable.
@@ -148,9 +153,9 @@ pub unsafe extern "C" fn tn_semaphore_fd(
     })
 }
 
-/// tn_semaphore_close ends the handle's hold on the semaphore: its calls are TN_CLOSED, whoever
-/// waits wakes with that, and what it has acquired and not released comes back, unless it was
-/// opened with undo=0. The last to go removes the semaphore. Closing twice, or NULL, is fine.
+/// tn_semaphore_close lets go of the semaphore. Calls on the handle return TN_CLOSED, also those
+/// that wait. What the handle has acquired and not released comes back, unless it was opened with
+/// undo=0. The last handle that goes removes the semaphore. Closing twice, or NULL, is fine.
 ///
 /// # Safety
 /// `semaphore` is NULL or valid.
@@ -163,7 +168,8 @@ pub unsafe extern "C" fn tn_semaphore_close(semaphore: Option<&Semaphore>) {
     });
 }
 
-/// tn_semaphore_free closes the semaphore: its last use. NULL is fine.
+/// tn_semaphore_free closes the semaphore and destroys it. It is the last use of the semaphore.
+/// NULL is fine.
 ///
 /// # Safety
 /// `semaphore` is NULL, or came from tn_semaphore_create, tn_semaphore_open or
@@ -173,10 +179,10 @@ pub unsafe extern "C" fn tn_semaphore_free(semaphore: Option<Box<Semaphore>>) {
     guard_silent(|| drop(semaphore));
 }
 
-/// tn_semaphore_remove takes the name of a semaphore away, and of whatever else has its name. Those
-/// that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name. TN_DENIED:
-/// this user may not take it away. TN_PROTOCOL: it is a directory, which rmdir removes. TN_IO:
-/// another process keeps the object from being opened, left or removed.
+/// tn_semaphore_remove removes the object that has this name, whether or not it is a semaphore.
+/// Those that hold it keep it; the name is free at once. TN_NOT_FOUND: nothing has the name.
+/// TN_DENIED: this user may not remove it. TN_PROTOCOL: it is a directory, which rmdir removes.
+/// TN_IO: another process keeps the object from being opened, left or removed.
 ///
 /// # Safety
 /// `name` is NULL or NUL-terminated.

@@ -10,12 +10,12 @@ use std::mem::MaybeUninit;
 /// tn_channel_send sends one message. It is taken whole (TN_OK) or not at all; an empty one is a
 /// message too. `data` stays the caller's, and may be reused at once.
 ///
-/// With time left it waits until all of the message is in the ring or the kernel. Where the time
-/// runs out in the middle of a long one, the rest stays in the channel and goes out with later
-/// calls; tn_channel_flush waits for it.
-/// Until the listener's answer has come, a connector's message over 64 KiB waits for that.
-/// TN_AGAIN, TN_TIMED_OUT: no room. TN_TOO_LARGE: over the peer's max_message. TN_CLOSED,
-/// TN_PEER_LOST: the end; or what the handshake refused.
+/// As long as the timeout allows, it waits until the whole message is in the ring or the kernel. If
+/// the time runs out in the middle of a long message, the rest stays in the channel and goes out
+/// with later calls; tn_channel_flush waits for it. A connector's message over 64 KiB waits until
+/// the listener has answered. TN_AGAIN, TN_TIMED_OUT: there is no room. TN_TOO_LARGE: the message
+/// is larger than the peer's max_message. TN_CLOSED, TN_PEER_LOST: the channel has ended. A channel
+/// whose handshake was refused returns the reason.
 ///
 /// # Safety
 /// `channel` is NULL or valid; `data` is NULL or readable for `len` bytes.
@@ -33,9 +33,9 @@ pub unsafe extern "C" fn tn_channel_send(
     })
 }
 
-/// tn_channel_send_tagged sends one message with a tag of the user's choice, which the receiver
-/// finds in tn_message. Otherwise it is tn_channel_send, which sends the tag 0. TN_UNSUPPORTED: a
-/// tag other than 0 with raw=1.
+/// tn_channel_send_tagged sends one message with a tag, a number of the user's choice, which the
+/// receiver finds in tn_message. In all else it is as tn_channel_send, which sends the tag 0.
+/// TN_UNSUPPORTED: the tag isn't 0, and raw=1.
 ///
 /// # Safety
 /// `channel` is NULL or valid; `data` is NULL or readable for `len` bytes.
@@ -78,8 +78,8 @@ pub unsafe extern "C" fn tn_channel_sendv(
 /// tn_channel_send_many sends `count` messages with one wake-up, and stores in `*out_sent` how
 /// many were taken; it is always written.
 ///
-/// With time left it waits until all are taken. Some taken is TN_OK; TN_AGAIN, TN_TIMED_OUT and
-/// the other failures of tn_channel_send come only if none was.
+/// It waits until all are taken, or the time runs out. It returns TN_OK if any was taken; TN_AGAIN,
+/// TN_TIMED_OUT and the other failures of tn_channel_send come only if none was.
 ///
 /// # Safety
 /// `channel` is NULL or valid; `messages` is NULL or readable for `count` slices, and each slice
@@ -102,9 +102,9 @@ pub unsafe extern "C" fn tn_channel_send_many(
     })
 }
 
-/// tn_channel_loan lends room to write a message of up to `len` bytes in place: nothing is
-/// copied on shm, where it fits half a ring; elsewhere it is a buffer. It ends with
-/// tn_channel_commit or tn_channel_discard, and holds back what is sent after it until then.
+/// tn_channel_loan lends room to write a message of up to `len` bytes in place. On shm nothing is
+/// copied if the loan fits half a ring; otherwise the room is a buffer. The loan ends with
+/// tn_channel_commit or tn_channel_discard. Until then it holds back what is sent after it.
 /// Statuses are those of tn_channel_send.
 ///
 /// # Safety
@@ -126,14 +126,14 @@ pub unsafe extern "C" fn tn_channel_loan(
     })
 }
 
-/// tn_channel_commit sends the first `len` bytes of a loan as a message with a tag; the loan is
-/// over then. One that lies in the ring never waits. Any other is sent as by tn_channel_send: with
-/// time left until all of it is in the ring or the kernel.
+/// tn_channel_commit sends the first `len` bytes of a loan as a message with a tag, and ends the
+/// loan. A loan that lies in the ring never waits. Any other is sent as by tn_channel_send, which
+/// waits, as long as the timeout allows, until all of it is in the ring or the kernel.
 ///
-/// TN_AGAIN, TN_TIMED_OUT: no room for its first byte; the loan stays open, to be committed again
-/// or discarded. TN_INVALID: it was committed or discarded before, or `len` is over its length;
-/// then it stays as it is. TN_UNSUPPORTED: a tag other than 0 with raw=1; it stays open too.
-/// TN_CLOSED, TN_PEER_LOST: the end; the loan is over.
+/// TN_AGAIN, TN_TIMED_OUT: there is no room for its first byte. The loan stays open, to be
+/// committed again or discarded. TN_INVALID: it was committed or discarded before, or `len` is more
+/// than its length; it stays as it is. TN_UNSUPPORTED: the tag isn't 0, and raw=1; the loan stays
+/// open. TN_CLOSED, TN_PEER_LOST: the channel has ended, and so has the loan.
 ///
 /// # Safety
 /// `channel` and `loan` are NULL or valid.
@@ -167,9 +167,9 @@ pub unsafe extern "C" fn tn_channel_discard(
     })
 }
 
-/// tn_channel_flush waits until all that was taken is out of this process: a remainder of a long
-/// message, and what an open loan holds back. TN_AGAIN, TN_TIMED_OUT: not yet. TN_CLOSED,
-/// TN_PEER_LOST: the end.
+/// tn_channel_flush waits until everything that sends took is out of this process: the rest of a
+/// long message, and what an open loan holds back. TN_AGAIN, TN_TIMED_OUT: some of it is still
+/// here. TN_CLOSED, TN_PEER_LOST: the channel has ended.
 ///
 /// # Safety
 /// `channel` is NULL or valid.

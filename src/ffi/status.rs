@@ -6,7 +6,7 @@ use std::ffi::c_char;
 use std::fmt::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What a call came to: the number of a [`Status`]. The header has an enumeration of that name.
+/// The result of a call: the number of a [`Status`]. The header has an enumeration of that name.
 ///
 /// cbindgen:ignore
 #[allow(non_camel_case_types)]
@@ -17,7 +17,7 @@ pub const TN_NOWAIT: i32 = 0;
 /// timeout_ms: waits for ever.
 pub const TN_FOREVER: i32 = -1;
 
-/// What the body of an exported function has to say when it has done its work.
+/// What the body of an exported function returns after it has done its work.
 pub(super) trait Notice {
     fn status(self) -> Status;
 }
@@ -34,14 +34,14 @@ impl Notice for Status {
     }
 }
 
-/// A thread's last failure; its text is put together when it is asked for.
+/// A thread's last failure. Its text is put together when the program asks for it.
 #[derive(Default)]
 struct LastError {
     error: Option<Error>,
     text: Option<Line>,
 }
 
-/// One line of text with a NUL at its end; putting it together fails where memory is short.
+/// One line of text with a NUL at its end. Putting it together fails if memory is short.
 #[derive(Default)]
 struct Line(Vec<u8>);
 
@@ -66,8 +66,8 @@ impl Line {
 
 static LAST: PerThread<LastError> = PerThread::new(Slot::Failure);
 
-/// Runs the body of an exported function: keeps panics inside, and what failed for tn_last_error.
-/// A body that has a notice to give returns that.
+/// Runs the body of an exported function. It catches panics, and keeps a failure for tn_last_error.
+/// A body may return a notice.
 #[inline]
 pub(super) fn guard<T: Notice>(body: impl FnOnce() -> Result<T>) -> tn_status {
     match catch_unwind(AssertUnwindSafe(body)) {
@@ -87,7 +87,7 @@ pub(super) fn guard_value<T>(otherwise: T, body: impl FnOnce() -> Result<T>) -> 
     value
 }
 
-/// Runs the body of an exported function that says nothing.
+/// Runs the body of an exported function that returns nothing.
 pub(super) fn guard_silent(body: impl FnOnce()) {
     guard(|| {
         body();

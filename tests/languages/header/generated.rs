@@ -30,8 +30,7 @@ fn sources() -> Vec<String> {
     let door = "src/ffi/mod.rs";
     let text = fs::read_to_string(root().join(door)).expect("it is there");
     let modules = text.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
-    let nouns =
-        modules.flat_map(|name| ["", "/facts"].map(|facts| format!("src/{name}{facts}.rs")));
+    let nouns = modules.flat_map(|name| ["", "/info"].map(|info| format!("src/{name}{info}.rs")));
     nouns.filter(|file| root().join(file).exists()).chain([door.to_owned()]).collect()
 }
 
