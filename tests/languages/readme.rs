@@ -1,5 +1,6 @@
-//! The programs of README.md, run as they stand there: its commands build them, and every client
-//! meets every listener.
+//! The programs of README.md and of docs/first-programs.md, run as they stand there: the commands
+//! of these pages build them, and every client meets every listener. The figures of README.md are
+//! those that were measured.
 
 use crate::common::document::{Document, Project};
 use crate::common::toolchain::{root, sanitizer, succeed};
@@ -13,10 +14,14 @@ use std::process::{Child, Stdio};
 const PATIENCE: &str = "60";
 
 fn section(language: &str) -> Document {
-    Document::section("README.md", &format!("### {language}"))
+    Document::section("docs/first-programs.md", &format!("## {language}"))
 }
 
-/// A language's two programs, built by the commands that README.md gives.
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A language's two programs, built by the commands that the page gives.
 struct Speaker {
     /// What the programs call themselves.
     name: &'static str,
@@ -55,7 +60,7 @@ fn scripts(name: &'static str, heading: &str, project: &Project) -> Speaker {
     Speaker { name, listener, client, place: place.to_owned() }
 }
 
-/// The interpreter of the virtual environment that README.md makes.
+/// The interpreter of the virtual environment that the page makes.
 fn python_as_installed(place: &Path) {
     let bin = place.join("env/bin");
     fs::create_dir_all(&bin).expect("the place is writable");
@@ -72,7 +77,7 @@ fn bare(project: &Project) -> Speaker {
     Speaker { name: "wire.py", listener, client, place: place.to_owned() }
 }
 
-/// Both Rust programs, in a package that depends on this one as README.md says. It is always at
+/// Both Rust programs, in a package that depends on this one as the page says. It is always at
 /// the same place, so that only what has changed is built again.
 fn rust() -> Speaker {
     let section = section("Rust");
@@ -112,7 +117,7 @@ fn start(project: &Project, speaker: &Speaker) -> Child {
 }
 
 #[test]
-fn every_client_of_the_readme_meets_every_listener() {
+fn every_client_of_the_page_meets_every_listener() {
     let project = Project::new();
     let (c, _c) = compiled("C", "cc ");
     let (cpp, _cpp) = compiled("C++", "c++ ");
@@ -136,7 +141,7 @@ fn every_client_of_the_readme_meets_every_listener() {
 }
 
 #[test]
-fn both_programs_run_by_the_commands_of_the_readme() {
+fn both_programs_run_by_the_commands_of_the_page() {
     for (name, compiler) in [("C", "cc "), ("C++", "c++ ")] {
         let (_, project) = compiled(name, compiler);
         let line = section(name).commands("./listener").pop().expect("there is one");
@@ -147,6 +152,23 @@ fn both_programs_run_by_the_commands_of_the_readme() {
         lines.sort_unstable();
         assert_eq!(lines, [format!("{name} is here"), format!("hello from {name}")]);
     }
+}
+
+#[test]
+fn the_example_of_the_readme_runs_by_its_commands() {
+    let (example, project) = (Document::section("README.md", "## An example"), Project::new());
+    let place = project.place();
+    example.write_programs(place);
+    python_as_installed(place);
+    for line in example.commands("ln ").iter().chain(&example.commands("c++ ")) {
+        succeed(&mut project.shell(place, line));
+    }
+    let line = format!("timeout {PATIENCE} sh -c '{}'", example.commands("./listener")[0]);
+    let output = succeed(&mut project.shell(place, &line));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut lines: Vec<&str> = said.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["Python is here", "hello from C++"]);
 }
 
 #[test]
@@ -175,15 +197,15 @@ fn programs_in_c_and_python_count_in_one_segment() {
 }
 
 #[test]
-fn the_static_library_links_with_the_flags_of_the_readme() {
+fn the_static_library_links_with_the_flags_that_are_given() {
     if sanitizer().is_some() {
         return; // the archive lacks the sanitizer's runtime of rustc, and gcc's is another
     }
     let project = Project::new();
     let place = project.place();
-    let readme = fs::read_to_string(root().join("README.md")).expect("README.md is committed");
-    let row = readme.lines().find_map(|line| line.strip_prefix("| static | `"));
-    let flags = row.and_then(|row| row.split('`').next()).expect("README.md says how to link");
+    let page = read("docs/install.md");
+    let row = page.lines().find_map(|line| line.strip_prefix("| static | `"));
+    let flags = row.and_then(|row| row.split('`').next()).expect("the page says how to link");
     let test = "#include <treenail.h>\nint main(void) { return tn_version() != TN_VERSION; }\n";
     fs::write(place.join("static.c"), test).expect("the place is writable");
     let line = format!("cc static.c -o static {flags} && ./static");
@@ -191,10 +213,54 @@ fn the_static_library_links_with_the_flags_of_the_readme() {
 }
 
 #[test]
-fn the_map_of_the_readme_leads_somewhere() {
-    let readme = fs::read_to_string(root().join("README.md")).expect("README.md is committed");
+fn the_map_of_the_source_leaves_no_part_out() {
+    let page = read("CONTRIBUTING.md");
     let parts = ["src", "include", "bindings", "examples", "tests", "benches", "xtask"];
     for part in parts {
-        assert!(readme.contains(&format!("]({part}/")), "README.md leaves {part}/ out");
+        assert!(page.contains(&format!("]({part}/")), "CONTRIBUTING.md leaves {part}/ out");
+    }
+}
+
+#[test]
+fn the_readme_names_every_page() {
+    let readme = read("README.md");
+    for entry in fs::read_dir(root().join("docs")).expect("it is there") {
+        let name = entry.expect("it can be read").file_name();
+        let name = name.to_str().expect("names are text");
+        let is_named = readme.contains(&format!("](docs/{name})"));
+        assert!(is_named || !name.ends_with(".md"), "README.md leaves docs/{name} out");
+    }
+}
+
+/// What stands in docs/performance.md below the heading with this anchor.
+fn measured(page: &str, anchor: &str) -> String {
+    let is_letter = |c: &char| c.is_alphanumeric() || *c == ' ' || *c == '-';
+    let is_it = |part: &&str| {
+        let heading = part.trim_start_matches('#').lines().next().unwrap_or_default().trim();
+        let letters: String = heading.to_lowercase().chars().filter(is_letter).collect();
+        letters.replace(' ', "-") == anchor
+    };
+    let part = page.split("\n#").find(is_it);
+    part.unwrap_or_else(|| panic!("docs/performance.md has no heading #{anchor}")).to_owned()
+}
+
+#[test]
+fn the_figures_of_the_readme_are_those_that_were_measured() {
+    let (readme, page) = (read("README.md"), read("docs/performance.md"));
+    let mut figures = 0;
+    for row in readme.lines().filter(|line| line.starts_with("| [")) {
+        let Some((_, row)) = row.split_once("](docs/performance.md#") else { continue };
+        let (anchor, cells) = row.split_once(") |").expect("a link, and cells behind it");
+        let below = measured(&page, anchor);
+        for cell in cells.split('|').map(str::trim).filter(|cell| !cell.is_empty()) {
+            assert!(below.contains(&format!("| {cell} |")), "#{anchor} was not {cell}");
+            figures += 1;
+        }
+    }
+    assert!(figures >= 10, "README.md has {figures} figures");
+    for name in ["processor", "iceoryx2", "ZeroMQ", "Qt"] {
+        let fact = page.lines().find_map(|line| line.strip_prefix(&format!("| {name} | ")));
+        let fact = fact.and_then(|fact| fact.split([' ', '-']).next()).expect("it is a fact");
+        assert!(readme.contains(fact), "README.md has figures of another {name} than {fact}");
     }
 }

@@ -51,8 +51,9 @@ fn files(place: &str, ending: &str) -> Vec<String> {
 
 /// The documents that people read.
 fn documents() -> Vec<String> {
-    let single = ["README.md", "CHANGELOG.md", "examples/README.md", "benches/README.md"];
-    let mut all: Vec<String> = single.map(str::to_owned).to_vec();
+    let single = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+    let folders = ["examples/README.md", "benches/README.md"];
+    let mut all: Vec<String> = single.into_iter().chain(folders).map(str::to_owned).collect();
     all.extend(files("docs", ".md"));
     all.extend(files("bindings", "README.md"));
     all
@@ -210,7 +211,7 @@ fn files_that_are_named_are_there() {
         for name in text.split('`').skip(1).step_by(2) {
             let is_path = places.iter().any(|place| name.starts_with(place));
             let is_path = is_path && !name.contains([' ', '*', '{', '\n']);
-            // README.md's programs are files of its reader's.
+            // The first programs are files of their reader's.
             let is_path = is_path && !name.starts_with("src/bin/");
             if is_path && !root().join(name).exists() && name != MEASURED {
                 missing.push(format!("{document}: {name}"));
