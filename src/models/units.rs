@@ -22,7 +22,7 @@ struct Object {
     ledgers: Vec<Ledger>,
     /// By slot: whether its byte is locked.
     held: Vec<AtomicU32>,
-    gate: Mutex<()>,
+    lifecycle: Mutex<()>,
     data: Cell<u32>,
 }
 
@@ -47,7 +47,7 @@ fn holders<const COUNT: usize>(units: u32) -> [Holder; COUNT] {
         units: Units::model(units),
         ledgers: (0..COUNT).map(|_| Ledger::model()).collect(),
         held: (0..COUNT).map(|_| AtomicU32::new(1)).collect(),
-        gate: Mutex::new(()),
+        lifecycle: Mutex::new(()),
         data: Cell::new(0),
     });
     std::array::from_fn(|slot| Holder {
@@ -76,7 +76,7 @@ impl Around for Holder {
         if dead.is_empty() {
             return false;
         }
-        let _gate = lock(&self.object.gate);
+        let _lifecycle = lock(&self.object.lifecycle);
         dead.into_iter().filter(|slot| semaphore.settle(*slot)).count() > 0
     }
 

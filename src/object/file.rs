@@ -10,25 +10,26 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// Waiting for the byte that guards who comes and goes; it is held for microseconds.
-pub const GATE_TIME_MAX: Duration = Duration::from_secs(5);
+pub const LIFECYCLE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// The same for who leaves, as whoever may write an object may lock its bytes for ever, but shall
 /// hold up nobody's end. The name then stays for the next one that comes or goes to take away.
-pub const GATE_TIME_MAX_LEAVING: Duration = Duration::from_millis(500);
+pub const LIFECYCLE_TIME_MAX_LEAVING: Duration = Duration::from_millis(500);
 
-/// Between two looks at the gate, at most: hundreds that look all the time would keep whoever is
-/// behind it from the processor, and who sleeps for longer would be passed by all that come.
-const GATE_PAUSE_MAX: Duration = Duration::from_millis(5);
+/// Between two tries for the lifecycle lock, at most: hundreds that look all the time would keep
+/// whoever is behind it from the processor, and who sleeps for longer would be passed by all that
+/// come.
+const LIFECYCLE_PAUSE_MAX: Duration = Duration::from_millis(5);
 
 /// Locked by whoever comes or goes.
-const GATE: Bytes = Bytes(0, 1);
+const LIFECYCLE: Bytes = Bytes(0, 1);
 /// One for each slot, locked by its holder.
 pub const SLOT_BYTES: Bytes = Bytes(1, HOLDERS_MAX as u64);
 /// One for each holder that may only read, which has no slot.
 pub const OBSERVER_BYTES: Bytes = Bytes(1 + HOLDERS_MAX as u64, HOLDERS_MAX as u64);
 /// Locked by whoever sweeps.
 const SWEEPING: Bytes = Bytes(1 + 2 * HOLDERS_MAX as u64, 1);
-/// What nobody else has locked while it may be swept: all but the gate.
+/// What nobody else has locked while it may be swept: all but the lifecycle lock.
 const SWEPT_BYTES: Bytes = Bytes(1, 2 * HOLDERS_MAX as u64 + 1);
 /// All that holders lock.
 const HELD_BYTES: Bytes = Bytes(1, 2 * HOLDERS_MAX as u64);
@@ -61,13 +62,13 @@ pub fn open_named(name: &[u8], writable: bool) -> Result<Option<Fd>> {
 }
 
 impl File {
-    /// Keeps others from coming and going until [`File::leave_gate`]. Who may only read comes in
-    /// together with others that may only read.
-    pub fn enter_gate(&self, patience: Duration) -> Result<()> {
-        let pauses = Pauses::new(GATE_PAUSE_MAX, patience);
+    /// Keeps others from coming and going until [`File::unlock_lifecycle`]. Who may only read comes
+    /// in together with others that may only read.
+    pub fn lock_lifecycle(&self, patience: Duration) -> Result<()> {
+        let pauses = Pauses::new(LIFECYCLE_PAUSE_MAX, patience);
         let kind = if self.writable { Kind::Exclusive } else { Kind::Shared };
         loop {
-            match byte_lock::try_lock(self.fd.as_fd(), GATE, kind) {
+            match byte_lock::try_lock(self.fd.as_fd(), LIFECYCLE, kind) {
                 Ok(true) => return Ok(()),
                 Err(error) => return Err(Error::system("locking the object", &error)),
                 Ok(false) if pauses.pause() => {}
@@ -80,27 +81,29 @@ impl File {
         }
     }
 
-    /// Enters the gate if nobody is behind it.
-    pub fn try_gate(&self) -> bool {
-        byte_lock::try_lock(self.fd.as_fd(), GATE, Kind::Exclusive).unwrap_or(false)
+    /// Takes the lifecycle lock if nobody has it.
+    pub fn try_lock_lifecycle(&self) -> bool {
+        byte_lock::try_lock(self.fd.as_fd(), LIFECYCLE, Kind::Exclusive).unwrap_or(false)
     }
 
     /// Keeps others from coming, going and sweeping, without waiting and without the right to
-    /// write, until [`File::let_go`]; false if anybody is about to, or holds it.
-    pub fn try_alone(&self) -> bool {
+    /// write, until [`File::unlock_all`]; false if anybody is about to, or holds it.
+    pub fn try_lock_all(&self) -> bool {
         let fd = self.fd.as_fd();
         let shared = |bytes| byte_lock::try_lock(fd, bytes, Kind::Shared).unwrap_or(false);
-        // The slots are looked at and not locked, as who may only read shares the gate: that one
-        // would take the locks of a sweeper for those of holders.
-        shared(GATE) && shared(SWEEPING) && !byte_lock::is_locked(fd, SWEPT_BYTES).unwrap_or(true)
+        // The slots are looked at and not locked, as who may only read shares the lifecycle lock:
+        // that one would take the locks of a sweeper for those of holders.
+        shared(LIFECYCLE)
+            && shared(SWEEPING)
+            && !byte_lock::is_locked(fd, SWEPT_BYTES).unwrap_or(true)
     }
 
-    pub fn leave_gate(&self) {
-        byte_lock::unlock(self.fd.as_fd(), GATE);
+    pub fn unlock_lifecycle(&self) {
+        byte_lock::unlock(self.fd.as_fd(), LIFECYCLE);
     }
 
-    /// Gives back all that this descriptor has locked, the gate too.
-    pub fn let_go(&self) {
+    /// Gives back all that this descriptor has locked, the lifecycle lock too.
+    pub fn unlock_all(&self) {
         byte_lock::unlock(self.fd.as_fd(), ALL_BYTES);
     }
 

@@ -146,14 +146,14 @@ impl Found {
     /// Takes the name away if nobody holds it and it is to go then: what the files of its holders
     /// begin with.
     pub fn sweep(&self) -> Option<Vec<u8>> {
-        if !self.file.try_alone() {
+        if !self.file.try_lock_all() {
             return None;
         }
         // What was true before may not be any more.
         let is_to_go = self.file.is_named()
             && read_header(&self.file, self.object).is_ok_and(|(_, persists)| !persists);
         let swept = is_to_go && named_memory::remove(&self.file.name).is_ok();
-        self.file.let_go();
+        self.file.unlock_all();
         swept.then(|| file_names::of_holders(&self.file.name, &self.file.facts))
     }
 }

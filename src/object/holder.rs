@@ -7,7 +7,7 @@
 use crate::endpoint::names::Kind;
 use crate::error::{Error, Result, Status};
 use crate::object::bells::{self, Bells};
-use crate::object::file::{File, GATE_TIME_MAX_LEAVING, OBSERVER_BYTES, SLOT_BYTES, byte};
+use crate::object::file::{File, LIFECYCLE_TIME_MAX_LEAVING, OBSERVER_BYTES, SLOT_BYTES, byte};
 use crate::object::layout::{HOLDERS_MAX, Header, PERSISTS, Purpose, Slot};
 use crate::object::lock::{Around, Lock};
 use crate::object::lock_word::Id;
@@ -35,7 +35,7 @@ pub struct Holder {
     memory: Memory,
     /// None: it may only be read.
     own: Option<Id>,
-    /// Held by the one thread of this handle that is behind the gate, or writes its ledger.
+    /// Held by the one thread of this handle that has the lifecycle lock, or writes its ledger.
     acts: Mutex<()>,
     over: AtomicBool,
     /// Calls that may be waiting.
@@ -46,8 +46,8 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Maps an object that was checked, and takes a slot. Called behind the gate, or before
-    /// anybody else can know of the object.
+    /// Maps an object that was checked, and takes a slot. Called under the lifecycle lock, or
+    /// before anybody else can know of the object.
     pub fn new(kind: Kind, file: File, data_offset: usize, data: Data<'_>) -> Result<Holder> {
         let memory = Memory::new(&file, data_offset, data)?;
         let (over, owes) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -229,9 +229,9 @@ impl Holder {
         this + count(SLOT_BYTES, used.min(HOLDERS_MAX)) + observers
     }
 
-    /// Lets others come and go; as [`File::leave_gate`].
-    pub fn leave_gate(&self) {
-        self.file.leave_gate();
+    /// Lets others come and go; as [`File::unlock_lifecycle`].
+    pub fn unlock_lifecycle(&self) {
+        self.file.unlock_lifecycle();
     }
 
     /// The object's descriptor.
@@ -287,16 +287,16 @@ impl Holder {
             slot.armed.iter().for_each(|armed| armed.store(0, Ordering::SeqCst));
             bells::remove(&self.file, slot);
         }
-        let gate = self.file.enter_gate(GATE_TIME_MAX_LEAVING);
+        let locked = self.file.lock_lifecycle(LIFECYCLE_TIME_MAX_LEAVING);
         let persists = self.header().flags.load(Ordering::Relaxed) & PERSISTS != 0;
-        if gate.is_ok() && self.file.writable && !self.file.is_held() {
+        if locked.is_ok() && self.file.writable && !self.file.is_held() {
             self.slots_used().iter().for_each(|slot| bells::remove(&self.file, slot));
             if !persists {
                 self.file.remove();
             }
         }
         // Not left to the descriptor's end: a child that is being started may still have it.
-        self.file.let_go();
+        self.file.unlock_all();
         true
     }
 
@@ -359,12 +359,12 @@ impl Around for Holder {
             return false;
         }
         let _acts = lock(&self.acts);
-        if self.is_detached() || !self.file.try_gate() {
+        if self.is_detached() || !self.file.try_lock_lifecycle() {
             return false;
         }
         // Nobody takes a slot meanwhile; one that was taken before has been settled.
         let settled = dead.filter(|slot| !self.is_taken(*slot) && semaphore.settle(*slot)).count();
-        self.file.leave_gate();
+        self.file.unlock_lifecycle();
         settled > 0
     }
 

@@ -39,7 +39,7 @@ pub struct Header {
     /// Where in the object they begin.
     pub data_offset: AtomicU64,
     pub flags: AtomicU32,
-    /// No slot from this one on was ever taken. Changed under the gate.
+    /// No slot from this one on was ever taken. Changed under the lifecycle lock.
     pub slots_used: AtomicU32,
     pad: [u8; LINE - 40],
     /// Who has the lock, who is next: [`Word`](crate::object::lock_word::Word).
@@ -65,7 +65,7 @@ pub struct Header {
 /// What one holder leaves for others to see. The lock on its byte says whether it lives.
 #[repr(C)]
 pub struct Slot {
-    /// How often the slot was taken; changed under the gate, by whoever takes it.
+    /// How often the slot was taken; changed under the lifecycle lock, by whoever takes it.
     pub generation: AtomicU32,
     /// How many of the holder's threads have the lock for reading, in the lower half, and the
     /// generation that they belong to.

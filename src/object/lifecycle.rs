@@ -2,8 +2,8 @@
 //! the last one takes its name away, and what dead ones left is replaced.
 //!
 //! An object is made without a name, and linked to its name once it is whole and held. Whoever
-//! opens one takes a slot behind the gate, and looks there whether the name still is this
-//! object's. Whoever leaves does so behind the gate, and is the last if no byte is locked.
+//! opens one takes a slot under the lifecycle lock, and looks there whether the name still is this
+//! object's. Whoever leaves does so under that lock too, and is the last if no byte is locked.
 
 mod make;
 
@@ -11,7 +11,7 @@ use self::make::{Plan, make, plan};
 use crate::endpoint::names::{Kind, Object, ObjectName};
 use crate::error::{Error, Result, Status};
 use crate::object::bells;
-use crate::object::file::{File, GATE_TIME_MAX, open_named};
+use crate::object::file::{File, LIFECYCLE_TIME_MAX, open_named};
 use crate::object::file_names;
 use crate::object::holder::Holder;
 use crate::object::layout::{FORMAT, Header, MAGIC_WORD, PERSISTS};
@@ -122,13 +122,13 @@ pub fn remove(name: &ObjectName) -> Result<()> {
             Ok(file) => file.ok_or_else(not_found)?,
             Err(error) => return place.clear(error).map(Some),
         };
-        file.enter_gate(GATE_TIME_MAX)?;
+        file.lock_lifecycle(LIFECYCLE_TIME_MAX)?;
         let named = file.is_named();
         if !file.is_held() {
             bells::remove_all(&file);
         }
         let removed = if named { named_memory::remove(&file.name) } else { Ok(()) };
-        file.leave_gate();
+        file.unlock_lifecycle();
         removed.map_err(failed("removing the object"))?;
         Ok(named.then_some(()))
     })
@@ -208,14 +208,14 @@ impl Place {
         })
     }
 
-    /// The object of that name, behind its gate, and the size of its data; None if there is none,
-    /// or was one whose holders are all dead.
+    /// The object of that name, under its lifecycle lock, and the size of its data; None if there
+    /// is none, or was one whose holders are all dead.
     fn find(&self) -> Result<Option<(File, usize)>> {
         again(|| {
             let Some(file) = self.file()? else {
                 return Ok(Some(None));
             };
-            file.enter_gate(GATE_TIME_MAX)?;
+            file.lock_lifecycle(LIFECYCLE_TIME_MAX)?;
             if !file.is_named() {
                 return Ok(None);
             }
@@ -320,9 +320,9 @@ fn data(size: usize, native: Option<&Native>, writable: bool) -> Data<'_> {
 fn hold(place: &Place, native: Option<&Native>, writable: bool) -> Result<Holder> {
     let (file, size) = place.find()?.ok_or_else(not_found)?;
     let writable = writable && (file.writable || native.is_some());
-    // The gate opens by itself where this fails: the descriptor is closed.
+    // Where this fails, closing the descriptor unlocks it.
     let holder = Holder::new(place.kind, file, data_offset(), data(size, native, writable))?;
-    holder.leave_gate();
+    holder.unlock_lifecycle();
     Ok(holder)
 }
 

@@ -16,9 +16,9 @@ fn two_never_sweep_at_once() {
         File { fd, name: name.clone(), facts, writable: false }
     };
     let (first, second) = (open(), open());
-    assert!(first.try_alone() && !second.try_alone());
-    first.let_go();
-    second.let_go();
-    assert!(second.try_alone());
+    assert!(first.try_lock_all() && !second.try_lock_all());
+    first.unlock_all();
+    second.unlock_all();
+    assert!(second.try_lock_all());
     named_memory::remove(&name).expect("it is there");
 }
