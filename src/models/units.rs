@@ -77,7 +77,7 @@ impl Around for Holder {
             return false;
         }
         let _lifecycle = lock(&self.object.lifecycle);
-        dead.into_iter().filter(|slot| semaphore.settle(*slot)).count() > 0
+        dead.into_iter().filter(|slot| semaphore.reclaim_units(*slot)).count() > 0
     }
 
     fn tell(&self) {}

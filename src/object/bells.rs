@@ -161,7 +161,7 @@ fn make(file: &File, object: &Facts, slot: &Slot, purpose: Purpose) -> io::Resul
     for _ in 0..TRIES_MAX {
         // No stranger can guess it, and be there before.
         let number = ((random() * f64::from(u32::MAX)) as u32).max(1);
-        // Before it is there, so that whoever settles the slot takes it away.
+        // Before it is there, so that whoever reclaims the slot takes it away.
         slot.bells[purpose as usize].store(number, Ordering::SeqCst);
         match fifo::make(&name(file, purpose, number), object) {
             Ok(fd) => return Ok(fd),
@@ -189,7 +189,7 @@ fn open(file: &File, purpose: Purpose, number: u32) -> io::Result<Fd> {
 }
 
 /// Takes away, once a process, what bells of killed ones were left: of objects whose names were
-/// taken away while they were held, and that nobody can settle any more.
+/// taken away while they were held, and that nobody can reclaim any more.
 fn sweep() {
     static SWEPT: AtomicBool = AtomicBool::new(false);
     if SWEPT.swap(true, Ordering::Relaxed) {

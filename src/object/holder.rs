@@ -93,7 +93,7 @@ impl Holder {
                 return Ok(None);
             }
             match self.reserve(used, index) {
-                Ok(()) => return Ok(Some(self.settle(index))),
+                Ok(()) => return Ok(Some(self.reclaim_slot(index))),
                 Err(error) => full = Some(error),
             }
         }
@@ -123,14 +123,14 @@ impl Holder {
     }
 
     /// Clears away what the slot's last holder left, and begins its next generation. Whoever is
-    /// killed in here leaves a slot that the next one settles.
-    fn settle(&self, index: usize) -> Id {
+    /// killed in here leaves a slot that the next one reclaims.
+    fn reclaim_slot(&self, index: usize) -> Id {
         let (header, slot) = (self.header(), &self.memory.slots()[index]);
         let generation = slot.generation.load(Ordering::SeqCst);
         let last = Id::new(index, generation);
         self.lock_of(last).abandon();
         if let Some(semaphore) = self.semaphore_of(last, false) {
-            semaphore.settle(index);
+            semaphore.reclaim_units(index);
             semaphore.forget(last);
         }
         let id = Id::new(index, generation.wrapping_add(1));
@@ -276,7 +276,7 @@ impl Holder {
         }
         let _acts = lock(&self.acts);
         if let Some((semaphore, own)) = self.semaphore(false).zip(self.own) {
-            own.slot().map(|slot| semaphore.settle(slot));
+            own.slot().map(|slot| semaphore.reclaim_units(slot));
             semaphore.forget(own);
         }
         // SYNC inside: SeqCst, behind `over`; whoever comes in later finds that.
@@ -362,10 +362,11 @@ impl Around for Holder {
         if self.is_detached() || !self.file.try_lock_lifecycle() {
             return false;
         }
-        // Nobody takes a slot meanwhile; one that was taken before has been settled.
-        let settled = dead.filter(|slot| !self.is_taken(*slot) && semaphore.settle(*slot)).count();
+        // Nobody takes a slot meanwhile; one that was taken before has been reclaimed.
+        let reclaimed =
+            dead.filter(|slot| !self.is_taken(*slot) && semaphore.reclaim_units(*slot)).count();
         self.file.unlock_lifecycle();
-        settled > 0
+        reclaimed > 0
     }
 
     fn tell(&self) {

@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | `word` | whoever acquires or releases | all |
 //! | `next` | who has waited for long; whoever finds that one dead | all |
-//! | `planned`, `booked` of a slot | its holder, under a lock in its process | who settles it |
-//! | `seen` of a slot | whoever replaces the word that shows its act | its holder; who settles it |
+//! | `planned`, `booked` of a slot | its holder, under a lock in its process | who reclaims it |
+//! | `seen` of a slot | whoever replaces the word that shows its act | its holder; who reclaims it |
 //! | `awaited` | who sleeps; whoever releases | whoever releases |
 //! | `turns`, `turn` of a slot | whoever releases with `awaited` | sleepers |
 //!
@@ -150,7 +150,7 @@ impl<A: Around> Semaphore<'_, A> {
         let booked = Entry::read(ledger.booked.load(Ordering::Relaxed));
         let entry = Entry { act: act_after(booked.act, seen), held };
         // SYNC planned: Release, behind what the last act booked, and before the word that shows
-        // this one; pairs with `settle`.
+        // this one; pairs with `reclaim_units`.
         ledger.planned.store(entry.bits(), Ordering::Release);
         let done = self.replace(Some((slot, entry.act)), to);
         if done {
@@ -209,8 +209,8 @@ impl<A: Around> Semaphore<'_, A> {
     }
 
     /// Makes a slot give back what it has: its holder is dead, or goes. Nobody else may act for
-    /// the slot meanwhile. Whoever is killed in here leaves a slot that can be settled again.
-    pub fn settle(&self, slot: usize) -> bool {
+    /// the slot meanwhile. Whoever is killed in here leaves a slot that can be reclaimed again.
+    pub fn reclaim_units(&self, slot: usize) -> bool {
         let ledger = &self.ledgers[slot];
         let planned = Entry::read(ledger.planned.load(Ordering::SeqCst));
         let booked = Entry::read(ledger.booked.load(Ordering::SeqCst));

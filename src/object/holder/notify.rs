@@ -91,13 +91,13 @@ impl Holder {
     fn end(&self, by: Id, purpose: Purpose, began: bool) {
         let reached_all = self.armed(purpose).end(by, began, |index| self.ring(index, purpose));
         if !reached_all || self.owes.load(Ordering::Relaxed) {
-            self.settle_debt(by, purpose, reached_all);
+            self.keep_or_clear_mark(by, purpose, reached_all);
         }
     }
 
     /// Whoever couldn't be told looks by itself as long as this holder says that it publishes.
     #[cold]
-    fn settle_debt(&self, by: Id, purpose: Purpose, reached_all: bool) {
+    fn keep_or_clear_mark(&self, by: Id, purpose: Purpose, reached_all: bool) {
         let armed = self.armed(purpose);
         match self.owes.swap(!reached_all, Ordering::SeqCst) {
             true if reached_all => drop(armed.count(by, |count| count.checked_sub(1))),

@@ -150,7 +150,9 @@ impl<A: Around> Lock<'_, A> {
             let turns = self.header.turns.load(Ordering::SeqCst);
             let turn = self.own_slot().turn.load(Ordering::SeqCst);
             let got = match mode {
-                Mode::Exclusive => self.take(&wait).map(|before| self.settle(before, deadline)),
+                Mode::Exclusive => {
+                    self.take(&wait).map(|before| self.wait_for_readers(before, deadline))
+                }
                 Mode::Shared => self.join(&wait),
             };
             if let Some(result) = got {
@@ -209,7 +211,7 @@ impl<A: Around> Lock<'_, A> {
     }
 
     /// Waits for the readers that were there before, if any.
-    fn settle(&self, before: Word, deadline: Deadline) -> Result<Held, Gave> {
+    fn wait_for_readers(&self, before: Word, deadline: Deadline) -> Result<Held, Gave> {
         if !before.has(READERS) {
             return Ok(Held::after(before.has(DIED)));
         }
