@@ -97,7 +97,7 @@ impl Segment {
         match (self.0.holder.lock(), held) {
             (Some(lock), Held::Clean) => drop(lock.unlock()),
             // The next one is to hear of the death as well.
-            (Some(lock), Held::OwnerDied) => lock.abandon(),
+            (Some(lock), Held::OwnerDied) => lock.release_all(),
             (None, _) => {}
         }
         Err(self.0.said(self.0.closed(), "lock"))

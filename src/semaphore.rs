@@ -136,7 +136,7 @@ impl Semaphore {
     /// How many units are free now, after what dead ones had has come back.
     pub fn value(&self) -> Result<u32> {
         let units = self.usable(1).map_err(|error| self.object.said(error, "value"))?;
-        self.object.holder.bring_back();
+        self.object.holder.reclaim_dead();
         Ok(units.free())
     }
 

@@ -104,7 +104,7 @@ impl Around for Holder {
         self.over.load(Ordering::SeqCst) != 0
     }
 
-    fn bring_back(&self) -> bool {
+    fn reclaim_dead(&self) -> bool {
         false
     }
 
@@ -193,7 +193,7 @@ impl Holder {
     fn close(&self) {
         let Object { header, slots, .. } = &*self.object;
         self.over.store(1, Ordering::SeqCst);
-        self.lock().abandon();
+        self.lock().release_all();
         for counter in [&header.turns, &header.left, &slots[self.own.slot().unwrap()].turn] {
             counter.fetch_add(1, Ordering::SeqCst);
             futex::wake(counter, i32::MAX);
@@ -218,7 +218,7 @@ impl Holder {
     fn succeed(&self) {
         let (slot, slots) = (self.own.slot().unwrap(), &self.object.slots);
         self.held().store(1, Ordering::SeqCst);
-        self.lock().abandon();
+        self.lock().release_all();
         slots[slot].readers.store(2 << 16, Ordering::SeqCst);
         slots[slot].generation.store(2, Ordering::SeqCst);
         futex::let_time_pass();

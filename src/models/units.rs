@@ -68,7 +68,7 @@ impl Around for Holder {
     }
 
     /// As a real holder's.
-    fn bring_back(&self) -> bool {
+    fn reclaim_dead(&self) -> bool {
         let semaphore = self.semaphore();
         let is_dead = |slot: &usize| !self.lives(Id::new(*slot, 1));
         let left = |slot: &usize| semaphore.has_any(*slot) && is_dead(slot);
@@ -112,7 +112,7 @@ impl Holder {
     }
 
     fn units(&self) -> u32 {
-        self.bring_back();
+        self.reclaim_dead();
         self.semaphore().free()
     }
 }

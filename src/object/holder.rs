@@ -128,7 +128,7 @@ impl Holder {
         let (header, slot) = (self.header(), &self.memory.slots()[index]);
         let generation = slot.generation.load(Ordering::SeqCst);
         let last = Id::new(index, generation);
-        self.lock_of(last).abandon();
+        self.lock_of(last).release_all();
         if let Some(semaphore) = self.semaphore_of(last, false) {
             semaphore.reclaim_units(index);
             semaphore.forget(last);
@@ -272,7 +272,7 @@ impl Holder {
             return false;
         }
         if let Some(lock) = self.lock() {
-            lock.abandon();
+            lock.release_all();
         }
         let _acts = lock(&self.acts);
         if let Some((semaphore, own)) = self.semaphore(false).zip(self.own) {
@@ -348,7 +348,7 @@ impl Around for Holder {
         self.is_detached()
     }
 
-    fn bring_back(&self) -> bool {
+    fn reclaim_dead(&self) -> bool {
         let Some(semaphore) = self.semaphore(false) else {
             return false;
         };

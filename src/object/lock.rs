@@ -50,7 +50,7 @@ pub trait Around {
         done
     }
     /// Makes the dead give back the units that they had; whether there were any.
-    fn bring_back(&self) -> bool;
+    fn reclaim_dead(&self) -> bool;
 }
 
 /// How the lock was got.
@@ -134,7 +134,7 @@ impl<A: Around> Lock<'_, A> {
     }
 
     /// Clears away what this holder still has, or waits for: it goes, or is dead.
-    pub fn abandon(&self) {
+    pub fn release_all(&self) {
         let word = self.load();
         if word.owner() == Some(self.own) {
             self.give_up(word.is_held());
@@ -206,7 +206,7 @@ impl<A: Around> Lock<'_, A> {
 
     /// Gives the word up in the place of an owner that is dead; whether it was, or there is none.
     /// Who is next but dead is struck off too.
-    pub(super) fn bury(&self) -> bool {
+    pub(super) fn release_if_dead(&self) -> bool {
         let word = self.load();
         if let Some(next) = word.next().filter(|id| !self.around.lives(*id)) {
             self.change(|now| (now.next() == Some(next)).then(|| now.without_next()));

@@ -294,9 +294,9 @@ impl<A: Around> Semaphore<'_, A> {
                 false => wait.sleep(&self.header.turns, turns, deadline),
             };
             if due {
-                self.bury_next();
+                self.remove_dead_next();
                 if wait.is_first_to_look(self.header, spacing(self.header)) {
-                    self.around.bring_back();
+                    self.around.reclaim_dead();
                 }
             }
         }
@@ -330,7 +330,7 @@ impl<A: Around> Semaphore<'_, A> {
     }
 
     /// Strikes off who is next but dead; whether it was.
-    fn bury_next(&self) -> bool {
+    fn remove_dead_next(&self) -> bool {
         let next = Id::read(self.units.next.load(Ordering::SeqCst).into());
         let dead = next.filter(|id| !self.around.lives(*id));
         dead.inspect(|id| self.forget(*id)).is_some()
@@ -340,7 +340,7 @@ impl<A: Around> Semaphore<'_, A> {
     /// takes long; whether there were any.
     fn finds_dead(&self) -> bool {
         let is_time = || is_time_to_look(self.header, spacing(self.header));
-        self.bury_next() | (is_time() && self.around.bring_back())
+        self.remove_dead_next() | (is_time() && self.around.reclaim_dead())
     }
 
     /// Wakes those that `count` units may be enough for, and tells those that have a descriptor.

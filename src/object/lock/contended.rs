@@ -173,7 +173,8 @@ impl<A: Around> Lock<'_, A> {
             }
             if deadline.passed() {
                 wait.late_looks = wait.late_looks.saturating_sub(1);
-                if self.is_handed_over(&mut wait) || (wait.late_looks > 0 && self.bury()) {
+                if self.is_handed_over(&mut wait) || (wait.late_looks > 0 && self.release_if_dead())
+                {
                     continue;
                 }
                 return Err(Gave::Up);
@@ -186,7 +187,7 @@ impl<A: Around> Lock<'_, A> {
                 continue;
             };
             if due && wait.is_first_to_look(self.header, Duration::ZERO) {
-                self.bury();
+                self.release_if_dead();
             }
         }
     }

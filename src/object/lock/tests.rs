@@ -60,7 +60,7 @@ impl Around for Alive {
         false
     }
 
-    fn bring_back(&self) -> bool {
+    fn reclaim_dead(&self) -> bool {
         false
     }
 
@@ -80,7 +80,7 @@ impl Around for Counted {
         false
     }
 
-    fn bring_back(&self) -> bool {
+    fn reclaim_dead(&self) -> bool {
         false
     }
 
