@@ -8,7 +8,7 @@ use crate::object::holder::{Holder, ring};
 use crate::object::layout::Purpose;
 use crate::object::lifecycle;
 use crate::object::lock::contended::{Mode, looks_before_sleep, pause};
-use crate::object::lock::{Gave, Held, Lock};
+use crate::object::lock::{Held, Lock, WaitError};
 use crate::os::clock::Deadline;
 use crate::os::futex;
 use crate::sync::Ordering;
@@ -153,7 +153,7 @@ impl Segment {
         match self.0.attempt(&self.0.turns, timeout, again, attempt) {
             Ok(held) if self.0.holder.is_detached() => self.closed_meanwhile(held),
             Ok(held) => Ok(held.into()),
-            Err(gave) => Err(self.refusal(gave, timeout)),
+            Err(error) => Err(self.refusal(error, timeout)),
         }
     }
 
@@ -255,19 +255,23 @@ impl Segment {
         let _inside = self.0.holder.enter();
         let again = |others_publish| if others_publish { Again::Soon } else { Again::Never };
         let attempt = || self.await_change(seen, timeout);
-        self.0.attempt(&self.0.changes, timeout, again, attempt).map_err(|gave| match gave {
-            Gave::Up => self.0.unchanged(timeout),
+        self.0.attempt(&self.0.changes, timeout, again, attempt).map_err(|error| match error {
+            WaitError::TimedOut => self.0.unchanged(timeout),
             _ => self.0.alive().err().unwrap_or_else(|| self.0.closed()),
         })
     }
 
-    fn await_change(&self, seen: u64, timeout: Option<Duration>) -> std::result::Result<u64, Gave> {
+    fn await_change(
+        &self,
+        seen: u64,
+        timeout: Option<Duration>,
+    ) -> std::result::Result<u64, WaitError> {
         let (header, deadline) = (self.0.holder.header(), Deadline::after(timeout));
         let can_tell = self.0.holder.lock().is_some();
         let mut looks = looks_before_sleep();
         loop {
             if !self.0.is_alive() {
-                return Err(Gave::Way);
+                return Err(WaitError::Closed);
             }
             let changes = header.changes.load(Ordering::SeqCst);
             let version = self.version();
@@ -275,7 +279,7 @@ impl Segment {
                 return Ok(version);
             }
             if deadline.passed() {
-                return Err(Gave::Up);
+                return Err(WaitError::TimedOut);
             }
             if looks > 0 {
                 looks -= 1;
@@ -334,8 +338,8 @@ impl Segment {
     }
 
     #[cold]
-    fn refusal(&self, gave: Gave, timeout: Option<Duration>) -> Error {
-        self.0.refusal(gave, timeout, "65535 threads of this handle read already")
+    fn refusal(&self, error: WaitError, timeout: Option<Duration>) -> Error {
+        self.0.refusal(error, timeout, "65535 threads of this handle read already")
     }
 }
 

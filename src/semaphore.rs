@@ -7,7 +7,7 @@ use crate::object::handle::Object;
 use crate::object::holder::Holder;
 use crate::object::layout::Purpose;
 use crate::object::lifecycle;
-use crate::object::lock::{Around, Gave};
+use crate::object::lock::{Around, WaitError};
 use crate::object::semaphore::Semaphore as Units;
 use crate::object::semaphore::units::{UNITS_MAX, Units as FreeUnits};
 use std::fmt;
@@ -92,7 +92,7 @@ impl Semaphore {
             };
             let attempt = || units.acquire(count, timeout);
             let acquired = self.object.attempt(&self.object.turns, timeout, again, attempt);
-            acquired.map_err(|gave| self.refusal(gave, timeout))
+            acquired.map_err(|error| self.refusal(error, timeout))
         });
         acquired.map_err(|error| self.object.said(error, "acquire"))
     }
@@ -115,8 +115,9 @@ impl Semaphore {
     #[inline(never)]
     fn release_otherwise(&self, count: u32) -> Result<()> {
         let units = self.usable(count);
-        let released = units
-            .and_then(|units| units.release(count).map_err(|gave| self.refusal(gave, crate::NOW)));
+        let released = units.and_then(|units| {
+            units.release(count).map_err(|error| self.refusal(error, crate::NOW))
+        });
         released.map_err(|error| self.object.said(error, "release"))
     }
 
@@ -168,10 +169,10 @@ impl Semaphore {
     }
 
     #[cold]
-    fn refusal(&self, gave: Gave, timeout: Option<Duration>) -> Error {
-        match gave {
-            Gave::Room => over(),
-            gave => self.object.refusal(gave, timeout, ""),
+    fn refusal(&self, error: WaitError, timeout: Option<Duration>) -> Error {
+        match error {
+            WaitError::Overflow => over(),
+            error => self.object.refusal(error, timeout, ""),
         }
     }
 }

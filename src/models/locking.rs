@@ -8,7 +8,7 @@ use crate::models::waker::Readable;
 use crate::object::armed::Armed;
 use crate::object::layout::{Header, Purpose, Slot};
 use crate::object::lock::contended::Mode::{self, Exclusive, Shared};
-use crate::object::lock::{Around, Gave, Held, Lock};
+use crate::object::lock::{Around, Held, Lock, WaitError};
 use crate::object::lock_word::Id;
 use crate::sync::{AtomicU32, Ordering};
 use crate::{FOREVER, NOW};
@@ -125,13 +125,13 @@ impl Holder {
     }
 
     /// Takes the lock and uses the data: false if the handle was closed.
-    fn visit(&self, mode: Mode, timeout: Option<Duration>) -> Result<(), Gave> {
+    fn visit(&self, mode: Mode, timeout: Option<Duration>) -> Result<(), WaitError> {
         let _life = (mode == Exclusive).then(|| Life(&self.object));
         let held = self.lock().acquire(mode, timeout)?;
         // As Segment::acquire: a close may have looked at the lock before it was taken.
         if self.over.load(Ordering::SeqCst) != 0 {
             self.lock().unlock();
-            return Err(Gave::Way);
+            return Err(WaitError::Closed);
         }
         match mode {
             Exclusive => self.write(held),
@@ -175,7 +175,7 @@ impl Holder {
             self.armed().arm(slot);
             self.lock().watch();
             match self.visit(mode, NOW) {
-                Err(Gave::Up) => Readable::poll(&[bell]),
+                Err(WaitError::TimedOut) => Readable::poll(&[bell]),
                 result => return result.unwrap(),
             }
         }
@@ -185,7 +185,7 @@ impl Holder {
     fn knock(&self, mode: Mode) {
         match self.lock().acquire(mode, FOREVER) {
             Ok(_) => drop(self.lock().unlock()),
-            Err(gave) => assert_eq!(gave, Gave::Way),
+            Err(error) => assert_eq!(error, WaitError::Closed),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::error::{Error, Result, Status};
 use crate::object::holder::Holder;
 use crate::object::layout::Purpose;
 use crate::object::lifecycle;
-use crate::object::lock::Gave;
+use crate::object::lock::WaitError;
 use crate::os::fork::generation;
 use std::fmt;
 use std::sync::Arc;
@@ -80,23 +80,26 @@ impl Object {
         ready: &Ready,
         timeout: Option<Duration>,
         again: impl FnOnce(bool) -> Again,
-        attempt: impl Fn() -> std::result::Result<T, Gave>,
-    ) -> std::result::Result<T, Gave> {
+        attempt: impl Fn() -> std::result::Result<T, WaitError>,
+    ) -> std::result::Result<T, WaitError> {
         let mut got = attempt();
-        if timeout != crate::NOW || !matches!(got, Err(Gave::Up)) || !ready.hide(&self.holder) {
+        if timeout != crate::NOW
+            || !matches!(got, Err(WaitError::TimedOut))
+            || !ready.hide(&self.holder)
+        {
             return got;
         }
         let mut others_publish = false;
         for _ in 0..=YIELDS_MAX {
             got = attempt();
             others_publish = self.holder.others_publish(ready.purpose());
-            if !matches!(got, Err(Gave::Up)) || !others_publish {
+            if !matches!(got, Err(WaitError::TimedOut)) || !others_publish {
                 break;
             }
             std::thread::yield_now();
         }
         match &got {
-            Err(Gave::Up) => ready.show_again(&self.holder, again(others_publish)),
+            Err(WaitError::TimedOut) => ready.show_again(&self.holder, again(others_publish)),
             _ => ready.show(&self.holder),
         }
         got
@@ -130,14 +133,19 @@ impl Object {
         }
     }
 
-    /// Why a call that waits gave up; `full` where there was no room.
+    /// Why a call that waits gave up; `overflow` says what can be counted no further.
     #[cold]
-    pub fn refusal(&self, gave: Gave, timeout: Option<Duration>, full: &'static str) -> Error {
-        match gave {
-            Gave::Way => self.closed(),
-            Gave::Room => Error::new(Status::NoSpace, full),
-            Gave::Up if timeout == crate::NOW => self.again[0].clone(),
-            Gave::Up => Error::new(Status::TimedOut, "it did not come about in time"),
+    pub fn refusal(
+        &self,
+        error: WaitError,
+        timeout: Option<Duration>,
+        overflow: &'static str,
+    ) -> Error {
+        match error {
+            WaitError::Closed => self.closed(),
+            WaitError::Overflow => Error::new(Status::NoSpace, overflow),
+            WaitError::TimedOut if timeout == crate::NOW => self.again[0].clone(),
+            WaitError::TimedOut => Error::new(Status::TimedOut, "it did not come about in time"),
         }
     }
 }

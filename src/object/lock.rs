@@ -67,15 +67,15 @@ impl Held {
     }
 }
 
-/// Why it was not.
+/// Why a call ended without what it was for: the lock, units, or a change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Gave {
+pub enum WaitError {
     /// The time is over.
-    Up,
+    TimedOut,
     /// The handle was closed.
-    Way,
-    /// Too many threads of this handle read.
-    Room,
+    Closed,
+    /// More than can be counted: readers of this handle, or units.
+    Overflow,
 }
 
 /// The lock, as one holder sees it.
@@ -97,7 +97,7 @@ impl<A: Around> Lock<'_, A> {
 
     /// Takes the lock together with other readers, if nobody has it alone or is next.
     #[inline]
-    pub fn read_at_once(&self) -> Option<Result<Held, Gave>> {
+    pub fn read_at_once(&self) -> Option<Result<Held, WaitError>> {
         self.join(&Wait::new())
     }
 
@@ -110,7 +110,7 @@ impl<A: Around> Lock<'_, A> {
     }
 
     /// Takes the lock, alone or with other readers.
-    pub fn acquire(&self, mode: Mode, timeout: Option<Duration>) -> Result<Held, Gave> {
+    pub fn acquire(&self, mode: Mode, timeout: Option<Duration>) -> Result<Held, WaitError> {
         let at_once = match mode {
             Mode::Exclusive => self.lock_at_once().then_some(Ok(Held::Clean)),
             Mode::Shared => self.read_at_once(),

@@ -22,7 +22,7 @@ pub mod units;
 
 use crate::object::layout::{Header, Slot};
 use crate::object::lock::contended::{Wait, is_time_to_look, spacing};
-use crate::object::lock::{Around, Gave, wake};
+use crate::object::lock::{Around, WaitError, wake};
 use crate::object::lock_word::Id;
 use crate::object::semaphore::units::{Entry, Ledger, Seen, UNITS_MAX, Units, Word, act_after};
 use crate::os::clock::Deadline;
@@ -84,7 +84,7 @@ fn more(free: u32, count: u32) -> Option<u32> {
 impl<A: Around> Semaphore<'_, A> {
     /// Acquires `count` units, or none.
     #[inline]
-    pub fn acquire(&self, count: u32, timeout: Option<Duration>) -> Result<(), Gave> {
+    pub fn acquire(&self, count: u32, timeout: Option<Duration>) -> Result<(), WaitError> {
         match self.acquire_at_once(count) {
             true => Ok(()),
             false => self.acquire_slowly(count, timeout),
@@ -97,9 +97,9 @@ impl<A: Around> Semaphore<'_, A> {
         self.units.next.load(Ordering::SeqCst) == 0 && self.take(count)
     }
 
-    /// Adds `count` units; [`Gave::Room`] if they would be more than can be counted.
+    /// Adds `count` units; [`WaitError::Overflow`] if they would be more than can be counted.
     #[inline]
-    pub fn release(&self, count: u32) -> Result<(), Gave> {
+    pub fn release(&self, count: u32) -> Result<(), WaitError> {
         self.around.publish(self.own, || {
             let more = |free| more(free, count);
             let done = match self.acts {
@@ -107,7 +107,7 @@ impl<A: Around> Semaphore<'_, A> {
                 Some(acts) => {
                     let _acts = lock(acts);
                     if self.around.is_over() {
-                        return Err(Gave::Way);
+                        return Err(WaitError::Closed);
                     }
                     let held = self.own_held().saturating_sub(count);
                     self.act(self.own_slot(), held, more)
@@ -115,7 +115,7 @@ impl<A: Around> Semaphore<'_, A> {
             };
             match done {
                 true => self.call(count),
-                false => return Err(Gave::Room),
+                false => return Err(WaitError::Overflow),
             }
             Ok(())
         })
@@ -254,7 +254,7 @@ impl<A: Around> Semaphore<'_, A> {
     }
 
     #[cold]
-    fn acquire_slowly(&self, count: u32, timeout: Option<Duration>) -> Result<(), Gave> {
+    fn acquire_slowly(&self, count: u32, timeout: Option<Duration>) -> Result<(), WaitError> {
         let (deadline, mut wait) = (Deadline::after(timeout), Wait::new());
         let own_turn = &self.slots[self.own_slot()].turn;
         loop {
@@ -267,7 +267,7 @@ impl<A: Around> Semaphore<'_, A> {
             }
             if self.around.is_over() {
                 self.step_aside(&wait);
-                return Err(Gave::Way);
+                return Err(WaitError::Closed);
             }
             if !matches!(deadline, Deadline::Now) && wait.spin() {
                 continue;
@@ -278,7 +278,7 @@ impl<A: Around> Semaphore<'_, A> {
                     continue;
                 }
                 self.step_aside(&wait);
-                return Err(Gave::Up);
+                return Err(WaitError::TimedOut);
             }
             if !wait.asked && (wait.starves() || self.free() > 0) && self.ask() {
                 // Look again: what was released before went to others.

@@ -1,7 +1,7 @@
 //! Taking the lock where it isn't simply free. The protocol is at the head of lock.rs.
 
 use crate::object::layout::{HOLDERS_MAX, Header};
-use crate::object::lock::{Around, Gave, Held, Lock};
+use crate::object::lock::{Around, Held, Lock, WaitError};
 use crate::object::lock_word::{DIED, HANDED, Id, READERS, READS, WAITERS, Word};
 use crate::os::clock::{Deadline, milliseconds, processors_allowed};
 use crate::os::futex;
@@ -140,10 +140,10 @@ impl<A: Around> Lock<'_, A> {
         &self,
         mode: Mode,
         timeout: Option<Duration>,
-    ) -> Result<Held, Gave> {
+    ) -> Result<Held, WaitError> {
         let (deadline, mut wait) = (Deadline::after(timeout), Wait::new());
         if mode == Mode::Exclusive && matches!(deadline, Deadline::Now) && self.is_read() {
-            return Err(Gave::Up);
+            return Err(WaitError::TimedOut);
         }
         loop {
             // Before the look, so that no change falls between it and the sleep.
@@ -162,7 +162,7 @@ impl<A: Around> Lock<'_, A> {
                 if self.is_handed_over(&mut wait) {
                     self.give_up(false);
                 }
-                return Err(Gave::Way);
+                return Err(WaitError::Closed);
             }
             let waits = !matches!(deadline, Deadline::Now);
             if waits && mode == Mode::Exclusive && self.is_let_by_a_reader() {
@@ -177,7 +177,7 @@ impl<A: Around> Lock<'_, A> {
                 {
                     continue;
                 }
-                return Err(Gave::Up);
+                return Err(WaitError::TimedOut);
             }
             let due = if (wait.asked || wait.starves()) && self.ask(mode, &mut wait) {
                 wait.sleep(&self.own_slot().turn, turn, deadline)
@@ -212,7 +212,7 @@ impl<A: Around> Lock<'_, A> {
     }
 
     /// Waits for the readers that were there before, if any.
-    fn wait_for_readers(&self, before: Word, deadline: Deadline) -> Result<Held, Gave> {
+    fn wait_for_readers(&self, before: Word, deadline: Deadline) -> Result<Held, WaitError> {
         if !before.has(READERS) {
             return Ok(Held::after(before.has(DIED)));
         }
@@ -226,14 +226,14 @@ impl<A: Around> Lock<'_, A> {
             }
             if self.around.is_over() {
                 self.give_up(false);
-                return Err(Gave::Way);
+                return Err(WaitError::Closed);
             }
             if !matches!(deadline, Deadline::Now) && wait.spin() {
                 continue;
             }
             if deadline.passed() && look_who_lives {
                 self.give_up(false);
-                return Err(Gave::Up);
+                return Err(WaitError::TimedOut);
             }
             look_who_lives = deadline.passed() || wait.sleep(&self.header.left, left, deadline);
         }
@@ -270,12 +270,12 @@ impl<A: Around> Lock<'_, A> {
 
     /// Becomes one of the readers. To whom it was handed passes it on at once: readers don't need
     /// the word, and no others come before whoever is next.
-    pub(crate) fn join(&self, wait: &Wait) -> Option<Result<Held, Gave>> {
+    pub(crate) fn join(&self, wait: &Wait) -> Option<Result<Held, WaitError>> {
         if !self.is_open(self.load(), wait) {
             return None;
         }
         if !self.enter() {
-            return Some(Err(Gave::Room));
+            return Some(Err(WaitError::Overflow));
         }
         // SYNC lock: SeqCst, behind the count that an owner looks at.
         let open = |word: Word| self.is_open(word, wait).then(|| word.given_up().with(READERS));

@@ -1,7 +1,7 @@
 //! Threads over one mapping, so that ThreadSanitizer sees what the lock orders; and how often one
 //! that waits looks who lives.
 
-use super::{Around, Gave, Held, Lock, Mode};
+use super::{Around, Held, Lock, Mode, WaitError};
 use crate::object::layout::{CONTROL_SIZE, Header, SLOTS_OFFSET, Slot};
 use crate::object::lock::contended::slice_after;
 use crate::object::lock_word::Id;
@@ -103,7 +103,7 @@ fn who_waits_looks_often_whether_the_owner_lives() {
     assert!(memory.lock(0).lock_at_once());
     let waits =
         || memory.lock_among(1, &asked).acquire(Mode::Exclusive, Some(Duration::from_secs(1)));
-    assert_eq!(waits(), Err(Gave::Up));
+    assert_eq!(waits(), Err(WaitError::TimedOut));
     let looks = asked.0.into_inner();
     assert!((40..1200).contains(&looks), "{looks} looks");
 }
