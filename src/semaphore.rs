@@ -7,7 +7,7 @@ use crate::object::handle::Object;
 use crate::object::holder::Holder;
 use crate::object::layout::Purpose;
 use crate::object::lifecycle;
-use crate::object::lock::{Around, WaitError};
+use crate::object::lock::{LockEnv, WaitError};
 use crate::object::semaphore::Semaphore as Units;
 use crate::object::semaphore::units::{UNITS_MAX, Units as FreeUnits};
 use std::fmt;

@@ -8,7 +8,7 @@ use crate::models::waker::Readable;
 use crate::object::armed::Armed;
 use crate::object::layout::{Header, Purpose, Slot};
 use crate::object::lock::contended::Mode::{self, Exclusive, Shared};
-use crate::object::lock::{Around, Held, Lock, WaitError};
+use crate::object::lock::{Held, Lock, LockEnv, WaitError};
 use crate::object::lock_word::Id;
 use crate::sync::{AtomicU32, Ordering};
 use crate::{FOREVER, NOW};
@@ -43,7 +43,7 @@ struct Data {
 struct Holder {
     object: Rc<Object>,
     own: Id,
-    over: Rc<AtomicU32>,
+    closed: Rc<AtomicU32>,
 }
 
 /// An object and its holders.
@@ -66,7 +66,7 @@ fn holders<const COUNT: usize>(mortal: bool) -> [Holder; COUNT] {
     std::array::from_fn(|slot| Holder {
         object: Rc::clone(&object),
         own: Id::new(slot, 1),
-        over: Rc::new(AtomicU32::new(0)),
+        closed: Rc::new(AtomicU32::new(0)),
     })
 }
 
@@ -90,7 +90,7 @@ impl Drop for Reads<'_> {
     }
 }
 
-impl Around for Holder {
+impl LockEnv for Holder {
     /// As a real holder's, which locks bytes of a file.
     fn lives(&self, id: Id) -> bool {
         let Some((held, slot)) = self.object.held.as_ref().zip(id.slot()) else {
@@ -100,8 +100,8 @@ impl Around for Holder {
         generation == id.generation() && (self.own == id || held[slot].load(Ordering::SeqCst) != 0)
     }
 
-    fn is_over(&self) -> bool {
-        self.over.load(Ordering::SeqCst) != 0
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst) != 0
     }
 
     fn reclaim_dead(&self) -> bool {
@@ -116,7 +116,7 @@ impl Around for Holder {
 impl Holder {
     fn lock(&self) -> Lock<'_, Holder> {
         let object = &*self.object;
-        Lock { header: &object.header, slots: &object.slots, own: self.own, around: self }
+        Lock { header: &object.header, slots: &object.slots, own: self.own, env: self }
     }
 
     fn armed(&self) -> Armed<'_> {
@@ -129,7 +129,7 @@ impl Holder {
         let _life = (mode == Exclusive).then(|| Life(&self.object));
         let held = self.lock().acquire(mode, timeout)?;
         // As Segment::acquire: a close may have looked at the lock before it was taken.
-        if self.over.load(Ordering::SeqCst) != 0 {
+        if self.closed.load(Ordering::SeqCst) != 0 {
             self.lock().unlock();
             return Err(WaitError::Closed);
         }
@@ -192,7 +192,7 @@ impl Holder {
     /// As the holder's detach.
     fn close(&self) {
         let Object { header, slots, .. } = &*self.object;
-        self.over.store(1, Ordering::SeqCst);
+        self.closed.store(1, Ordering::SeqCst);
         self.lock().release_all();
         for counter in [&header.turns, &header.left, &slots[self.own.slot().unwrap()].turn] {
             counter.fetch_add(1, Ordering::SeqCst);

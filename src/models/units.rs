@@ -3,7 +3,7 @@
 
 use super::{check_with, death, futex};
 use crate::object::layout::{Header, Slot};
-use crate::object::lock::Around;
+use crate::object::lock::LockEnv;
 use crate::object::lock_word::Id;
 use crate::object::semaphore::Semaphore;
 use crate::object::semaphore::units::{Ledger, Units};
@@ -57,13 +57,13 @@ fn holders<const COUNT: usize>(units: u32) -> [Holder; COUNT] {
     })
 }
 
-impl Around for Holder {
+impl LockEnv for Holder {
     fn lives(&self, id: Id) -> bool {
         let slot = id.slot().expect("only holders write");
         self.own == id || self.object.held[slot].load(Ordering::SeqCst) != 0
     }
 
-    fn is_over(&self) -> bool {
+    fn is_closed(&self) -> bool {
         false
     }
 
@@ -87,7 +87,7 @@ impl Holder {
     fn semaphore(&self) -> Semaphore<'_, Holder> {
         let Object { header, slots, units, ledgers, .. } = &*self.object;
         let (own, acts) = (self.own, Some(&*self.acts));
-        Semaphore { header, slots, units, ledgers, own, acts, around: self }
+        Semaphore { header, slots, units, ledgers, own, acts, env: self }
     }
 
     /// Takes units, and gives them back.

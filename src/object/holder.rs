@@ -9,7 +9,7 @@ use crate::error::{Error, Result, Status};
 use crate::object::bells::{self, Bells};
 use crate::object::file::{File, LIFECYCLE_TIME_MAX_LEAVING, OBSERVER_BYTES, SLOT_BYTES, byte};
 use crate::object::layout::{HOLDERS_MAX, Header, PERSISTS, Purpose, Slot};
-use crate::object::lock::{Around, Lock};
+use crate::object::lock::{Lock, LockEnv};
 use crate::object::lock_word::Id;
 use crate::object::memory::{Data, Memory};
 use crate::object::reserve;
@@ -37,7 +37,7 @@ pub struct Holder {
     own: Option<Id>,
     /// Held by the one thread of this handle that has the lifecycle lock, or writes its ledger.
     acts: Mutex<()>,
-    over: AtomicBool,
+    detached: AtomicBool,
     /// Calls that may be waiting.
     inside: AtomicU32,
     bells: Bells,
@@ -50,14 +50,14 @@ impl Holder {
     /// before anybody else can know of the object.
     pub fn new(kind: Kind, file: File, data_offset: usize, data: Data<'_>) -> Result<Holder> {
         let memory = Memory::new(&file, data_offset, data)?;
-        let (over, owes) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (detached, owes) = (AtomicBool::new(false), AtomicBool::new(false));
         let mut holder = Holder {
             kind,
             file,
             memory,
             own: None,
             acts: Mutex::new(()),
-            over,
+            detached,
             inside: AtomicU32::new(0),
             bells: Bells::default(),
             owes,
@@ -165,7 +165,7 @@ impl Holder {
 
     #[inline]
     fn lock_of(&self, own: Id) -> Lock<'_, Holder> {
-        Lock { header: self.header(), slots: self.memory.slots(), own, around: self }
+        Lock { header: self.header(), slots: self.memory.slots(), own, env: self }
     }
 
     /// The semaphore, if this is one and may be written. With `undo` this holder keeps account of
@@ -210,7 +210,7 @@ impl Holder {
             ledgers,
             own,
             acts: undo.then_some(&self.acts),
-            around: self,
+            env: self,
         })
     }
 
@@ -225,7 +225,7 @@ impl Holder {
         let used = self.header().slots_used.load(Ordering::Relaxed) as usize;
         let observed = byte_lock::is_locked(fd, OBSERVER_BYTES).unwrap_or(false);
         let observers = if observed { count(OBSERVER_BYTES, HOLDERS_MAX) } else { 0 };
-        let this = u32::from(!self.over.load(Ordering::SeqCst));
+        let this = u32::from(!self.detached.load(Ordering::SeqCst));
         this + count(SLOT_BYTES, used.min(HOLDERS_MAX)) + observers
     }
 
@@ -253,14 +253,14 @@ impl Holder {
     /// Whether [`Holder::detach`] has begun.
     #[inline]
     pub fn is_detached(&self) -> bool {
-        // SYNC over: SeqCst; whoever has just taken the lock looks here, and `detach` looks at
+        // SYNC detached: SeqCst; whoever has just taken the lock looks here, and `detach` looks at
         // the lock, so that one of them gives it up.
-        self.over.load(Ordering::SeqCst)
+        self.detached.load(Ordering::SeqCst)
     }
 
     /// To be kept by a call as long as it may wait, so that [`Holder::detach`] wakes it.
     pub fn enter(&self) -> Inside<'_> {
-        // SYNC inside: SeqCst, before the call looks whether this is over.
+        // SYNC inside: SeqCst, before the call looks whether this was detached.
         self.inside.fetch_add(1, Ordering::SeqCst);
         Inside(self)
     }
@@ -268,7 +268,7 @@ impl Holder {
     /// Gives up lock and slot, wakes this handle's threads, and takes the object's name away if
     /// nobody else holds it. The memory stays. False if that was done before.
     pub fn detach(&self) -> bool {
-        if self.over.swap(true, Ordering::SeqCst) {
+        if self.detached.swap(true, Ordering::SeqCst) {
             return false;
         }
         if let Some(lock) = self.lock() {
@@ -279,7 +279,7 @@ impl Holder {
             own.slot().map(|slot| semaphore.reclaim_units(slot));
             semaphore.forget(own);
         }
-        // SYNC inside: SeqCst, behind `over`; whoever comes in later finds that.
+        // SYNC inside: SeqCst, behind `detached`; whoever comes in later finds that.
         if self.own.is_some() && self.inside.load(Ordering::SeqCst) > 0 {
             self.wake_all();
         }
@@ -332,7 +332,7 @@ pub fn ring(counter: &AtomicU32) {
     crate::os::futex::wake(counter, i32::MAX);
 }
 
-impl Around for Holder {
+impl LockEnv for Holder {
     fn lives(&self, id: Id) -> bool {
         let Some(slot) = id.slot().filter(|slot| *slot < self.slots_used().len()) else {
             return false;
@@ -344,7 +344,7 @@ impl Around for Holder {
         self.is_taken(slot)
     }
 
-    fn is_over(&self) -> bool {
+    fn is_closed(&self) -> bool {
         self.is_detached()
     }
 

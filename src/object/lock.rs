@@ -34,12 +34,12 @@ use crate::os::futex;
 use crate::sync::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// The system around a lock.
-pub trait Around {
+/// What a lock needs of the handle that it belongs to, and of the system.
+pub trait LockEnv {
     /// Whether this taking of a slot goes on.
     fn lives(&self, id: Id) -> bool;
     /// Whether this handle was closed, so that its threads wait no longer.
-    fn is_over(&self) -> bool;
+    fn is_closed(&self) -> bool;
     /// Tells those whose descriptor shows that it may be their turn.
     fn tell(&self);
     /// Does what it may be their turn by, as the holder of a slot, and tells them; where deaths are
@@ -83,10 +83,10 @@ pub struct Lock<'a, A> {
     pub header: &'a Header,
     pub slots: &'a [Slot],
     pub own: Id,
-    pub around: &'a A,
+    pub env: &'a A,
 }
 
-impl<A: Around> Lock<'_, A> {
+impl<A: LockEnv> Lock<'_, A> {
     /// Takes the lock alone, if it is free, nobody waits for it, and nobody died with it.
     #[inline]
     pub fn lock_at_once(&self) -> bool {
@@ -201,20 +201,20 @@ impl<A: Around> Lock<'_, A> {
     /// Wakes one that sleeps, and tells those that have a descriptor.
     pub(super) fn call(&self) {
         wake(&self.header.turns, 1);
-        self.around.tell();
+        self.env.tell();
     }
 
     /// Gives the word up in the place of an owner that is dead; whether it was, or there is none.
     /// Who is next but dead is struck off too.
     pub(super) fn release_if_dead(&self) -> bool {
         let word = self.load();
-        if let Some(next) = word.next().filter(|id| !self.around.lives(*id)) {
+        if let Some(next) = word.next().filter(|id| !self.env.lives(*id)) {
             self.change(|now| (now.next() == Some(next)).then(|| now.without_next()));
         }
         let Some(owner) = word.owner() else {
             return true;
         };
-        if self.around.lives(owner) {
+        if self.env.lives(owner) {
             return false;
         }
         // A dead one comes back only once all 16 bits of its slot's generation have gone round.

@@ -22,7 +22,7 @@ pub mod units;
 
 use crate::object::layout::{Header, Slot};
 use crate::object::lock::contended::{Wait, is_time_to_look, spacing};
-use crate::object::lock::{Around, WaitError, wake};
+use crate::object::lock::{LockEnv, WaitError, wake};
 use crate::object::lock_word::Id;
 use crate::object::semaphore::units::{Entry, Ledger, Seen, UNITS_MAX, Units, Word, act_after};
 use crate::os::clock::Deadline;
@@ -47,7 +47,7 @@ pub struct Semaphore<'a, A> {
     pub own: Id,
     /// Keeps this handle's threads out of each other's way in its ledger; None: it keeps none.
     pub acts: Option<&'a Mutex<()>>,
-    pub around: &'a A,
+    pub env: &'a A,
 }
 
 impl Units {
@@ -81,7 +81,7 @@ fn more(free: u32, count: u32) -> Option<u32> {
     free.checked_add(count).filter(|free| *free <= UNITS_MAX)
 }
 
-impl<A: Around> Semaphore<'_, A> {
+impl<A: LockEnv> Semaphore<'_, A> {
     /// Acquires `count` units, or none.
     #[inline]
     pub fn acquire(&self, count: u32, timeout: Option<Duration>) -> Result<(), WaitError> {
@@ -100,13 +100,13 @@ impl<A: Around> Semaphore<'_, A> {
     /// Adds `count` units; [`WaitError::Overflow`] if they would be more than can be counted.
     #[inline]
     pub fn release(&self, count: u32) -> Result<(), WaitError> {
-        self.around.publish(self.own, || {
+        self.env.publish(self.own, || {
             let more = |free| more(free, count);
             let done = match self.acts {
                 None => self.replace(None, more),
                 Some(acts) => {
                     let _acts = lock(acts);
-                    if self.around.is_over() {
+                    if self.env.is_closed() {
                         return Err(WaitError::Closed);
                     }
                     let held = self.own_held().saturating_sub(count);
@@ -131,10 +131,10 @@ impl<A: Around> Semaphore<'_, A> {
     fn take(&self, count: u32) -> bool {
         let less = |free: u32| free.checked_sub(count);
         let Some(acts) = self.acts else {
-            return !self.around.is_over() && self.replace(None, less);
+            return !self.env.is_closed() && self.replace(None, less);
         };
         let _acts = lock(acts);
-        if self.around.is_over() || self.free() < count {
+        if self.env.is_closed() || self.free() < count {
             return false;
         }
         let held = self.own_held().saturating_add(count).min(UNITS_MAX);
@@ -222,7 +222,7 @@ impl<A: Around> Semaphore<'_, A> {
         let last = if was_begun && is_done { planned } else { booked };
         ledger.booked.store(last.bits(), Ordering::Release);
         if last.held > 0 {
-            self.around.publish(self.own, || {
+            self.env.publish(self.own, || {
                 self.act(slot, 0, |free| Some(free.saturating_add(last.held).min(UNITS_MAX)));
                 self.call(last.held);
             });
@@ -265,7 +265,7 @@ impl<A: Around> Semaphore<'_, A> {
                 self.step_aside(&wait);
                 return Ok(());
             }
-            if self.around.is_over() {
+            if self.env.is_closed() {
                 self.step_aside(&wait);
                 return Err(WaitError::Closed);
             }
@@ -296,7 +296,7 @@ impl<A: Around> Semaphore<'_, A> {
             if due {
                 self.remove_dead_next();
                 if wait.is_first_to_look(self.header, spacing(self.header)) {
-                    self.around.reclaim_dead();
+                    self.env.reclaim_dead();
                 }
             }
         }
@@ -332,7 +332,7 @@ impl<A: Around> Semaphore<'_, A> {
     /// Strikes off who is next but dead; whether it was.
     fn remove_dead_next(&self) -> bool {
         let next = Id::read(self.units.next.load(Ordering::SeqCst).into());
-        let dead = next.filter(|id| !self.around.lives(*id));
+        let dead = next.filter(|id| !self.env.lives(*id));
         dead.inspect(|id| self.forget(*id)).is_some()
     }
 
@@ -340,7 +340,7 @@ impl<A: Around> Semaphore<'_, A> {
     /// takes long; whether there were any.
     fn finds_dead(&self) -> bool {
         let is_time = || is_time_to_look(self.header, spacing(self.header));
-        self.remove_dead_next() | (is_time() && self.around.reclaim_dead())
+        self.remove_dead_next() | (is_time() && self.env.reclaim_dead())
     }
 
     /// Wakes those that `count` units may be enough for, and tells those that have a descriptor.
@@ -354,7 +354,7 @@ impl<A: Around> Semaphore<'_, A> {
                 None => wake(&header.turns, i32::try_from(count).unwrap_or(i32::MAX)),
             }
         }
-        self.around.tell();
+        self.env.tell();
     }
 
     fn word(&self) -> Word {

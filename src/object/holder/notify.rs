@@ -5,7 +5,7 @@ use crate::endpoint::names::Kind;
 use crate::error::{Error, Result, Status};
 use crate::object::armed::Armed;
 use crate::object::layout::Purpose;
-use crate::object::lock::Around;
+use crate::object::lock::LockEnv;
 use crate::object::lock_word::Id;
 use crate::os::fifo;
 use crate::os::fork::Fd;

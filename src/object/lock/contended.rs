@@ -1,7 +1,7 @@
 //! Taking the lock where it isn't simply free. The protocol is at the head of lock.rs.
 
 use crate::object::layout::{HOLDERS_MAX, Header};
-use crate::object::lock::{Around, Held, Lock, WaitError};
+use crate::object::lock::{Held, Lock, LockEnv, WaitError};
 use crate::object::lock_word::{DIED, HANDED, Id, READERS, READS, WAITERS, Word};
 use crate::os::clock::{Deadline, milliseconds, processors_allowed};
 use crate::os::futex;
@@ -134,7 +134,7 @@ impl Wait {
     }
 }
 
-impl<A: Around> Lock<'_, A> {
+impl<A: LockEnv> Lock<'_, A> {
     #[cold]
     pub(crate) fn acquire_slowly(
         &self,
@@ -158,7 +158,7 @@ impl<A: Around> Lock<'_, A> {
             if let Some(result) = got {
                 return result;
             }
-            if self.around.is_over() {
+            if self.env.is_closed() {
                 if self.is_handed_over(&mut wait) {
                     self.give_up(false);
                 }
@@ -224,7 +224,7 @@ impl<A: Around> Lock<'_, A> {
                 let old = self.change(|word| Some(word.without(READERS | DIED)));
                 return Ok(Held::after(old.is_some_and(|old| old.has(DIED))));
             }
-            if self.around.is_over() {
+            if self.env.is_closed() {
                 self.give_up(false);
                 return Err(WaitError::Closed);
             }
@@ -257,7 +257,7 @@ impl<A: Around> Lock<'_, A> {
             if readers as u16 == 0 {
                 continue;
             }
-            if look_who_lives && !self.around.lives(Id::new(index, readers >> 16)) {
+            if look_who_lives && !self.env.lives(Id::new(index, readers >> 16)) {
                 let none = readers & 0xffff_0000;
                 let order = Ordering::SeqCst;
                 let _ = slot.readers.compare_exchange(readers, none, order, order);

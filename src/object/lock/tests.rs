@@ -1,7 +1,7 @@
 //! Threads over one mapping, so that ThreadSanitizer sees what the lock orders; and how often one
 //! that waits looks who lives.
 
-use super::{Around, Held, Lock, Mode, WaitError};
+use super::{Held, Lock, LockEnv, Mode, WaitError};
 use crate::object::layout::{CONTROL_SIZE, Header, SLOTS_OFFSET, Slot};
 use crate::object::lock::contended::slice_after;
 use crate::object::lock_word::Id;
@@ -36,7 +36,7 @@ impl Memory {
         self.lock_among(slot, &Alive)
     }
 
-    fn lock_among<'a, A>(&'a self, slot: usize, around: &'a A) -> Lock<'a, A> {
+    fn lock_among<'a, A>(&'a self, slot: usize, env: &'a A) -> Lock<'a, A> {
         let base = self.0[0].get().cast::<u8>();
         // SAFETY: the vector has CONTROL_SIZE bytes, aligned for any atomic, as long as `self`
         // lives; any bytes are valid atomics.
@@ -44,19 +44,19 @@ impl Memory {
             let slots = base.add(SLOTS_OFFSET).cast::<Slot>();
             (&*base.cast::<Header>(), std::slice::from_raw_parts(slots, HOLDERS))
         };
-        Lock { header, slots, own: Id::new(slot, 0), around }
+        Lock { header, slots, own: Id::new(slot, 0), env }
     }
 }
 
 /// Nobody dies, closes, or has a descriptor.
 struct Alive;
 
-impl Around for Alive {
+impl LockEnv for Alive {
     fn lives(&self, _: Id) -> bool {
         true
     }
 
-    fn is_over(&self) -> bool {
+    fn is_closed(&self) -> bool {
         false
     }
 
@@ -70,13 +70,13 @@ impl Around for Alive {
 /// As that, and counts how often it is asked who lives.
 struct Counted(AtomicU32);
 
-impl Around for Counted {
+impl LockEnv for Counted {
     fn lives(&self, _: Id) -> bool {
         self.0.fetch_add(1, Ordering::Relaxed);
         true
     }
 
-    fn is_over(&self) -> bool {
+    fn is_closed(&self) -> bool {
         false
     }
 
