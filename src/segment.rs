@@ -150,7 +150,7 @@ impl Segment {
         // Its own threads tell when they unlock; others may die with it.
         let again = |_| if lock.is_own() { Again::Never } else { Again::Soon };
         let attempt = || lock.acquire(mode, timeout);
-        match self.0.attempt(&self.0.turns, timeout, again, attempt) {
+        match self.0.attempt(&self.0.available, timeout, again, attempt) {
             Ok(held) if self.0.holder.is_detached() => self.closed_meanwhile(held),
             Ok(held) => Ok(held.into()),
             Err(error) => Err(self.refusal(error, timeout)),
@@ -312,7 +312,7 @@ impl Segment {
     /// A descriptor that is readable while the lock may be free: until a call that takes it returns
     /// [`Status::Again`]. Never read or write it.
     pub fn lock_fd(&self) -> Result<BorrowedFd<'_>> {
-        let fd = self.usable().and_then(|_| self.0.turns.fd(&self.0.holder));
+        let fd = self.usable().and_then(|_| self.0.available.fd(&self.0.holder));
         fd.map_err(|error| self.0.said(error, "lock fd"))
     }
 

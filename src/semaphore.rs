@@ -91,7 +91,7 @@ impl Semaphore {
                 false => Again::Never,
             };
             let attempt = || units.acquire(count, timeout);
-            let acquired = self.object.attempt(&self.object.turns, timeout, again, attempt);
+            let acquired = self.object.attempt(&self.object.available, timeout, again, attempt);
             acquired.map_err(|error| self.refusal(error, timeout))
         });
         acquired.map_err(|error| self.object.said(error, "acquire"))
@@ -101,9 +101,9 @@ impl Semaphore {
     #[inline]
     pub fn release(&self, count: u32) -> Result<()> {
         let holder = &self.object.holder;
-        match self.free_units().filter(|_| !holder.armed(Purpose::Turn).is_used()) {
+        match self.free_units().filter(|_| !holder.armed(Purpose::Available).is_used()) {
             Some(units) if units.release_at_once(count) => {
-                if holder.is_awaited() || holder.armed(Purpose::Turn).is_used() {
+                if holder.is_awaited() || holder.armed(Purpose::Available).is_used() {
                     self.call(count);
                 }
                 Ok(())
@@ -144,7 +144,7 @@ impl Semaphore {
     /// A descriptor that is readable while [`Semaphore::acquire`] may succeed: until that returns
     /// [`Status::Again`], for however many units. Never read or write it.
     pub fn fd(&self) -> Result<BorrowedFd<'_>> {
-        let fd = self.usable(1).and_then(|_| self.object.turns.fd(&self.object.holder));
+        let fd = self.usable(1).and_then(|_| self.object.available.fd(&self.object.holder));
         fd.map_err(|error| self.object.said(error, "fd"))
     }
 

@@ -121,7 +121,7 @@ impl Holder {
 
     fn armed(&self) -> Armed<'_> {
         let Object { header, slots, .. } = &*self.object;
-        Armed { header, slots, purpose: Purpose::Turn }
+        Armed { header, slots, purpose: Purpose::Available }
     }
 
     /// Takes the lock and uses the data: false if the handle was closed.
@@ -194,7 +194,9 @@ impl Holder {
         let Object { header, slots, .. } = &*self.object;
         self.closed.store(1, Ordering::SeqCst);
         self.lock().release_all();
-        for counter in [&header.turns, &header.left, &slots[self.own.slot().unwrap()].turn] {
+        for counter in
+            [&header.releases, &header.reader_exits, &slots[self.own.slot().unwrap()].handovers]
+        {
             counter.fetch_add(1, Ordering::SeqCst);
             futex::wake(counter, i32::MAX);
         }

@@ -98,7 +98,7 @@ impl Bells {
     pub fn open_early(&self, file: &File, slots: &[Slot]) {
         let mut others = lock(&self.others);
         for (slot, of) in slots.iter().enumerate() {
-            for purpose in [Purpose::Change, Purpose::Turn] {
+            for purpose in [Purpose::Change, Purpose::Available] {
                 let number = number(of, purpose);
                 if number == 0 || others.len() == OPENED_EARLY_MAX {
                     continue;
@@ -113,7 +113,7 @@ impl Bells {
 
 /// Takes away the names of a slot's bells: its holder is dead, or goes.
 pub fn remove(file: &File, slot: &Slot) {
-    for purpose in [Purpose::Change, Purpose::Turn] {
+    for purpose in [Purpose::Change, Purpose::Available] {
         let number = slot.bells[purpose as usize].swap(0, Ordering::SeqCst);
         if number != 0 {
             let _ = named_memory::remove(&name(file, purpose, number));
@@ -136,7 +136,7 @@ pub fn remove_all(file: &File) {
     let used = word(offset_of!(Header, slots_used)) as usize;
     let last = (count.saturating_sub(SLOTS_OFFSET) / SLOT).min(used);
     for slot in 0..last {
-        for purpose in [Purpose::Change, Purpose::Turn] {
+        for purpose in [Purpose::Change, Purpose::Available] {
             let at = SLOTS_OFFSET + slot * SLOT + offset_of!(Slot, bells);
             match word(at + purpose as usize * size_of::<u32>()) {
                 0 => {}

@@ -21,13 +21,13 @@ pub struct Object {
     kind: Kind,
     name: Arc<str>,
     generation: u32,
-    /// Why a call is refused that would have to wait: for its turn, and for a change.
+    /// Why a call is refused that would have to wait: for the lock or units, and for a change.
     again: [Error; 2],
     pub holder: Holder,
     /// Shows another version.
     pub changes: Ready,
     /// Shows that the lock may be free, or units.
-    pub turns: Ready,
+    pub available: Ready,
 }
 
 impl Object {
@@ -40,10 +40,10 @@ impl Object {
     ) -> Result<(Object, ObjectName)> {
         let name = ObjectName::parse(kind, name)?;
         let holder = hold(&name).map_err(|error| error.during(verb, &name.text))?;
-        let (changes, turns) = (Ready::new(Purpose::Change), Ready::new(Purpose::Turn));
+        let (changes, available) = (Ready::new(Purpose::Change), Ready::new(Purpose::Available));
         let again = kind.waits().map(|verb| Error::again().during(verb, &name.text));
         let (text, generation) = (Arc::clone(&name.text), generation());
-        let object = Object { kind, name: text, generation, again, holder, changes, turns };
+        let object = Object { kind, name: text, generation, again, holder, changes, available };
         Ok((object, name))
     }
 
@@ -108,7 +108,7 @@ impl Object {
     pub fn close(&self) {
         if self.is_own() && self.holder.detach() {
             self.changes.show(&self.holder);
-            self.turns.show(&self.holder);
+            self.available.show(&self.holder);
         }
     }
 

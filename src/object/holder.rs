@@ -309,8 +309,8 @@ impl Holder {
 
     fn wake_all(&self) {
         let header = self.header();
-        let own = self.own_slot().map(|(_, slot)| &slot.turn);
-        let counters = [&header.turns, &header.left, &header.changes];
+        let own = self.own_slot().map(|(_, slot)| &slot.handovers);
+        let counters = [&header.releases, &header.reader_exits, &header.changes];
         for counter in counters.into_iter().chain(own) {
             ring(counter);
         }
@@ -370,11 +370,11 @@ impl LockEnv for Holder {
     }
 
     fn tell(&self) {
-        self.tell_of(Purpose::Turn);
+        self.tell_of(Purpose::Available);
     }
 
     #[inline]
     fn publish<T>(&self, by: Id, act: impl FnOnce() -> T) -> T {
-        self.publish_by(by, Purpose::Turn, act)
+        self.publish_by(by, Purpose::Available, act)
     }
 }

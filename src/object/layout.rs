@@ -16,7 +16,7 @@ pub enum Purpose {
     /// Another version.
     Change = 0,
     /// The lock may be free, or units are.
-    Turn = 1,
+    Available = 1,
 }
 
 /// How many purposes there are.
@@ -46,9 +46,9 @@ pub struct Header {
     pub lock: AtomicU64,
     pad_lock: [u8; LINE - 8],
     /// Moves on when the lock was given up and somebody may sleep; those sleep on it.
-    pub turns: AtomicU32,
+    pub releases: AtomicU32,
     /// Moves on when a reader leaves whom an owner waits for; that sleeps on it.
-    pub left: AtomicU32,
+    pub reader_exits: AtomicU32,
     /// 1: somebody sleeps on `changes`.
     pub awaited: AtomicU32,
     /// Moves on with `version` when somebody sleeps.
@@ -71,7 +71,7 @@ pub struct Slot {
     /// generation that they belong to.
     pub readers: AtomicU32,
     /// Moves on when the lock is handed to this slot; its thread that asked sleeps on it.
-    pub turn: AtomicU32,
+    pub handovers: AtomicU32,
     /// How many of the holder's threads are about to change what descriptors show, in the lower
     /// half, and the generation that they belong to.
     pub publishing: AtomicU32,
@@ -100,8 +100,8 @@ const _: () = {
     assert!(offset_of!(Header, flags) == 32);
     assert!(offset_of!(Header, slots_used) == 36);
     assert!(offset_of!(Header, lock) == 128);
-    assert!(offset_of!(Header, turns) == 256);
-    assert!(offset_of!(Header, left) == 260);
+    assert!(offset_of!(Header, releases) == 256);
+    assert!(offset_of!(Header, reader_exits) == 260);
     assert!(offset_of!(Header, awaited) == 264);
     assert!(offset_of!(Header, changes) == 268);
     assert!(offset_of!(Header, armed) == 272);
@@ -110,7 +110,7 @@ const _: () = {
     assert!(size_of::<Header>() <= SLOTS_OFFSET);
     assert!(offset_of!(Slot, generation) == 0);
     assert!(offset_of!(Slot, readers) == 4);
-    assert!(offset_of!(Slot, turn) == 8);
+    assert!(offset_of!(Slot, handovers) == 8);
     assert!(offset_of!(Slot, publishing) == 12);
     assert!(offset_of!(Slot, armed) == 16);
     assert!(offset_of!(Slot, bells) == 24);
@@ -132,8 +132,8 @@ pub const FORMAT: u32 = {
         offset_of!(Header, flags) as u32,
         offset_of!(Header, slots_used) as u32,
         offset_of!(Header, lock) as u32,
-        offset_of!(Header, turns) as u32,
-        offset_of!(Header, left) as u32,
+        offset_of!(Header, releases) as u32,
+        offset_of!(Header, reader_exits) as u32,
         offset_of!(Header, awaited) as u32,
         offset_of!(Header, changes) as u32,
         offset_of!(Header, armed) as u32,
@@ -143,7 +143,7 @@ pub const FORMAT: u32 = {
         size_of::<Slot>() as u32,
         HOLDERS_MAX as u32,
         offset_of!(Slot, readers) as u32,
-        offset_of!(Slot, turn) as u32,
+        offset_of!(Slot, handovers) as u32,
         offset_of!(Slot, publishing) as u32,
         offset_of!(Slot, armed) as u32,
         offset_of!(Slot, bells) as u32,
@@ -180,8 +180,8 @@ impl Header {
             pad: [0; LINE - 40],
             lock: AtomicU64::new(0),
             pad_lock: [0; LINE - 8],
-            turns: word(),
-            left: word(),
+            releases: word(),
+            reader_exits: word(),
             awaited: word(),
             changes: word(),
             armed: [word(), word()],
@@ -200,7 +200,7 @@ impl Slot {
         Slot {
             generation: word(),
             readers: word(),
-            turn: word(),
+            handovers: word(),
             publishing: word(),
             armed: [word(), word()],
             bells: [word(), word()],

@@ -5,9 +5,9 @@
 //! |---|---|---|
 //! | `lock` | whoever takes it or gives it up; whoever waits (WAITERS, next) | all |
 //! | `readers` of a slot | its holder's threads | an owner, once it has the word |
-//! | `turns` | whoever gives the lock up with WAITERS | sleepers |
-//! | `turn` of a slot | whoever hands the lock to it | its thread that asked |
-//! | `left` | a reader that leaves an owner waiting | that owner |
+//! | `releases` | whoever gives the lock up with WAITERS | sleepers |
+//! | `handovers` of a slot | whoever hands the lock to it | its thread that asked |
+//! | `reader_exits` | a reader that leaves an owner waiting | that owner |
 //!
 //! Alone: one compare-exchange from 0 takes the lock, and one gives it back.
 //!
@@ -40,9 +40,9 @@ pub trait LockEnv {
     fn lives(&self, id: Id) -> bool;
     /// Whether this handle was closed, so that its threads wait no longer.
     fn is_closed(&self) -> bool;
-    /// Tells those whose descriptor shows that it may be their turn.
+    /// Tells those whose descriptor shows that the lock may be free, or units are.
     fn tell(&self);
-    /// Does what it may be their turn by, as the holder of a slot, and tells them; where deaths are
+    /// Does what frees the lock or units, as the holder of a slot, and tells them; where deaths are
     /// to be reckoned with, such that they are told whoever dies meanwhile.
     fn publish<T>(&self, _by: Id, act: impl FnOnce() -> T) -> T {
         let done = act();
@@ -194,13 +194,13 @@ impl<A: LockEnv> Lock<'_, A> {
     /// Wakes the one to whom the lock was handed, who was next in the word before.
     pub(super) fn wake_next(&self, old: Word) {
         if let Some(slot) = old.next().and_then(Id::slot) {
-            wake(&self.slots[slot].turn, i32::MAX);
+            wake(&self.slots[slot].handovers, i32::MAX);
         }
     }
 
     /// Wakes one that sleeps, and tells those that have a descriptor.
     pub(super) fn call(&self) {
-        wake(&self.header.turns, 1);
+        wake(&self.header.releases, 1);
         self.env.tell();
     }
 
@@ -261,7 +261,7 @@ impl<A: LockEnv> Lock<'_, A> {
         let word = self.load();
         if word.owner().is_some() {
             if word.has(READERS) && !word.has(HANDED) {
-                wake(&self.header.left, 1);
+                wake(&self.header.reader_exits, 1);
             }
         } else if word.has(WAITERS) {
             let called = |word: Word| {
@@ -277,7 +277,7 @@ impl<A: LockEnv> Lock<'_, A> {
 
 /// Moves a counter on, and wakes those that sleep on it.
 pub(super) fn wake(counter: &AtomicU32, count: i32) {
-    // SYNC turns, turn, left: SeqCst, behind the change that is told of.
+    // SYNC releases, handovers, reader_exits: SeqCst, behind the change that is told of.
     counter.fetch_add(1, Ordering::SeqCst);
     futex::wake(counter, count);
 }

@@ -7,7 +7,7 @@
 //! | `planned`, `booked` of a slot | its holder, under a lock in its process | who reclaims it |
 //! | `seen` of a slot | whoever replaces the word that shows its act | its holder; who reclaims it |
 //! | `awaited` | who sleeps; whoever releases | whoever releases |
-//! | `turns`, `turn` of a slot | whoever releases with `awaited` | sleepers |
+//! | `releases`, `handovers` of a slot | whoever releases with `awaited` | sleepers |
 //!
 //! One compare-exchange acquires or releases; units.rs says how a death in the middle of it is
 //! told. Whoever waits announces that, looks once more, and sleeps in slices on a counter that it
@@ -256,11 +256,11 @@ impl<A: LockEnv> Semaphore<'_, A> {
     #[cold]
     fn acquire_slowly(&self, count: u32, timeout: Option<Duration>) -> Result<(), WaitError> {
         let (deadline, mut wait) = (Deadline::after(timeout), Wait::new());
-        let own_turn = &self.slots[self.own_slot()].turn;
+        let own_handovers = &self.slots[self.own_slot()].handovers;
         loop {
             // Before the look, so that no change falls between it and the sleep.
-            let turns = self.header.turns.load(Ordering::SeqCst);
-            let turn = own_turn.load(Ordering::SeqCst);
+            let releases = self.header.releases.load(Ordering::SeqCst);
+            let handovers = own_handovers.load(Ordering::SeqCst);
             if self.is_open(&wait) && self.take(count) {
                 self.step_aside(&wait);
                 return Ok(());
@@ -290,8 +290,8 @@ impl<A: LockEnv> Semaphore<'_, A> {
                 continue;
             }
             let due = match wait.asked {
-                true => wait.sleep(own_turn, turn, deadline),
-                false => wait.sleep(&self.header.turns, turns, deadline),
+                true => wait.sleep(own_handovers, handovers, deadline),
+                false => wait.sleep(&self.header.releases, releases, deadline),
             };
             if due {
                 self.remove_dead_next();
@@ -350,8 +350,8 @@ impl<A: LockEnv> Semaphore<'_, A> {
         if awaited.load(Ordering::SeqCst) != 0 && awaited.swap(0, Ordering::SeqCst) != 0 {
             let next = Id::read(self.units.next.load(Ordering::SeqCst).into());
             match next.and_then(Id::slot).and_then(|slot| self.slots.get(slot)) {
-                Some(next) => wake(&next.turn, i32::MAX),
-                None => wake(&header.turns, i32::try_from(count).unwrap_or(i32::MAX)),
+                Some(next) => wake(&next.handovers, i32::MAX),
+                None => wake(&header.releases, i32::try_from(count).unwrap_or(i32::MAX)),
             }
         }
         self.env.tell();

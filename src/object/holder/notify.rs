@@ -37,7 +37,7 @@ impl Holder {
         if let Some((index, _)) = self.own_slot() {
             self.armed(purpose).arm(index);
         }
-        if let Some(lock) = self.lock().filter(|_| purpose == Purpose::Turn) {
+        if let Some(lock) = self.lock().filter(|_| purpose == Purpose::Available) {
             lock.watch();
         }
     }
@@ -109,7 +109,7 @@ impl Holder {
     /// Whether others are about to change something, or couldn't tell of it. Who unlocks says no
     /// such thing: while the lock is held one looks by oneself in any case.
     pub fn others_publish(&self, purpose: Purpose) -> bool {
-        if purpose == Purpose::Turn && self.kind == Kind::Segment {
+        if purpose == Purpose::Available && self.kind == Kind::Segment {
             return false;
         }
         let (lives, ring) = (|id| self.lives(id), |index| self.ring(index, purpose));

@@ -25,7 +25,7 @@ const SLICE_PART: u32 = 200;
 /// Between two looks whether all of them live, for each that there is: looking takes a twentieth of
 /// the time at most.
 const LOOK_EACH_MIN: Duration = Duration::from_micros(50);
-/// How long one is passed by others before it gets its turn.
+/// How long one is passed by others before the lock is handed to it.
 const PATIENCE: Duration = Duration::from_millis(1);
 /// Looks before the first sleep.
 const LOOKS_MAX: u32 = 100;
@@ -147,8 +147,8 @@ impl<A: LockEnv> Lock<'_, A> {
         }
         loop {
             // Before the look, so that no change falls between it and the sleep.
-            let turns = self.header.turns.load(Ordering::SeqCst);
-            let turn = self.own_slot().turn.load(Ordering::SeqCst);
+            let releases = self.header.releases.load(Ordering::SeqCst);
+            let handovers = self.own_slot().handovers.load(Ordering::SeqCst);
             let got = match mode {
                 Mode::Exclusive => {
                     self.take(&wait).map(|before| self.wait_for_readers(before, deadline))
@@ -180,9 +180,9 @@ impl<A: LockEnv> Lock<'_, A> {
                 return Err(WaitError::TimedOut);
             }
             let due = if (wait.asked || wait.starves()) && self.ask(mode, &mut wait) {
-                wait.sleep(&self.own_slot().turn, turn, deadline)
+                wait.sleep(&self.own_slot().handovers, handovers, deadline)
             } else if self.announce() {
-                wait.sleep(&self.header.turns, turns, deadline)
+                wait.sleep(&self.header.releases, releases, deadline)
             } else {
                 continue;
             };
@@ -219,7 +219,7 @@ impl<A: LockEnv> Lock<'_, A> {
         let (mut wait, mut look_who_lives) = (Wait::new(), false);
         wait.least = wait.least.max(spacing(self.header));
         loop {
-            let left = self.header.left.load(Ordering::SeqCst);
+            let exits = self.header.reader_exits.load(Ordering::SeqCst);
             if !self.has_readers(look_who_lives) {
                 let old = self.change(|word| Some(word.without(READERS | DIED)));
                 return Ok(Held::after(old.is_some_and(|old| old.has(DIED))));
@@ -235,7 +235,8 @@ impl<A: LockEnv> Lock<'_, A> {
                 self.give_up(false);
                 return Err(WaitError::TimedOut);
             }
-            look_who_lives = deadline.passed() || wait.sleep(&self.header.left, left, deadline);
+            look_who_lives =
+                deadline.passed() || wait.sleep(&self.header.reader_exits, exits, deadline);
         }
     }
 

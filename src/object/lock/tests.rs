@@ -12,7 +12,7 @@ use std::time::Duration;
 
 const HOLDERS: usize = 3;
 const THREADS_EACH: usize = 2;
-const TURNS: u64 = if cfg!(miri) { 20 } else { 3_000 };
+const ROUNDS: u64 = if cfg!(miri) { 20 } else { 3_000 };
 
 /// The control pages of an object on the heap; all zeros are a new one.
 struct Memory(Vec<UnsafeCell<u64>>);
@@ -116,8 +116,8 @@ fn owners_and_readers_keep_a_plain_number_whole() {
             let (lock, number) = (memory.lock(thread % HOLDERS), &number);
             scope.spawn(move || {
                 let mut last = 0;
-                for turn in 0..TURNS {
-                    let mode = if turn % 3 == 0 { Mode::Shared } else { Mode::Exclusive };
+                for round in 0..ROUNDS {
+                    let mode = if round % 3 == 0 { Mode::Shared } else { Mode::Exclusive };
                     assert_eq!(lock.acquire(mode, None), Ok(Held::Clean));
                     // SAFETY: the lock is held.
                     let now = unsafe { *number.0.get() };
@@ -132,6 +132,6 @@ fn owners_and_readers_keep_a_plain_number_whole() {
             });
         }
     });
-    let writes = (0..TURNS).filter(|turn| turn % 3 != 0).count();
+    let writes = (0..ROUNDS).filter(|round| round % 3 != 0).count();
     assert_eq!(number.0.into_inner(), (HOLDERS * THREADS_EACH * writes) as u64);
 }

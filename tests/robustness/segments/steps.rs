@@ -142,7 +142,9 @@ fn one<T>(
         while scene.others == Others::AreNext && header.lock.load(Ordering::SeqCst) >> 32 == 0 {
             pause();
             // SAFETY: wakes, and touches no memory.
-            unsafe { libc::syscall(libc::SYS_futex, header.turns.as_ptr(), libc::FUTEX_WAKE, 9) };
+            unsafe {
+                libc::syscall(libc::SYS_futex, header.releases.as_ptr(), libc::FUTEX_WAKE, 9)
+            };
         }
         let result = step(&victim, &mut let_go);
         victim.kill();
