@@ -147,7 +147,7 @@ impl Segment {
     fn acquire(&self, mode: Mode, timeout: Option<Duration>) -> Result<Status> {
         let _inside = self.0.holder.enter();
         let lock = self.usable()?;
-        // Its own threads tell when they unlock; others may die with it.
+        // Its own threads notify when they unlock; others may die with it.
         let again = |_| if lock.is_own() { Again::Never } else { Again::Soon };
         let attempt = || lock.acquire(mode, timeout);
         match self.0.attempt(&self.0.available, timeout, again, attempt) {

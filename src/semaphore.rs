@@ -101,10 +101,10 @@ impl Semaphore {
     #[inline]
     pub fn release(&self, count: u32) -> Result<()> {
         let holder = &self.object.holder;
-        match self.free_units().filter(|_| !holder.armed(Purpose::Available).is_used()) {
+        match self.free_units().filter(|_| !holder.subscriptions(Purpose::Available).is_used()) {
             Some(units) if units.release_at_once(count) => {
-                if holder.is_awaited() || holder.armed(Purpose::Available).is_used() {
-                    self.call(count);
+                if holder.is_awaited() || holder.subscriptions(Purpose::Available).is_used() {
+                    self.wake_waiters(count);
                 }
                 Ok(())
             }
@@ -122,9 +122,9 @@ impl Semaphore {
     }
 
     #[cold]
-    fn call(&self, count: u32) {
+    fn wake_waiters(&self, count: u32) {
         if let Some(units) = self.object.holder.semaphore(false) {
-            units.call(count);
+            units.wake_waiters(count);
         }
     }
 

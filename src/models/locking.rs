@@ -5,11 +5,11 @@ mod deaths;
 
 use super::{check_with, death, futex};
 use crate::models::waker::Readable;
-use crate::object::armed::Armed;
 use crate::object::layout::{Header, Purpose, Slot};
 use crate::object::lock::contended::Mode::{self, Exclusive, Shared};
 use crate::object::lock::{Held, Lock, LockEnv, WaitError};
 use crate::object::lock_word::Id;
+use crate::object::subscriptions::Subscriptions;
 use crate::sync::{AtomicU32, Ordering};
 use crate::{FOREVER, NOW};
 use loom::cell;
@@ -108,8 +108,8 @@ impl LockEnv for Holder {
         false
     }
 
-    fn tell(&self) {
-        self.armed().tell(|slot| self.object.bells[slot].ring());
+    fn notify(&self) {
+        self.subscriptions().notify(|slot| self.object.bells[slot].ring());
     }
 }
 
@@ -119,9 +119,9 @@ impl Holder {
         Lock { header: &object.header, slots: &object.slots, own: self.own, env: self }
     }
 
-    fn armed(&self) -> Armed<'_> {
+    fn subscriptions(&self) -> Subscriptions<'_> {
         let Object { header, slots, .. } = &*self.object;
-        Armed { header, slots, purpose: Purpose::Available }
+        Subscriptions { header, slots, purpose: Purpose::Available }
     }
 
     /// Takes the lock and uses the data: false if the handle was closed.
@@ -172,7 +172,7 @@ impl Holder {
         let bell = &self.object.bells[slot];
         loop {
             bell.drain();
-            self.armed().arm(slot);
+            self.subscriptions().subscribe(slot);
             self.lock().watch();
             match self.visit(mode, NOW) {
                 Err(WaitError::TimedOut) => Readable::poll(&[bell]),

@@ -24,11 +24,11 @@ mod locking;
 #[cfg(test)]
 mod moving;
 #[cfg(test)]
+mod notifying;
+#[cfg(test)]
 mod records;
 #[cfg(test)]
 mod side;
-#[cfg(test)]
-mod telling;
 #[cfg(test)]
 mod units;
 #[cfg(test)]

@@ -80,7 +80,7 @@ impl LockEnv for Holder {
         dead.into_iter().filter(|slot| semaphore.reclaim_units(*slot)).count() > 0
     }
 
-    fn tell(&self) {}
+    fn notify(&self) {}
 }
 
 impl Holder {

@@ -99,7 +99,7 @@ impl Ready {
         }
         let began = state.refused.filter(|(_, last)| now.duration_since(*last) < RUN_PAUSE);
         state.refused = Some((began.map_or(now, |(began, _)| began), now));
-        holder.arm(self.purpose);
+        holder.subscribe(self.purpose);
         true
     }
 

@@ -158,7 +158,8 @@ impl Found {
     }
 }
 
-/// Takes away what lies beside objects that were swept: pipes, by which their holders were told.
+/// Takes away what lies beside objects that were swept: pipes, by which their holders were
+/// notified.
 pub fn sweep_beside(prefixes: &[Vec<u8>]) {
     if prefixes.is_empty() {
         return;

@@ -41,8 +41,8 @@ pub struct Holder {
     /// Calls that may be waiting.
     inside: AtomicU32,
     bells: Bells,
-    /// Whether it couldn't tell others of something, and goes on saying that it publishes.
-    owes: AtomicBool,
+    /// Whether it couldn't notify others of something, and goes on saying that it publishes.
+    has_unreached: AtomicBool,
 }
 
 impl Holder {
@@ -50,7 +50,7 @@ impl Holder {
     /// before anybody else can know of the object.
     pub fn new(kind: Kind, file: File, data_offset: usize, data: Data<'_>) -> Result<Holder> {
         let memory = Memory::new(&file, data_offset, data)?;
-        let (detached, owes) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (detached, has_unreached) = (AtomicBool::new(false), AtomicBool::new(false));
         let mut holder = Holder {
             kind,
             file,
@@ -60,7 +60,7 @@ impl Holder {
             detached,
             inside: AtomicU32::new(0),
             bells: Bells::default(),
-            owes,
+            has_unreached,
         };
         holder.own = holder.take_slot()?;
         if holder.own.is_some() && may_give_up_rights() {
@@ -135,7 +135,7 @@ impl Holder {
         }
         let id = Id::new(index, generation.wrapping_add(1));
         bells::remove(&self.file, slot);
-        slot.armed.iter().for_each(|armed| armed.store(0, Ordering::SeqCst));
+        slot.subscribed.iter().for_each(|word| word.store(0, Ordering::SeqCst));
         slot.publishing.store(id.generation() << 16, Ordering::SeqCst);
         slot.readers.store(id.generation() << 16, Ordering::SeqCst);
         slot.pid.store(std::process::id(), Ordering::Relaxed);
@@ -284,7 +284,7 @@ impl Holder {
             self.wake_all();
         }
         if let Some((_, slot)) = self.own_slot() {
-            slot.armed.iter().for_each(|armed| armed.store(0, Ordering::SeqCst));
+            slot.subscribed.iter().for_each(|word| word.store(0, Ordering::SeqCst));
             bells::remove(&self.file, slot);
         }
         let locked = self.file.lock_lifecycle(LIFECYCLE_TIME_MAX_LEAVING);
@@ -369,8 +369,8 @@ impl LockEnv for Holder {
         reclaimed > 0
     }
 
-    fn tell(&self) {
-        self.tell_of(Purpose::Available);
+    fn notify(&self) {
+        self.notify_subscribers(Purpose::Available);
     }
 
     #[inline]

@@ -53,8 +53,8 @@ pub struct Header {
     pub awaited: AtomicU32,
     /// Moves on with `version` when somebody sleeps.
     pub changes: AtomicU32,
-    /// By [`Purpose`]: whether any slot may be armed, as bells.rs has it.
-    pub armed: [AtomicU32; PURPOSES],
+    /// By [`Purpose`]: whether any slot may be subscribed, as subscriptions.rs has it.
+    pub subscribed: [AtomicU32; PURPOSES],
     /// How many changes were made known.
     pub version: AtomicU64,
     /// When one that waits looked last for dead ones: milliseconds, which go round.
@@ -76,7 +76,7 @@ pub struct Slot {
     /// half, and the generation that they belong to.
     pub publishing: AtomicU32,
     /// By [`Purpose`]: whether the holder's bell is to be rung.
-    pub armed: [AtomicU32; PURPOSES],
+    pub subscribed: [AtomicU32; PURPOSES],
     /// By [`Purpose`]: the number in the name of the holder's bell; 0: it has none.
     pub bells: [AtomicU32; PURPOSES],
     /// The number of the holder's process as that sees it: to be shown, and for nothing else.
@@ -104,7 +104,7 @@ const _: () = {
     assert!(offset_of!(Header, reader_exits) == 260);
     assert!(offset_of!(Header, awaited) == 264);
     assert!(offset_of!(Header, changes) == 268);
-    assert!(offset_of!(Header, armed) == 272);
+    assert!(offset_of!(Header, subscribed) == 272);
     assert!(offset_of!(Header, version) == 280);
     assert!(offset_of!(Header, looked) == 288);
     assert!(size_of::<Header>() <= SLOTS_OFFSET);
@@ -112,7 +112,7 @@ const _: () = {
     assert!(offset_of!(Slot, readers) == 4);
     assert!(offset_of!(Slot, handovers) == 8);
     assert!(offset_of!(Slot, publishing) == 12);
-    assert!(offset_of!(Slot, armed) == 16);
+    assert!(offset_of!(Slot, subscribed) == 16);
     assert!(offset_of!(Slot, bells) == 24);
     assert!(offset_of!(Slot, pid) == 32);
     assert!(size_of::<Slot>() == 40);
@@ -136,7 +136,7 @@ pub const FORMAT: u32 = {
         offset_of!(Header, reader_exits) as u32,
         offset_of!(Header, awaited) as u32,
         offset_of!(Header, changes) as u32,
-        offset_of!(Header, armed) as u32,
+        offset_of!(Header, subscribed) as u32,
         offset_of!(Header, version) as u32,
         offset_of!(Header, looked) as u32,
         SLOTS_OFFSET as u32,
@@ -145,7 +145,7 @@ pub const FORMAT: u32 = {
         offset_of!(Slot, readers) as u32,
         offset_of!(Slot, handovers) as u32,
         offset_of!(Slot, publishing) as u32,
-        offset_of!(Slot, armed) as u32,
+        offset_of!(Slot, subscribed) as u32,
         offset_of!(Slot, bells) as u32,
         offset_of!(Slot, pid) as u32,
         LEDGERS_OFFSET as u32,
@@ -184,7 +184,7 @@ impl Header {
             reader_exits: word(),
             awaited: word(),
             changes: word(),
-            armed: [word(), word()],
+            subscribed: [word(), word()],
             version: AtomicU64::new(0),
             looked: word(),
             pad_version: [0; LINE - 36],
@@ -202,7 +202,7 @@ impl Slot {
             readers: word(),
             handovers: word(),
             publishing: word(),
-            armed: [word(), word()],
+            subscribed: [word(), word()],
             bells: [word(), word()],
             pid: word(),
             pad: [0; 4],

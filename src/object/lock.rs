@@ -40,13 +40,13 @@ pub trait LockEnv {
     fn lives(&self, id: Id) -> bool;
     /// Whether this handle was closed, so that its threads wait no longer.
     fn is_closed(&self) -> bool;
-    /// Tells those whose descriptor shows that the lock may be free, or units are.
-    fn tell(&self);
-    /// Does what frees the lock or units, as the holder of a slot, and tells them; where deaths are
-    /// to be reckoned with, such that they are told whoever dies meanwhile.
+    /// Notifies those whose descriptor shows that the lock may be free, or units are.
+    fn notify(&self);
+    /// Does what frees the lock or units, as the holder of a slot, and notifies them; where deaths
+    /// are to be reckoned with, such that they are notified whoever dies meanwhile.
     fn publish<T>(&self, _by: Id, act: impl FnOnce() -> T) -> T {
         let done = act();
-        self.tell();
+        self.notify();
         done
     }
     /// Makes the dead give back the units that they had; whether there were any.
@@ -186,7 +186,7 @@ impl<A: LockEnv> Lock<'_, A> {
         };
         match self.change(given_up) {
             Some(old) if old.next().is_some() => self.wake_next(old),
-            Some(old) if old.has(WAITERS) => self.call(),
+            Some(old) if old.has(WAITERS) => self.wake_waiters(),
             _ => {}
         }
     }
@@ -198,10 +198,10 @@ impl<A: LockEnv> Lock<'_, A> {
         }
     }
 
-    /// Wakes one that sleeps, and tells those that have a descriptor.
-    pub(super) fn call(&self) {
+    /// Wakes one that sleeps, and notifies those that have a descriptor.
+    pub(super) fn wake_waiters(&self) {
         wake(&self.header.releases, 1);
-        self.env.tell();
+        self.env.notify();
     }
 
     /// Gives the word up in the place of an owner that is dead; whether it was, or there is none.
@@ -269,7 +269,7 @@ impl<A: LockEnv> Lock<'_, A> {
                 waits.then(|| word.without(WAITERS))
             };
             if self.change(called).is_some() {
-                self.call();
+                self.wake_waiters();
             }
         }
     }

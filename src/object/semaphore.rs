@@ -114,7 +114,7 @@ impl<A: LockEnv> Semaphore<'_, A> {
                 }
             };
             match done {
-                true => self.call(count),
+                true => self.wake_waiters(count),
                 false => return Err(WaitError::Overflow),
             }
             Ok(())
@@ -224,7 +224,7 @@ impl<A: LockEnv> Semaphore<'_, A> {
         if last.held > 0 {
             self.env.publish(self.own, || {
                 self.act(slot, 0, |free| Some(free.saturating_add(last.held).min(UNITS_MAX)));
-                self.call(last.held);
+                self.wake_waiters(last.held);
             });
         }
         last.held > 0
@@ -249,7 +249,7 @@ impl<A: LockEnv> Semaphore<'_, A> {
     pub fn forget(&self, id: Id) {
         let (next, order) = (&self.units.next, Ordering::SeqCst);
         if next.compare_exchange(id.bits(), 0, order, order).is_ok() {
-            self.call(UNITS_MAX);
+            self.wake_waiters(UNITS_MAX);
         }
     }
 
@@ -324,7 +324,7 @@ impl<A: LockEnv> Semaphore<'_, A> {
         if wait.asked || wait.since.is_some() {
             self.header.awaited.store(1, Ordering::SeqCst);
             if self.free() > 0 {
-                self.call(self.free());
+                self.wake_waiters(self.free());
             }
         }
     }
@@ -343,8 +343,8 @@ impl<A: LockEnv> Semaphore<'_, A> {
         self.remove_dead_next() | (is_time() && self.env.reclaim_dead())
     }
 
-    /// Wakes those that `count` units may be enough for, and tells those that have a descriptor.
-    pub fn call(&self, count: u32) {
+    /// Wakes those that `count` units may be enough for, and notifies those that have a descriptor.
+    pub fn wake_waiters(&self, count: u32) {
         let header = self.header;
         let awaited = &header.awaited;
         if awaited.load(Ordering::SeqCst) != 0 && awaited.swap(0, Ordering::SeqCst) != 0 {
@@ -354,7 +354,7 @@ impl<A: LockEnv> Semaphore<'_, A> {
                 None => wake(&header.releases, i32::try_from(count).unwrap_or(i32::MAX)),
             }
         }
-        self.env.tell();
+        self.env.notify();
     }
 
     fn word(&self) -> Word {

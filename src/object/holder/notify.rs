@@ -1,21 +1,21 @@
-//! How a holder tells others of what they wait for by a descriptor, and is told.
+//! How a holder notifies others of what they wait for by a descriptor, and is notified.
 
 use super::Holder;
 use crate::endpoint::names::Kind;
 use crate::error::{Error, Result, Status};
-use crate::object::armed::Armed;
 use crate::object::layout::Purpose;
 use crate::object::lock::LockEnv;
 use crate::object::lock_word::Id;
+use crate::object::subscriptions::Subscriptions;
 use crate::os::fifo;
 use crate::os::fork::Fd;
 use crate::sync::{Ordering, lock};
 
 impl Holder {
-    /// Who is to be told of what.
+    /// Who is to be notified of what.
     #[inline]
-    pub fn armed(&self, purpose: Purpose) -> Armed<'_> {
-        Armed { header: self.header(), slots: self.memory.slots(), purpose }
+    pub fn subscriptions(&self, purpose: Purpose) -> Subscriptions<'_> {
+        Subscriptions { header: self.header(), slots: self.memory.slots(), purpose }
     }
 
     /// This handle's bell, which is made if need be.
@@ -33,19 +33,19 @@ impl Holder {
     }
 
     /// Makes the next that publishes ring this handle's bell. Whoever calls must look once more.
-    pub fn arm(&self, purpose: Purpose) {
+    pub fn subscribe(&self, purpose: Purpose) {
         if let Some((index, _)) = self.own_slot() {
-            self.armed(purpose).arm(index);
+            self.subscriptions(purpose).subscribe(index);
         }
         if let Some(lock) = self.lock().filter(|_| purpose == Purpose::Available) {
             lock.watch();
         }
     }
 
-    /// Rings the bells of those that are armed; whether it reached all that live.
+    /// Rings the bells of those that are subscribed; whether it reached all that live.
     #[inline]
-    pub fn tell_of(&self, purpose: Purpose) -> bool {
-        self.armed(purpose).tell(|index| self.ring(index, purpose))
+    pub fn notify_subscribers(&self, purpose: Purpose) -> bool {
+        self.subscriptions(purpose).notify(|index| self.ring(index, purpose))
     }
 
     #[cold]
@@ -73,46 +73,44 @@ impl Holder {
     #[inline]
     pub fn publish_by<T>(&self, by: Id, purpose: Purpose, act: impl FnOnce() -> T) -> T {
         // `act` is called in one place, so that it becomes part of its caller.
-        let began = self.armed(purpose).is_used().then(|| self.begin(by, purpose));
+        let began = self.subscriptions(purpose).is_used().then(|| self.begin(by, purpose));
         let done = act();
         match began {
             Some(began) => self.end(by, purpose, began),
-            None => _ = self.tell_of(purpose),
+            None => _ = self.notify_subscribers(purpose),
         }
         done
     }
 
     #[cold]
     fn begin(&self, by: Id, purpose: Purpose) -> bool {
-        self.armed(purpose).begin(by, |index| self.ring(index, purpose))
+        self.subscriptions(purpose).begin(by, |index| self.ring(index, purpose))
     }
 
     #[cold]
     fn end(&self, by: Id, purpose: Purpose, began: bool) {
-        let reached_all = self.armed(purpose).end(by, began, |index| self.ring(index, purpose));
-        if !reached_all || self.owes.load(Ordering::Relaxed) {
-            self.keep_or_clear_mark(by, purpose, reached_all);
+        let subscriptions = self.subscriptions(purpose);
+        let reached_all = subscriptions.end(by, began, |index| self.ring(index, purpose));
+        if !reached_all {
+            // While this holder says that it publishes, whoever couldn't be notified looks by
+            // itself.
+            if !self.has_unreached.swap(true, Ordering::SeqCst) {
+                subscriptions.count_publishers(by, |count| count.checked_add(1));
+            }
+        } else if self.has_unreached.load(Ordering::Relaxed)
+            && self.has_unreached.swap(false, Ordering::SeqCst)
+        {
+            subscriptions.count_publishers(by, |count| count.checked_sub(1));
         }
     }
 
-    /// Whoever couldn't be told looks by itself as long as this holder says that it publishes.
-    #[cold]
-    fn keep_or_clear_mark(&self, by: Id, purpose: Purpose, reached_all: bool) {
-        let armed = self.armed(purpose);
-        match self.owes.swap(!reached_all, Ordering::SeqCst) {
-            true if reached_all => drop(armed.count(by, |count| count.checked_sub(1))),
-            false if !reached_all => drop(armed.count(by, |count| count.checked_add(1))),
-            _ => {}
-        }
-    }
-
-    /// Whether others are about to change something, or couldn't tell of it. Who unlocks says no
+    /// Whether others are about to change something, or couldn't notify of it. Who unlocks says no
     /// such thing: while the lock is held one looks by oneself in any case.
     pub fn others_publish(&self, purpose: Purpose) -> bool {
         if purpose == Purpose::Available && self.kind == Kind::Segment {
             return false;
         }
         let (lives, ring) = (|id| self.lives(id), |index| self.ring(index, purpose));
-        self.own.is_some_and(|own| self.armed(purpose).others_publish(own, lives, ring))
+        self.own.is_some_and(|own| self.subscriptions(purpose).others_publish(own, lives, ring))
     }
 }

@@ -287,7 +287,7 @@ impl<A: LockEnv> Lock<'_, A> {
         match old.next().is_some() {
             true => self.wake_next(old),
             // Others may read as well, and were not woken.
-            false if wait.since.is_some() => self.call(),
+            false if wait.since.is_some() => self.wake_waiters(),
             false => {}
         }
         Some(Ok(Held::after(old.has(DIED))))
@@ -317,7 +317,7 @@ impl<A: LockEnv> Lock<'_, A> {
         wait.asked
     }
 
-    /// Says that somebody watches: whoever gives the lock up next tells.
+    /// Says that somebody watches: whoever gives the lock up next notifies.
     pub fn watch(&self) {
         self.change(|word| Some(word.with(WAITERS)));
     }

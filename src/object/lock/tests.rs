@@ -64,7 +64,7 @@ impl LockEnv for Alive {
         false
     }
 
-    fn tell(&self) {}
+    fn notify(&self) {}
 }
 
 /// As that, and counts how often it is asked who lives.
@@ -84,7 +84,7 @@ impl LockEnv for Counted {
         false
     }
 
-    fn tell(&self) {}
+    fn notify(&self) {}
 }
 
 #[test]

@@ -330,7 +330,7 @@ fn nothing_is_written_to_what_is_no_bell() {
         fs::remove_file(&fake).expect("it is there");
     }
     fs::remove_file(&victim).expect("it is there");
-    assert_ne!(header.armed[0].load(Ordering::SeqCst), 0);
+    assert_ne!(header.subscribed[0].load(Ordering::SeqCst), 0);
     segment.notify().expect("open");
     assert!(becomes_readable(&other), "now it is there again");
 }

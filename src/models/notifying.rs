@@ -1,11 +1,12 @@
-//! Being told by a descriptor: nobody waits for what was published already, whichever step whoever
-//! published it died after. One that nobody calls is a deadlock here, unless it looks by itself.
+//! Being notified by a descriptor: nobody waits for what was published already, whichever step
+//! whoever published it died after. One that nobody calls is a deadlock here, unless it looks by
+//! itself.
 
 use super::{check_with, death, futex};
 use crate::models::waker::Readable;
-use crate::object::armed::Armed;
 use crate::object::layout::{Header, Purpose, Slot};
 use crate::object::lock_word::Id;
+use crate::object::subscriptions::Subscriptions;
 use crate::sync::{AtomicU32, Ordering};
 use loom::thread::{JoinHandle, spawn};
 use std::rc::Rc;
@@ -43,9 +44,9 @@ fn holders<const COUNT: usize>() -> [Holder; COUNT] {
 }
 
 impl Holder {
-    fn armed(&self) -> Armed<'_> {
+    fn subscriptions(&self) -> Subscriptions<'_> {
         let Object { header, slots, .. } = &*self.object;
-        Armed { header, slots, purpose: Purpose::Change }
+        Subscriptions { header, slots, purpose: Purpose::Change }
     }
 
     fn ring(&self, slot: usize) -> bool {
@@ -62,7 +63,8 @@ impl Holder {
 
     fn publish(&self) {
         let change = || self.object.header.version.fetch_add(1, Ordering::SeqCst);
-        let (_, reached_all) = self.armed().publish(self.own, |slot| self.ring(slot), change);
+        let (_, reached_all) =
+            self.subscriptions().publish(self.own, |slot| self.ring(slot), change);
         assert!(reached_all);
         futex::let_time_pass();
     }
@@ -71,12 +73,12 @@ impl Holder {
     /// would look by itself after a while.
     fn is_refused(&self, seen: u64) -> Option<bool> {
         self.object.bells[self.slot()].drain();
-        self.armed().arm(self.slot());
+        self.subscriptions().subscribe(self.slot());
         if self.version() != seen {
             return None;
         }
         let lives = |id: Id| self.object.held[id.slot().unwrap()].load(Ordering::SeqCst) != 0;
-        Some(self.armed().others_publish(self.own, lives, |slot| self.ring(slot)))
+        Some(self.subscriptions().others_publish(self.own, lives, |slot| self.ring(slot)))
     }
 
     /// Waits for another version by the descriptor, and then until a call is refused.
@@ -104,7 +106,7 @@ impl Holder {
 }
 
 #[test]
-fn loom_telling_one() {
+fn loom_notify_one() {
     check_with(1, || {
         let [one, two] = holders();
         let watcher = one.does(Holder::watch);
@@ -114,7 +116,7 @@ fn loom_telling_one() {
 }
 
 #[test]
-fn loom_telling_one_of_two() {
+fn loom_notify_one_of_two() {
     check_with(0, || {
         let [one, two, three] = holders();
         let others = [one.does(Holder::watch), two.does(Holder::publish)];
@@ -149,11 +151,11 @@ fn kill_at_each_step<const WATCHERS: usize>(more: isize) {
 }
 
 #[test]
-fn loom_telling_who_dies_hides_nothing() {
+fn loom_notify_who_dies_hides_nothing() {
     kill_at_each_step::<1>(0);
 }
 
 #[test]
-fn loom_telling_who_dies_hides_nothing_from_two() {
+fn loom_notify_who_dies_hides_nothing_from_two() {
     kill_at_each_step::<2>(0);
 }
