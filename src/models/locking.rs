@@ -22,9 +22,9 @@ use std::time::Duration;
 struct Object {
     header: Header,
     slots: Vec<Slot>,
-    // By slot: its bell, and whether its byte is locked; None where nobody dies.
+    // By slot: its doorbell, and whether its byte is locked; None where nobody dies.
     held: Option<Vec<AtomicU32>>,
-    bells: Vec<Readable>,
+    doorbells: Vec<Readable>,
     data: cell::Cell<Data>,
     /// How many are reading.
     reading: Cell<u32>,
@@ -58,7 +58,7 @@ fn holders<const COUNT: usize>(mortal: bool) -> [Holder; COUNT] {
         header: Header::model(COUNT),
         slots: slots.collect(),
         held: mortal.then(|| (0..COUNT).map(|_| AtomicU32::new(1)).collect()),
-        bells: (0..COUNT).map(|_| Readable::new(false)).collect(),
+        doorbells: (0..COUNT).map(|_| Readable::new(false)).collect(),
         data: cell::Cell::new(Data::default()),
         reading: Cell::new(0),
         an_owner_ended: Cell::new(false),
@@ -109,7 +109,7 @@ impl LockEnv for Holder {
     }
 
     fn notify(&self) {
-        self.subscriptions().notify(|slot| self.object.bells[slot].ring());
+        self.subscriptions().notify(|slot| self.object.doorbells[slot].ring());
     }
 }
 
@@ -169,13 +169,13 @@ impl Holder {
     /// Takes the lock whenever its descriptor, as object/ready.rs makes it, is readable.
     fn poll(&self, mode: Mode) {
         let slot = self.own.slot().unwrap();
-        let bell = &self.object.bells[slot];
+        let doorbell = &self.object.doorbells[slot];
         loop {
-            bell.drain();
+            doorbell.drain();
             self.subscriptions().subscribe(slot);
             self.lock().watch();
             match self.visit(mode, NOW) {
-                Err(WaitError::TimedOut) => Readable::poll(&[bell]),
+                Err(WaitError::TimedOut) => Readable::poll(&[doorbell]),
                 result => return result.unwrap(),
             }
         }

@@ -16,8 +16,8 @@ use std::sync::atomic::AtomicBool;
 struct Object {
     header: Header,
     slots: Vec<Slot>,
-    /// By slot: its bell, and whether its byte is locked.
-    bells: Vec<Readable>,
+    /// By slot: its doorbell, and whether its byte is locked.
+    doorbells: Vec<Readable>,
     held: Vec<AtomicU32>,
 }
 
@@ -37,7 +37,7 @@ fn holders<const COUNT: usize>() -> [Holder; COUNT] {
     let object = Rc::new(Object {
         header: Header::model(COUNT),
         slots: (0..COUNT).map(slot).collect(),
-        bells: (0..COUNT).map(|_| Readable::new(false)).collect(),
+        doorbells: (0..COUNT).map(|_| Readable::new(false)).collect(),
         held: (0..COUNT).map(|_| AtomicU32::new(1)).collect(),
     });
     std::array::from_fn(|slot| Holder { object: Rc::clone(&object), own: Id::new(slot, 1) })
@@ -49,8 +49,8 @@ impl Holder {
         Subscriptions { header, slots, purpose: Purpose::Change }
     }
 
-    fn ring(&self, slot: usize) -> bool {
-        self.object.bells[slot].ring()
+    fn signal(&self, slot: usize) -> bool {
+        self.object.doorbells[slot].ring()
     }
 
     fn slot(&self) -> usize {
@@ -64,7 +64,7 @@ impl Holder {
     fn publish(&self) {
         let change = || self.object.header.version.fetch_add(1, Ordering::SeqCst);
         let (_, reached_all) =
-            self.subscriptions().publish(self.own, |slot| self.ring(slot), change);
+            self.subscriptions().publish(self.own, |slot| self.signal(slot), change);
         assert!(reached_all);
         futex::let_time_pass();
     }
@@ -72,27 +72,27 @@ impl Holder {
     /// A call that is refused the version that was seen, as object/ready.rs does it: whether it
     /// would look by itself after a while.
     fn is_refused(&self, seen: u64) -> Option<bool> {
-        self.object.bells[self.slot()].drain();
+        self.object.doorbells[self.slot()].drain();
         self.subscriptions().subscribe(self.slot());
         if self.version() != seen {
             return None;
         }
         let lives = |id: Id| self.object.held[id.slot().unwrap()].load(Ordering::SeqCst) != 0;
-        Some(self.subscriptions().others_publish(self.own, lives, |slot| self.ring(slot)))
+        Some(self.subscriptions().others_publish(self.own, lives, |slot| self.signal(slot)))
     }
 
     /// Waits for another version by the descriptor, and then until a call is refused.
     fn watch(&self) {
-        let (mut seen, bell) = (0, &self.object.bells[self.slot()]);
+        let (mut seen, doorbell) = (0, &self.object.doorbells[self.slot()]);
         loop {
             match self.is_refused(seen) {
                 None => seen = self.version(),
-                Some(true) => Readable::poll(&[bell]),
+                Some(true) => Readable::poll(&[doorbell]),
                 Some(false) if seen > 0 => return,
                 // However long that takes.
                 Some(false) => {
-                    while !bell.drain() {
-                        Readable::poll(&[bell]);
+                    while !doorbell.drain() {
+                        Readable::poll(&[doorbell]);
                     }
                 }
             }

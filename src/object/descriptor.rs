@@ -1,6 +1,6 @@
 //! A descriptor of a named object, which exists once it was asked for: an epoll of the handle's
-//! bell, and on demand of a timer. It shows a state: it is readable unless the last call that came
-//! for the same and may not wait was refused, and nothing was heard since.
+//! doorbell, and on demand of a timer. It shows a state: it is readable unless the last call that
+//! came for the same and may not wait was refused, and nothing was heard since.
 
 use crate::error::{Error, Result};
 use crate::object::holder::Holder;
@@ -23,7 +23,7 @@ const RUN_PAUSE: Duration = Duration::from_secs(1);
 /// Where only who came for less would be served.
 const RARELY: Duration = Duration::from_millis(500);
 
-/// When a descriptor is shown again though nobody rings.
+/// When a descriptor is shown again though nobody signals.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Again {
     Never,
@@ -44,8 +44,8 @@ struct Made {
     state: Mutex<State>,
 }
 
-/// The bell can be read and written, and written unless it is full: so whether the epoll waits for
-/// the one alone or for both is whether it shows the bell, or is readable in any case.
+/// The doorbell can be read and written, and written unless it is full: so whether the epoll waits
+/// for the one alone or for both is whether it shows the doorbell, or is readable in any case.
 struct State {
     marked: bool,
     timer: Option<Fd>,
@@ -69,30 +69,31 @@ impl Ready {
         let made = self.made.get_or_try_init(|| {
             let failed = |error: io::Error| Error::system("making a descriptor", &error);
             let epoll = Epoll::new().map_err(failed)?;
-            let bell = holder.bell(self.purpose)?.as_fd();
-            epoll.add(bell, READABLE | WRITABLE, 0).map_err(failed)?;
+            let doorbell = holder.doorbell(self.purpose)?.as_fd();
+            epoll.add(doorbell, READABLE | WRITABLE, 0).map_err(failed)?;
             let state = State { marked: true, timer: None, due: None, refused: None };
             Ok(Made { epoll, state: Mutex::new(state) })
         });
         made.map(|made| made.epoll.fd().as_fd())
     }
 
-    /// A call is refused: makes the descriptor unreadable until the bell rings. False if there is
-    /// none, or it stays readable. Whoever calls must look once more.
+    /// A call is refused: makes the descriptor unreadable until the doorbell is signalled. False if
+    /// there is none, or it stays readable. Whoever calls must look once more.
     pub fn hide(&self, holder: &Holder) -> bool {
         let Some(made) = self.made.get() else {
             return false;
         };
         let mut state = lock(&made.state);
         // After a close it stays readable: that comes here either before this look or behind it.
-        let Some(bell) = holder.own_bell(self.purpose).filter(|_| !holder.is_detached()) else {
+        let Some(doorbell) = holder.own_doorbell(self.purpose).filter(|_| !holder.is_detached())
+        else {
             return false;
         };
-        if state.marked && made.epoll.modify(bell.as_fd(), READABLE, 0).is_err() {
+        if state.marked && made.epoll.modify(doorbell.as_fd(), READABLE, 0).is_err() {
             return false;
         }
         state.marked = false;
-        fifo::drain(bell);
+        fifo::drain(doorbell);
         let now = Instant::now();
         if state.due.is_some_and(|due| due <= now) {
             state.stop();
@@ -144,15 +145,15 @@ impl State {
 }
 
 impl Made {
-    /// What can't be marked has its bell rung, which is as good.
+    /// What can't be marked has its doorbell signalled, which is as good.
     fn mark(&self, state: &mut State, purpose: Purpose, holder: &Holder) {
         if state.marked {
             return;
         }
-        if let Some(bell) = holder.own_bell(purpose) {
-            match self.epoll.modify(bell.as_fd(), READABLE | WRITABLE, 0) {
+        if let Some(doorbell) = holder.own_doorbell(purpose) {
+            match self.epoll.modify(doorbell.as_fd(), READABLE | WRITABLE, 0) {
                 Ok(()) => state.marked = true,
-                Err(_) => drop(fifo::ring(bell)),
+                Err(_) => drop(fifo::signal(doorbell)),
             }
         }
     }

@@ -12,8 +12,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Who publishes rings before it has done what it rings for: a moment more, and one who is called
-/// finds it. How often one looks, if others are in the way of that.
+/// Who publishes signals before it has done what it signals for: a moment more, and one who is
+/// called finds it. How often one looks, if others are in the way of that.
 const YIELDS_MAX: u32 = 20;
 
 /// A handle on a named object.

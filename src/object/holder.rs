@@ -6,7 +6,7 @@
 
 use crate::endpoint::names::Kind;
 use crate::error::{Error, Result, Status};
-use crate::object::bells::{self, Bells};
+use crate::object::doorbells::{self, Doorbells};
 use crate::object::file::{File, LIFECYCLE_TIME_MAX_LEAVING, OBSERVER_BYTES, SLOT_BYTES, byte};
 use crate::object::layout::{HOLDERS_MAX, Header, PERSISTS, Purpose, Slot};
 use crate::object::lock::{Lock, LockEnv};
@@ -40,7 +40,7 @@ pub struct Holder {
     detached: AtomicBool,
     /// Calls that may be waiting.
     inside: AtomicU32,
-    bells: Bells,
+    doorbells: Doorbells,
     /// Whether it couldn't notify others of something, and goes on saying that it publishes.
     has_unreached: AtomicBool,
 }
@@ -59,27 +59,28 @@ impl Holder {
             acts: Mutex::new(()),
             detached,
             inside: AtomicU32::new(0),
-            bells: Bells::default(),
+            doorbells: Doorbells::default(),
             has_unreached,
         };
         holder.own = holder.take_slot()?;
         if holder.own.is_some() && may_give_up_rights() {
-            holder.bells.open_early(&holder.file, holder.slots_used());
+            holder.doorbells.open_early(&holder.file, holder.slots_used());
         }
         Ok(holder)
     }
 
     fn take_slot(&self) -> Result<Option<Id>> {
         let used = self.slots_used().len();
-        // A few that have bells, so that those of dead ones don't become many; where many were
+        // A few that have doorbells, so that those of dead ones don't become many; where many were
         // used, a few of these; then one that never was, and all only where those are gone.
         let some = ticks() as usize % used.max(1);
         let probes = if used < PROBES_MAX { 0 } else { PROBES_MAX };
-        let has_bell = |index: &usize| {
+        let has_doorbell = |index: &usize| {
             let slot = &self.memory.slots()[*index];
-            self.file.writable && slot.bells.iter().any(|bell| bell.load(Ordering::Relaxed) != 0)
+            self.file.writable
+                && slot.doorbells.iter().any(|doorbell| doorbell.load(Ordering::Relaxed) != 0)
         };
-        let first = (some..used).chain(0..some).filter(has_bell).take(PROBES_MAX);
+        let first = (some..used).chain(0..some).filter(has_doorbell).take(PROBES_MAX);
         let first = first.chain((some..used).take(probes)).chain(used..HOLDERS_MAX.min(used + 1));
         let mut full = None;
         for index in first.chain(0..HOLDERS_MAX) {
@@ -134,7 +135,7 @@ impl Holder {
             semaphore.forget(last);
         }
         let id = Id::new(index, generation.wrapping_add(1));
-        bells::remove(&self.file, slot);
+        doorbells::remove(&self.file, slot);
         slot.subscribed.iter().for_each(|word| word.store(0, Ordering::SeqCst));
         slot.publishing.store(id.generation() << 16, Ordering::SeqCst);
         slot.readers.store(id.generation() << 16, Ordering::SeqCst);
@@ -285,12 +286,12 @@ impl Holder {
         }
         if let Some((_, slot)) = self.own_slot() {
             slot.subscribed.iter().for_each(|word| word.store(0, Ordering::SeqCst));
-            bells::remove(&self.file, slot);
+            doorbells::remove(&self.file, slot);
         }
         let locked = self.file.lock_lifecycle(LIFECYCLE_TIME_MAX_LEAVING);
         let persists = self.header().flags.load(Ordering::Relaxed) & PERSISTS != 0;
         if locked.is_ok() && self.file.writable && !self.file.is_held() {
-            self.slots_used().iter().for_each(|slot| bells::remove(&self.file, slot));
+            self.slots_used().iter().for_each(|slot| doorbells::remove(&self.file, slot));
             if !persists {
                 self.file.remove();
             }

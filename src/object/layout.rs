@@ -10,7 +10,7 @@ pub const HOLDERS_MAX: usize = 1024;
 /// [`Header::flags`]: it stays when nobody holds it.
 pub const PERSISTS: u32 = 1;
 
-/// What a descriptor shows: each has a bell of its own.
+/// What a descriptor shows: each has a doorbell of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Purpose {
     /// Another version.
@@ -75,10 +75,10 @@ pub struct Slot {
     /// How many of the holder's threads are about to change what descriptors show, in the lower
     /// half, and the generation that they belong to.
     pub publishing: AtomicU32,
-    /// By [`Purpose`]: whether the holder's bell is to be rung.
+    /// By [`Purpose`]: whether the holder's doorbell is to be signalled.
     pub subscribed: [AtomicU32; PURPOSES],
-    /// By [`Purpose`]: the number in the name of the holder's bell; 0: it has none.
-    pub bells: [AtomicU32; PURPOSES],
+    /// By [`Purpose`]: the number in the name of the holder's doorbell; 0: it has none.
+    pub doorbells: [AtomicU32; PURPOSES],
     /// The number of the holder's process as that sees it: to be shown, and for nothing else.
     pub pid: AtomicU32,
     pad: [u8; 4],
@@ -113,7 +113,7 @@ const _: () = {
     assert!(offset_of!(Slot, handovers) == 8);
     assert!(offset_of!(Slot, publishing) == 12);
     assert!(offset_of!(Slot, subscribed) == 16);
-    assert!(offset_of!(Slot, bells) == 24);
+    assert!(offset_of!(Slot, doorbells) == 24);
     assert!(offset_of!(Slot, pid) == 32);
     assert!(size_of::<Slot>() == 40);
 };
@@ -146,7 +146,7 @@ pub const FORMAT: u32 = {
         offset_of!(Slot, handovers) as u32,
         offset_of!(Slot, publishing) as u32,
         offset_of!(Slot, subscribed) as u32,
-        offset_of!(Slot, bells) as u32,
+        offset_of!(Slot, doorbells) as u32,
         offset_of!(Slot, pid) as u32,
         LEDGERS_OFFSET as u32,
         size_of::<Ledger>() as u32,
@@ -203,7 +203,7 @@ impl Slot {
             handovers: word(),
             publishing: word(),
             subscribed: [word(), word()],
-            bells: [word(), word()],
+            doorbells: [word(), word()],
             pid: word(),
             pad: [0; 4],
         }

@@ -10,7 +10,7 @@ mod make;
 use self::make::{Plan, make, plan};
 use crate::endpoint::names::{Kind, Object, ObjectName};
 use crate::error::{Error, Result, Status};
-use crate::object::bells;
+use crate::object::doorbells;
 use crate::object::file::{File, LIFECYCLE_TIME_MAX, open_named};
 use crate::object::file_names;
 use crate::object::holder::Holder;
@@ -125,7 +125,7 @@ pub fn remove(name: &ObjectName) -> Result<()> {
         file.lock_lifecycle(LIFECYCLE_TIME_MAX)?;
         let named = file.is_named();
         if !file.is_held() {
-            bells::remove_all(&file);
+            doorbells::remove_all(&file);
         }
         let removed = if named { named_memory::remove(&file.name) } else { Ok(()) };
         file.unlock_lifecycle();
@@ -223,7 +223,7 @@ impl Place {
             if persists || file.is_held() {
                 return Ok(Some(Some((file, size))));
             }
-            bells::remove_all(&file);
+            doorbells::remove_all(&file);
             file.remove();
             Ok(Some(None))
         })

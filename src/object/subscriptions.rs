@@ -1,31 +1,31 @@
-//! Who is to be notified of what. A handle that has a descriptor has a bell for each purpose, which
-//! others ring once its slot is subscribed.
+//! Who is to be notified of what. A handle that has a descriptor has a doorbell for each purpose,
+//! which others signal once its slot is subscribed.
 //!
 //! | word | written by | read by |
 //! |---|---|---|
-//! | `subscribed` of a slot | its holder; whoever has rung its bell | whoever publishes |
-//! | `subscribed` | whoever subscribes; whoever has rung all bells | whoever publishes |
+//! | `subscribed` of a slot | its holder; whoever has signalled its doorbell | whoever publishes |
+//! | `subscribed` | whoever subscribes; whoever has signalled all doorbells | whoever publishes |
 //! | `publishing` of a slot | its holder; whoever finds it dead | whoever subscribes |
 //!
 //! Who waits subscribes in its slot, then in the header, and then looks; who publishes makes its
 //! change, and then looks who is subscribed. That is Dekker's pattern, so all these accesses are
 //! SeqCst.
 //!
-//! A word of `subscribed` has its flag in bit 0 and counts the subscriptions above that. Bells are
-//! rung before their slots are unsubscribed, and all of them before the header is: so whoever dies
-//! in between leaves nobody unsubscribed who wasn't notified. The count keeps a subscription that
-//! comes meanwhile.
+//! A word of `subscribed` has its flag in bit 0 and counts the subscriptions above that. doorbells
+//! are signalled before their slots are unsubscribed, and all of them before the header is: so
+//! whoever dies in between leaves nobody unsubscribed who wasn't notified. The count keeps a
+//! subscription that comes meanwhile.
 //!
-//! Who publishes may also die between its change and the bells. Once anybody has subscribed, it
-//! says that it publishes, rings the bells of some, makes its change, and rings those of all. Who
-//! is called and finds nothing yet sees that another publishes, and looks again after a while; and
-//! when that one is dead, it rings in its stead. So a death there only delays.
+//! Who publishes may also die between its change and the doorbells. Once anybody has subscribed, it
+//! says that it publishes, signals the doorbells of some, makes its change, and signals those of
+//! all. Who is called and finds nothing yet sees that another publishes, and looks again after a
+//! while; and when that one is dead, it signals in its stead. So a death there only delays.
 
 use crate::object::layout::{HOLDERS_MAX, Header, Purpose, Slot};
 use crate::object::lock_word::Id;
 use crate::sync::{AtomicU32, Ordering};
 
-/// How many bells are rung before a change.
+/// How many doorbells are signalled before a change.
 const EARLY_MAX: usize = 4;
 
 const SUBSCRIBED: u32 = 1;
@@ -54,7 +54,8 @@ impl<'a> Subscriptions<'a> {
         self.slots.iter().enumerate().take(used.min(HOLDERS_MAX))
     }
 
-    /// Makes the next that publishes ring this slot's bell. Whoever calls must look once more.
+    /// Makes the next that publishes signal this slot's doorbell. Whoever calls must look once
+    /// more.
     pub fn subscribe(&self, slot: usize) {
         for word in [self.of(&self.slots[slot]), self.all()] {
             // SYNC subscribed: SeqCst, before the look that follows.
@@ -69,16 +70,16 @@ impl<'a> Subscriptions<'a> {
         self.all().load(Ordering::SeqCst) != 0
     }
 
-    /// Rings the bells of all that are subscribed; whether it reached all of them.
+    /// Signals the doorbells of all that are subscribed; whether it reached all of them.
     #[inline]
-    pub fn notify(&self, ring: impl FnMut(usize) -> bool) -> bool {
+    pub fn notify(&self, signal: impl FnMut(usize) -> bool) -> bool {
         // SYNC subscribed: SeqCst, behind the change.
         let seen = self.all().load(Ordering::SeqCst);
-        seen & SUBSCRIBED == 0 || self.notify_up_to(usize::MAX, seen, ring)
+        seen & SUBSCRIBED == 0 || self.notify_up_to(usize::MAX, seen, signal)
     }
 
     #[cold]
-    fn notify_up_to(&self, most: usize, seen: u32, mut ring: impl FnMut(usize) -> bool) -> bool {
+    fn notify_up_to(&self, most: usize, seen: u32, mut signal: impl FnMut(usize) -> bool) -> bool {
         let (mut reached_all, mut left) = (true, most);
         for (index, slot) in self.used() {
             let word = self.of(slot);
@@ -90,7 +91,7 @@ impl<'a> Subscriptions<'a> {
                 return false;
             }
             left -= 1;
-            match ring(index) {
+            match signal(index) {
                 true => unsubscribe(word, seen),
                 false => reached_all = false,
             }
@@ -107,29 +108,29 @@ impl<'a> Subscriptions<'a> {
     pub fn publish<T>(
         &self,
         by: Id,
-        ring: impl Fn(usize) -> bool,
+        signal: impl Fn(usize) -> bool,
         act: impl FnOnce() -> T,
     ) -> (T, bool) {
-        let began = self.begin(by, &ring);
+        let began = self.begin(by, &signal);
         let done = act();
-        (done, self.end(by, began, &ring))
+        (done, self.end(by, began, &signal))
     }
 
     /// What comes before a change; what it returns is for [`Subscriptions::end`].
-    pub fn begin(&self, by: Id, ring: impl Fn(usize) -> bool) -> bool {
+    pub fn begin(&self, by: Id, signal: impl Fn(usize) -> bool) -> bool {
         // SYNC publishing: SeqCst, before the look who is subscribed; pairs with `others_publish`.
         let began = self.count_publishers(by, |count| count.checked_add(1));
         let seen = self.all().load(Ordering::SeqCst);
         if seen & SUBSCRIBED != 0 {
             let most = if cfg!(loom) { 1 } else { EARLY_MAX };
-            self.notify_up_to(most, seen, &ring);
+            self.notify_up_to(most, seen, &signal);
         }
         began
     }
 
     /// What comes after it; whether it reached all that are to be notified.
-    pub fn end(&self, by: Id, began: bool, ring: impl Fn(usize) -> bool) -> bool {
-        let reached_all = self.notify(&ring);
+    pub fn end(&self, by: Id, began: bool, signal: impl Fn(usize) -> bool) -> bool {
+        let reached_all = self.notify(&signal);
         if began {
             self.count_publishers(by, |count| count.checked_sub(1));
         }
@@ -142,12 +143,12 @@ impl<'a> Subscriptions<'a> {
     }
 
     /// Whether others are about to change something. Called by who has subscribed. Those that
-    /// died over it count once, and bells are rung in their stead.
+    /// died over it count once, and doorbells are signalled in their stead.
     pub fn others_publish(
         &self,
         own: Id,
         lives: impl Fn(Id) -> bool,
-        ring: impl Fn(usize) -> bool,
+        signal: impl Fn(usize) -> bool,
     ) -> bool {
         let mut found = false;
         for (index, slot) in self.used().filter(|(index, _)| own.slot() != Some(*index)) {
@@ -157,7 +158,7 @@ impl<'a> Subscriptions<'a> {
             }
             found = true;
             if !lives(Id::new(index, seen >> 16)) {
-                self.notify(&ring);
+                self.notify(&signal);
                 let order = Ordering::SeqCst;
                 let _ = slot.publishing.compare_exchange(seen, seen & !PUBLISHERS, order, order);
             }

@@ -56,7 +56,7 @@ pub fn open(name: &[u8]) -> io::Result<(Fd, Facts)> {
 }
 
 /// Makes a FIFO readable. A full one is.
-pub fn ring(fifo: &Fd) -> io::Result<()> {
+pub fn signal(fifo: &Fd) -> io::Result<()> {
     // SAFETY: reads one byte of a constant.
     let write = || check_count(unsafe { libc::write(fifo.as_raw_fd(), c"!".as_ptr().cast(), 1) });
     match restart(write) {

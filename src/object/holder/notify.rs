@@ -18,21 +18,22 @@ impl Holder {
         Subscriptions { header: self.header(), slots: self.memory.slots(), purpose }
     }
 
-    /// This handle's bell, which is made if need be.
-    pub fn bell(&self, purpose: Purpose) -> Result<&Fd> {
+    /// This handle's doorbell, which is made if need be.
+    pub fn doorbell(&self, purpose: Purpose) -> Result<&Fd> {
         let _acts = lock(&self.acts);
         match self.own_slot().filter(|_| !self.is_detached()) {
-            Some((_, slot)) => self.bells.make(&self.file, slot, purpose),
+            Some((_, slot)) => self.doorbells.make(&self.file, slot, purpose),
             None => Err(Error::new(Status::Closed, "the handle was closed by this program")),
         }
     }
 
-    /// This handle's bell, if it was made.
-    pub fn own_bell(&self, purpose: Purpose) -> Option<&Fd> {
-        self.bells.own(purpose)
+    /// This handle's doorbell, if it was made.
+    pub fn own_doorbell(&self, purpose: Purpose) -> Option<&Fd> {
+        self.doorbells.own(purpose)
     }
 
-    /// Makes the next that publishes ring this handle's bell. Whoever calls must look once more.
+    /// Makes the next that publishes signal this handle's doorbell. Whoever calls must look once
+    /// more.
     pub fn subscribe(&self, purpose: Purpose) {
         if let Some((index, _)) = self.own_slot() {
             self.subscriptions(purpose).subscribe(index);
@@ -42,20 +43,22 @@ impl Holder {
         }
     }
 
-    /// Rings the bells of those that are subscribed; whether it reached all that live.
+    /// Signals the doorbells of those that are subscribed; whether it reached all that live.
     #[inline]
     pub fn notify_subscribers(&self, purpose: Purpose) -> bool {
-        self.subscriptions(purpose).notify(|index| self.ring(index, purpose))
+        self.subscriptions(purpose).notify(|index| self.signal(index, purpose))
     }
 
     #[cold]
-    fn ring(&self, index: usize, purpose: Purpose) -> bool {
+    fn signal(&self, index: usize, purpose: Purpose) -> bool {
         if self.own.and_then(Id::slot) == Some(index) {
             // By what it has: opening it may not be this process' right any more.
-            return self.own_bell(purpose).is_none_or(|bell| fifo::ring(bell).is_ok());
+            return self
+                .own_doorbell(purpose)
+                .is_none_or(|doorbell| fifo::signal(doorbell).is_ok());
         }
         let slots = self.memory.slots();
-        self.bells.ring(&self.file, slots, index, purpose)
+        self.doorbells.signal(&self.file, slots, index, purpose)
             || !self.lives(Id::new(index, slots[index].generation.load(Ordering::SeqCst)))
     }
 
@@ -84,13 +87,13 @@ impl Holder {
 
     #[cold]
     fn begin(&self, by: Id, purpose: Purpose) -> bool {
-        self.subscriptions(purpose).begin(by, |index| self.ring(index, purpose))
+        self.subscriptions(purpose).begin(by, |index| self.signal(index, purpose))
     }
 
     #[cold]
     fn end(&self, by: Id, purpose: Purpose, began: bool) {
         let subscriptions = self.subscriptions(purpose);
-        let reached_all = subscriptions.end(by, began, |index| self.ring(index, purpose));
+        let reached_all = subscriptions.end(by, began, |index| self.signal(index, purpose));
         if !reached_all {
             // While this holder says that it publishes, whoever couldn't be notified looks by
             // itself.
@@ -110,7 +113,7 @@ impl Holder {
         if purpose == Purpose::Available && self.kind == Kind::Segment {
             return false;
         }
-        let (lives, ring) = (|id| self.lives(id), |index| self.ring(index, purpose));
-        self.own.is_some_and(|own| self.subscriptions(purpose).others_publish(own, lives, ring))
+        let (lives, signal) = (|id| self.lives(id), |index| self.signal(index, purpose));
+        self.own.is_some_and(|own| self.subscriptions(purpose).others_publish(own, lives, signal))
     }
 }

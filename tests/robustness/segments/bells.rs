@@ -312,7 +312,7 @@ fn nothing_is_written_to_what_is_no_bell() {
     hide(&other);
     let real = bells(&name).pop_first().expect("the one");
     let (header, slots) = slots(&name, 2);
-    let number = |slot: usize| slots[slot].bells[0].load(Ordering::SeqCst);
+    let number = |slot: usize| slots[slot].doorbells[0].load(Ordering::SeqCst);
     // The victim's file, and a link to it, lie where bells were.
     let victim = place(&format!("{name}-victim"));
     for link in [false, true] {
@@ -321,12 +321,12 @@ fn nothing_is_written_to_what_is_no_bell() {
         if link {
             std::os::unix::fs::symlink(&victim, &fake).expect("the name is free");
         }
-        let kept = slots[1].bells[0].swap(77, Ordering::SeqCst);
+        let kept = slots[1].doorbells[0].swap(77, Ordering::SeqCst);
         for _ in 0..3 {
             segment.notify().expect("open");
         }
         assert_eq!(fs::read(&fake).expect("readable"), b"untouched");
-        slots[1].bells[0].store(kept, Ordering::SeqCst);
+        slots[1].doorbells[0].store(kept, Ordering::SeqCst);
         fs::remove_file(&fake).expect("it is there");
     }
     fs::remove_file(&victim).expect("it is there");

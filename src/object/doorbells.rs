@@ -1,5 +1,5 @@
-//! The bells of those that hold an object: FIFOs beside it. Each holder that asked for a descriptor
-//! has one a purpose, which it polls; others open it by its name, and keep it open.
+//! The doorbells of those that hold an object: FIFOs beside it. Each holder that asked for a
+//! descriptor has one a purpose, which it polls; others open it by its name, and keep it open.
 
 use crate::error::{Error, Result};
 use crate::object::file::File;
@@ -17,22 +17,22 @@ use std::os::fd::AsFd;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-/// How many bells of others a handle keeps open; more are opened anew each time.
+/// How many doorbells of others a handle keeps open; more are opened anew each time.
 const KEPT_MAX: usize = 64;
-/// How many of them are opened by who may lose the right to do so, before it rings any.
+/// How many of them are opened by who may lose the right to do so, before it signals any.
 const OPENED_EARLY_MAX: usize = 16;
 /// Numbers that are tried for a name, all of which others would have to be faster with.
 const TRIES_MAX: u32 = 100;
-/// A bell this old that nobody has open isn't only on its way to being opened by who makes it.
+/// A doorbell this old that nobody has open isn't only on its way to being opened by who makes it.
 const AGE_MIN: Duration = Duration::from_secs(60);
-/// Bells that are swept in one go.
+/// doorbells that are swept in one go.
 const SWEPT_MAX: usize = 64;
-/// By [`Purpose`]: how a bell's name ends.
+/// By [`Purpose`]: how a doorbell's name ends.
 const SUFFIXES: [&str; PURPOSES] = ["changes", "turns"];
 
-/// A handle's own bells, and those of others that it has rung.
+/// A handle's own doorbells, and those of others that it has signalled.
 #[derive(Default)]
-pub struct Bells {
+pub struct Doorbells {
     own: [OnceCell<Fd>; PURPOSES],
     others: Mutex<Vec<Other>>,
 }
@@ -50,24 +50,24 @@ impl Other {
     }
 }
 
-impl Bells {
-    /// The own bell, if it was made.
+impl Doorbells {
+    /// The own doorbell, if it was made.
     pub fn own(&self, purpose: Purpose) -> Option<&Fd> {
         self.own[purpose as usize].get()
     }
 
-    /// The own bell, which is made if need be.
+    /// The own doorbell, which is made if need be.
     pub fn make(&self, file: &File, slot: &Slot, purpose: Purpose) -> Result<&Fd> {
         self.own[purpose as usize].get_or_try_init(|| {
             sweep();
             let object = named_memory::facts(file.fd.as_fd());
             let made = object.and_then(|object| make(file, &object, slot, purpose));
-            made.map_err(|error| Error::system("making the bell of a descriptor", &error))
+            made.map_err(|error| Error::system("making the doorbell of a descriptor", &error))
         })
     }
 
-    /// Rings a slot's bell; false if it can't be opened.
-    pub fn ring(&self, file: &File, slots: &[Slot], slot: usize, purpose: Purpose) -> bool {
+    /// Signals a slot's doorbell; false if it can't be opened.
+    pub fn signal(&self, file: &File, slots: &[Slot], slot: usize, purpose: Purpose) -> bool {
         let number = number(&slots[slot], purpose);
         if number == 0 {
             return true;
@@ -76,7 +76,7 @@ impl Bells {
         let is_it =
             |other: &Other| (other.slot, other.purpose, other.number) == (slot, purpose, number);
         if let Some(known) = others.iter().find(|other| is_it(other)) {
-            return fifo::ring(&known.fd).is_ok();
+            return fifo::signal(&known.fd).is_ok();
         }
         others.retain(|other| other.is_current(slots));
         others.truncate(KEPT_MAX - 1);
@@ -88,13 +88,13 @@ impl Bells {
             _ => Err(error),
         });
         opened.is_ok_and(|fd| {
-            let is_rung = fifo::ring(&fd).is_ok();
+            let is_signalled = fifo::signal(&fd).is_ok();
             others.push(Other { slot, purpose, number, fd });
-            is_rung
+            is_signalled
         })
     }
 
-    /// Opens bells that there are, for who may not be able to later.
+    /// Opens doorbells that there are, for who may not be able to later.
     pub fn open_early(&self, file: &File, slots: &[Slot]) {
         let mut others = lock(&self.others);
         for (slot, of) in slots.iter().enumerate() {
@@ -111,17 +111,17 @@ impl Bells {
     }
 }
 
-/// Takes away the names of a slot's bells: its holder is dead, or goes.
+/// Takes away the names of a slot's doorbells: its holder is dead, or goes.
 pub fn remove(file: &File, slot: &Slot) {
     for purpose in [Purpose::Change, Purpose::Available] {
-        let number = slot.bells[purpose as usize].swap(0, Ordering::SeqCst);
+        let number = slot.doorbells[purpose as usize].swap(0, Ordering::SeqCst);
         if number != 0 {
             let _ = named_memory::remove(&name(file, purpose, number));
         }
     }
 }
 
-/// Takes away the names of all bells of an object that nobody holds any more, and may not be
+/// Takes away the names of all doorbells of an object that nobody holds any more, and may not be
 /// mapped.
 pub fn remove_all(file: &File) {
     const SLOT: usize = size_of::<Slot>();
@@ -137,7 +137,7 @@ pub fn remove_all(file: &File) {
     let last = (count.saturating_sub(SLOTS_OFFSET) / SLOT).min(used);
     for slot in 0..last {
         for purpose in [Purpose::Change, Purpose::Available] {
-            let at = SLOTS_OFFSET + slot * SLOT + offset_of!(Slot, bells);
+            let at = SLOTS_OFFSET + slot * SLOT + offset_of!(Slot, doorbells);
             match word(at + purpose as usize * size_of::<u32>()) {
                 0 => {}
                 number => drop(named_memory::remove(&name(file, purpose, number))),
@@ -147,7 +147,7 @@ pub fn remove_all(file: &File) {
 }
 
 fn number(slot: &Slot, purpose: Purpose) -> u32 {
-    slot.bells[purpose as usize].load(Ordering::SeqCst)
+    slot.doorbells[purpose as usize].load(Ordering::SeqCst)
 }
 
 /// A name that says which object it is of, as anybody who may write one writes the number.
@@ -162,12 +162,12 @@ fn make(file: &File, object: &Facts, slot: &Slot, purpose: Purpose) -> io::Resul
         // No stranger can guess it, and be there before.
         let number = ((random() * f64::from(u32::MAX)) as u32).max(1);
         // Before it is there, so that whoever reclaims the slot takes it away.
-        slot.bells[purpose as usize].store(number, Ordering::SeqCst);
+        slot.doorbells[purpose as usize].store(number, Ordering::SeqCst);
         match fifo::make(&name(file, purpose, number), object) {
             Ok(fd) => return Ok(fd),
             Err(error) => last = error,
         }
-        slot.bells[purpose as usize].store(0, Ordering::SeqCst);
+        slot.doorbells[purpose as usize].store(0, Ordering::SeqCst);
         if last.kind() != io::ErrorKind::AlreadyExists {
             break;
         }
@@ -175,20 +175,20 @@ fn make(file: &File, object: &Facts, slot: &Slot, purpose: Purpose) -> io::Resul
     Err(last)
 }
 
-/// Opens the bell of another holder, unless it is a stranger's, who may not write the object.
+/// Opens the doorbell of another holder, unless it is a stranger's, who may not write the object.
 fn open(file: &File, purpose: Purpose, number: u32) -> io::Result<Fd> {
-    let (fd, bell) = fifo::open(&name(file, purpose, number))?;
+    let (fd, doorbell) = fifo::open(&name(file, purpose, number))?;
     let object = &file.facts;
-    let by_owner = bell.owner == object.owner || bell.owner == 0;
-    let by_group = object.mode & 0o020 != 0 && bell.group == object.group;
+    let by_owner = doorbell.owner == object.owner || doorbell.owner == 0;
+    let by_group = object.mode & 0o020 != 0 && doorbell.group == object.group;
     let by_anybody = object.mode & 0o002 != 0;
-    match bell.is_fifo && (by_owner || by_group || by_anybody) {
+    match doorbell.is_fifo && (by_owner || by_group || by_anybody) {
         true => Ok(fd),
         false => Err(io::Error::from_raw_os_error(libc::EACCES)),
     }
 }
 
-/// Takes away, once a process, what bells of killed ones were left: of objects whose names were
+/// Takes away, once a process, what doorbells of killed ones were left: of objects whose names were
 /// taken away while they were held, and that nobody can reclaim any more.
 fn sweep() {
     static SWEPT: AtomicBool = AtomicBool::new(false);
@@ -200,7 +200,7 @@ fn sweep() {
     left.take(SWEPT_MAX).for_each(|name| drop(named_memory::remove(name)));
 }
 
-/// Whether it is a bell's name.
+/// Whether it is a doorbell's name.
 fn is_name(name: &[u8]) -> bool {
     let prefix = file_names::prefix().unwrap_or_default();
     let text = std::str::from_utf8(name).ok().filter(|name| name.starts_with(prefix));
