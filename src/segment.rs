@@ -4,7 +4,7 @@ use crate::endpoint::names::{Kind, ObjectName};
 use crate::error::{Error, Result, Status};
 use crate::object::descriptor::Again;
 use crate::object::handle::Object;
-use crate::object::holder::{Holder, ring};
+use crate::object::holder::{Holder, wake_all};
 use crate::object::layout::Purpose;
 use crate::object::lifecycle;
 use crate::object::lock::contended::{Mode, looks_before_sleep, pause};
@@ -236,7 +236,7 @@ impl Segment {
             // and then look at it.
             header.version.fetch_add(1, Ordering::SeqCst);
             if holder.is_awaited() && header.awaited.swap(0, Ordering::SeqCst) != 0 {
-                ring(&header.changes);
+                wake_all(&header.changes);
             }
         });
     }

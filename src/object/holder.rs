@@ -282,7 +282,7 @@ impl Holder {
         }
         // SYNC inside: SeqCst, behind `detached`; whoever comes in later finds that.
         if self.own.is_some() && self.inside.load(Ordering::SeqCst) > 0 {
-            self.wake_all();
+            self.wake_own_threads();
         }
         if let Some((_, slot)) = self.own_slot() {
             slot.subscribed.iter().for_each(|word| word.store(0, Ordering::SeqCst));
@@ -308,12 +308,12 @@ impl Holder {
         is_own || byte_lock::is_locked(self.file.fd.as_fd(), byte(SLOT_BYTES, slot)).unwrap_or(true)
     }
 
-    fn wake_all(&self) {
+    fn wake_own_threads(&self) {
         let header = self.header();
         let own = self.own_slot().map(|(_, slot)| &slot.handovers);
         let counters = [&header.releases, &header.reader_exits, &header.changes];
         for counter in counters.into_iter().chain(own) {
-            ring(counter);
+            wake_all(counter);
         }
     }
 }
@@ -328,7 +328,7 @@ impl Drop for Inside<'_> {
 }
 
 /// Moves a counter on, and wakes all that sleep on it.
-pub fn ring(counter: &AtomicU32) {
+pub fn wake_all(counter: &AtomicU32) {
     counter.fetch_add(1, Ordering::SeqCst);
     crate::os::futex::wake(counter, i32::MAX);
 }
