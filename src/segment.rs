@@ -2,7 +2,7 @@
 
 use crate::endpoint::names::{Kind, ObjectName};
 use crate::error::{Error, Result, Status};
-use crate::object::descriptor::Again;
+use crate::object::descriptor::Recheck;
 use crate::object::handle::Object;
 use crate::object::holder::{Holder, wake_all};
 use crate::object::layout::Purpose;
@@ -148,9 +148,9 @@ impl Segment {
         let _inside = self.0.holder.enter();
         let lock = self.usable()?;
         // Its own threads notify when they unlock; others may die with it.
-        let again = |_| if lock.is_own() { Again::Never } else { Again::Soon };
+        let recheck = |_| if lock.is_own() { Recheck::Never } else { Recheck::Soon };
         let attempt = || lock.acquire(mode, timeout);
-        match self.0.attempt(&self.0.available, timeout, again, attempt) {
+        match self.0.attempt(&self.0.available, timeout, recheck, attempt) {
             Ok(held) if self.0.holder.is_detached() => self.closed_meanwhile(held),
             Ok(held) => Ok(held.into()),
             Err(error) => Err(self.refusal(error, timeout)),
@@ -253,9 +253,9 @@ impl Segment {
 
     fn wait_by(&self, seen: u64, timeout: Option<Duration>) -> Result<u64> {
         let _inside = self.0.holder.enter();
-        let again = |others_publish| if others_publish { Again::Soon } else { Again::Never };
+        let recheck = |others_publish| if others_publish { Recheck::Soon } else { Recheck::Never };
         let attempt = || self.await_change(seen, timeout);
-        self.0.attempt(&self.0.changes, timeout, again, attempt).map_err(|error| match error {
+        self.0.attempt(&self.0.changes, timeout, recheck, attempt).map_err(|error| match error {
             WaitError::TimedOut => self.0.unchanged(timeout),
             _ => self.0.alive().err().unwrap_or_else(|| self.0.closed()),
         })

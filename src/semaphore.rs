@@ -2,7 +2,7 @@
 
 use crate::endpoint::names::{Kind, ObjectName};
 use crate::error::{Error, Result, Status};
-use crate::object::descriptor::Again;
+use crate::object::descriptor::Recheck;
 use crate::object::handle::Object;
 use crate::object::holder::Holder;
 use crate::object::layout::Purpose;
@@ -85,13 +85,13 @@ impl Semaphore {
         }
         let _inside = self.object.holder.enter();
         let acquired = self.usable(count).and_then(|units| {
-            let again = |others_publish| match others_publish || units.waits_for_others() {
-                true => Again::Soon,
-                false if units.free() > 0 => Again::Rarely,
-                false => Again::Never,
+            let recheck = |others_publish| match others_publish || units.waits_for_others() {
+                true => Recheck::Soon,
+                false if units.free() > 0 => Recheck::Rarely,
+                false => Recheck::Never,
             };
             let attempt = || units.acquire(count, timeout);
-            let acquired = self.object.attempt(&self.object.available, timeout, again, attempt);
+            let acquired = self.object.attempt(&self.object.available, timeout, recheck, attempt);
             acquired.map_err(|error| self.refusal(error, timeout))
         });
         acquired.map_err(|error| self.object.said(error, "acquire"))

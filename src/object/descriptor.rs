@@ -25,7 +25,7 @@ const RARELY: Duration = Duration::from_millis(500);
 
 /// When a descriptor is shown again though nobody signals.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Again {
+pub enum Recheck {
     Never,
     /// Somebody's death may be what is waited for.
     Soon,
@@ -34,7 +34,7 @@ pub enum Again {
 }
 
 /// The descriptor, if there is one.
-pub struct Ready {
+pub struct ObjectDescriptor {
     purpose: Purpose,
     made: OnceCell<Made>,
 }
@@ -55,9 +55,9 @@ struct State {
     refused: Option<(Instant, Instant)>,
 }
 
-impl Ready {
-    pub fn new(purpose: Purpose) -> Ready {
-        Ready { purpose, made: OnceCell::new() }
+impl ObjectDescriptor {
+    pub fn new(purpose: Purpose) -> ObjectDescriptor {
+        ObjectDescriptor { purpose, made: OnceCell::new() }
     }
 
     pub fn purpose(&self) -> Purpose {
@@ -112,19 +112,19 @@ impl Ready {
     }
 
     /// Makes the descriptor readable in a while, if nothing else does.
-    pub fn show_again(&self, holder: &Holder, again: Again) {
+    pub fn show_later(&self, holder: &Holder, recheck: Recheck) {
         let Some(made) = self.made.get() else {
             return;
         };
         let mut state = lock(&made.state);
         let now = Instant::now();
-        let time = match again {
-            Again::Never => return state.stop(),
-            Again::Soon => {
+        let time = match recheck {
+            Recheck::Never => return state.stop(),
+            Recheck::Soon => {
                 let taken = state.refused.map_or(Duration::ZERO, |(began, _)| now - began);
                 slice_after(taken, SOON_MIN)
             }
-            Again::Rarely => RARELY,
+            Recheck::Rarely => RARELY,
         };
         if state.due.is_some_and(|due| due <= now + time) {
             return;

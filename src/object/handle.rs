@@ -1,6 +1,6 @@
 //! What handles on named objects have in common: the name, the hold, the descriptor, and the end.
 
-use super::descriptor::{Again, Ready};
+use super::descriptor::{ObjectDescriptor, Recheck};
 use crate::endpoint::names::{Kind, ObjectName};
 use crate::error::{Error, Result, Status};
 use crate::object::holder::Holder;
@@ -22,12 +22,12 @@ pub struct Object {
     name: Arc<str>,
     generation: u32,
     /// Why a call is refused that would have to wait: for the lock or units, and for a change.
-    again: [Error; 2],
+    would_block: [Error; 2],
     pub holder: Holder,
     /// Shows another version.
-    pub changes: Ready,
+    pub changes: ObjectDescriptor,
     /// Shows that the lock may be free, or units.
-    pub available: Ready,
+    pub available: ObjectDescriptor,
 }
 
 impl Object {
@@ -40,10 +40,12 @@ impl Object {
     ) -> Result<(Object, ObjectName)> {
         let name = ObjectName::parse(kind, name)?;
         let holder = hold(&name).map_err(|error| error.during(verb, &name.text))?;
-        let (changes, available) = (Ready::new(Purpose::Change), Ready::new(Purpose::Available));
-        let again = kind.waits().map(|verb| Error::again().during(verb, &name.text));
+        let (changes, available) =
+            (ObjectDescriptor::new(Purpose::Change), ObjectDescriptor::new(Purpose::Available));
+        let would_block = kind.waits().map(|verb| Error::again().during(verb, &name.text));
         let (text, generation) = (Arc::clone(&name.text), generation());
-        let object = Object { kind, name: text, generation, again, holder, changes, available };
+        let object =
+            Object { kind, name: text, generation, would_block, holder, changes, available };
         Ok((object, name))
     }
 
@@ -77,30 +79,32 @@ impl Object {
     /// shows it unreadable, and tries once more.
     pub fn attempt<T>(
         &self,
-        ready: &Ready,
+        descriptor: &ObjectDescriptor,
         timeout: Option<Duration>,
-        again: impl FnOnce(bool) -> Again,
+        recheck: impl FnOnce(bool) -> Recheck,
         attempt: impl Fn() -> std::result::Result<T, WaitError>,
     ) -> std::result::Result<T, WaitError> {
         let mut got = attempt();
         if timeout != crate::NOW
             || !matches!(got, Err(WaitError::TimedOut))
-            || !ready.hide(&self.holder)
+            || !descriptor.hide(&self.holder)
         {
             return got;
         }
         let mut others_publish = false;
         for _ in 0..=YIELDS_MAX {
             got = attempt();
-            others_publish = self.holder.others_publish(ready.purpose());
+            others_publish = self.holder.others_publish(descriptor.purpose());
             if !matches!(got, Err(WaitError::TimedOut)) || !others_publish {
                 break;
             }
             std::thread::yield_now();
         }
         match &got {
-            Err(WaitError::TimedOut) => ready.show_again(&self.holder, again(others_publish)),
-            _ => ready.show(&self.holder),
+            Err(WaitError::TimedOut) => {
+                descriptor.show_later(&self.holder, recheck(others_publish))
+            }
+            _ => descriptor.show(&self.holder),
         }
         got
     }
@@ -128,7 +132,7 @@ impl Object {
     #[cold]
     pub fn unchanged(&self, timeout: Option<Duration>) -> Error {
         match timeout {
-            crate::NOW => self.again[1].clone(),
+            crate::NOW => self.would_block[1].clone(),
             _ => Error::new(Status::TimedOut, "it did not come about in time"),
         }
     }
@@ -144,7 +148,7 @@ impl Object {
         match error {
             WaitError::Closed => self.closed(),
             WaitError::Overflow => Error::new(Status::NoSpace, overflow),
-            WaitError::TimedOut if timeout == crate::NOW => self.again[0].clone(),
+            WaitError::TimedOut if timeout == crate::NOW => self.would_block[0].clone(),
             WaitError::TimedOut => Error::new(Status::TimedOut, "it did not come about in time"),
         }
     }
