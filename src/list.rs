@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// ```
 pub fn list(pattern: Option<&str>) -> Result<String> {
     let listed = Pattern::parse(pattern).and_then(|pattern| lines(&pattern));
-    listed.map_err(|error| said(error, "list", pattern))
+    listed.map_err(|error| with_context(error, "list", pattern))
 }
 
 /// Removes what nobody alive holds and isn't `persist=1`, and socket files at which nobody listens:
@@ -38,10 +38,10 @@ pub fn sweep(pattern: Option<&str>) -> Result<usize> {
         found::sweep_beside(&beside);
         Ok(count + sockets::sweep(&pattern)?)
     });
-    swept.map_err(|error| said(error, "sweep", pattern))
+    swept.map_err(|error| with_context(error, "sweep", pattern))
 }
 
-fn said(error: Error, verb: &'static str, pattern: Option<&str>) -> Error {
+fn with_context(error: Error, verb: &'static str, pattern: Option<&str>) -> Error {
     error.during(verb, &Arc::from(pattern.unwrap_or("all")))
 }
 

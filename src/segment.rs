@@ -100,7 +100,7 @@ impl Segment {
             (Some(lock), Held::OwnerDied) => lock.release_all(),
             (None, _) => {}
         }
-        Err(self.0.said(self.0.closed(), "lock"))
+        Err(self.0.with_context(self.0.closed(), "lock"))
     }
 
     /// Takes the lock together with others that do the same.
@@ -120,7 +120,7 @@ impl Segment {
         verb: &'static str,
         timeout: Option<Duration>,
     ) -> Result<Status> {
-        self.acquire(mode, timeout).map_err(|error| self.0.said(error, verb))
+        self.acquire(mode, timeout).map_err(|error| self.0.with_context(error, verb))
     }
 
     /// Gives the lock back. [`Status::Invalid`] if this handle doesn't have it.
@@ -141,7 +141,7 @@ impl Segment {
             false if self.0.holder.is_detached() => Err(self.0.closed()),
             false => Err(Error::invalid("this handle does not hold the lock")),
         });
-        unlocked.map_err(|error| self.0.said(error, "unlock"))
+        unlocked.map_err(|error| self.0.with_context(error, "unlock"))
     }
 
     fn acquire(&self, mode: Mode, timeout: Option<Duration>) -> Result<Status> {
@@ -162,7 +162,7 @@ impl Segment {
         self.copy(Mode::Exclusive, offset, bytes.len(), timeout, || {
             self.0.holder.memory().write(offset, bytes);
         })
-        .map_err(|error| self.0.said(error, "write"))
+        .map_err(|error| self.0.with_context(error, "write"))
     }
 
     /// Copies the data at `offset` into `to`, under the shared lock.
@@ -178,7 +178,7 @@ impl Segment {
     ) -> Result<Status> {
         let len = to.len();
         self.copy(Mode::Shared, offset, len, timeout, || self.0.holder.memory().read(offset, to))
-            .map_err(|error| self.0.said(error, "read"))
+            .map_err(|error| self.0.with_context(error, "read"))
     }
 
     fn copy(
@@ -219,12 +219,12 @@ impl Segment {
     #[cold]
     pub(crate) fn refusal_of(&self, verb: &'static str, offset: usize, len: usize) -> Error {
         let usable = self.usable().map(|_| self.not_within(offset, len));
-        self.0.said(usable.unwrap_or_else(|error| error), verb)
+        self.0.with_context(usable.unwrap_or_else(|error| error), verb)
     }
 
     /// Makes a change known: the version moves on, and whoever waits for that wakes.
     pub fn notify(&self) -> Result<()> {
-        self.usable().map_err(|error| self.0.said(error, "notify"))?;
+        self.usable().map_err(|error| self.0.with_context(error, "notify"))?;
         self.change();
         Ok(())
     }
@@ -248,7 +248,7 @@ impl Segment {
 
     /// Waits until the version is another than `seen`: the new one.
     pub fn wait(&self, seen: u64, timeout: Option<Duration>) -> Result<u64> {
-        self.wait_by(seen, timeout).map_err(|error| self.0.said(error, "wait"))
+        self.wait_by(seen, timeout).map_err(|error| self.0.with_context(error, "wait"))
     }
 
     fn wait_by(&self, seen: u64, timeout: Option<Duration>) -> Result<u64> {
@@ -306,14 +306,14 @@ impl Segment {
     /// it.
     pub fn fd(&self) -> Result<BorrowedFd<'_>> {
         let fd = self.usable().and_then(|_| self.0.changes.fd(&self.0.holder));
-        fd.map_err(|error| self.0.said(error, "fd"))
+        fd.map_err(|error| self.0.with_context(error, "fd"))
     }
 
     /// A descriptor that is readable while the lock may be free: until a call that takes it returns
     /// [`Status::Again`]. Never read or write it.
     pub fn lock_fd(&self) -> Result<BorrowedFd<'_>> {
         let fd = self.usable().and_then(|_| self.0.available.fd(&self.0.holder));
-        fd.map_err(|error| self.0.said(error, "lock fd"))
+        fd.map_err(|error| self.0.with_context(error, "lock fd"))
     }
 
     /// Ends the hold: every call is [`Status::Closed`], and whoever waits wakes with that. A lock

@@ -94,7 +94,7 @@ impl Semaphore {
             let acquired = self.object.attempt(&self.object.available, timeout, recheck, attempt);
             acquired.map_err(|error| self.refusal(error, timeout))
         });
-        acquired.map_err(|error| self.object.said(error, "acquire"))
+        acquired.map_err(|error| self.object.with_context(error, "acquire"))
     }
 
     /// Adds `count` units, whether this handle has acquired them or not.
@@ -118,7 +118,7 @@ impl Semaphore {
         let released = units.and_then(|units| {
             units.release(count).map_err(|error| self.refusal(error, crate::NOW))
         });
-        released.map_err(|error| self.object.said(error, "release"))
+        released.map_err(|error| self.object.with_context(error, "release"))
     }
 
     #[cold]
@@ -136,7 +136,7 @@ impl Semaphore {
 
     /// How many units are free now, after what dead ones had has come back.
     pub fn value(&self) -> Result<u32> {
-        let units = self.usable(1).map_err(|error| self.object.said(error, "value"))?;
+        let units = self.usable(1).map_err(|error| self.object.with_context(error, "value"))?;
         self.object.holder.reclaim_dead();
         Ok(units.free())
     }
@@ -145,7 +145,7 @@ impl Semaphore {
     /// [`Status::Again`], for however many units. Never read or write it.
     pub fn fd(&self) -> Result<BorrowedFd<'_>> {
         let fd = self.usable(1).and_then(|_| self.object.available.fd(&self.object.holder));
-        fd.map_err(|error| self.object.said(error, "fd"))
+        fd.map_err(|error| self.object.with_context(error, "fd"))
     }
 
     /// Ends the hold: every call is [`Status::Closed`], whoever waits wakes with that, and what

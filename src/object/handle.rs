@@ -118,7 +118,7 @@ impl Object {
 
     /// Says what was tried on what.
     #[cold]
-    pub fn said(&self, error: Error, verb: &'static str) -> Error {
+    pub fn with_context(&self, error: Error, verb: &'static str) -> Error {
         error.during(verb, &self.name)
     }
 

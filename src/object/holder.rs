@@ -132,7 +132,7 @@ impl Holder {
         self.lock_of(last).release_all();
         if let Some(semaphore) = self.semaphore_of(last, false) {
             semaphore.reclaim_units(index);
-            semaphore.forget(last);
+            semaphore.remove_next(last);
         }
         let id = Id::new(index, generation.wrapping_add(1));
         doorbells::remove(&self.file, slot);
@@ -278,7 +278,7 @@ impl Holder {
         let _acts = lock(&self.acts);
         if let Some((semaphore, own)) = self.semaphore(false).zip(self.own) {
             own.slot().map(|slot| semaphore.reclaim_units(slot));
-            semaphore.forget(own);
+            semaphore.remove_next(own);
         }
         // SYNC inside: SeqCst, behind `detached`; whoever comes in later finds that.
         if self.own.is_some() && self.inside.load(Ordering::SeqCst) > 0 {

@@ -98,7 +98,7 @@ impl<A: LockEnv> Lock<'_, A> {
     /// Takes the lock together with other readers, if nobody has it alone or is next.
     #[inline]
     pub fn read_at_once(&self) -> Option<Result<Held, WaitError>> {
-        self.join(&Wait::new())
+        self.acquire_shared(&Wait::new())
     }
 
     /// Gives the lock back, if nobody waits for it.
@@ -127,24 +127,24 @@ impl<A: LockEnv> Lock<'_, A> {
     fn unlock_slowly(&self) -> bool {
         let word = self.load();
         if word.owner() == Some(self.own) && word.is_held() {
-            self.give_up(false);
+            self.release_word(false);
             return true;
         }
-        self.leave()
+        self.remove_reader()
     }
 
     /// Clears away what this holder still has, or waits for: it goes, or is dead.
     pub fn release_all(&self) {
         let word = self.load();
         if word.owner() == Some(self.own) {
-            self.give_up(word.is_held());
+            self.release_word(word.is_held());
         }
         let own = self.own_slot();
         let none = self.own.generation() << 16;
         let readers = own.readers.load(Ordering::SeqCst);
         if readers != none && readers >> 16 == self.own.generation() {
             own.readers.store(none, Ordering::SeqCst);
-            self.reader_left();
+            self.after_reader_exit();
         }
         self.change(|word| (word.next() == Some(self.own)).then(|| word.without_next()));
     }
@@ -177,14 +177,14 @@ impl<A: LockEnv> Lock<'_, A> {
     }
 
     /// Gives the word up: to who is next, or to anybody.
-    pub(super) fn give_up(&self, died: bool) {
+    pub(super) fn release_word(&self, died: bool) {
         let mark = if died { DIED } else { 0 };
-        let given_up = |word: Word| {
-            let given_up = word.with(mark).given_up();
-            let called = if given_up.owner().is_none() { WAITERS } else { 0 };
-            (word.owner() == Some(self.own)).then(|| given_up.without(called))
+        let released = |word: Word| {
+            let released = word.with(mark).released();
+            let unmarked = if released.owner().is_none() { WAITERS } else { 0 };
+            (word.owner() == Some(self.own)).then(|| released.without(unmarked))
         };
-        match self.change(given_up) {
+        match self.change(released) {
             Some(old) if old.next().is_some() => self.wake_next(old),
             Some(old) if old.has(WAITERS) => self.wake_waiters(),
             _ => {}
@@ -218,11 +218,11 @@ impl<A: LockEnv> Lock<'_, A> {
             return false;
         }
         // A dead one comes back only once all 16 bits of its slot's generation have gone round.
-        let given_up = self.change(|now| {
+        let released = self.change(|now| {
             let mark = if now.is_held() { DIED } else { 0 };
-            (now.owner() == Some(owner)).then(|| now.with(mark).given_up())
+            (now.owner() == Some(owner)).then(|| now.with(mark).released())
         });
-        if let Some(old) = given_up {
+        if let Some(old) = released {
             self.wake_next(old);
         }
         true
@@ -239,15 +239,15 @@ impl<A: LockEnv> Lock<'_, A> {
     }
 
     /// Counts one reader more of this holder; false if there is no room, or the slot is another's.
-    pub(super) fn enter(&self) -> bool {
+    pub(super) fn add_reader(&self) -> bool {
         self.count(|count| count.checked_add(1))
     }
 
     /// Counts one reader less; false if there was none.
-    pub(super) fn leave(&self) -> bool {
+    pub(super) fn remove_reader(&self) -> bool {
         let was_one = self.count(|count| count.checked_sub(1));
         if was_one {
-            self.reader_left();
+            self.after_reader_exit();
         }
         was_one
     }
@@ -257,18 +257,18 @@ impl<A: LockEnv> Lock<'_, A> {
     }
 
     /// A reader is gone: an owner may wait for that, or somebody with a descriptor.
-    fn reader_left(&self) {
+    fn after_reader_exit(&self) {
         let word = self.load();
         if word.owner().is_some() {
             if word.has(READERS) && !word.has(HANDED) {
                 wake(&self.header.reader_exits, 1);
             }
         } else if word.has(WAITERS) {
-            let called = |word: Word| {
+            let unmarked = |word: Word| {
                 let waits = word.owner().is_none() && word.has(WAITERS);
                 waits.then(|| word.without(WAITERS))
             };
-            if self.change(called).is_some() {
+            if self.change(unmarked).is_some() {
                 self.wake_waiters();
             }
         }

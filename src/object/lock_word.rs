@@ -132,7 +132,7 @@ impl Word {
     }
 
     /// The word without its owner: the next one's if there is one that can be told, else nobody's.
-    pub fn given_up(self) -> Word {
+    pub fn released(self) -> Word {
         match self.next().filter(|id| id.slot().is_some()) {
             Some(next) => {
                 let reads = if self.has(NEXT_READS) { READS } else { 0 };

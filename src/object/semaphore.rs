@@ -246,7 +246,7 @@ impl<A: LockEnv> Semaphore<'_, A> {
     }
 
     /// Strikes a holder off that was to be next: it goes, or is dead.
-    pub fn forget(&self, id: Id) {
+    pub fn remove_next(&self, id: Id) {
         let (next, order) = (&self.units.next, Ordering::SeqCst);
         if next.compare_exchange(id.bits(), 0, order, order).is_ok() {
             self.wake_waiters(UNITS_MAX);
@@ -261,12 +261,12 @@ impl<A: LockEnv> Semaphore<'_, A> {
             // Before the look, so that no change falls between it and the sleep.
             let releases = self.header.releases.load(Ordering::SeqCst);
             let handovers = own_handovers.load(Ordering::SeqCst);
-            if self.is_open(&wait) && self.take(count) {
-                self.step_aside(&wait);
+            if self.may_acquire(&wait) && self.take(count) {
+                self.end_wait(&wait);
                 return Ok(());
             }
             if self.env.is_closed() {
-                self.step_aside(&wait);
+                self.end_wait(&wait);
                 return Err(WaitError::Closed);
             }
             if !matches!(deadline, Deadline::Now) && wait.spin() {
@@ -277,19 +277,19 @@ impl<A: LockEnv> Semaphore<'_, A> {
                 if wait.late_looks > 0 && self.finds_dead() {
                     continue;
                 }
-                self.step_aside(&wait);
+                self.end_wait(&wait);
                 return Err(WaitError::TimedOut);
             }
-            if !wait.asked && (wait.starves() || self.free() > 0) && self.ask() {
+            if !wait.requested && (wait.starves() || self.free() > 0) && self.request_next() {
                 // Look again: what was released before went to others.
-                wait.asked = true;
+                wait.requested = true;
                 continue;
             }
             // SYNC awaited: SeqCst, before the look that follows.
             if self.header.awaited.swap(1, Ordering::SeqCst) == 0 {
                 continue;
             }
-            let due = match wait.asked {
+            let due = match wait.requested {
                 true => wait.sleep(own_handovers, handovers, deadline),
                 false => wait.sleep(&self.header.releases, releases, deadline),
             };
@@ -303,25 +303,25 @@ impl<A: LockEnv> Semaphore<'_, A> {
     }
 
     /// Whether this call may take units now.
-    fn is_open(&self, wait: &Wait) -> bool {
+    fn may_acquire(&self, wait: &Wait) -> bool {
         let next = self.units.next.load(Ordering::SeqCst);
-        next == 0 || wait.asked && next == self.own.bits()
+        next == 0 || wait.requested && next == self.own.bits()
     }
 
     /// Puts this holder down as next, where nobody is.
-    fn ask(&self) -> bool {
+    fn request_next(&self) -> bool {
         let order = Ordering::SeqCst;
         self.units.next.compare_exchange(0, self.own.bits(), order, order).is_ok()
     }
 
     /// Ends a call's waiting. One that slept may have been woken in another's stead, and for more
     /// than it took.
-    fn step_aside(&self, wait: &Wait) {
-        if wait.asked {
+    fn end_wait(&self, wait: &Wait) {
+        if wait.requested {
             let (next, order) = (&self.units.next, Ordering::SeqCst);
             let _ = next.compare_exchange(self.own.bits(), 0, order, order);
         }
-        if wait.asked || wait.since.is_some() {
+        if wait.requested || wait.since.is_some() {
             self.header.awaited.store(1, Ordering::SeqCst);
             if self.free() > 0 {
                 self.wake_waiters(self.free());
@@ -333,7 +333,7 @@ impl<A: LockEnv> Semaphore<'_, A> {
     fn remove_dead_next(&self) -> bool {
         let next = Id::read(self.units.next.load(Ordering::SeqCst).into());
         let dead = next.filter(|id| !self.env.lives(*id));
-        dead.inspect(|id| self.forget(*id)).is_some()
+        dead.inspect(|id| self.remove_next(*id)).is_some()
     }
 
     /// Looks for dead ones before a call is refused, unless another has just done so where that

@@ -77,7 +77,7 @@ pub(crate) struct Wait {
     least: Duration,
     slice: Duration,
     /// Whether this call put its slot down as next.
-    pub(crate) asked: bool,
+    pub(crate) requested: bool,
 }
 
 impl Wait {
@@ -88,7 +88,7 @@ impl Wait {
             since: None,
             least: SLICE_MIN,
             slice: SLICE_MIN,
-            asked: false,
+            requested: false,
         }
     }
 
@@ -151,41 +151,43 @@ impl<A: LockEnv> Lock<'_, A> {
             let handovers = self.own_slot().handovers.load(Ordering::SeqCst);
             let got = match mode {
                 Mode::Exclusive => {
-                    self.take(&wait).map(|before| self.wait_for_readers(before, deadline))
+                    self.acquire_word(&wait).map(|before| self.wait_for_readers(before, deadline))
                 }
-                Mode::Shared => self.join(&wait),
+                Mode::Shared => self.acquire_shared(&wait),
             };
             if let Some(result) = got {
                 return result;
             }
             if self.env.is_closed() {
-                if self.is_handed_over(&mut wait) {
-                    self.give_up(false);
+                if self.withdraw_request(&mut wait) {
+                    self.release_word(false);
                 }
                 return Err(WaitError::Closed);
             }
             let waits = !matches!(deadline, Deadline::Now);
-            if waits && mode == Mode::Exclusive && self.is_let_by_a_reader() {
-                self.ask(mode, &mut wait);
+            if waits && mode == Mode::Exclusive && self.is_handed_to_reader() {
+                self.request_handover(mode, &mut wait);
             }
             if waits && wait.spin() {
                 continue;
             }
             if deadline.passed() {
                 wait.late_looks = wait.late_looks.saturating_sub(1);
-                if self.is_handed_over(&mut wait) || (wait.late_looks > 0 && self.release_if_dead())
+                if self.withdraw_request(&mut wait)
+                    || (wait.late_looks > 0 && self.release_if_dead())
                 {
                     continue;
                 }
                 return Err(WaitError::TimedOut);
             }
-            let due = if (wait.asked || wait.starves()) && self.ask(mode, &mut wait) {
-                wait.sleep(&self.own_slot().handovers, handovers, deadline)
-            } else if self.announce() {
-                wait.sleep(&self.header.releases, releases, deadline)
-            } else {
-                continue;
-            };
+            let due =
+                if (wait.requested || wait.starves()) && self.request_handover(mode, &mut wait) {
+                    wait.sleep(&self.own_slot().handovers, handovers, deadline)
+                } else if self.announce_sleep() {
+                    wait.sleep(&self.header.releases, releases, deadline)
+                } else {
+                    continue;
+                };
             if due && wait.is_first_to_look(self.header, Duration::ZERO) {
                 self.release_if_dead();
             }
@@ -193,15 +195,15 @@ impl<A: LockEnv> Lock<'_, A> {
     }
 
     /// Whether the word is this call's for the taking.
-    fn is_open(&self, word: Word, wait: &Wait) -> bool {
-        let handed = wait.asked && word.owner() == Some(self.own) && word.has(HANDED);
+    fn is_available(&self, word: Word, wait: &Wait) -> bool {
+        let handed = wait.requested && word.owner() == Some(self.own) && word.has(HANDED);
         handed || word.owner().is_none()
     }
 
     /// Makes the word its own: what it was before.
-    fn take(&self, wait: &Wait) -> Option<Word> {
+    fn acquire_word(&self, wait: &Wait) -> Option<Word> {
         self.change(|word| {
-            if !self.is_open(word, wait) {
+            if !self.is_available(word, wait) {
                 return None;
             }
             // The one that woke this one wakes no other: that falls to this one.
@@ -225,14 +227,14 @@ impl<A: LockEnv> Lock<'_, A> {
                 return Ok(Held::after(old.is_some_and(|old| old.has(DIED))));
             }
             if self.env.is_closed() {
-                self.give_up(false);
+                self.release_word(false);
                 return Err(WaitError::Closed);
             }
             if !matches!(deadline, Deadline::Now) && wait.spin() {
                 continue;
             }
             if deadline.passed() && look_who_lives {
-                self.give_up(false);
+                self.release_word(false);
                 return Err(WaitError::TimedOut);
             }
             look_who_lives =
@@ -271,17 +273,18 @@ impl<A: LockEnv> Lock<'_, A> {
 
     /// Becomes one of the readers. To whom it was handed passes it on at once: readers don't need
     /// the word, and no others come before whoever is next.
-    pub(crate) fn join(&self, wait: &Wait) -> Option<Result<Held, WaitError>> {
-        if !self.is_open(self.load(), wait) {
+    pub(crate) fn acquire_shared(&self, wait: &Wait) -> Option<Result<Held, WaitError>> {
+        if !self.is_available(self.load(), wait) {
             return None;
         }
-        if !self.enter() {
+        if !self.add_reader() {
             return Some(Err(WaitError::Overflow));
         }
         // SYNC lock: SeqCst, behind the count that an owner looks at.
-        let open = |word: Word| self.is_open(word, wait).then(|| word.given_up().with(READERS));
+        let open =
+            |word: Word| self.is_available(word, wait).then(|| word.released().with(READERS));
         let Some(old) = self.change(open) else {
-            self.leave();
+            self.remove_reader();
             return None;
         };
         match old.next().is_some() {
@@ -295,26 +298,26 @@ impl<A: LockEnv> Lock<'_, A> {
 
     /// Whether the lock was handed to a reader that hasn't passed it on yet. A writer that comes
     /// now shall be who gets it: nobody knows how many readers come before it wakes.
-    fn is_let_by_a_reader(&self) -> bool {
+    fn is_handed_to_reader(&self) -> bool {
         self.load().has(READS)
     }
 
     /// Puts this slot down as next, where nobody is; whether this call's request stands. No reader
     /// does so while the lock is handed to one, which lets them all in.
-    fn ask(&self, mode: Mode, wait: &mut Wait) -> bool {
+    fn request_handover(&self, mode: Mode, wait: &mut Wait) -> bool {
         let word = self.load();
         let granted = word.owner() == Some(self.own) && word.has(HANDED);
-        if wait.asked && (granted || word.next() == Some(self.own)) {
+        if wait.requested && (granted || word.next() == Some(self.own)) {
             return true;
         }
         let reads = mode == Mode::Shared;
-        let asked = |word: Word| {
+        let requested = |word: Word| {
             let waits = word.owner().is_some() && word.next().is_none();
             let joins = reads && word.has(READS);
             (waits && !joins).then(|| word.with_next(self.own, reads))
         };
-        wait.asked = self.change(asked).is_some();
-        wait.asked
+        wait.requested = self.change(requested).is_some();
+        wait.requested
     }
 
     /// Says that somebody watches: whoever gives the lock up next notifies.
@@ -323,14 +326,14 @@ impl<A: LockEnv> Lock<'_, A> {
     }
 
     /// Says that somebody sleeps; false if there is nothing to wait for.
-    fn announce(&self) -> bool {
+    fn announce_sleep(&self) -> bool {
         let waits = |word: Word| word.owner().is_some().then(|| word.with(WAITERS));
         self.change(waits).is_some()
     }
 
     /// Takes this call's request back; true if it has been granted.
-    fn is_handed_over(&self, wait: &mut Wait) -> bool {
-        if !wait.asked {
+    fn withdraw_request(&self, wait: &mut Wait) -> bool {
+        if !wait.requested {
             return false;
         }
         let request = |word: Word| {
@@ -339,7 +342,7 @@ impl<A: LockEnv> Lock<'_, A> {
         };
         self.change(request);
         let word = self.load();
-        wait.asked = word.owner() == Some(self.own) && word.has(HANDED);
-        wait.asked
+        wait.requested = word.owner() == Some(self.own) && word.has(HANDED);
+        wait.requested
     }
 }
