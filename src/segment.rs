@@ -8,7 +8,7 @@ use crate::object::holder::{Holder, wake_all};
 use crate::object::layout::Purpose;
 use crate::object::lifecycle;
 use crate::object::lock::contended::{Mode, looks_before_sleep, pause};
-use crate::object::lock::{Held, Lock, WaitError};
+use crate::object::lock::{Acquired, Lock, WaitError};
 use crate::os::clock::Deadline;
 use crate::os::futex;
 use crate::sync::Ordering;
@@ -85,7 +85,7 @@ impl Segment {
     pub fn lock(&self, timeout: Option<Duration>) -> Result<Status> {
         let at_once = || self.0.holder.lock().is_some_and(|lock| lock.lock_at_once());
         match self.0.is_alive() && at_once() {
-            true if self.0.holder.is_detached() => self.closed_meanwhile(Held::Clean),
+            true if self.0.holder.is_detached() => self.closed_meanwhile(Acquired::Clean),
             true => Ok(Status::Ok),
             false => self.lock_otherwise(Mode::Exclusive, "lock", timeout),
         }
@@ -93,11 +93,11 @@ impl Segment {
 
     /// A close has looked at the lock before this call took it.
     #[cold]
-    fn closed_meanwhile(&self, held: Held) -> Result<Status> {
+    fn closed_meanwhile(&self, held: Acquired) -> Result<Status> {
         match (self.0.holder.lock(), held) {
-            (Some(lock), Held::Clean) => drop(lock.unlock()),
+            (Some(lock), Acquired::Clean) => drop(lock.unlock()),
             // The next one is to hear of the death as well.
-            (Some(lock), Held::OwnerDied) => lock.release_all(),
+            (Some(lock), Acquired::OwnerDied) => lock.release_all(),
             (None, _) => {}
         }
         Err(self.0.with_context(self.0.closed(), "lock"))
@@ -349,11 +349,11 @@ impl fmt::Debug for Segment {
     }
 }
 
-impl From<Held> for Status {
-    fn from(held: Held) -> Status {
+impl From<Acquired> for Status {
+    fn from(held: Acquired) -> Status {
         match held {
-            Held::Clean => Status::Ok,
-            Held::OwnerDied => Status::OwnerDied,
+            Acquired::Clean => Status::Ok,
+            Acquired::OwnerDied => Status::OwnerDied,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{check_with, death, futex};
 use crate::models::waker::Readable;
 use crate::object::layout::{Header, Purpose, Slot};
 use crate::object::lock::contended::Mode::{self, Exclusive, Shared};
-use crate::object::lock::{Held, Lock, LockEnv, WaitError};
+use crate::object::lock::{Acquired, Lock, LockEnv, WaitError};
 use crate::object::lock_word::Id;
 use crate::object::subscriptions::Subscriptions;
 use crate::sync::{AtomicU32, Ordering};
@@ -141,7 +141,7 @@ impl Holder {
         Ok(())
     }
 
-    fn write(&self, held: Held) {
+    fn write(&self, held: Acquired) {
         let Object { data, reading, .. } = &*self.object;
         let Data { half_written, writes } = data.get();
         assert_eq!(reading.get(), 0, "one reads");
@@ -151,7 +151,7 @@ impl Holder {
         data.set(Data { half_written: false, writes: writes + 1 });
     }
 
-    fn read(&self, held: Held) {
+    fn read(&self, held: Acquired) {
         let Object { data, reading, .. } = &*self.object;
         self.judge(held, data.get().half_written);
         reading.set(reading.get() + 1);
@@ -160,8 +160,8 @@ impl Holder {
     }
 
     /// A death is told if it left anything half-written, and only if it was an owner's.
-    fn judge(&self, held: Held, half_written: bool) {
-        let died = held == Held::OwnerDied;
+    fn judge(&self, held: Acquired, half_written: bool) {
+        let died = held == Acquired::OwnerDied;
         assert!(died || !half_written, "nobody said that one died");
         assert!(!died || self.object.an_owner_ended.get(), "no owner died");
     }

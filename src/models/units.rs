@@ -31,7 +31,7 @@ struct Object {
 struct Holder {
     object: Rc<Object>,
     own: Id,
-    acts: Rc<Mutex<()>>,
+    ledger_lock: Rc<Mutex<()>>,
 }
 
 /// A semaphore of so many units, and its holders.
@@ -53,7 +53,7 @@ fn holders<const COUNT: usize>(units: u32) -> [Holder; COUNT] {
     std::array::from_fn(|slot| Holder {
         object: Rc::clone(&object),
         own: Id::new(slot, 1),
-        acts: Rc::new(Mutex::new(())),
+        ledger_lock: Rc::new(Mutex::new(())),
     })
 }
 
@@ -86,8 +86,8 @@ impl LockEnv for Holder {
 impl Holder {
     fn semaphore(&self) -> Semaphore<'_, Holder> {
         let Object { header, slots, units, ledgers, .. } = &*self.object;
-        let (own, acts) = (self.own, Some(&*self.acts));
-        Semaphore { header, slots, units, ledgers, own, acts, env: self }
+        let (own, ledger_lock) = (self.own, Some(&*self.ledger_lock));
+        Semaphore { header, slots, units, ledgers, own, ledger_lock, env: self }
     }
 
     /// Takes units, and gives them back.

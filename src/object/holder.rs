@@ -35,8 +35,8 @@ pub struct Holder {
     memory: Memory,
     /// None: it may only be read.
     own: Option<Id>,
-    /// Held by the one thread of this handle that has the lifecycle lock, or writes its ledger.
-    acts: Mutex<()>,
+    /// Acquired by the one thread of this handle that has the lifecycle lock, or writes its ledger.
+    local_lock: Mutex<()>,
     detached: AtomicBool,
     /// Calls that may be waiting.
     inside: AtomicU32,
@@ -56,7 +56,7 @@ impl Holder {
             file,
             memory,
             own: None,
-            acts: Mutex::new(()),
+            local_lock: Mutex::new(()),
             detached,
             inside: AtomicU32::new(0),
             doorbells: Doorbells::default(),
@@ -210,7 +210,7 @@ impl Holder {
             units,
             ledgers,
             own,
-            acts: undo.then_some(&self.acts),
+            ledger_lock: undo.then_some(&self.local_lock),
             env: self,
         })
     }
@@ -275,7 +275,7 @@ impl Holder {
         if let Some(lock) = self.lock() {
             lock.release_all();
         }
-        let _acts = lock(&self.acts);
+        let _locked = lock(&self.local_lock);
         if let Some((semaphore, own)) = self.semaphore(false).zip(self.own) {
             own.slot().map(|slot| semaphore.reclaim_units(slot));
             semaphore.remove_next(own);
@@ -359,7 +359,7 @@ impl LockEnv for Holder {
         if dead.peek().is_none() {
             return false;
         }
-        let _acts = lock(&self.acts);
+        let _locked = lock(&self.local_lock);
         if self.is_detached() || !self.file.try_lock_lifecycle() {
             return false;
         }

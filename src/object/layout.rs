@@ -151,8 +151,8 @@ pub const FORMAT: u32 = {
         LEDGERS_OFFSET as u32,
         size_of::<Ledger>() as u32,
         offset_of!(Units, next) as u32,
-        offset_of!(Ledger, booked) as u32,
-        offset_of!(Ledger, seen) as u32,
+        offset_of!(Ledger, committed) as u32,
+        offset_of!(Ledger, confirmed) as u32,
         u32::from_ne_bytes([1, 2, 3, 4]),
     ];
     let mut hash = 0x811c_9dc5u32;

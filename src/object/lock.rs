@@ -55,15 +55,15 @@ pub trait LockEnv {
 
 /// How the lock was got.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Held {
+pub enum Acquired {
     Clean,
     /// One died that had it alone, and nobody has had it alone since.
     OwnerDied,
 }
 
-impl Held {
-    pub fn after(died: bool) -> Held {
-        if died { Held::OwnerDied } else { Held::Clean }
+impl Acquired {
+    pub fn after(died: bool) -> Acquired {
+        if died { Acquired::OwnerDied } else { Acquired::Clean }
     }
 }
 
@@ -97,7 +97,7 @@ impl<A: LockEnv> Lock<'_, A> {
 
     /// Takes the lock together with other readers, if nobody has it alone or is next.
     #[inline]
-    pub fn read_at_once(&self) -> Option<Result<Held, WaitError>> {
+    pub fn read_at_once(&self) -> Option<Result<Acquired, WaitError>> {
         self.acquire_shared(&Wait::new())
     }
 
@@ -110,9 +110,9 @@ impl<A: LockEnv> Lock<'_, A> {
     }
 
     /// Takes the lock, alone or with other readers.
-    pub fn acquire(&self, mode: Mode, timeout: Option<Duration>) -> Result<Held, WaitError> {
+    pub fn acquire(&self, mode: Mode, timeout: Option<Duration>) -> Result<Acquired, WaitError> {
         let at_once = match mode {
-            Mode::Exclusive => self.lock_at_once().then_some(Ok(Held::Clean)),
+            Mode::Exclusive => self.lock_at_once().then_some(Ok(Acquired::Clean)),
             Mode::Shared => self.read_at_once(),
         };
         at_once.unwrap_or_else(|| self.acquire_slowly(mode, timeout))

@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | `word` | whoever acquires or releases | all |
 //! | `next` | who has waited for long; whoever finds that one dead | all |
-//! | `planned`, `booked` of a slot | its holder, under a lock in its process | who reclaims it |
-//! | `seen` of a slot | whoever replaces the word that shows its act | its holder; who reclaims it |
+//! | `planned`, `committed` of a slot | its holder, under a lock in its process | who reclaims it |
+//! | `confirmed` of a slot | whoever replaces the word that shows its act | its holder; who reclaims it |
 //! | `awaited` | who sleeps; whoever releases | whoever releases |
 //! | `releases`, `handovers` of a slot | whoever releases with `awaited` | sleepers |
 //!
@@ -24,7 +24,7 @@ use crate::object::layout::{Header, Slot};
 use crate::object::lock::contended::{Wait, is_time_to_look, spacing};
 use crate::object::lock::{LockEnv, WaitError, wake};
 use crate::object::lock_word::Id;
-use crate::object::semaphore::units::{Entry, Ledger, Seen, UNITS_MAX, Units, Word, act_after};
+use crate::object::semaphore::units::{Confirmed, Entry, Ledger, UNITS_MAX, Units, Word, op_after};
 use crate::os::clock::Deadline;
 use crate::sync::{Mutex, Ordering, lock};
 use std::time::Duration;
@@ -32,7 +32,7 @@ use std::time::Duration;
 /// Tries to tell one whose act is about to be replaced. Each that fails but the last means that
 /// another has told it, or has replaced the word; only a word that anybody scribbles over takes
 /// more.
-const TELLINGS_MAX: u32 = 100;
+const CONFIRM_TRIES_MAX: u32 = 100;
 
 /// Exchanges of the word that fail before it is replaced whatever it is. Each means that another
 /// got on: so many in a row only happen where somebody scribbles, and has spoilt the count.
@@ -46,7 +46,7 @@ pub struct Semaphore<'a, A> {
     pub ledgers: &'a [Ledger],
     pub own: Id,
     /// Keeps this handle's threads out of each other's way in its ledger; None: it keeps none.
-    pub acts: Option<&'a Mutex<()>>,
+    pub ledger_lock: Option<&'a Mutex<()>>,
     pub env: &'a A,
 }
 
@@ -68,7 +68,7 @@ impl Units {
     #[inline]
     fn change_at_once(&self, to: impl FnOnce(u32) -> Option<u32>) -> bool {
         let word = Word(self.word.load(Ordering::SeqCst));
-        let Some(free) = to(word.free()).filter(|_| word.act() == 0) else {
+        let Some(free) = to(word.free()).filter(|_| word.op() == 0) else {
             return false;
         };
         let order = Ordering::SeqCst;
@@ -102,15 +102,15 @@ impl<A: LockEnv> Semaphore<'_, A> {
     pub fn release(&self, count: u32) -> Result<(), WaitError> {
         self.env.publish(self.own, || {
             let more = |free| more(free, count);
-            let done = match self.acts {
+            let done = match self.ledger_lock {
                 None => self.replace(None, more),
-                Some(acts) => {
-                    let _acts = lock(acts);
+                Some(ledger_lock) => {
+                    let _locked = lock(ledger_lock);
                     if self.env.is_closed() {
                         return Err(WaitError::Closed);
                     }
                     let held = self.own_held().saturating_sub(count);
-                    self.act(self.own_slot(), held, more)
+                    self.apply(self.own_slot(), held, more)
                 }
             };
             match done {
@@ -130,31 +130,31 @@ impl<A: LockEnv> Semaphore<'_, A> {
     #[inline]
     fn take(&self, count: u32) -> bool {
         let less = |free: u32| free.checked_sub(count);
-        let Some(acts) = self.acts else {
+        let Some(ledger_lock) = self.ledger_lock else {
             return !self.env.is_closed() && self.replace(None, less);
         };
-        let _acts = lock(acts);
+        let _locked = lock(ledger_lock);
         if self.env.is_closed() || self.free() < count {
             return false;
         }
         let held = self.own_held().saturating_add(count).min(UNITS_MAX);
-        self.act(self.own_slot(), held, less)
+        self.apply(self.own_slot(), held, less)
     }
 
     /// Changes the free units as the next act of a slot, which then has `held`; false if `to` says
     /// that it can't be.
     #[inline(always)]
-    fn act(&self, slot: usize, held: u32, to: impl Fn(u32) -> Option<u32>) -> bool {
+    fn apply(&self, slot: usize, held: u32, to: impl Fn(u32) -> Option<u32>) -> bool {
         let ledger = &self.ledgers[slot];
-        let seen = Seen(ledger.seen.load(Ordering::SeqCst));
-        let booked = Entry::read(ledger.booked.load(Ordering::Relaxed));
-        let entry = Entry { act: act_after(booked.act, seen), held };
+        let seen = Confirmed(ledger.confirmed.load(Ordering::SeqCst));
+        let committed = Entry::read(ledger.committed.load(Ordering::Relaxed));
+        let entry = Entry { op: op_after(committed.op, seen), held };
         // SYNC planned: Release, behind what the last act booked, and before the word that shows
         // this one; pairs with `reclaim_units`.
         ledger.planned.store(entry.bits(), Ordering::Release);
-        let done = self.replace(Some((slot, entry.act)), to);
+        let done = self.replace(Some((slot, entry.op)), to);
         if done {
-            ledger.booked.store(entry.bits(), Ordering::Release);
+            ledger.committed.store(entry.bits(), Ordering::Release);
         }
         done
     }
@@ -162,17 +162,17 @@ impl<A: LockEnv> Semaphore<'_, A> {
     #[inline(always)]
     fn replace(&self, by: Option<(usize, u32)>, to: impl Fn(u32) -> Option<u32>) -> bool {
         let (shared, order) = (&self.units.word, Ordering::SeqCst);
-        let (slot, act) = by.unwrap_or((0, 0));
+        let (slot, op) = by.unwrap_or((0, 0));
         let mut word = self.word();
         for failures in 0..=FAILURES_MAX {
             let Some(free) = to(word.free()) else {
                 return false;
             };
             // What one has done before is booked.
-            if word.act() != 0 && by.is_none_or(|(slot, _)| slot != word.slot()) {
-                self.tell_of(word);
+            if word.op() != 0 && by.is_none_or(|(slot, _)| slot != word.slot()) {
+                self.confirm(word);
             }
-            let new = Word::new(free, slot, act).0;
+            let new = Word::new(free, slot, op).0;
             if failures == FAILURES_MAX {
                 shared.store(new, order);
                 break;
@@ -189,20 +189,20 @@ impl<A: LockEnv> Semaphore<'_, A> {
 
     /// Tells a slot's ledger that its act was done, as the word is about to show it no more.
     #[inline(never)]
-    fn tell_of(&self, word: Word) {
+    fn confirm(&self, word: Word) {
         let Some(ledger) = self.ledgers.get(word.slot()) else {
             return;
         };
-        for _ in 0..TELLINGS_MAX {
+        for _ in 0..CONFIRM_TRIES_MAX {
             // Read before the word: if that still shows the act, it was the last, and whatever is
             // told later finds another count here.
-            let seen = ledger.seen.load(Ordering::SeqCst);
-            if Seen(seen).act() == word.act() || self.word() != word {
+            let seen = ledger.confirmed.load(Ordering::SeqCst);
+            if Confirmed(seen).op() == word.op() || self.word() != word {
                 return;
             }
-            let told = Seen(seen).then(word.act()).0;
+            let confirmed = Confirmed(seen).then(word.op()).0;
             let order = Ordering::SeqCst;
-            if ledger.seen.compare_exchange(seen, told, order, order).is_ok() {
+            if ledger.confirmed.compare_exchange(seen, confirmed, order, order).is_ok() {
                 return;
             }
         }
@@ -213,17 +213,18 @@ impl<A: LockEnv> Semaphore<'_, A> {
     pub fn reclaim_units(&self, slot: usize) -> bool {
         let ledger = &self.ledgers[slot];
         let planned = Entry::read(ledger.planned.load(Ordering::SeqCst));
-        let booked = Entry::read(ledger.booked.load(Ordering::SeqCst));
-        // SYNC word, seen: in this order; whoever replaces the word tells first.
+        let committed = Entry::read(ledger.committed.load(Ordering::SeqCst));
+        // SYNC word, confirmed: in this order; whoever replaces the word tells first.
         let word = self.word();
-        let is_shown = word.slot() == slot && word.act() == planned.act;
-        let is_done = is_shown || Seen(ledger.seen.load(Ordering::SeqCst)).act() == planned.act;
-        let was_begun = planned.act != 0 && planned.act != booked.act;
-        let last = if was_begun && is_done { planned } else { booked };
-        ledger.booked.store(last.bits(), Ordering::Release);
+        let is_shown = word.slot() == slot && word.op() == planned.op;
+        let is_done =
+            is_shown || Confirmed(ledger.confirmed.load(Ordering::SeqCst)).op() == planned.op;
+        let was_begun = planned.op != 0 && planned.op != committed.op;
+        let last = if was_begun && is_done { planned } else { committed };
+        ledger.committed.store(last.bits(), Ordering::Release);
         if last.held > 0 {
             self.env.publish(self.own, || {
-                self.act(slot, 0, |free| Some(free.saturating_add(last.held).min(UNITS_MAX)));
+                self.apply(slot, 0, |free| Some(free.saturating_add(last.held).min(UNITS_MAX)));
                 self.wake_waiters(last.held);
             });
         }
@@ -241,8 +242,8 @@ impl<A: LockEnv> Semaphore<'_, A> {
     pub fn has_any(&self, slot: usize) -> bool {
         let ledger = &self.ledgers[slot];
         let planned = Entry::read(ledger.planned.load(Ordering::SeqCst));
-        let booked = Entry::read(ledger.booked.load(Ordering::SeqCst));
-        booked.held > 0 || planned.held > 0 && planned.act != booked.act
+        let committed = Entry::read(ledger.committed.load(Ordering::SeqCst));
+        committed.held > 0 || planned.held > 0 && planned.op != committed.op
     }
 
     /// Strikes a holder off that was to be next: it goes, or is dead.
@@ -366,7 +367,7 @@ impl<A: LockEnv> Semaphore<'_, A> {
     }
 
     fn own_held(&self) -> u32 {
-        let booked = &self.ledgers[self.own_slot()].booked;
-        Entry::read(booked.load(Ordering::Relaxed)).held
+        let committed = &self.ledgers[self.own_slot()].committed;
+        Entry::read(committed.load(Ordering::Relaxed)).held
     }
 }

@@ -20,7 +20,7 @@ impl Holder {
 
     /// This handle's doorbell, which is made if need be.
     pub fn doorbell(&self, purpose: Purpose) -> Result<&Fd> {
-        let _acts = lock(&self.acts);
+        let _locked = lock(&self.local_lock);
         match self.own_slot().filter(|_| !self.is_detached()) {
             Some((_, slot)) => self.doorbells.make(&self.file, slot, purpose),
             None => Err(Error::new(Status::Closed, "the handle was closed by this program")),

@@ -1,7 +1,7 @@
 //! Taking the lock where it isn't simply free. The protocol is at the head of lock.rs.
 
 use crate::object::layout::{HOLDERS_MAX, Header};
-use crate::object::lock::{Held, Lock, LockEnv, WaitError};
+use crate::object::lock::{Acquired, Lock, LockEnv, WaitError};
 use crate::object::lock_word::{DIED, HANDED, Id, READERS, READS, WAITERS, Word};
 use crate::os::clock::{Deadline, milliseconds, processors_allowed};
 use crate::os::futex;
@@ -140,7 +140,7 @@ impl<A: LockEnv> Lock<'_, A> {
         &self,
         mode: Mode,
         timeout: Option<Duration>,
-    ) -> Result<Held, WaitError> {
+    ) -> Result<Acquired, WaitError> {
         let (deadline, mut wait) = (Deadline::after(timeout), Wait::new());
         if mode == Mode::Exclusive && matches!(deadline, Deadline::Now) && self.is_read() {
             return Err(WaitError::TimedOut);
@@ -214,9 +214,9 @@ impl<A: LockEnv> Lock<'_, A> {
     }
 
     /// Waits for the readers that were there before, if any.
-    fn wait_for_readers(&self, before: Word, deadline: Deadline) -> Result<Held, WaitError> {
+    fn wait_for_readers(&self, before: Word, deadline: Deadline) -> Result<Acquired, WaitError> {
         if !before.has(READERS) {
-            return Ok(Held::after(before.has(DIED)));
+            return Ok(Acquired::after(before.has(DIED)));
         }
         let (mut wait, mut look_who_lives) = (Wait::new(), false);
         wait.least = wait.least.max(spacing(self.header));
@@ -224,7 +224,7 @@ impl<A: LockEnv> Lock<'_, A> {
             let exits = self.header.reader_exits.load(Ordering::SeqCst);
             if !self.has_readers(look_who_lives) {
                 let old = self.change(|word| Some(word.without(READERS | DIED)));
-                return Ok(Held::after(old.is_some_and(|old| old.has(DIED))));
+                return Ok(Acquired::after(old.is_some_and(|old| old.has(DIED))));
             }
             if self.env.is_closed() {
                 self.release_word(false);
@@ -273,7 +273,7 @@ impl<A: LockEnv> Lock<'_, A> {
 
     /// Becomes one of the readers. To whom it was handed passes it on at once: readers don't need
     /// the word, and no others come before whoever is next.
-    pub(crate) fn acquire_shared(&self, wait: &Wait) -> Option<Result<Held, WaitError>> {
+    pub(crate) fn acquire_shared(&self, wait: &Wait) -> Option<Result<Acquired, WaitError>> {
         if !self.is_available(self.load(), wait) {
             return None;
         }
@@ -293,7 +293,7 @@ impl<A: LockEnv> Lock<'_, A> {
             false if wait.since.is_some() => self.wake_waiters(),
             false => {}
         }
-        Some(Ok(Held::after(old.has(DIED))))
+        Some(Ok(Acquired::after(old.has(DIED))))
     }
 
     /// Whether the lock was handed to a reader that hasn't passed it on yet. A writer that comes

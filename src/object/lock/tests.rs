@@ -1,7 +1,7 @@
 //! Threads over one mapping, so that ThreadSanitizer sees what the lock orders; and how often one
 //! that waits looks who lives.
 
-use super::{Held, Lock, LockEnv, Mode, WaitError};
+use super::{Acquired, Lock, LockEnv, Mode, WaitError};
 use crate::object::layout::{CONTROL_SIZE, Header, SLOTS_OFFSET, Slot};
 use crate::object::lock::contended::slice_after;
 use crate::object::lock_word::Id;
@@ -118,7 +118,7 @@ fn owners_and_readers_keep_a_plain_number_whole() {
                 let mut last = 0;
                 for round in 0..ROUNDS {
                     let mode = if round % 3 == 0 { Mode::Shared } else { Mode::Exclusive };
-                    assert_eq!(lock.acquire(mode, None), Ok(Held::Clean));
+                    assert_eq!(lock.acquire(mode, None), Ok(Acquired::Clean));
                     // SAFETY: the lock is held.
                     let now = unsafe { *number.0.get() };
                     assert!(now >= last);

@@ -2,10 +2,10 @@
 //! units are free, and a ledger for each slot of what its holder has.
 //!
 //! The word also says whose act made it what it is. An act is planned in the ledger, done by one
-//! compare-exchange of the word, and then booked in the ledger. Whoever replaces a word first
-//! tells the one whose act it shows, in [`Ledger::seen`]. So of one that was killed in the middle
-//! of an act it can be told whether it was done: the word shows it, or its ledger has been told.
-//! (A detectable compare-exchange, as in Attiya, Ben-Baruch and Hendler, "Nesting-Safe Recoverable
+//! compare-exchange of the word, and then booked in the ledger. Whoever replaces a word first tells
+//! the one whose act it shows, in [`Ledger::confirmed`]. So of one that was killed in the middle of
+//! an act it can be told whether it was done: the word shows it, or its ledger has been told. (A
+//! detectable compare-exchange, as in Attiya, Ben-Baruch and Hendler, "Nesting-Safe Recoverable
 //! Linearizability", PODC 2018.)
 
 use crate::object::layout::HOLDERS_MAX;
@@ -31,10 +31,10 @@ pub struct Ledger {
     /// What it has by the act that it is in the middle of, if that was done.
     pub planned: AtomicU64,
     /// What it has by the act before, or by that one once it is booked.
-    pub booked: AtomicU64,
+    pub committed: AtomicU64,
     /// The last of its acts that another replaced in the word, and a count of those tellings, as
-    /// [`Seen`] has them; written by others.
-    pub seen: AtomicU64,
+    /// [`Confirmed`] has them; written by others.
+    pub confirmed: AtomicU64,
     pad: [u8; 40],
 }
 
@@ -50,20 +50,20 @@ const _: () = {
     assert!(offset_of!(Units, next) == 8);
     assert!(LEDGERS_OFFSET == 128);
     assert!(offset_of!(Ledger, planned) == 0);
-    assert!(offset_of!(Ledger, booked) == 8);
-    assert!(offset_of!(Ledger, seen) == 16);
+    assert!(offset_of!(Ledger, committed) == 8);
+    assert!(offset_of!(Ledger, confirmed) == 16);
     assert!(size_of::<Ledger>() == 64);
 };
 
 const SLOT_SHIFT: u32 = 31;
-const ACT_SHIFT: u32 = 41;
-const ACT_BITS: u32 = 64 - ACT_SHIFT;
-const ACTS: u32 = 1 << ACT_BITS;
+const OP_SHIFT: u32 = 41;
+const OP_BITS: u32 = 64 - OP_SHIFT;
+const OPS: u32 = 1 << OP_BITS;
 
-const _: () = assert!(HOLDERS_MAX <= 1 << (ACT_SHIFT - SLOT_SHIFT));
+const _: () = assert!(HOLDERS_MAX <= 1 << (OP_SHIFT - SLOT_SHIFT));
 
 /// An act of a slot, by its number, which goes round; 0: an act that nobody keeps account of.
-pub type Act = u32;
+pub type Op = u32;
 
 /// What the word says: free units in bits 0 to 30, the slot of the last act in 31 to 40, and from
 /// 41 on its number.
@@ -71,10 +71,8 @@ pub type Act = u32;
 pub struct Word(pub u64);
 
 impl Word {
-    pub fn new(free: u32, slot: usize, act: Act) -> Word {
-        Word(
-            u64::from(free & UNITS_MAX) | (slot as u64) << SLOT_SHIFT | u64::from(act) << ACT_SHIFT,
-        )
+    pub fn new(free: u32, slot: usize, op: Op) -> Word {
+        Word(u64::from(free & UNITS_MAX) | (slot as u64) << SLOT_SHIFT | u64::from(op) << OP_SHIFT)
     }
 
     pub fn free(self) -> u32 {
@@ -86,49 +84,49 @@ impl Word {
         (self.0 >> SLOT_SHIFT) as usize % HOLDERS_MAX
     }
 
-    pub fn act(self) -> Act {
-        (self.0 >> ACT_SHIFT) as Act
+    pub fn op(self) -> Op {
+        (self.0 >> OP_SHIFT) as Op
     }
 }
 
 /// A line of a ledger: how many units a holder has by which of its acts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Entry {
-    pub act: Act,
+    pub op: Op,
     pub held: u32,
 }
 
 impl Entry {
     pub fn read(bits: u64) -> Entry {
-        Entry { act: (bits >> 32) as u32 % ACTS, held: bits as u32 & UNITS_MAX }
+        Entry { op: (bits >> 32) as u32 % OPS, held: bits as u32 & UNITS_MAX }
     }
 
     pub fn bits(self) -> u64 {
-        u64::from(self.act) << 32 | u64::from(self.held)
+        u64::from(self.op) << 32 | u64::from(self.held)
     }
 }
 
 /// An act that others have seen, and how often they have told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Seen(pub u64);
+pub struct Confirmed(pub u64);
 
-impl Seen {
-    pub fn act(self) -> Act {
-        self.0 as u32 % ACTS
+impl Confirmed {
+    pub fn op(self) -> Op {
+        self.0 as u32 % OPS
     }
 
     /// The next telling; the count keeps one that was begun long ago from overwriting a later.
-    pub fn then(self, act: Act) -> Seen {
-        Seen((self.0 >> ACT_BITS).wrapping_add(1) << ACT_BITS | u64::from(act))
+    pub fn then(self, op: Op) -> Confirmed {
+        Confirmed((self.0 >> OP_BITS).wrapping_add(1) << OP_BITS | u64::from(op))
     }
 }
 
 /// The number of the act after `last`, which none is that others have seen.
-pub fn act_after(last: Act, seen: Seen) -> Act {
-    let after = |act: Act| act % (ACTS - 1) + 1;
+pub fn op_after(last: Op, confirmed: Confirmed) -> Op {
+    let after = |op: Op| op % (OPS - 1) + 1;
     match after(last) {
-        act if act == seen.act() => after(act),
-        act => act,
+        op if op == confirmed.op() => after(op),
+        op => op,
     }
 }
 
@@ -146,6 +144,6 @@ impl Ledger {
     /// One for the model checker.
     pub fn model() -> Ledger {
         let word = || AtomicU64::new(0);
-        Ledger { planned: word(), booked: word(), seen: word(), pad: [0; 40] }
+        Ledger { planned: word(), committed: word(), confirmed: word(), pad: [0; 40] }
     }
 }
