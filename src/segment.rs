@@ -145,7 +145,7 @@ impl Segment {
     }
 
     fn acquire(&self, mode: Mode, timeout: Option<Duration>) -> Result<Status> {
-        let _inside = self.0.holder.enter();
+        let _waiting = self.0.holder.begin_wait();
         let lock = self.usable()?;
         // Its own threads notify when they unlock; others may die with it.
         let recheck = |_| if lock.is_own() { Recheck::Never } else { Recheck::Soon };
@@ -252,7 +252,7 @@ impl Segment {
     }
 
     fn wait_by(&self, seen: u64, timeout: Option<Duration>) -> Result<u64> {
-        let _inside = self.0.holder.enter();
+        let _waiting = self.0.holder.begin_wait();
         let recheck = |others_publish| if others_publish { Recheck::Soon } else { Recheck::Never };
         let attempt = || self.await_change(seen, timeout);
         self.0.attempt(&self.0.changes, timeout, recheck, attempt).map_err(|error| match error {

@@ -83,7 +83,7 @@ impl Semaphore {
         if self.usable(count).is_ok_and(|units| units.acquire_at_once(count)) {
             return Ok(());
         }
-        let _inside = self.object.holder.enter();
+        let _waiting = self.object.holder.begin_wait();
         let acquired = self.usable(count).and_then(|units| {
             let recheck = |others_publish| match others_publish || units.waits_for_others() {
                 true => Recheck::Soon,

@@ -39,7 +39,7 @@ pub struct Holder {
     local_lock: Mutex<()>,
     detached: AtomicBool,
     /// Calls that may be waiting.
-    inside: AtomicU32,
+    waiting_calls: AtomicU32,
     doorbells: Doorbells,
     /// Whether it couldn't notify others of something, and goes on saying that it publishes.
     has_unreached: AtomicBool,
@@ -58,7 +58,7 @@ impl Holder {
             own: None,
             local_lock: Mutex::new(()),
             detached,
-            inside: AtomicU32::new(0),
+            waiting_calls: AtomicU32::new(0),
             doorbells: Doorbells::default(),
             has_unreached,
         };
@@ -260,10 +260,10 @@ impl Holder {
     }
 
     /// To be kept by a call as long as it may wait, so that [`Holder::detach`] wakes it.
-    pub fn enter(&self) -> Inside<'_> {
-        // SYNC inside: SeqCst, before the call looks whether this was detached.
-        self.inside.fetch_add(1, Ordering::SeqCst);
-        Inside(self)
+    pub fn begin_wait(&self) -> WaitingCall<'_> {
+        // SYNC waiting_calls: SeqCst, before the call looks whether this was detached.
+        self.waiting_calls.fetch_add(1, Ordering::SeqCst);
+        WaitingCall(self)
     }
 
     /// Gives up lock and slot, wakes this handle's threads, and takes the object's name away if
@@ -280,8 +280,8 @@ impl Holder {
             own.slot().map(|slot| semaphore.reclaim_units(slot));
             semaphore.remove_next(own);
         }
-        // SYNC inside: SeqCst, behind `detached`; whoever comes in later finds that.
-        if self.own.is_some() && self.inside.load(Ordering::SeqCst) > 0 {
+        // SYNC waiting_calls: SeqCst, behind `detached`; whoever comes in later finds that.
+        if self.own.is_some() && self.waiting_calls.load(Ordering::SeqCst) > 0 {
             self.wake_own_threads();
         }
         if let Some((_, slot)) = self.own_slot() {
@@ -319,11 +319,11 @@ impl Holder {
 }
 
 /// A call that may be waiting.
-pub struct Inside<'a>(&'a Holder);
+pub struct WaitingCall<'a>(&'a Holder);
 
-impl Drop for Inside<'_> {
+impl Drop for WaitingCall<'_> {
     fn drop(&mut self) {
-        self.0.inside.fetch_sub(1, Ordering::SeqCst);
+        self.0.waiting_calls.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -58,7 +58,7 @@ pub struct Header {
     /// How many changes were made known.
     pub version: AtomicU64,
     /// When one that waits looked last for dead ones: milliseconds, which go round.
-    pub looked: AtomicU32,
+    pub last_scan: AtomicU32,
     pad_version: [u8; LINE - 36],
 }
 
@@ -106,7 +106,7 @@ const _: () = {
     assert!(offset_of!(Header, changes) == 268);
     assert!(offset_of!(Header, subscribed) == 272);
     assert!(offset_of!(Header, version) == 280);
-    assert!(offset_of!(Header, looked) == 288);
+    assert!(offset_of!(Header, last_scan) == 288);
     assert!(size_of::<Header>() <= SLOTS_OFFSET);
     assert!(offset_of!(Slot, generation) == 0);
     assert!(offset_of!(Slot, readers) == 4);
@@ -138,7 +138,7 @@ pub const FORMAT: u32 = {
         offset_of!(Header, changes) as u32,
         offset_of!(Header, subscribed) as u32,
         offset_of!(Header, version) as u32,
-        offset_of!(Header, looked) as u32,
+        offset_of!(Header, last_scan) as u32,
         SLOTS_OFFSET as u32,
         size_of::<Slot>() as u32,
         HOLDERS_MAX as u32,
@@ -186,7 +186,7 @@ impl Header {
             changes: word(),
             subscribed: [word(), word()],
             version: AtomicU64::new(0),
-            looked: word(),
+            last_scan: word(),
             pad_version: [0; LINE - 36],
         }
     }

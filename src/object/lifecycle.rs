@@ -30,7 +30,7 @@ pub const OBJECT_SIZE_MAX: usize = 1 << 40;
 const TRIES_MAX: u32 = 10_000;
 
 /// Which file an object is, and what it must be.
-struct Place {
+struct Target {
     file_name: Vec<u8>,
     owner: u32,
     /// Whether that is the effective user.
@@ -48,13 +48,13 @@ struct Native {
 /// Makes an object of `size` bytes.
 pub fn create(name: &ObjectName, size: usize) -> Result<Holder> {
     check_size(size)?;
-    make(&Place::of(name)?, &plan(name, size), None, !name.read_only)
+    make(&Target::of(name)?, &plan(name, size), None, !name.read_only)
 }
 
 /// Opens an object that somebody holds, or that persists.
 pub fn open(name: &ObjectName) -> Result<Holder> {
     match &name.object {
-        Object::Own(_) => hold(&Place::of(name)?, None, !name.read_only),
+        Object::Own(_) => hold(&Target::of(name)?, None, !name.read_only),
         Object::Native(native) => open_native(name, native),
     }
 }
@@ -65,12 +65,14 @@ pub fn open_or_create(name: &ObjectName, size: usize) -> Result<Holder> {
         return open(name);
     }
     check_size(size)?;
-    let holder = match (&name.object, Place::of(name)) {
-        (Object::Own(_), place) => either(&place?, &plan(name, size), None, !name.read_only),
+    let holder = match (&name.object, Target::of(name)) {
+        (Object::Own(_), target) => {
+            open_or_make(&target?, &plan(name, size), None, !name.read_only)
+        }
         // One that isn't there can't be made.
-        (Object::Native(_), place) => match (unless(open(name), Status::NotFound)?, place) {
+        (Object::Native(_), target) => match (none_if(open(name), Status::NotFound)?, target) {
             (Some(holder), _) => Ok(holder),
-            (None, place) => Err(place.err().unwrap_or_else(not_found)),
+            (None, target) => Err(target.err().unwrap_or_else(not_found)),
         },
     }?;
     let found = holder.memory().size();
@@ -88,18 +90,18 @@ pub fn open_or_create(name: &ObjectName, size: usize) -> Result<Holder> {
 /// Makes a semaphore with so many units.
 pub fn create_semaphore(name: &ObjectName, units: u32) -> Result<Holder> {
     let plan = Plan { units, ..plan(name, UNITS_SIZE) };
-    make(&Place::of(name)?, &plan, None, true)
+    make(&Target::of(name)?, &plan, None, true)
 }
 
 /// Opens a semaphore that somebody holds, or that persists.
 pub fn open_semaphore(name: &ObjectName) -> Result<Holder> {
-    usable(hold(&Place::of(name)?, None, true)?)
+    usable(hold(&Target::of(name)?, None, true)?)
 }
 
 /// Opens a semaphore, or makes one with so many units.
 pub fn open_or_create_semaphore(name: &ObjectName, units: u32) -> Result<Holder> {
     let plan = Plan { units, ..plan(name, UNITS_SIZE) };
-    usable(either(&Place::of(name)?, &plan, None, true)?)
+    usable(open_or_make(&Target::of(name)?, &plan, None, true)?)
 }
 
 /// A semaphore that may only be read is of no use.
@@ -116,11 +118,11 @@ fn usable(holder: Holder) -> Result<Holder> {
 /// Takes an object's name away. Those that hold it keep it.
 pub fn remove(name: &ObjectName) -> Result<()> {
     // Whatever it has become: this is how a spoilt one is got rid of.
-    let place = Place::of(name)?;
-    again(|| {
-        let file = match place.file() {
+    let target = Target::of(name)?;
+    retry(|| {
+        let file = match target.file() {
             Ok(file) => file.ok_or_else(not_found)?,
-            Err(error) => return place.clear(error).map(Some),
+            Err(error) => return target.clear(error).map(Some),
         };
         file.lock_lifecycle(LIFECYCLE_TIME_MAX)?;
         let named = file.is_named();
@@ -145,11 +147,11 @@ fn open_native(name: &ObjectName, native: &str) -> Result<Holder> {
     }
     check_owner(&facts, name.owner.unwrap_or(facts.owner))?;
     let native = Native { fd, size, facts };
-    let place = Place::beside(&native.facts)?;
-    if !place.is_own {
-        let held = unless(hold(&place, Some(&native), writable), Status::NotFound)?;
+    let target = Target::beside(&native.facts)?;
+    if !target.is_own {
+        let held = none_if(hold(&target, Some(&native), writable), Status::NotFound)?;
         return held.ok_or_else(|| {
-            let owner = place.owner;
+            let owner = target.owner;
             let detail = format!("its owner, user {owner}, makes its lock, and must open it first");
             Error::new(Status::Denied, detail)
         });
@@ -157,11 +159,11 @@ fn open_native(name: &ObjectName, native: &str) -> Result<Holder> {
     // Who may use the data may lock them, and nobody else but the owner.
     let mode = facts.mode & 0o666 | 0o600;
     let plan = Plan { size: 0, mode, group: &None, persists: false, units: 0 };
-    either(&place, &plan, Some(&native), writable)
+    open_or_make(&target, &plan, Some(&native), writable)
 }
 
-impl Place {
-    fn of(name: &ObjectName) -> Result<Place> {
+impl Target {
+    fn of(name: &ObjectName) -> Result<Target> {
         let Object::Own(own) = &name.object else {
             let detail = "another program's object can only be opened; that makes and removes it";
             return Err(Error::invalid(detail));
@@ -169,14 +171,14 @@ impl Place {
         let user = named_memory::user();
         let owner = name.owner.unwrap_or(user);
         let file_name = file_names::of_object(name.kind, owner, own)?;
-        Ok(Place { file_name, owner, is_own: owner == user, kind: name.kind })
+        Ok(Target { file_name, owner, is_own: owner == user, kind: name.kind })
     }
 
     /// Of a companion.
-    fn beside(native: &Facts) -> Result<Place> {
+    fn beside(native: &Facts) -> Result<Target> {
         let file_name = file_names::of_companion(native)?;
         let is_own = native.owner == named_memory::user();
-        Ok(Place { file_name, owner: native.owner, is_own, kind: Kind::Segment })
+        Ok(Target { file_name, owner: native.owner, is_own, kind: Kind::Segment })
     }
 
     /// Opens the file; None if there is none.
@@ -211,7 +213,7 @@ impl Place {
     /// The object of that name, under its lifecycle lock, and the size of its data; None if there
     /// is none, or was one whose holders are all dead.
     fn find(&self) -> Result<Option<(File, usize)>> {
-        again(|| {
+        retry(|| {
             let Some(file) = self.file()? else {
                 return Ok(Some(None));
             };
@@ -255,7 +257,7 @@ fn failed(what: &'static str) -> impl Fn(io::Error) -> Error {
 }
 
 /// None for a failure of this status.
-fn unless<T>(result: Result<T>, status: Status) -> Result<Option<T>> {
+fn none_if<T>(result: Result<T>, status: Status) -> Result<Option<T>> {
     match result {
         Err(error) if error.status() == status => Ok(None),
         result => result.map(Some),
@@ -267,7 +269,7 @@ fn not_found() -> Error {
 }
 
 /// Repeats what others get in the way of.
-fn again<T>(mut attempt: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+fn retry<T>(mut attempt: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     for _ in 0..TRIES_MAX {
         if let Some(done) = attempt()? {
             return Ok(done);
@@ -316,25 +318,25 @@ fn data(size: usize, native: Option<&Native>, writable: bool) -> Data<'_> {
     }
 }
 
-/// Holds the object at a place.
-fn hold(place: &Place, native: Option<&Native>, writable: bool) -> Result<Holder> {
-    let (file, size) = place.find()?.ok_or_else(not_found)?;
+/// Holds the object at a target.
+fn hold(target: &Target, native: Option<&Native>, writable: bool) -> Result<Holder> {
+    let (file, size) = target.find()?.ok_or_else(not_found)?;
     let writable = writable && (file.writable || native.is_some());
     // Where this fails, closing the descriptor unlocks it.
-    let holder = Holder::new(place.kind, file, data_offset(), data(size, native, writable))?;
+    let holder = Holder::new(target.kind, file, data_offset(), data(size, native, writable))?;
     holder.unlock_lifecycle();
     Ok(holder)
 }
 
-/// Holds the object at a place, or makes it.
-fn either(
-    place: &Place,
+/// Holds the object at a target, or makes it.
+fn open_or_make(
+    target: &Target,
     plan: &Plan<'_>,
     native: Option<&Native>,
     writable: bool,
 ) -> Result<Holder> {
-    again(|| match unless(hold(place, native, writable), Status::NotFound)? {
-        None => unless(make(place, plan, native, writable), Status::Exists),
+    retry(|| match none_if(hold(target, native, writable), Status::NotFound)? {
+        None => none_if(make(target, plan, native, writable), Status::Exists),
         some => Ok(some),
     })
 }

@@ -21,7 +21,7 @@
 pub mod units;
 
 use crate::object::layout::{Header, Slot};
-use crate::object::lock::contended::{Wait, is_time_to_look, spacing};
+use crate::object::lock::contended::{Wait, is_scan_due, scan_spacing};
 use crate::object::lock::{LockEnv, WaitError, wake};
 use crate::object::lock_word::Id;
 use crate::object::semaphore::units::{Confirmed, Entry, Ledger, UNITS_MAX, Units, Word, op_after};
@@ -296,7 +296,7 @@ impl<A: LockEnv> Semaphore<'_, A> {
             };
             if due {
                 self.remove_dead_next();
-                if wait.is_first_to_look(self.header, spacing(self.header)) {
+                if wait.is_first_to_scan(self.header, scan_spacing(self.header)) {
                     self.env.reclaim_dead();
                 }
             }
@@ -340,7 +340,7 @@ impl<A: LockEnv> Semaphore<'_, A> {
     /// Looks for dead ones before a call is refused, unless another has just done so where that
     /// takes long; whether there were any.
     fn finds_dead(&self) -> bool {
-        let is_time = || is_time_to_look(self.header, spacing(self.header));
+        let is_time = || is_scan_due(self.header, scan_spacing(self.header));
         self.remove_dead_next() | (is_time() && self.env.reclaim_dead())
     }
 

@@ -1,6 +1,6 @@
 //! How named objects are made: whole, and held, before they have their names.
 
-use super::{Native, Place, again, data, failed};
+use super::{Native, Target, data, failed, retry};
 use crate::endpoint::names::{Kind, ObjectName};
 use crate::error::{Error, Result, Status};
 use crate::object::file::File;
@@ -42,33 +42,33 @@ pub(super) fn plan(name: &ObjectName, size: usize) -> Plan<'_> {
 
 /// Makes an object whole, holds it, and only then gives it its name.
 pub(super) fn make(
-    place: &Place,
+    target: &Target,
     plan: &Plan<'_>,
     native: Option<&Native>,
     writable: bool,
 ) -> Result<Holder> {
-    if !place.is_own {
+    if !target.is_own {
         return Err(Error::new(Status::Denied, "only its owner can make it"));
     }
     let group = plan.group.as_ref().map(|group| {
         group_id(group).ok_or_else(|| Error::invalid(format!("there is no group \"{group}\"")))
     });
     let group = group.transpose()?;
-    let (all, parts) = ((data_offset() + plan.size) as u64, at_first(place.kind, plan.size));
+    let (all, parts) = ((data_offset() + plan.size) as u64, at_first(target.kind, plan.size));
     let size = parts.iter().map(|part| part.end - part.start).sum();
     let pauses = Pauses::new(ROOM_PAUSE_MAX, ROOM_TIME_MAX);
     let room_may_come = || size <= named_memory::room().all && pauses.pause();
     let attempt = || match named_memory::make(all, &parts, plan.mode, group) {
         Err(error) if is_full(&error) && room_may_come() => Ok(None),
-        made => finish(made.map_err(failed("reserving memory"))?, place, plan, native, writable),
+        made => finish(made.map_err(failed("reserving memory"))?, target, plan, native, writable),
     };
     let mut seems_free = plan.size <= SMALL_SIZE_MAX;
-    again(|| {
+    retry(|| {
         if std::mem::take(&mut seems_free) {
             // Whether a failure is what is to be said, only a look tells.
             return Ok(attempt().unwrap_or(None));
         }
-        match place.find()? {
+        match target.find()? {
             Some(_) => Err(Error::new(Status::Exists, "somebody alive holds it, or it persists")),
             // Of many that try at once all might fail, and again and again.
             None if named_memory::room().free < size && room_may_come() => Ok(None),
@@ -80,16 +80,16 @@ pub(super) fn make(
 /// Makes an object of what was reserved; None if the name isn't free any more.
 fn finish(
     (fd, facts): (Fd, Facts),
-    place: &Place,
+    target: &Target,
     plan: &Plan<'_>,
     native: Option<&Native>,
     writable: bool,
 ) -> Result<Option<Holder>> {
-    let file = File { fd, name: place.file_name.clone(), facts, writable: true };
+    let file = File { fd, name: target.file_name.clone(), facts, writable: true };
     let data = data(plan.size, native, writable);
-    let holder = Holder::new(place.kind, file, data_offset(), data)?;
-    initialise(&holder, place.kind, plan);
-    match named_memory::publish(holder.fd().as_fd(), plan.mode, &place.file_name) {
+    let holder = Holder::new(target.kind, file, data_offset(), data)?;
+    initialise(&holder, target.kind, plan);
+    match named_memory::publish(holder.fd().as_fd(), plan.mode, &target.file_name) {
         Ok(()) => Ok(Some(holder)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
         Err(error) => Err(failed("naming the object")(error)),

@@ -49,21 +49,21 @@ pub fn slice_after(waited: Duration, least: Duration) -> Duration {
 }
 
 /// How long it is between two looks at each holder that there may be.
-pub(crate) fn spacing(header: &Header) -> Duration {
+pub(crate) fn scan_spacing(header: &Header) -> Duration {
     let used = header.slots_used.load(Ordering::Relaxed);
     LOOK_EACH_MIN * used.min(HOLDERS_MAX as u32)
 }
 
 /// Whether it is time to look who is dead, which of all that wait one does in a while. Models have
 /// no time.
-pub(crate) fn is_time_to_look(header: &Header, every: Duration) -> bool {
+pub(crate) fn is_scan_due(header: &Header, every: Duration) -> bool {
     if cfg!(loom) {
         return true;
     }
-    let (looked, now) = (header.looked.load(Ordering::Relaxed), milliseconds());
+    let (looked, now) = (header.last_scan.load(Ordering::Relaxed), milliseconds());
     let is_due = u128::from(now.wrapping_sub(looked)) >= every.as_millis();
     let order = Ordering::Relaxed;
-    let looked = || header.looked.compare_exchange(looked, now, order, order).is_ok();
+    let looked = || header.last_scan.compare_exchange(looked, now, order, order).is_ok();
     is_due && (looked() || every.as_millis() == 0)
 }
 
@@ -127,8 +127,8 @@ impl Wait {
 
     /// Whether it falls to this call to look, of those whose slice is over; where that takes long,
     /// not before some time has passed.
-    pub(crate) fn is_first_to_look(&mut self, header: &Header, spacing: Duration) -> bool {
-        let is_first = is_time_to_look(header, self.slice.max(spacing));
+    pub(crate) fn is_first_to_scan(&mut self, header: &Header, spacing: Duration) -> bool {
+        let is_first = is_scan_due(header, self.slice.max(spacing));
         self.least = if is_first { SLICE_MIN } else { SLICE_BESIDE_MIN };
         is_first
     }
@@ -188,7 +188,7 @@ impl<A: LockEnv> Lock<'_, A> {
                 } else {
                     continue;
                 };
-            if due && wait.is_first_to_look(self.header, Duration::ZERO) {
+            if due && wait.is_first_to_scan(self.header, Duration::ZERO) {
                 self.release_if_dead();
             }
         }
@@ -219,7 +219,7 @@ impl<A: LockEnv> Lock<'_, A> {
             return Ok(Acquired::after(before.has(DIED)));
         }
         let (mut wait, mut look_who_lives) = (Wait::new(), false);
-        wait.least = wait.least.max(spacing(self.header));
+        wait.least = wait.least.max(scan_spacing(self.header));
         loop {
             let exits = self.header.reader_exits.load(Ordering::SeqCst);
             if !self.has_readers(look_who_lives) {
