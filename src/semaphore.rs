@@ -8,8 +8,8 @@ use crate::object::holder::Holder;
 use crate::object::layout::Purpose;
 use crate::object::lifecycle;
 use crate::object::lock::{LockEnv, WaitError};
-use crate::object::semaphore::Semaphore as Units;
-use crate::object::semaphore::units::{UNITS_MAX, Units as FreeUnits};
+use crate::object::semaphore::Units;
+use crate::object::semaphore::units::{SharedUnits, UNITS_MAX};
 use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -130,7 +130,7 @@ impl Semaphore {
 
     /// The units, where no account is kept of who has them.
     #[inline]
-    fn free_units(&self) -> Option<&FreeUnits> {
+    fn free_units(&self) -> Option<&SharedUnits> {
         self.object.holder.units().filter(|_| !self.undo && self.object.is_alive())
     }
 

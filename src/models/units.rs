@@ -5,8 +5,8 @@ use super::{check_with, death, futex};
 use crate::object::layout::{Header, Slot};
 use crate::object::lock::LockEnv;
 use crate::object::lock_word::Id;
-use crate::object::semaphore::Semaphore;
-use crate::object::semaphore::units::{Ledger, Units};
+use crate::object::semaphore::Units;
+use crate::object::semaphore::units::{Ledger, SharedUnits};
 use crate::sync::{AtomicU32, Mutex, Ordering, lock};
 use loom::cell::Cell;
 use loom::thread::{JoinHandle, spawn};
@@ -18,7 +18,7 @@ use std::sync::atomic::AtomicBool;
 struct Object {
     header: Header,
     slots: Vec<Slot>,
-    units: Units,
+    units: SharedUnits,
     ledgers: Vec<Ledger>,
     /// By slot: whether its byte is locked.
     held: Vec<AtomicU32>,
@@ -44,7 +44,7 @@ fn holders<const COUNT: usize>(units: u32) -> [Holder; COUNT] {
     let object = Rc::new(Object {
         header: Header::model(COUNT),
         slots: (0..COUNT).map(slot).collect(),
-        units: Units::model(units),
+        units: SharedUnits::model(units),
         ledgers: (0..COUNT).map(|_| Ledger::model()).collect(),
         held: (0..COUNT).map(|_| AtomicU32::new(1)).collect(),
         lifecycle: Mutex::new(()),
@@ -84,10 +84,10 @@ impl LockEnv for Holder {
 }
 
 impl Holder {
-    fn semaphore(&self) -> Semaphore<'_, Holder> {
+    fn semaphore(&self) -> Units<'_, Holder> {
         let Object { header, slots, units, ledgers, .. } = &*self.object;
         let (own, ledger_lock) = (self.own, Some(&*self.ledger_lock));
-        Semaphore { header, slots, units, ledgers, own, ledger_lock, env: self }
+        Units { header, slots, units, ledgers, own, ledger_lock, env: self }
     }
 
     /// Takes units, and gives them back.

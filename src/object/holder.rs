@@ -13,8 +13,8 @@ use crate::object::lock::{Lock, LockEnv};
 use crate::object::lock_word::Id;
 use crate::object::memory::{Data, Memory};
 use crate::object::reserve;
-use crate::object::semaphore::Semaphore;
-use crate::object::semaphore::units::{LEDGERS_OFFSET, Ledger, Units};
+use crate::object::semaphore::Units;
+use crate::object::semaphore::units::{LEDGERS_OFFSET, Ledger, SharedUnits};
 use crate::os::byte_lock;
 use crate::os::clock::ticks;
 use crate::os::fork::Fd;
@@ -172,13 +172,13 @@ impl Holder {
     /// The semaphore, if this is one and may be written. With `undo` this holder keeps account of
     /// what it has.
     #[inline]
-    pub fn semaphore(&self, undo: bool) -> Option<Semaphore<'_, Holder>> {
+    pub fn semaphore(&self, undo: bool) -> Option<Units<'_, Holder>> {
         self.own.and_then(|own| self.semaphore_of(own, undo))
     }
 
     /// The units alone, for whoever keeps no account of them.
     #[inline]
-    pub fn units(&self) -> Option<&Units> {
+    pub fn units(&self) -> Option<&SharedUnits> {
         let is_one = self.kind == Kind::Semaphore && self.own.is_some();
         // SAFETY: as for the ledgers.
         is_one.then(|| unsafe { self.memory.data().cast().as_ref() })
@@ -192,7 +192,7 @@ impl Holder {
     }
 
     #[inline]
-    fn semaphore_of(&self, own: Id, undo: bool) -> Option<Semaphore<'_, Holder>> {
+    fn semaphore_of(&self, own: Id, undo: bool) -> Option<Units<'_, Holder>> {
         if self.kind != Kind::Semaphore {
             return None;
         }
@@ -202,9 +202,9 @@ impl Holder {
             let base = self.memory.data();
             let first = base.add(LEDGERS_OFFSET).cast::<Ledger>();
             let ledgers = std::slice::from_raw_parts(first.as_ptr(), HOLDERS_MAX);
-            (base.cast::<Units>().as_ref(), ledgers)
+            (base.cast::<SharedUnits>().as_ref(), ledgers)
         };
-        Some(Semaphore {
+        Some(Units {
             header: self.header(),
             slots: self.memory.slots(),
             units,

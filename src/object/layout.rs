@@ -122,7 +122,7 @@ const _: () = {
 /// and over the byte order, so that programs built differently refuse each other's.
 #[cfg(not(loom))]
 pub const FORMAT: u32 = {
-    use crate::object::semaphore::units::{LEDGERS_OFFSET, Ledger, Units};
+    use crate::object::semaphore::units::{LEDGERS_OFFSET, Ledger, SharedUnits};
     use std::mem::offset_of;
     let facts = [
         3, // the version of what the fields mean
@@ -150,7 +150,7 @@ pub const FORMAT: u32 = {
         offset_of!(Slot, pid) as u32,
         LEDGERS_OFFSET as u32,
         size_of::<Ledger>() as u32,
-        offset_of!(Units, next) as u32,
+        offset_of!(SharedUnits, next) as u32,
         offset_of!(Ledger, committed) as u32,
         offset_of!(Ledger, confirmed) as u32,
         u32::from_ne_bytes([1, 2, 3, 4]),

@@ -24,7 +24,9 @@ use crate::object::layout::{Header, Slot};
 use crate::object::lock::contended::{Wait, is_scan_due, scan_spacing};
 use crate::object::lock::{LockEnv, WaitError, wake};
 use crate::object::lock_word::Id;
-use crate::object::semaphore::units::{Confirmed, Entry, Ledger, UNITS_MAX, Units, Word, op_after};
+use crate::object::semaphore::units::{
+    Confirmed, Entry, Ledger, SharedUnits, UNITS_MAX, Word, op_after,
+};
 use crate::os::clock::Deadline;
 use crate::sync::{Mutex, Ordering, lock};
 use std::time::Duration;
@@ -38,11 +40,11 @@ const CONFIRM_TRIES_MAX: u32 = 100;
 /// got on: so many in a row only happen where somebody scribbles, and has spoilt the count.
 const FAILURES_MAX: u32 = 1 << 16;
 
-/// A semaphore, as one holder sees it.
-pub struct Semaphore<'a, A> {
+/// A semaphore's units, as one holder sees them.
+pub struct Units<'a, A> {
     pub header: &'a Header,
     pub slots: &'a [Slot],
-    pub units: &'a Units,
+    pub units: &'a SharedUnits,
     pub ledgers: &'a [Ledger],
     pub own: Id,
     /// Keeps this handle's threads out of each other's way in its ledger; None: it keeps none.
@@ -50,7 +52,7 @@ pub struct Semaphore<'a, A> {
     pub env: &'a A,
 }
 
-impl Units {
+impl SharedUnits {
     /// Acquires `count` units for one that keeps no account, if nothing is in the way.
     #[inline]
     pub fn acquire_at_once(&self, count: u32) -> bool {
@@ -81,7 +83,7 @@ fn more(free: u32, count: u32) -> Option<u32> {
     free.checked_add(count).filter(|free| *free <= UNITS_MAX)
 }
 
-impl<A: LockEnv> Semaphore<'_, A> {
+impl<A: LockEnv> Units<'_, A> {
     /// Acquires `count` units, or none.
     #[inline]
     pub fn acquire(&self, count: u32, timeout: Option<Duration>) -> Result<(), WaitError> {

@@ -16,7 +16,7 @@ pub const UNITS_MAX: u32 = (1 << 31) - 1;
 
 /// What all holders of a semaphore share; the ledgers follow.
 #[repr(C)]
-pub struct Units {
+pub struct SharedUnits {
     /// How many are free, by whose act: a [`Word`].
     pub word: AtomicU64,
     /// The [`Id`](crate::object::lock_word::Id) of who has waited for long, and gets the next
@@ -39,15 +39,15 @@ pub struct Ledger {
 }
 
 /// Where the ledgers begin, in a semaphore's data.
-pub const LEDGERS_OFFSET: usize = size_of::<Units>();
+pub const LEDGERS_OFFSET: usize = size_of::<SharedUnits>();
 /// Bytes of a semaphore's data.
 pub const UNITS_SIZE: usize = LEDGERS_OFFSET + HOLDERS_MAX * size_of::<Ledger>();
 
 #[cfg(not(loom))]
 const _: () = {
     use std::mem::offset_of;
-    assert!(offset_of!(Units, word) == 0);
-    assert!(offset_of!(Units, next) == 8);
+    assert!(offset_of!(SharedUnits, word) == 0);
+    assert!(offset_of!(SharedUnits, next) == 8);
     assert!(LEDGERS_OFFSET == 128);
     assert!(offset_of!(Ledger, planned) == 0);
     assert!(offset_of!(Ledger, committed) == 8);
@@ -131,11 +131,11 @@ pub fn op_after(last: Op, confirmed: Confirmed) -> Op {
 }
 
 #[cfg(loom)]
-impl Units {
+impl SharedUnits {
     /// Ones for the model checker, whose atomics are no plain words.
-    pub fn model(free: u32) -> Units {
+    pub fn model(free: u32) -> SharedUnits {
         let word = AtomicU64::new(Word::new(free, 0, 0).0);
-        Units { word, next: AtomicU32::new(0), pad: [0; 116] }
+        SharedUnits { word, next: AtomicU32::new(0), pad: [0; 116] }
     }
 }
 
