@@ -29,7 +29,7 @@ mod views;
 use self::lent::LentId;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
-use crate::os::buffer::uninit;
+use crate::memory::uninit;
 use crate::readiness::Direction;
 use crate::sync::lock;
 use crate::transport::Label;

@@ -10,7 +10,7 @@
 //!   bytes between them into messages.
 //! - `ring` is the memory of a channel that two processes share; `object` is that of segments and
 //!   semaphores. `readiness` is how threads wait, and what descriptors show. `wire` is the frame.
-//! - `sync` has the locks of this process, `os` the system calls.
+//! - `sync` has the locks of this process, `os` the system calls, `memory` buffers.
 //! - `endpoint` and `error` are what a user says, and what is said back.
 //!
 //! # Caveats
@@ -44,6 +44,7 @@ mod ffi;
 mod list;
 #[cfg(not(loom))]
 mod listener;
+mod memory;
 #[cfg(loom)]
 mod models;
 #[cfg(not(feature = "internals"))]
@@ -96,7 +97,7 @@ pub use list::{list, sweep};
 #[cfg(not(loom))]
 pub use listener::Listener;
 #[cfg(not(loom))]
-pub use os::buffer::Bytes;
+pub use memory::Bytes;
 #[cfg(not(loom))]
 pub use poller::Poller;
 #[cfg(not(loom))]

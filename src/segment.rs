@@ -167,7 +167,7 @@ impl Segment {
 
     /// Copies the data at `offset` into `to`, under the shared lock.
     pub fn read(&self, offset: usize, to: &mut [u8], timeout: Option<Duration>) -> Result<Status> {
-        self.read_uninit(offset, crate::os::buffer::uninit(to), timeout)
+        self.read_uninit(offset, crate::memory::uninit(to), timeout)
     }
 
     pub(crate) fn read_uninit(

@@ -1,7 +1,7 @@
 //! A message of which a part is out, and the rest is still in this process.
 
 use crate::error::Result;
-use crate::os::buffer::Buffer;
+use crate::memory::Buffer;
 use crate::transport::{Label, Outgoing, SendHalf, Sent};
 use crate::wire::Gather;
 

@@ -1,6 +1,6 @@
 //! What a channel has lent: which loan or view it is, and where its bytes are.
 
-use crate::os::buffer::Lent;
+use crate::memory::Lent;
 use crate::ring::spans::SpanId;
 use crate::transport::Head;
 

@@ -5,7 +5,7 @@ use super::core::Core;
 use super::lent::{HeapId, LentId, LoanParts};
 use super::send_state::SendState;
 use crate::error::{Error, Result, Status};
-use crate::os::buffer::{Buffer, Lent};
+use crate::memory::{Buffer, Lent};
 use crate::readiness::interest::Interest;
 use crate::readiness::waiters::Step;
 use crate::ring::spans::SpanId;

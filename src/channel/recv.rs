@@ -5,7 +5,7 @@ use super::core::Core;
 use super::lent::ViewParts;
 use super::recv_state::{RecvState, Replies};
 use crate::error::{Error, Result};
-use crate::os::buffer::{uninit, zeroed_vec};
+use crate::memory::{uninit, zeroed_vec};
 use crate::readiness::Direction;
 use crate::readiness::interest::Interest;
 use crate::readiness::waiters::Step;

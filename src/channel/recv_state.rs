@@ -5,7 +5,7 @@ use super::lent::{HeapId, LentId, ViewParts};
 use super::requests::{Requests, Waiter};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
-use crate::os::buffer::{Buffer, Lent, write};
+use crate::memory::{Buffer, Lent, write};
 use crate::readiness::descriptor::Descriptor;
 use crate::readiness::waiters::{Step, Waiters};
 use crate::readiness::{Direction, Readiness};

@@ -3,7 +3,7 @@
 use super::in_flight::InFlight;
 use super::lent::HeapId;
 use crate::error::{Error, Result};
-use crate::os::buffer::Buffer;
+use crate::memory::Buffer;
 use crate::transport::SendHalf;
 use std::collections::HashMap;
 use std::mem::take;

@@ -7,7 +7,7 @@ use crate::channel::lent::LoanParts;
 use crate::channel::lent::ViewParts;
 use crate::channel::loan::is_still_lent;
 use crate::error::{Error, Status};
-use crate::os::buffer::{Bytes, Lent};
+use crate::memory::{Bytes, Lent};
 use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;

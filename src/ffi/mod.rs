@@ -134,7 +134,7 @@ unsafe fn give_text(
     }
     // SAFETY: by this function's contract.
     let to = unsafe { buffer(buf.cast(), cap) }?;
-    crate::os::buffer::write(&mut to[..text.len()], text.as_bytes());
+    crate::memory::write(&mut to[..text.len()], text.as_bytes());
     to[text.len()].write(0);
     out_len.write(text.len());
     Ok(())

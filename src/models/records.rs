@@ -4,7 +4,7 @@
 use super::check;
 use super::mapping::Shared;
 use crate::error::Result;
-use crate::os::buffer::{Buffer, Bytes};
+use crate::memory::{Buffer, Bytes};
 use crate::ring::spsc::{Reader, Writer};
 use crate::wire::{Gather, Header, Kind};
 use loom::thread;

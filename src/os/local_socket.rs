@@ -5,7 +5,7 @@
 //! refuses them ([`refuse_descriptors`]).
 
 use super::{Fault, check, check_count, faulty, restart};
-use crate::os::buffer::{Buffer, Filling};
+use crate::memory::{Buffer, Filling};
 use crate::os::fork::{Fd, adopt, enter};
 use std::io::{self, IoSlice};
 use std::mem::{MaybeUninit, size_of};

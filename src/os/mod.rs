@@ -1,8 +1,6 @@
 //! System calls, one file a concern, no policy. Linux today; another system is another set of
 //! files with the same names beside these.
 
-pub mod buffer;
-pub mod cache;
 pub mod clock;
 pub mod thread_id;
 

@@ -1,6 +1,6 @@
 //! What the writer and the reader of a ring have in common: where its words and its bytes are.
 
-use crate::os::cache::{LINE, Prefetch};
+use crate::memory::prefetch::{LINE, Prefetch};
 use crate::ring::layout::{RingControl, payload_size_max};
 use crate::ring::mapping::{RingBytes, Shared};
 use crate::ring::own_waits::OwnWaits;

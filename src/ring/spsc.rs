@@ -38,8 +38,8 @@ mod reader;
 pub use reader::Reader;
 
 use crate::error::{Error, Result};
+use crate::memory::Lent;
 use crate::os::barrier;
-use crate::os::buffer::Lent;
 use crate::ring::doorbell::{count_towards_busy, wakes};
 use crate::ring::half::Half;
 use crate::ring::layout::{AWAKE, WAITS, record_size};

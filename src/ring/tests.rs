@@ -1,8 +1,8 @@
 //! Both ends of a ring as threads over one mapping: what ThreadSanitizer can see into, which
 //! knows a race by its address.
 
-use crate::os::buffer::Buffer;
-use crate::os::buffer::Bytes;
+use crate::memory::Buffer;
+use crate::memory::Bytes;
 use crate::ring::mapping::Shared;
 use crate::ring::spans::SpanId;
 use crate::ring::spsc::{Reader, Writer};

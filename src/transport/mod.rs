@@ -11,7 +11,7 @@ pub mod ring;
 pub mod stream;
 
 use crate::error::{Error, Result, Status};
-use crate::os::buffer::Buffer;
+use crate::memory::Buffer;
 use crate::ring::spans::SpanId;
 use crate::wire::{FLAG_MORE, FLAG_REPLY, FLAG_REQUEST, Gather, Header};
 use std::mem::MaybeUninit;

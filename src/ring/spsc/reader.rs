@@ -1,8 +1,8 @@
 //! The receiving end of a ring. The protocol is in the table at the head of ring.rs.
 
 use crate::error::{Error, Result};
+use crate::memory::{Buffer, Lent};
 use crate::os::barrier;
-use crate::os::buffer::{Buffer, Lent};
 use crate::ring::doorbell::{count_towards_busy, wakes};
 use crate::ring::half::Half;
 use crate::ring::layout::record_size;

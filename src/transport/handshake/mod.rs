@@ -7,7 +7,7 @@ pub mod upgrade;
 
 use crate::endpoint::{Endpoint, Scheme};
 use crate::error::{Error, Result, Status};
-use crate::os::buffer::Buffer;
+use crate::memory::Buffer;
 use crate::os::fork::Fd;
 use crate::os::local_socket;
 use crate::transport::handshake::upgrade::{Upgrade, own_hello};

@@ -2,7 +2,7 @@
 
 use super::RingLink;
 use crate::error::{Error, Result};
-use crate::os::buffer::{Buffer, Lent};
+use crate::memory::{Buffer, Lent};
 use crate::ring::doorbell;
 use crate::ring::spans::SpanId;
 use crate::ring::spsc::Reader;
@@ -168,7 +168,7 @@ impl RingRecv {
     #[inline]
     pub fn copy_front(&self, to: &mut [MaybeUninit<u8>]) {
         match &self.whole {
-            Some(whole) => crate::os::buffer::write(to, whole.data.bytes()),
+            Some(whole) => crate::memory::write(to, whole.data.bytes()),
             None => self.reader.copy_front(self.front_len, to),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{BLOCK, StreamLink};
 use crate::error::{Error, Result};
-use crate::os::buffer::{Buffer, Filling, write};
+use crate::memory::{Buffer, Filling, write};
 use crate::os::fork::Fd;
 use crate::os::local_socket;
 use crate::transport::handshake::stage::Stage;

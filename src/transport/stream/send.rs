@@ -2,7 +2,7 @@
 
 use super::{BLOCK, StreamLink};
 use crate::error::{Error, Result};
-use crate::os::buffer::Buffer;
+use crate::memory::Buffer;
 use crate::readiness::interest::Interest;
 use crate::transport::handshake::stage::Stage;
 use crate::transport::peer::lost;
