@@ -1,5 +1,5 @@
-//! System calls, one file a concern, no policy. Linux today; another system is another set of
-//! files with the same names beside these.
+//! What this library needs of the system: one folder a capability, no policy. Its `mod.rs` is the
+//! contract, and `linux.rs` has the system calls; another system is one more file beside that.
 
 pub mod clock;
 pub mod thread_id;
@@ -30,8 +30,6 @@ pub mod poll;
 pub mod sealed_memory;
 #[cfg(not(loom))]
 mod signal;
-#[cfg(not(loom))]
-mod standard_streams;
 #[cfg(not(loom))]
 pub mod thread_local;
 #[cfg(not(loom))]

@@ -1,7 +1,3 @@
-//! Values that each thread has for itself, as long as it runs any code at all. The standard
-//! library's are gone already in the destructor of a thread key and in an exit handler, where
-//! calls of this library still work; and one that is made so late is never dropped.
-
 use std::cell::RefCell;
 use std::ffi::c_void;
 use std::marker::PhantomData;

@@ -1,8 +1,6 @@
-//! Anonymous shared memory: a sealed memfd, and rings of it mapped twice in a row.
-
-use super::{Fault, check, faulty};
 use crate::os::fork::{Fd, adopt};
 use crate::os::signal::enlarging;
+use crate::os::{Fault, check, faulty};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;

@@ -1,7 +1,5 @@
-//! Waiters for a few descriptors at once.
-
-use super::check;
-use super::futex::timespec;
+use crate::os::check;
+use crate::os::futex::timespec;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;

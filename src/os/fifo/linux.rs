@@ -1,8 +1,6 @@
-//! FIFOs among the named objects: what one polls, and others that know its name make readable.
-
-use super::fork::{Fd, adopt};
-use super::{check, check_count, restart};
+use crate::os::fork::{Fd, adopt};
 use crate::os::named_memory::{FOLDER, Facts, facts, open_at, path, remove, user};
+use crate::os::{check, check_count, restart};
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};

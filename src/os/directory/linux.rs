@@ -1,7 +1,5 @@
-//! The directory that socket files lie in: opened once, checked, locked, and names changed in it.
-
-use super::fork::{Fd, adopt, enter};
-use super::{check, check_count, restart};
+use crate::os::fork::{Fd, adopt, enter};
+use crate::os::{check, check_count, restart};
 use std::ffi::{CStr, CString, OsStr, OsString, c_char};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};

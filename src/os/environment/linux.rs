@@ -1,5 +1,3 @@
-//! What the user says by the environment.
-
 use std::ffi::OsString;
 
 /// A variable's value, unless it is missing or empty, or the process has more rights than whoever

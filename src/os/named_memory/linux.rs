@@ -1,8 +1,6 @@
-//! Named objects of shared memory: files in /dev/shm, as shm_open has them.
-
-use super::{check, check_count, restart};
 use crate::os::fork::{Fd, adopt};
 use crate::os::signal::enlarging;
+use crate::os::{check, check_count, restart};
 use std::ffi::{CStr, CString};
 use std::io;
 use std::ops::Range;
@@ -159,7 +157,7 @@ pub fn open(name: &[u8], writable: bool) -> io::Result<Fd> {
     adopt(|| open_at(&path, access | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY, 0))
 }
 
-pub(super) fn open_at(path: &CStr, flags: i32, mode: libc::mode_t) -> io::Result<OwnedFd> {
+pub(in crate::os) fn open_at(path: &CStr, flags: i32, mode: libc::mode_t) -> io::Result<OwnedFd> {
     // SAFETY: the path ends with a NUL.
     let open = || check(unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC, mode) });
     let fd = restart(open)?;
@@ -216,7 +214,7 @@ pub fn read_at(fd: BorrowedFd<'_>, to: &mut [u8], at: usize) -> io::Result<usize
     restart(read)
 }
 
-pub(super) fn path(name: &[u8]) -> io::Result<CString> {
+pub(in crate::os) fn path(name: &[u8]) -> io::Result<CString> {
     let path = [FOLDER.as_bytes(), b"/", name].concat();
     CString::new(path).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
 }

@@ -2,7 +2,7 @@
 //! closed, as in many daemons, the kernel would give them to the descriptors that are made next,
 //! and the program's next printf would speak into a channel. No descriptor of ours has one.
 
-use super::check;
+use crate::os::check;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};

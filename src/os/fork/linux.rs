@@ -1,11 +1,6 @@
-//! What becomes of our descriptors in a forked child: they are closed there at once, and the
-//! handles that held them are dead. Anything more (an unlock, a read, an epoll_ctl) would act on
-//! the parent's objects, as a child shares the open descriptions behind its descriptors.
-//!
-//! A raw `clone()` without `CLONE_VM` runs no handlers and bypasses all of this.
-
-use super::thread_id::this_thread;
-use super::{check, standard_streams};
+use super::standard_streams;
+use crate::os::check;
+use crate::os::thread_id::this_thread;
 use std::cell::{Cell, UnsafeCell};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};

@@ -1,7 +1,4 @@
-//! Locks on bytes of a file that belong to an open file description, and that the kernel takes
-//! back when the last descriptor of that is closed, however its process ends.
-
-use super::{check, restart};
+use crate::os::{check, restart};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 

@@ -1,8 +1,4 @@
-//! Asymmetric barriers: where one side runs often and the other seldom, the often one pays
-//! nothing ([`light`]) and the seldom one pays for both, by making every processor that runs the
-//! other side pass a barrier (membarrier(2)). In pairs they order like two SeqCst fences.
-
-use super::{Fault, faulty, fork::generation};
+use crate::os::{Fault, faulty, fork::generation};
 use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,6 @@
-//! Descriptors that tell of something: eventfd, timerfd, epoll.
-
-use super::{check, check_count, restart};
 use crate::os::fork::{Fd, adopt};
 use crate::os::futex::timespec;
+use crate::os::{check, check_count, restart};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;

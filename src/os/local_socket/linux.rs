@@ -1,12 +1,6 @@
-//! Moving bytes and descriptors through a local socket, and who is at its other end.
-//!
-//! No call here waits (MSG_DONTWAIT) or raises SIGPIPE (MSG_NOSIGNAL). Only [`recv_with_fds`]
-//! has a control buffer: everywhere else the kernel drops descriptors that a peer attaches, or
-//! refuses them ([`refuse_descriptors`]).
-
-use super::{Fault, check, check_count, faulty, restart};
 use crate::memory::{Buffer, Filling};
 use crate::os::fork::{Fd, adopt, enter};
+use crate::os::{Fault, check, check_count, faulty, restart};
 use std::io::{self, IoSlice};
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};

@@ -1,7 +1,4 @@
-//! Signals that the kernel raises for a call of ours: the call fails as well, and that is all that
-//! the program hears. SIGPIPE has a flag of its own (local_socket.rs) or can't come (pipe.rs).
-
-use super::restart;
+use crate::os::{check, restart};
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -26,8 +23,7 @@ pub fn enlarging<T>(enlarge: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     if result.is_err() && !was_pending {
         let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: the set and the time are live during the call, which doesn't wait.
-        let take =
-            || super::check(unsafe { libc::sigtimedwait(signal.as_ptr(), ptr::null_mut(), &now) });
+        let take = || check(unsafe { libc::sigtimedwait(signal.as_ptr(), ptr::null_mut(), &now) });
         let _ = restart(take);
     }
     // SAFETY: it was filled in above.

@@ -1,5 +1,3 @@
-//! Waiters for a 32-bit word to change.
-
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
@@ -24,7 +22,7 @@ pub fn wake(word: &AtomicU32, count: i32) {
     }
 }
 
-pub(super) fn timespec(time: Duration) -> libc::timespec {
+pub(in crate::os) fn timespec(time: Duration) -> libc::timespec {
     libc::timespec {
         tv_sec: time.as_secs().min(i32::MAX as u64) as libc::time_t,
         tv_nsec: time.subsec_nanos() as libc::c_long,

@@ -1,0 +1,10 @@
+//! Named objects of shared memory: files in /dev/shm, as shm_open has them.
+
+#[cfg_attr(target_os = "linux", path = "linux.rs")]
+mod system;
+
+pub use system::{
+    FOLDER, Facts, facts, facts_at, make, may_give_up_rights, open, publish, read_at, remove,
+    reopen, reserve, room, user,
+};
+pub(in crate::os) use system::{open_at, path};
