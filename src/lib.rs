@@ -11,7 +11,7 @@
 //! - `ring` is the memory of a channel that two processes share; `object` is that of segments and
 //!   semaphores. `readiness` is how threads wait, and what descriptors show. `wire` is the frame.
 //! - `sync` has the locks of this process, `os` the system calls, `memory` buffers.
-//! - `endpoint` and `error` are what a user says, and what is said back.
+//! - `endpoint`, `timeout` and `error` are what a user says, and what is said back.
 //!
 //! # Caveats
 //!
@@ -25,7 +25,7 @@
 //!   user's or root's listener, unless `peer_uid=` says otherwise; root's connector, to anybody's.
 //! - **Same host**: shared memory and local sockets end at the machine's edge.
 //!
-//! # Waiters
+//! # Waiting
 //!
 //! A timeout is an `Option<Duration>`: [`NOW`] never waits, [`FOREVER`] waits for ever.
 
@@ -60,6 +60,7 @@ mod segment;
 #[cfg(not(loom))]
 mod semaphore;
 mod sync;
+mod timeout;
 #[cfg(not(loom))]
 mod transport;
 #[cfg(loom)]

@@ -3,11 +3,11 @@
 use crate::channel::Channel;
 use crate::error::{Error, Result, Status};
 use crate::listener::Listener;
-use crate::os::clock::Deadline;
 use crate::os::fork::{Fd, generation};
 use crate::os::wait_set::{Epoll, READABLE, clear, eventfd, signal};
 use crate::readiness::Direction;
 use crate::sync::lock;
+use crate::timeout::Deadline;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Bound;

@@ -5,9 +5,11 @@ use super::core::Core;
 use super::spinner::{SPIN_MAX, in_ticks};
 use crate::endpoint::Spin;
 use crate::error::Result;
-use crate::os::clock::{Deadline, processors, processors_allowed, ticks};
+use crate::os::clock::ticks;
+use crate::os::processors;
 use crate::readiness::waiters::Step;
 use crate::sync::biased_mutex::Patience;
+use crate::timeout::Deadline;
 
 impl Core {
     /// Looks for a while, as nothing is faster than not to sleep.
@@ -53,10 +55,10 @@ impl Core {
     ) -> Result<Option<T>> {
         let limit = limit.min(match self.endpoint.spin {
             Spin::Forever => u64::MAX,
-            Spin::For(_) if processors_allowed() == 1 => 0,
+            Spin::For(_) if processors::allowed() == 1 => 0,
             Spin::For(time) => in_ticks(time),
             // A program may be alone on one processor while its peer runs on another.
-            Spin::Auto if processors() == 1 => 0,
+            Spin::Auto if processors::online() == 1 => 0,
             Spin::Auto => connection.spinner.limit(),
         });
         if limit == 0 {
@@ -105,7 +107,7 @@ impl Core {
             if glance.is_none() || self.alive().is_err() {
                 return true;
             }
-            if limit == u64::MAX && processors_allowed() == 1 {
+            if limit == u64::MAX && processors::allowed() == 1 {
                 std::thread::yield_now();
             }
         }

@@ -2,7 +2,8 @@
 
 use crate::endpoint::Spin;
 use crate::error::Result;
-use crate::os::clock::{processors, ticks, ticks_a_millisecond};
+use crate::os::clock::{ticks, ticks_a_millisecond};
+use crate::os::processors;
 use crate::readiness::waiters::Step;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -19,7 +20,7 @@ pub fn spin_on_handshake<T>(
 ) -> Result<Option<T>> {
     let limit = match spin {
         Spin::For(Duration::ZERO) => 0,
-        _ if processors() == 1 => 0,
+        _ if processors::online() == 1 => 0,
         _ => in_ticks(SPIN_MAX),
     };
     let began = ticks();

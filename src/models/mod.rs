@@ -15,6 +15,8 @@ pub mod barrier;
 pub mod death;
 pub mod futex;
 pub mod mapping;
+pub mod processors;
+pub mod thread_id;
 pub mod waker;
 
 #[cfg(test)]

@@ -6,13 +6,13 @@ use super::mapping::Shared;
 use super::records::{RING_SIZE, read, write};
 use crate::error::Result;
 use crate::models::waker::{Readable, Waker};
-use crate::os::clock::Deadline;
 use crate::readiness::interest::Interest;
 use crate::readiness::waiters::{Source, Step, Waiters};
 use crate::readiness::{Direction, Readiness, Ready, Shown, Shows};
 use crate::ring::doorbell;
 use crate::ring::spsc::{Reader, Writer};
 use crate::sync::{Mutex, lock, spin_loop};
+use crate::timeout::Deadline;
 use std::sync::Arc;
 use std::time::Duration;
 

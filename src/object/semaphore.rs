@@ -27,8 +27,8 @@ use crate::object::lock_word::Id;
 use crate::object::semaphore::units::{
     Confirmed, Entry, Ledger, SharedUnits, UNITS_MAX, Word, op_after,
 };
-use crate::os::clock::Deadline;
 use crate::sync::{Mutex, Ordering, lock};
+use crate::timeout::Deadline;
 use std::time::Duration;
 
 /// Tries to tell one whose act is about to be replaced. Each that fails but the last means that

@@ -2,7 +2,7 @@
 //! contract, and `linux.rs` has the system calls; another system is one more file beside that.
 
 pub mod clock;
-pub mod thread_id;
+mod once;
 
 #[cfg(not(loom))]
 pub mod barrier;
@@ -27,16 +27,20 @@ pub mod pipe;
 #[cfg(not(loom))]
 pub mod poll;
 #[cfg(not(loom))]
+pub mod processors;
+#[cfg(not(loom))]
 pub mod sealed_memory;
 #[cfg(not(loom))]
 mod signal;
+#[cfg(not(loom))]
+pub mod thread_id;
 #[cfg(not(loom))]
 pub mod thread_local;
 #[cfg(not(loom))]
 pub mod wait_set;
 
 #[cfg(loom)]
-pub use crate::models::{barrier, futex};
+pub use crate::models::{barrier, futex, processors, thread_id};
 
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};

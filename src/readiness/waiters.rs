@@ -13,11 +13,11 @@
 //!   interest wakes it.
 
 use crate::error::Result;
-use crate::os::clock::Deadline;
 use crate::os::futex;
 use crate::readiness::interest::Interest;
 use crate::sync::waker::Waker;
 use crate::sync::{AtomicU32, Mutex, Ordering, lock};
+use crate::timeout::Deadline;
 use std::sync::Arc;
 use std::time::Duration;
 

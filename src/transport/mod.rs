@@ -376,7 +376,7 @@ pub fn too_long(most: usize) -> Error {
     Error::protocol(format!("the peer's message is over this side's max_message of {most} bytes"))
 }
 
-/// Waiters is no use, as the peer may wait for views that this program holds.
+/// Waiting is no use, as the peer may wait for views that this program holds.
 pub fn choked() -> Error {
     let detail = "open views hold more than half of the ring, so the peer may be unable to send; \
                   release some views, or raise ring=";

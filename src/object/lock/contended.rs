@@ -3,9 +3,10 @@
 use crate::object::layout::{HOLDERS_MAX, Header};
 use crate::object::lock::{Acquired, Lock, LockEnv, WaitError};
 use crate::object::lock_word::{DIED, HANDED, Id, READERS, READS, WAITERS, Word};
-use crate::os::clock::{Deadline, milliseconds, processors_allowed};
-use crate::os::futex;
+use crate::os::clock::milliseconds;
+use crate::os::{futex, processors};
 use crate::sync::{AtomicU32, Ordering, spin_loop};
+use crate::timeout::Deadline;
 use std::time::{Duration, Instant};
 
 /// What the lock is taken for.
@@ -35,7 +36,7 @@ const LATE_LOOKS_MAX: u32 = 8;
 /// How often a call looks before its first sleep.
 pub fn looks_before_sleep() -> u32 {
     // On one processor nothing changes while this one looks.
-    if cfg!(loom) || processors_allowed() < 2 { 0 } else { LOOKS_MAX }
+    if processors::allowed() < 2 { 0 } else { LOOKS_MAX }
 }
 
 /// Lets a moment pass between two looks.

@@ -3,4 +3,4 @@
 #[cfg_attr(target_os = "linux", path = "linux.rs")]
 mod system;
 
-pub use system::{drain, is_left, make, open, ring};
+pub use system::{drain, is_left, make, open, signal};
