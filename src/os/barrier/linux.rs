@@ -1,4 +1,5 @@
-use crate::os::{Fault, faulty, fork::generation};
+use crate::os::fault::{Fault, faulty};
+use crate::os::fork::generation;
 use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
 use std::time::{Duration, Instant};
 

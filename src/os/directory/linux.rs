@@ -1,8 +1,8 @@
 use crate::os::fork::{Fd, adopt, enter};
-use crate::os::{check, check_count, restart};
-use std::ffi::{CStr, CString, OsStr, OsString, c_char};
+use crate::os::linux::{check, check_count, open, own_path, restart, stat_of};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -55,17 +55,12 @@ impl Directory {
     /// Opens a directory; where the last part of `path` is a symbolic link only if `follow`.
     pub fn open(path: &Path, follow: bool, purpose: Purpose) -> io::Result<Directory> {
         let flags = match purpose {
-            Purpose::Search => libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC,
-            Purpose::Read => libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC,
+            Purpose::Search => libc::O_PATH | libc::O_DIRECTORY,
+            Purpose::Read => libc::O_RDONLY | libc::O_DIRECTORY,
         };
         let flags = if follow { flags } else { flags | libc::O_NOFOLLOW };
         let name = c_path(path.as_os_str())?;
-        let fd = adopt(|| {
-            // SAFETY: the path ends with a NUL.
-            let fd = check(unsafe { libc::open(name.as_ptr(), flags) })?;
-            // SAFETY: the call just made it, and nobody else has it.
-            Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-        })?;
+        let fd = adopt(|| open(&name, flags, 0))?;
         Ok(Directory { fd, path: path.to_owned() })
     }
 
@@ -99,7 +94,7 @@ impl Directory {
         if path.as_os_str().len() <= SOCKET_PATH_SIZE_MAX {
             return path;
         }
-        PathBuf::from(format!("/proc/self/fd/{}", self.fd.as_raw_fd())).join(name)
+        PathBuf::from(OsStr::from_bytes(own_path(self.fd.as_fd()).to_bytes())).join(name)
     }
 
     /// Tries to lock the directory against others that change names in it. The lock ends with
@@ -220,14 +215,6 @@ pub fn group_id(name: &str) -> Option<u32> {
     (result == 0 && !found.is_null()).then_some(group.gr_gid)
 }
 
-/// What a call says of a file.
-fn stat_of(ask: impl FnOnce(&mut libc::stat) -> libc::c_int) -> io::Result<libc::stat> {
-    // SAFETY: all zeros are valid, and the kernel overwrites them.
-    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
-    check(ask(&mut stat))?;
-    Ok(stat)
-}
-
 /// A path as system calls take it. One as long as a socket's may be allocates nothing, as a
 /// listener looks at it with each accept.
 enum CPath {
@@ -246,11 +233,12 @@ fn c_path(path: &OsStr) -> io::Result<CPath> {
     Ok(CPath::Short(short))
 }
 
-impl CPath {
-    fn as_ptr(&self) -> *const c_char {
+impl std::ops::Deref for CPath {
+    type Target = CStr;
+    fn deref(&self) -> &CStr {
         match self {
-            CPath::Short(path) => path.as_ptr().cast(),
-            CPath::Long(path) => path.as_ptr(),
+            CPath::Short(path) => CStr::from_bytes_until_nul(path).expect("a NUL is at its end"),
+            CPath::Long(path) => path,
         }
     }
 }

@@ -1,6 +1,6 @@
 use crate::os::fork::{Fd, adopt};
-use crate::os::named_memory::{FOLDER, Facts, facts, open_at, path, remove, user};
-use crate::os::{check, check_count, restart};
+use crate::os::linux::{self, check, check_count, restart};
+use crate::os::named_memory::{FOLDER, Facts, facts, path, remove, user};
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -18,7 +18,7 @@ pub fn make(name: &[u8], object: &Facts) -> io::Result<Fd> {
     let path = path(name)?;
     // SAFETY: the path ends with a NUL.
     check(unsafe { libc::mkfifo(path.as_ptr(), 0o600) })?;
-    let made = adopt(|| open_at(&path, OPEN, 0)).and_then(|fd| {
+    let made = adopt(|| linux::open(&path, OPEN, 0)).and_then(|fd| {
         share(&fd, object)?;
         Ok(fd)
     });
@@ -48,7 +48,7 @@ fn share(fd: &Fd, object: &Facts) -> io::Result<()> {
 /// Opens what has a name, and tells what it is; nothing waits for it.
 pub fn open(name: &[u8]) -> io::Result<(Fd, Facts)> {
     let path = path(name)?;
-    let fd = adopt(|| open_at(&path, OPEN, 0))?;
+    let fd = adopt(|| linux::open(&path, OPEN, 0))?;
     let facts = facts(fd.as_fd())?;
     Ok((fd, facts))
 }
@@ -91,6 +91,6 @@ pub fn is_left(name: &[u8], age_min: Duration) -> bool {
     {
         return false;
     }
-    let opened = adopt(|| open_at(&self::path(name)?, libc::O_WRONLY | libc::O_NONBLOCK, 0));
+    let opened = adopt(|| linux::open(&self::path(name)?, libc::O_WRONLY | libc::O_NONBLOCK, 0));
     opened.is_err_and(|error| error.raw_os_error() == Some(libc::ENXIO))
 }

@@ -2,9 +2,9 @@
 //! closed, as in many daemons, the kernel would give them to the descriptors that are made next,
 //! and the program's next printf would speak into a channel. No descriptor of ours has one.
 
-use crate::os::check;
+use crate::os::linux::{check, made, open};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -42,7 +42,7 @@ pub fn keep() -> Option<Kept> {
     let alone = KEEPING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut descriptors = Vec::new();
     // The kernel gives out the lowest number that is free. Where there is none, `lift` is left.
-    while let Ok(fd) = path_of_root() {
+    while let Ok(fd) = open(c"/", libc::O_PATH, 0) {
         if fd.as_raw_fd() >= FIRST {
             break;
         }
@@ -51,26 +51,18 @@ pub fn keep() -> Option<Kept> {
     Some(Kept { _descriptors: descriptors, _alone: alone })
 }
 
-fn path_of_root() -> io::Result<OwnedFd> {
-    // SAFETY: the path ends with a NUL.
-    let fd = check(unsafe { libc::open(c"/".as_ptr(), libc::O_PATH | libc::O_CLOEXEC) })?;
-    // SAFETY: the call just made it, and nobody else has it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
 /// Gives a new descriptor another number if it has one of the three: the program has closed that
 /// since this process looked last.
-pub fn lift<T: AsFd + From<OwnedFd>>(made: T) -> io::Result<T>
+pub fn lift<T: AsFd + From<OwnedFd>>(fresh: T) -> io::Result<T>
 where
     OwnedFd: From<T>,
 {
-    if made.as_fd().as_raw_fd() >= FIRST {
-        return Ok(made);
+    if fresh.as_fd().as_raw_fd() >= FIRST {
+        return Ok(fresh);
     }
     SOME_CLOSED.store(true, Ordering::Relaxed);
-    let low = OwnedFd::from(made);
-    // SAFETY: takes no memory.
-    let fd = check(unsafe { libc::fcntl(low.as_raw_fd(), libc::F_DUPFD_CLOEXEC, FIRST) })?;
-    // SAFETY: the call just made it, and nobody else has it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) }.into())
+    let low = OwnedFd::from(fresh);
+    // SAFETY: the call makes a descriptor.
+    let high = unsafe { made(libc::fcntl(low.as_raw_fd(), libc::F_DUPFD_CLOEXEC, FIRST)) };
+    high.map(T::from)
 }

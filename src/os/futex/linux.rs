@@ -1,3 +1,4 @@
+use crate::os::linux::timespec;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
@@ -19,12 +20,5 @@ pub fn wake(word: &AtomicU32, count: i32) {
     // SAFETY: the word is a live atomic; waking touches no memory.
     unsafe {
         libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, count);
-    }
-}
-
-pub(in crate::os) fn timespec(time: Duration) -> libc::timespec {
-    libc::timespec {
-        tv_sec: time.as_secs().min(i32::MAX as u64) as libc::time_t,
-        tv_nsec: time.subsec_nanos() as libc::c_long,
     }
 }

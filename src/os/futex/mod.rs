@@ -3,5 +3,4 @@
 #[cfg_attr(target_os = "linux", path = "linux.rs")]
 mod system;
 
-pub(in crate::os) use system::timespec;
 pub use system::{wait, wake};

@@ -1,6 +1,7 @@
 use crate::memory::{Buffer, Filling};
+use crate::os::fault::{Fault, faulty};
 use crate::os::fork::{Fd, adopt, enter};
-use crate::os::{Fault, check, check_count, faulty, restart};
+use crate::os::linux::{check, check_count, made, restart};
 use std::io::{self, IoSlice};
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -148,11 +149,9 @@ pub fn recv_with_fds(
     if message.msg_flags & libc::MSG_CTRUNC != 0 {
         // Either the peer sent too many, or this process has no place for them: asked while
         // those that came are still open.
-        // SAFETY: takes no memory.
-        match check(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 3) }) {
-            Ok(spare) => {
-                // SAFETY: the call just made it, and nobody else has it.
-                drop(unsafe { OwnedFd::from_raw_fd(spare) });
+        // SAFETY: the call makes a descriptor.
+        match unsafe { made(libc::fcntl(socket.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 3)) } {
+            Ok(_spare) => {
                 fds.clear();
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "descriptors were cut off"));
             }
@@ -269,10 +268,8 @@ pub fn peer_pidfd(socket: BorrowedFd<'_>, pid: i32) -> io::Result<Fd> {
         Ok(unsafe { OwnedFd::from_raw_fd(fd) })
     };
     let by_number = || {
-        // SAFETY: takes no memory.
-        let fd = check(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) } as i32)?;
-        // SAFETY: the call just made it, and nobody else has it.
-        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+        // SAFETY: the call makes a descriptor.
+        unsafe { made(libc::syscall(libc::SYS_pidfd_open, pid, 0) as i32) }
     };
     let by_socket = match faulty(Fault::NoPeerPidfd) {
         true => Err(io::Error::from_raw_os_error(libc::ENOPROTOOPT)),

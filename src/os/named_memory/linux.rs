@@ -1,10 +1,10 @@
 use crate::os::fork::{Fd, adopt};
+use crate::os::linux::{self, check, check_count, own_path, restart, stat_of};
 use crate::os::signal::enlarging;
-use crate::os::{check, check_count, restart};
 use std::ffi::{CStr, CString};
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 /// Where they are.
 pub const FOLDER: &str = "/dev/shm";
@@ -70,7 +70,7 @@ pub fn make(
     group: Option<u32>,
 ) -> io::Result<(Fd, Facts)> {
     let mode = mode | MAKER_MODE;
-    let made = adopt(|| open_at(FOLDER_PATH, libc::O_TMPFILE | libc::O_RDWR, mode));
+    let made = adopt(|| linux::open(FOLDER_PATH, libc::O_TMPFILE | libc::O_RDWR, mode));
     let fd = made.map_err(missing("there is no /dev/shm, where named objects are"))?;
     let raw = fd.as_raw_fd();
     if let Some(group) = group {
@@ -145,30 +145,17 @@ pub fn publish(fd: BorrowedFd<'_>, mode: u32, name: &[u8]) -> io::Result<()> {
     check(unsafe { libc::linkat(here, from.as_ptr(), here, to.as_ptr(), follow) }).map(drop)
 }
 
-/// The path of what a descriptor is of, whatever its name is.
-fn own_path(fd: BorrowedFd<'_>) -> CString {
-    CString::new(format!("/proc/self/fd/{}", fd.as_raw_fd())).expect("it has no NUL")
-}
-
 /// Opens an object. It may turn out to be anything that has such a name; nothing waits for it.
 pub fn open(name: &[u8], writable: bool) -> io::Result<Fd> {
     let path = path(name)?;
     let access = if writable { libc::O_RDWR } else { libc::O_RDONLY };
-    adopt(|| open_at(&path, access | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY, 0))
-}
-
-pub(in crate::os) fn open_at(path: &CStr, flags: i32, mode: libc::mode_t) -> io::Result<OwnedFd> {
-    // SAFETY: the path ends with a NUL.
-    let open = || check(unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC, mode) });
-    let fd = restart(open)?;
-    // SAFETY: the call just made it, and nobody else has it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    adopt(|| linux::open(&path, access | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY, 0))
 }
 
 /// An open file description of its own of what is open, whatever its name is.
 pub fn reopen(fd: BorrowedFd<'_>, writable: bool) -> io::Result<Fd> {
     let access = if writable { libc::O_RDWR } else { libc::O_RDONLY };
-    adopt(|| open_at(&own_path(fd), access | libc::O_NONBLOCK | libc::O_NOCTTY, 0))
+    adopt(|| linux::open(&own_path(fd), access | libc::O_NONBLOCK | libc::O_NOCTTY, 0))
         .map_err(missing("there is no /proc, by which an open object is opened anew"))
 }
 
@@ -182,21 +169,15 @@ fn missing(what: &'static str) -> impl Fn(io::Error) -> io::Error {
 
 /// What is open.
 pub fn facts(fd: BorrowedFd<'_>) -> io::Result<Facts> {
-    // SAFETY: all zeros are valid, and the kernel overwrites them.
-    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
     // SAFETY: the structure is live during the call.
-    check(unsafe { libc::fstat(fd.as_raw_fd(), &mut stat) })?;
-    Ok(Facts::of(&stat))
+    stat_of(|stat| unsafe { libc::fstat(fd.as_raw_fd(), stat) }).map(|stat| Facts::of(&stat))
 }
 
 /// What has a name.
 pub fn facts_at(name: &[u8]) -> io::Result<Facts> {
     let path = path(name)?;
-    // SAFETY: all zeros are valid, and the kernel overwrites them.
-    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
     // SAFETY: the path ends with a NUL, and the structure is live during the call.
-    check(unsafe { libc::lstat(path.as_ptr(), &mut stat) })?;
-    Ok(Facts::of(&stat))
+    stat_of(|stat| unsafe { libc::lstat(path.as_ptr(), stat) }).map(|stat| Facts::of(&stat))
 }
 
 /// Takes a name away.

@@ -3,8 +3,8 @@
 #[cfg_attr(target_os = "linux", path = "linux.rs")]
 mod system;
 
+pub(in crate::os) use system::path;
 pub use system::{
     FOLDER, Facts, facts, facts_at, make, may_give_up_rights, open, publish, read_at, remove,
     reopen, reserve, room, user,
 };
-pub(in crate::os) use system::{open_at, path};

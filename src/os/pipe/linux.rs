@@ -1,5 +1,6 @@
+use crate::os::fault::{Fault, faulty};
 use crate::os::fork::{Fd, adopt, enter};
-use crate::os::{Fault, check, check_count, faulty, restart};
+use crate::os::linux::{check, check_count, open, own_path, restart};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -33,14 +34,7 @@ pub fn reopen(fd: BorrowedFd<'_>) -> io::Result<Fd> {
     if faulty(Fault::NoProc) {
         return Err(io::Error::from_raw_os_error(libc::ENOENT));
     }
-    let path = format!("/proc/self/fd/{}\0", fd.as_raw_fd());
-    adopt(|| {
-        let flags = libc::O_RDWR | libc::O_NONBLOCK | libc::O_CLOEXEC;
-        // SAFETY: the path ends with a NUL.
-        let fd = check(unsafe { libc::open(path.as_ptr().cast(), flags) })?;
-        // SAFETY: the call just made it, and nobody else has it.
-        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-    })
+    adopt(|| open(&own_path(fd), libc::O_RDWR | libc::O_NONBLOCK, 0))
 }
 
 /// Makes the pipe readable. A full pipe is readable already.

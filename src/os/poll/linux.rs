@@ -1,5 +1,4 @@
-use crate::os::check;
-use crate::os::futex::timespec;
+use crate::os::linux::{check, timespec};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;

@@ -1,8 +1,9 @@
+use crate::os::fault::{Fault, faulty};
 use crate::os::fork::{Fd, adopt};
+use crate::os::linux::{check, made};
 use crate::os::signal::enlarging;
-use crate::os::{Fault, check, faulty};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 
 /// Neither end may change the size, nor take the seals off.
@@ -35,10 +36,8 @@ fn memfd(flag: libc::c_uint) -> io::Result<OwnedFd> {
         return Err(io::Error::from_raw_os_error(libc::EINVAL));
     }
     let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING | flag;
-    // SAFETY: the name ends with a NUL.
-    let fd = check(unsafe { libc::memfd_create(c"treenail".as_ptr(), flags) })?;
-    // SAFETY: the call just made it, and nobody else has it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    // SAFETY: the name ends with a NUL, and the call makes a descriptor.
+    unsafe { made(libc::memfd_create(c"treenail".as_ptr(), flags)) }
 }
 
 /// Checks that what a peer handed over can be mapped without danger: a memfd on tmpfs (a

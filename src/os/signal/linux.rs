@@ -1,4 +1,4 @@
-use crate::os::{check, restart};
+use crate::os::linux::{check, restart};
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;

@@ -1,18 +1,13 @@
 use crate::os::fork::{Fd, adopt};
-use crate::os::futex::timespec;
-use crate::os::{check, check_count, restart};
+use crate::os::linux::{check, check_count, made, restart, timespec};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
 /// An eventfd that only this process has.
 pub fn eventfd() -> io::Result<Fd> {
-    adopt(|| {
-        // SAFETY: takes no memory.
-        let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
-        // SAFETY: the call just made it, and nobody else has it.
-        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-    })
+    // SAFETY: the call makes a descriptor.
+    adopt(|| unsafe { made(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK)) })
 }
 
 /// Makes an eventfd readable. Safe in a signal handler.
@@ -35,13 +30,9 @@ pub fn clear(fd: BorrowedFd<'_>) {
 
 /// A timer, not yet set.
 pub fn timerfd() -> io::Result<Fd> {
-    adopt(|| {
-        let flags = libc::TFD_CLOEXEC | libc::TFD_NONBLOCK;
-        // SAFETY: takes no memory.
-        let fd = check(unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) })?;
-        // SAFETY: the call just made it, and nobody else has it.
-        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-    })
+    let flags = libc::TFD_CLOEXEC | libc::TFD_NONBLOCK;
+    // SAFETY: the call makes a descriptor.
+    adopt(|| unsafe { made(libc::timerfd_create(libc::CLOCK_MONOTONIC, flags)) })
 }
 
 /// Sets a timer to go off once, after `time`; None stops it.
@@ -70,12 +61,8 @@ pub const HANG_UP: u32 = libc::EPOLLRDHUP as u32;
 impl Epoll {
     /// An empty set.
     pub fn new() -> io::Result<Epoll> {
-        let fd = adopt(|| {
-            // SAFETY: takes no memory.
-            let fd = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
-            // SAFETY: the call just made it, and nobody else has it.
-            Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-        })?;
+        // SAFETY: the call makes a descriptor.
+        let fd = adopt(|| unsafe { made(libc::epoll_create1(libc::EPOLL_CLOEXEC)) })?;
         Ok(Epoll { fd })
     }
 
