@@ -5,6 +5,7 @@ mod status;
 
 pub use status::Status;
 
+use crate::os::cause::Cause;
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
@@ -76,7 +77,8 @@ impl Error {
 
     /// A system call that failed: `what` says which step it was.
     pub(crate) fn system(what: &str, error: &io::Error) -> Error {
-        Error::new(status_of(error), format!("{what}: {error}{}", advice(error)))
+        let cause = Cause::of(error);
+        Error::new(status_of(cause), format!("{what}: {error}{}", advice(cause)))
     }
 
     /// A message of `needed` bytes that is over a buffer or a limit.
@@ -165,35 +167,28 @@ impl From<Error> for io::Error {
     }
 }
 
-fn status_of(error: &io::Error) -> Status {
-    match error.raw_os_error() {
-        Some(libc::ENOENT | libc::ECONNREFUSED | libc::ENOTDIR) => Status::NotFound,
-        Some(libc::EACCES | libc::EPERM | libc::ELOOP | libc::EROFS) => Status::Denied,
-        Some(libc::EEXIST | libc::EADDRINUSE) => Status::Exists,
-        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOSPC | libc::ENOBUFS) => {
-            Status::NoSpace
-        }
-        Some(libc::EFBIG) => Status::NoSpace,
-        Some(libc::ENAMETOOLONG) => Status::Invalid,
-        Some(libc::ENOSYS) => Status::Unsupported,
-        Some(libc::EPIPE | libc::ECONNRESET) => Status::PeerLost,
-        Some(_) => Status::Io,
-        None => match error.kind() {
-            io::ErrorKind::Unsupported => Status::Unsupported,
-            io::ErrorKind::QuotaExceeded => Status::NoSpace,
-            _ => Status::Io,
-        },
+fn status_of(cause: Cause) -> Status {
+    match cause {
+        Cause::NotFound | Cause::NotListening | Cause::NotDirectory => Status::NotFound,
+        Cause::Denied | Cause::Forbidden | Cause::Link | Cause::ReadOnly => Status::Denied,
+        Cause::Exists => Status::Exists,
+        Cause::NoDescriptors | Cause::NoDescriptorsAnywhere => Status::NoSpace,
+        Cause::NoMemory | Cause::TooLarge => Status::NoSpace,
+        Cause::NameTooLong => Status::Invalid,
+        Cause::Unsupported => Status::Unsupported,
+        Cause::PeerGone => Status::PeerLost,
+        Cause::Directory | Cause::NotFile | Cause::NotOpen | Cause::Other => Status::Io,
     }
 }
 
-fn advice(error: &io::Error) -> &'static str {
-    match error.raw_os_error() {
-        Some(libc::EMFILE) => "; close some descriptors or raise the limit (ulimit -n)",
-        Some(libc::EFBIG) => "; raise the limit of file sizes (ulimit -f)",
-        Some(libc::ENFILE) => "; the whole system is out of descriptors",
-        Some(libc::ENOMEM | libc::ENOSPC | libc::ENOBUFS) => "; free some memory and try again",
-        Some(libc::EACCES) => "; check the owner and the mode of what is named",
-        Some(libc::EPERM) => {
+fn advice(cause: Cause) -> &'static str {
+    match cause {
+        Cause::NoDescriptors => "; close some descriptors or raise the limit (ulimit -n)",
+        Cause::TooLarge => "; raise the limit of file sizes (ulimit -f)",
+        Cause::NoDescriptorsAnywhere => "; the whole system is out of descriptors",
+        Cause::NoMemory => "; free some memory and try again",
+        Cause::Denied => "; check the owner and the mode of what is named",
+        Cause::Forbidden => {
             "; check who owns what is named, and whether a sandbox (seccomp) forbids the call"
         }
         _ => "",
@@ -206,10 +201,8 @@ mod tests {
 
     #[test]
     fn advice_is_for_what_may_be_the_cause() {
-        let said =
-            |code| Error::system("opening it", &io::Error::from_raw_os_error(code)).to_string();
-        assert!(said(libc::EACCES).contains("the mode"), "{}", said(libc::EACCES));
-        assert!(said(libc::EPERM).contains("seccomp"), "{}", said(libc::EPERM));
-        assert!(!said(libc::EPERM).contains("mode"), "{}", said(libc::EPERM));
+        assert!(advice(Cause::Denied).contains("the mode"), "{}", advice(Cause::Denied));
+        assert!(advice(Cause::Forbidden).contains("seccomp"), "{}", advice(Cause::Forbidden));
+        assert!(!advice(Cause::Forbidden).contains("mode"), "{}", advice(Cause::Forbidden));
     }
 }

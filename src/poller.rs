@@ -3,6 +3,7 @@
 use crate::channel::Channel;
 use crate::error::{Error, Result, Status};
 use crate::listener::Listener;
+use crate::os::cause::Cause;
 use crate::os::fork::{Fd, generation};
 use crate::os::wait_set::{Epoll, READABLE, clear, eventfd, signal};
 use crate::readiness::Direction;
@@ -131,12 +132,12 @@ impl Poller {
     fn add_descriptor(&self, fd: BorrowedFd<'_>, key: u64, member: Member) -> Result<()> {
         self.add(key, |token| {
             let added = self.set.add(fd, READABLE, token);
-            added.map_err(|error| match error.raw_os_error() {
-                Some(libc::EEXIST) => {
+            added.map_err(|error| match Cause::of(&error) {
+                Cause::Exists => {
                     Error::new(Status::Exists, "it is in this poller already, under another key")
                 }
-                Some(libc::EPERM) => Error::invalid("a descriptor of this kind can't be polled"),
-                Some(libc::EBADF) => Error::invalid("this descriptor is not open"),
+                Cause::Forbidden => Error::invalid("a descriptor of this kind can't be polled"),
+                Cause::NotOpen => Error::invalid("this descriptor is not open"),
                 _ => Error::system("adding to the poller", &error),
             })?;
             Ok(member)

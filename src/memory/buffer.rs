@@ -46,7 +46,7 @@ impl Buffer {
     /// Makes room for `more` bytes after those held. Where there is no memory for them, nothing
     /// changes.
     pub fn reserve(&mut self, more: usize) -> io::Result<()> {
-        let no_memory = |_| io::Error::from_raw_os_error(libc::ENOMEM);
+        let no_memory = |_| io::Error::from(io::ErrorKind::OutOfMemory);
         let blocks = (self.len + more).div_ceil(ALIGNMENT);
         let have = self.blocks.len();
         if blocks > have {

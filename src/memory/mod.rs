@@ -1,5 +1,5 @@
-//! Bytes in the memory of this process, whatever the system: a buffer of our own, memory of a caller
-//! that may be uninitialised, bytes that are lent, and hints to the processor's cache.
+//! Bytes in the memory of this process, whatever the system: a buffer of our own, memory of a
+//! caller that may be uninitialised, bytes that are lent, and hints to the processor's cache.
 
 mod buffer;
 mod lent;

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::object::file::File;
 use crate::object::file_names;
 use crate::object::layout::{FORMAT, HOLDERS_MAX, Header, PURPOSES, Purpose, SLOTS_OFFSET, Slot};
+use crate::os::cause::Cause;
 use crate::os::fifo;
 use crate::os::fork::Fd;
 use crate::os::named_memory::{self, Facts};
@@ -80,8 +81,8 @@ impl Doorbells {
         }
         others.retain(|other| other.is_current(slots));
         others.truncate(KEPT_MAX - 1);
-        let opened = open(file, purpose, number).or_else(|error| match error.raw_os_error() {
-            Some(libc::EMFILE | libc::ENFILE) if !others.is_empty() => {
+        let opened = open(file, purpose, number).or_else(|error| match Cause::of(&error) {
+            Cause::NoDescriptors | Cause::NoDescriptorsAnywhere if !others.is_empty() => {
                 others.clear();
                 open(file, purpose, number)
             }
@@ -157,7 +158,7 @@ fn name(file: &File, purpose: Purpose, number: u32) -> Vec<u8> {
 }
 
 fn make(file: &File, object: &Facts, slot: &Slot, purpose: Purpose) -> io::Result<Fd> {
-    let mut last = io::Error::from_raw_os_error(libc::EEXIST);
+    let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
     for _ in 0..TRIES_MAX {
         // No stranger can guess it, and be there before.
         let number = ((random() * f64::from(u32::MAX)) as u32).max(1);
@@ -184,7 +185,7 @@ fn open(file: &File, purpose: Purpose, number: u32) -> io::Result<Fd> {
     let by_anybody = object.mode & 0o002 != 0;
     match doorbell.is_fifo && (by_owner || by_group || by_anybody) {
         true => Ok(fd),
-        false => Err(io::Error::from_raw_os_error(libc::EACCES)),
+        false => Err(io::ErrorKind::PermissionDenied.into()),
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result, Status};
 use crate::object::layout::HOLDERS_MAX;
 use crate::os::byte_lock::{self, Bytes, Kind};
+use crate::os::cause::Cause;
 use crate::os::fork::Fd;
 use crate::os::named_memory::{self, Facts};
 use crate::sync::backoff::Pauses;
@@ -51,10 +52,10 @@ pub struct File {
 
 /// Opens what has a name, whatever that is; None if nothing has it.
 pub fn open_named(name: &[u8], writable: bool) -> Result<Option<Fd>> {
-    named_memory::open(name, writable).map(Some).or_else(|error| match error.raw_os_error() {
-        Some(libc::ENOENT) => Ok(None),
+    named_memory::open(name, writable).map(Some).or_else(|error| match Cause::of(&error) {
+        Cause::NotFound => Ok(None),
         // A directory, a socket, a symbolic link.
-        Some(libc::EISDIR | libc::ENXIO | libc::ELOOP) => {
+        Cause::Directory | Cause::NotFile | Cause::Link => {
             Err(Error::protocol("what has the object's name is no shared memory"))
         }
         _ => Err(Error::system("opening the object", &error)),

@@ -18,6 +18,7 @@ use crate::object::layout::{FORMAT, Header, MAGIC_WORD, PERSISTS};
 use crate::object::memory::Data;
 use crate::object::reserve::data_offset;
 use crate::object::semaphore::units::UNITS_SIZE;
+use crate::os::cause::Cause;
 use crate::os::fork::Fd;
 use crate::os::named_memory::{self, Facts};
 use std::io;
@@ -204,8 +205,8 @@ impl Target {
         if !facts.is_ok_and(|facts| !facts.is_file || facts.owner == named_memory::user()) {
             return Err(error);
         }
-        named_memory::remove(&self.file_name).map_err(|error| match error.raw_os_error() {
-            Some(libc::EISDIR) => Error::protocol("what has the name is a directory"),
+        named_memory::remove(&self.file_name).map_err(|error| match Cause::of(&error) {
+            Cause::Directory => Error::protocol("what has the name is a directory"),
             _ => failed("removing what has the object's name")(error),
         })
     }

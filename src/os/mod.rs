@@ -1,6 +1,7 @@
 //! What this library needs of the system: one folder a capability, no policy. Its `mod.rs` is the
 //! contract, and `linux.rs` has the system calls; another system is one more file beside that.
 
+pub mod cause;
 pub mod clock;
 mod fault;
 #[cfg(all(target_os = "linux", not(loom)))]

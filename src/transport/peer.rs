@@ -3,6 +3,7 @@
 
 use crate::endpoint::{Endpoint, PeerUid};
 use crate::error::{Error, Result, Status};
+use crate::os::cause::Cause;
 use crate::os::clock::{ticks, ticks_a_millisecond};
 use crate::os::fork::Fd;
 use crate::os::local_socket::{self, Credentials};
@@ -83,8 +84,8 @@ impl Peer {
                 let _ = self.pidfd.set(fd);
                 Ok(())
             }
-            Err(error) => match error.raw_os_error() {
-                Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => {
+            Err(error) => match Cause::of(&error) {
+                Cause::NoDescriptors | Cause::NoDescriptorsAnywhere | Cause::NoMemory => {
                     Err(Error::system("watching the peer's process", &error))
                 }
                 _ => Ok(()),

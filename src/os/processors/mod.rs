@@ -1,10 +1,9 @@
-//! How many processors there are. Each is asked once; no call here waits, or fails: where the system
-//! doesn't tell, there is one.
+//! How many processors there are; the system is asked once for each. No verb fails: where the
+//! system doesn't tell, there is one. The first call may read files, and waits for a fork that is
+//! under way.
 //!
-//! | verb | gives |
-//! |---|---|
-//! | [`allowed`] | those that this process may run on |
-//! | [`online`] | those of the machine |
+//! - [`allowed`] gives how many this process may run on.
+//! - [`online`] gives how many the machine has.
 
 #[cfg_attr(target_os = "linux", path = "linux.rs")]
 mod system;

@@ -1,8 +1,7 @@
 //! Which thread this is.
 //!
-//! | verb | gives |
-//! |---|---|
-//! | [`this_thread`] | a number that no other living thread of this process has: a multiple of 16, and never 0. It waits for nothing, and works wherever a thread runs any code |
+//! - [`this_thread`] gives a number that no other living thread of this process has: a multiple of
+//!   16, and never 0. It doesn't block, can't fail, and works wherever a thread runs any code.
 
 #[cfg_attr(target_os = "linux", path = "linux.rs")]
 mod system;

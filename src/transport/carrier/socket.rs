@@ -2,6 +2,7 @@
 //! no room nothing is sent; that the peer has gone is TN_PEER_LOST.
 
 use crate::error::{Error, Result};
+use crate::os::cause::Cause;
 use crate::os::local_socket;
 use crate::transport::peer::lost;
 use std::io::{self, ErrorKind, IoSlice};
@@ -35,8 +36,8 @@ fn or_full(sent: io::Result<usize>) -> Result<usize> {
     match sent {
         Ok(count) => Ok(count),
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
-        Err(error) => Err(match error.raw_os_error() {
-            Some(libc::EPIPE | libc::ECONNRESET) => lost(),
+        Err(error) => Err(match Cause::of(&error) {
+            Cause::PeerGone => lost(),
             _ => Error::system("sending", &error),
         }),
     }

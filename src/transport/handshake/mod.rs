@@ -8,6 +8,7 @@ pub mod upgrade;
 use crate::endpoint::{Endpoint, Scheme};
 use crate::error::{Error, Result, Status};
 use crate::memory::Buffer;
+use crate::os::cause::Cause;
 use crate::os::fork::Fd;
 use crate::os::local_socket;
 use crate::transport::handshake::upgrade::{Upgrade, own_hello};
@@ -210,8 +211,8 @@ fn say(socket: &Fd, frame: &[u8]) -> Result<()> {
     match local_socket::send(socket.as_fd(), &[IoSlice::new(frame)]) {
         Ok(count) if count == frame.len() => Ok(()),
         Ok(_) => Err(lost()),
-        Err(error) => match error.raw_os_error() {
-            Some(libc::EPIPE | libc::ECONNRESET) => Err(lost()),
+        Err(error) => match Cause::of(&error) {
+            Cause::PeerGone => Err(lost()),
             _ => Err(Error::system("sending the handshake", &error)),
         },
     }

@@ -3,6 +3,7 @@
 
 use crate::endpoint::{Address, Endpoint};
 use crate::error::{Error, Result, Status};
+use crate::os::cause::Cause;
 use crate::os::directory::{self, FileId, Purpose};
 use crate::os::fork::{Fd, Owned, adopt};
 use crate::os::local_socket;
@@ -15,7 +16,7 @@ use interprocess::local_socket::{
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use interprocess::os::unix::uds_local_socket as uds;
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
@@ -46,8 +47,8 @@ pub fn dial(endpoint: &Endpoint) -> Result<Dialled> {
         };
         match connect(&place.socket_path(&place.name)) {
             Ok(dialled) => return Ok(dialled),
-            Err(error) => match error.raw_os_error() {
-                Some(libc::ECONNREFUSED | libc::ENOENT) => nobody.push((candidate, None)),
+            Err(error) => match Cause::of(&error) {
+                Cause::NotListening | Cause::NotFound => nobody.push((candidate, None)),
                 _ => return Err(Error::system(&format!("connecting to {candidate}"), &error)),
             },
         }
@@ -72,7 +73,7 @@ fn connect(path: &Path) -> io::Result<Dialled> {
         // interprocess takes EAGAIN for a connection in progress. On local sockets it is none.
         Ok(stream) if !local_socket::is_connected(stream.as_fd()) => Ok(Dialled::Full),
         Ok(stream) => Ok(Dialled::Connected(stream)),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Dialled::Full),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Dialled::Full),
         Err(error) => Err(error),
     }
 }
@@ -93,8 +94,10 @@ impl Bound {
     fn accept(&self) -> Result<Option<Fd>> {
         match adopt(|| self.listener.accept().map(OwnedFd::from)) {
             Ok(socket) => Ok(Some(socket)),
-            Err(error) => match error.raw_os_error() {
-                Some(libc::EAGAIN | libc::ECONNABORTED | libc::EINTR) => Ok(None),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::ConnectionAborted | ErrorKind::Interrupted => {
+                    Ok(None)
+                }
                 _ => Err(Error::system("accepting", &error)),
             },
         }

@@ -3,6 +3,7 @@
 
 use crate::endpoint::Address;
 use crate::error::{Error, Result, Status};
+use crate::os::cause::Cause;
 use crate::os::directory::{self, Directory, FileId, Purpose};
 use crate::os::local_socket;
 use std::ffi::{OsStr, OsString};
@@ -152,12 +153,14 @@ impl Candidate {
     pub fn open(&self, purpose: Purpose) -> Result<Place> {
         let directory = match self.is_own {
             true => open_own(&self.path, purpose)?,
-            false => Directory::open(&self.path, true, purpose).map_err(|error| {
-                match error.raw_os_error() {
-                    Some(libc::ENOENT) => no_directory(&self.path),
-                    _ => bad_directory(&self.path, &error),
-                }
-            })?,
+            false => {
+                Directory::open(&self.path, true, purpose).map_err(|error| {
+                    match Cause::of(&error) {
+                        Cause::NotFound => no_directory(&self.path),
+                        _ => bad_directory(&self.path, &error),
+                    }
+                })?
+            }
         };
         Ok(Place { directory, name: self.name.clone() })
     }
@@ -209,12 +212,12 @@ fn no_directory(path: &Path) -> Error {
 
 fn bad_directory(path: &Path, error: &io::Error) -> Error {
     let path = path.display();
-    match error.raw_os_error() {
-        Some(libc::ENOENT) => {
+    match Cause::of(error) {
+        Cause::NotFound => {
             let detail = format!("nobody listens there, as there is no directory {path}");
             Error::new(Status::NotFound, detail)
         }
-        Some(libc::ENOTDIR | libc::ELOOP) => {
+        Cause::NotDirectory | Cause::Link => {
             let detail = format!("{path} is no directory (a symbolic link is not followed)");
             Error::new(Status::Denied, detail)
         }

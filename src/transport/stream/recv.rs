@@ -287,7 +287,7 @@ impl StreamRecv {
                 true => Err(self.ended(self.end_without_close())),
                 false => Ok(false),
             },
-            Err(error) if error.raw_os_error() == Some(libc::ECONNRESET) => {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
                 Err(self.ended(self.end_without_close()))
             }
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
