@@ -292,7 +292,7 @@ impl Segment {
             }
             let slice = if can_tell { SLEEP_MAX } else { BLIND_SLEEP_MAX };
             let slice = deadline.left().map_or(slice, |left| left.min(slice));
-            futex::wait(&header.changes, changes, Some(slice));
+            futex::wait_across(&header.changes, changes, Some(slice));
         }
     }
 

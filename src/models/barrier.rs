@@ -46,7 +46,11 @@ pub fn fence(ordering: Ordering) {
     loom::sync::atomic::fence(Ordering::AcqRel);
 }
 
-pub fn available() -> bool {
+pub fn available_here() -> bool {
+    true
+}
+
+pub fn available_everywhere() -> bool {
     true
 }
 

@@ -1,6 +1,6 @@
 //! The model of futex(2), and of descriptors that are waited for. As in the kernel, each word has
 //! a queue with a lock: who goes to sleep looks at the word under it, and who wakes takes it after
-//! changing the word.
+//! changing the word. Waiting among threads and among processes is the same here.
 
 use super::death::step;
 use crate::sync::{AtomicU32, Mutex, Ordering, lock};
@@ -9,6 +9,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
+
+pub use {wait as wait_here, wait as wait_across, wake as wake_here, wake as wake_across};
 
 /// A thread that sleeps, or is about to.
 struct Sleeper {

@@ -330,7 +330,7 @@ impl Drop for WaitingCall<'_> {
 /// Moves a counter on, and wakes all that sleep on it.
 pub fn wake_all(counter: &AtomicU32) {
     counter.fetch_add(1, Ordering::SeqCst);
-    crate::os::futex::wake(counter, i32::MAX);
+    crate::os::futex::wake_across(counter, i32::MAX);
 }
 
 impl LockEnv for Holder {

@@ -279,5 +279,5 @@ impl<A: LockEnv> Lock<'_, A> {
 pub(super) fn wake(counter: &AtomicU32, count: i32) {
     // SYNC releases, handovers, reader_exits: SeqCst, behind the change that is told of.
     counter.fetch_add(1, Ordering::SeqCst);
-    futex::wake(counter, count);
+    futex::wake_across(counter, count);
 }

@@ -126,13 +126,13 @@ impl Waiters {
                 (Step::Blocked, Some(lead)) => lead.poll(source, left)?,
                 (Step::Choked, None) => {
                     let most = left.map_or(CHOKED_SLICE, |left| left.min(CHOKED_SLICE));
-                    futex::wait(&self.events, seen, Some(most));
+                    futex::wait_here(&self.events, seen, Some(most));
                     follow = false;
                 }
                 // It kept from leading for another reason, which is over: somebody must poll.
                 (Step::Blocked, None) if follow => follow = false,
                 (Step::Blocked | Step::Busy, None) => {
-                    futex::wait(&self.events, seen, left);
+                    futex::wait_here(&self.events, seen, left);
                     follow = false;
                 }
             }
@@ -150,7 +150,7 @@ impl Waiters {
     #[cold]
     fn notify_all(&self) {
         self.events.fetch_add(1, Ordering::AcqRel);
-        futex::wake(&self.events, i32::MAX);
+        futex::wake_here(&self.events, i32::MAX);
         if let Some(leader) = lock(&self.leader).as_ref() {
             leader.wake();
         }
@@ -178,7 +178,7 @@ impl Waiters {
             Role::Drains => 0,
         };
         if self.inside.load(Ordering::SeqCst) > own {
-            futex::wake(&self.events, i32::MAX);
+            futex::wake_here(&self.events, i32::MAX);
         }
     }
 

@@ -56,7 +56,8 @@ pub(super) fn count_towards_busy(
         // One that sleeps more often than that would pay more than the other side saves.
         let sleeps = own.armed.load(Ordering::Relaxed);
         own.armed.store(false, Ordering::Relaxed);
-        let fit = !sleeps && registered.load(Ordering::Relaxed) == 1 && barrier::available();
+        let fit =
+            !sleeps && registered.load(Ordering::Relaxed) == 1 && barrier::available_everywhere();
         if fit && waits.load(Ordering::Relaxed) == AWAKE {
             own.said_busy.store(1, Ordering::Relaxed);
             // A wait that another thread of this side announces meanwhile must not get lost.

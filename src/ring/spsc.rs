@@ -67,7 +67,7 @@ impl Writer {
     /// The sending end of ring number `ring`, which nobody has used yet.
     pub fn new(shared: &Arc<Shared>, ring: usize) -> Writer {
         let half = Half::new(shared, ring);
-        let registered = u32::from(barrier::available());
+        let registered = u32::from(barrier::available_everywhere());
         half.control().writer_registered.store(registered, Ordering::Relaxed);
         let loans = Spans::default();
         Writer { half, cursor: 0, tail: 0, head: 0, used_max: 0, records: 0, loans }

@@ -295,7 +295,7 @@ impl<T> BiasedMutex<T> {
             if state & LOCKED == 0 {
                 return;
             }
-            futex::wait(&self.wakeups, seen, None);
+            futex::wait_here(&self.wakeups, seen, None);
         }
     }
 
@@ -328,7 +328,7 @@ impl<T> BiasedMutex<T> {
             // Where it failed, whoever changed the state holds the lock, and will unlock it.
             if set.is_ok() {
                 self.wakeups.fetch_add(1, Ordering::Release);
-                futex::wake(&self.wakeups, 1);
+                futex::wake_here(&self.wakeups, 1);
             }
         }
         turned_away

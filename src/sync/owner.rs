@@ -90,7 +90,7 @@ impl Bias {
         let own = this_thread();
         let whose = |place: &Place| place.whose.load(Ordering::Relaxed);
         let found = self.places.iter().position(|place| [own, 0].contains(&whose(place)));
-        if let Some(place) = found.filter(|_| barrier::available()) {
+        if let Some(place) = found.filter(|_| barrier::available_here()) {
             self.places[place].whose.store(own, Ordering::Relaxed);
             self.owner.store(own | place as u64, Ordering::Release);
         }
@@ -133,7 +133,7 @@ impl Bias {
     /// Sleeps until the thread inside has unlocked, after [`Bias::ask`].
     pub fn wait(&self) {
         while !self.is_empty() {
-            futex::wait(&self.last().inside, 1, None);
+            futex::wait_here(&self.last().inside, 1, None);
         }
     }
 }
@@ -142,7 +142,7 @@ impl Place {
     #[cold]
     fn answer(&self) -> bool {
         let asked = self.asked.swap(0, Ordering::Relaxed) != 0;
-        futex::wake(&self.inside, i32::MAX);
+        futex::wake_here(&self.inside, i32::MAX);
         asked
     }
 }

@@ -111,14 +111,14 @@ impl Wait {
     pub(crate) fn sleep(&mut self, counter: &AtomicU32, seen: u32, deadline: Deadline) -> bool {
         if cfg!(loom) {
             self.since = Some((Instant::now(), Instant::now()));
-            futex::wait(counter, seen, None);
+            futex::wait_across(counter, seen, None);
             return true;
         }
         let now = Instant::now();
         let (began, looked) = *self.since.get_or_insert((now, now));
         self.slice = slice_after(now - began, self.least);
         let slice = deadline.left().map_or(self.slice, |left| left.min(self.slice));
-        futex::wait(counter, seen, Some(slice));
+        futex::wait_across(counter, seen, Some(slice));
         let due = looked.elapsed() >= self.slice;
         if let Some((_, looked)) = self.since.as_mut().filter(|_| due) {
             *looked = Instant::now();

@@ -1,16 +1,13 @@
+//! By membarrier(2).
+
 use crate::os::fault::{Fault, faulty};
 use crate::os::fork::generation;
-use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const REGISTER_PRIVATE: i32 = 1 << 4;
 const PRIVATE: i32 = 1 << 3;
 const REGISTER_GLOBAL: i32 = 1 << 2;
 const GLOBAL: i32 = 1 << 1;
-
-/// How long no processor keeps a store to itself: many times over. It is what is left where
-/// membarrier is forbidden after this process had registered, as by a seccomp filter.
-pub const STORES_VISIBLE_AFTER: Duration = Duration::from_millis(1);
 
 fn membarrier(command: i32) -> bool {
     if faulty(Fault::MembarrierStops) {
@@ -20,12 +17,12 @@ fn membarrier(command: i32) -> bool {
     unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
 }
 
-/// 1, with the number of forks above it: this process may use light barriers.
+/// 1, with the number of forks above it: this process has registered for both kinds.
 static KNOWN: AtomicU32 = AtomicU32::new(u32::MAX);
 
-/// Whether this process may use light barriers. Asked once, and once more in each forked
-/// child, which has to register anew.
-pub fn available() -> bool {
+/// Both kinds are registered for at once: each takes milliseconds in a program with threads, which
+/// is better spent when a channel is made than in a later call.
+fn available() -> bool {
     let generation = generation() << 1;
     let known = KNOWN.load(Ordering::Relaxed);
     if known & !1 == generation {
@@ -37,25 +34,22 @@ pub fn available() -> bool {
     yes
 }
 
-/// The often side's barrier: it only keeps the compiler from reordering.
-#[inline]
-pub fn light() {
-    compiler_fence(Ordering::SeqCst);
+/// A forked child has to register anew.
+pub fn available_here() -> bool {
+    available()
 }
 
-/// The seldom side's barrier, against threads of this process. Without membarrier it spins until
-/// there is nothing left to wait for.
-pub fn heavy_here() {
-    if !heavy(PRIVATE) {
-        let began = Instant::now();
-        while began.elapsed() < STORES_VISIBLE_AFTER {
-            std::hint::spin_loop();
-        }
-    }
+/// The same.
+pub fn available_everywhere() -> bool {
+    available()
 }
 
-/// The seldom side's barrier, against every process that has registered; false if it was not to
-/// be had.
+/// False if it is refused, as by a seccomp filter.
+pub fn heavy_here() -> bool {
+    heavy(PRIVATE)
+}
+
+/// False if it is refused, as by a seccomp filter.
 pub fn heavy_everywhere() -> bool {
     heavy(GLOBAL)
 }

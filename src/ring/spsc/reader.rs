@@ -30,7 +30,7 @@ impl Reader {
     /// The receiving end of ring number `ring`, which nobody has used yet.
     pub fn new(shared: &Arc<Shared>, ring: usize) -> Reader {
         let half = Half::new(shared, ring);
-        let registered = u32::from(barrier::available());
+        let registered = u32::from(barrier::available_everywhere());
         half.control().reader_registered.store(registered, Ordering::Relaxed);
         Reader { half, cursor: 0, tail: 0, head: 0, records: 0, views: Spans::default() }
     }
