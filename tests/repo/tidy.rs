@@ -1,6 +1,5 @@
-//! The form of the code: sizes, who imports whom, what may stand where.
+//! The form of the code: sizes, and what may stand where.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,21 +14,6 @@ const UNSAFE_ROOMS: [&str; 6] =
 /// What holds no state that threads share: the translation to C, and plain values.
 const ROOMS_WITHOUT_ATOMICS: [&str; 5] =
     ["src/ffi/", "src/wire.rs", "src/error.rs", "src/timeout.rs", "src/endpoint"];
-/// The house from bottom to top; a module imports from its own floor or from below.
-const FLOORS: [&[&str]; 8] = [
-    &["models", "memory", "timeout"],
-    &["os"],
-    &["error", "endpoint"],
-    &["sync"],
-    &["wire", "readiness", "ring", "object"],
-    &["transport"],
-    &["channel", "listener", "segment", "semaphore", "queue", "topic", "poller", "list"],
-    &["ffi"],
-];
-
-/// What lib.rs itself holds; it is nobody's floor.
-const OF_THE_CRATE: [&str; 1] = ["version"];
-
 /// A source file: its path from the project's top, and its text.
 struct Source {
     path: String,
@@ -47,13 +31,6 @@ impl Source {
     fn is_test(&self) -> bool {
         let name = self.path.rsplit('/').next().expect("a path has a last part");
         name.contains("test") || self.path.contains("/tests/") || self.path.contains("/models/")
-    }
-
-    /// The top-level module it belongs to; None for lib.rs.
-    fn module(&self) -> Option<&str> {
-        let rest = self.path.strip_prefix("src/")?;
-        let name = rest.split(['/', '.']).next()?;
-        (name != "lib").then_some(name)
     }
 }
 
@@ -170,46 +147,6 @@ fn plain_values_and_the_translation_hold_no_atomics() {
 }
 
 #[test]
-fn imports_go_downwards_only() {
-    let mut floors = BTreeMap::new();
-    for (floor, modules) in FLOORS.iter().enumerate() {
-        floors.extend(modules.iter().map(|module| (*module, floor)));
-    }
-    let floor_of = |module: &str| {
-        *floors.get(module).unwrap_or_else(|| {
-            panic!("`{module}` has no floor in the house: give it one here and in docs/design.md")
-        })
-    };
-    let files = sources(&["src"], &[".rs"]);
-    let complaints = offending(&files, |file, line| {
-        let Some(own) = file.module() else {
-            return false;
-        };
-        let mentions = imported_modules(line);
-        !file.is_test() && mentions.iter().any(|module| floor_of(module) > floor_of(own))
-    });
-    report("imports go downwards only: see FLOORS", complaints);
-}
-
-/// The top-level modules that a line mentions as `crate::module`.
-fn imported_modules(line: &str) -> Vec<&str> {
-    let is_name = |c: char| c.is_alphanumeric() || c == '_';
-    let mut found = Vec::new();
-    for rest in line.split("crate::").skip(1) {
-        let list = rest.strip_prefix('{').and_then(|list| list.split('}').next()).unwrap_or(rest);
-        let names = if rest.starts_with('{') { list.split(',').collect() } else { vec![list] };
-        for name in names {
-            let name = name.trim_start().split(|c| !is_name(c)).next().expect("split gives one");
-            let is_module = name.starts_with(|c: char| c.is_ascii_lowercase());
-            if is_module && !OF_THE_CRATE.contains(&name) {
-                found.push(name);
-            }
-        }
-    }
-    found
-}
-
-#[test]
 fn the_library_neither_prints_nor_exits_nor_starts_threads() {
     let forbidden = [
         "println!",
@@ -257,15 +194,4 @@ fn every_dependency_comes_from_the_common_registry() {
     let odd = |line: &&str| line.starts_with("source = ") && *line != common;
     let complaints: Vec<_> = lock.lines().filter(odd).map(str::to_string).collect();
     report("a dependency from elsewhere", complaints);
-}
-
-#[test]
-fn imports_are_found_in_every_form() {
-    assert_eq!(imported_modules("use crate::os::poll;"), ["os"]);
-    assert_eq!(imported_modules("use crate::{os, wire::Frame, Error};"), ["os", "wire"]);
-    assert_eq!(
-        imported_modules("let x = crate::ring::spsc::new(crate::error::ok());"),
-        ["ring", "error"]
-    );
-    assert_eq!(imported_modules("pub(crate) use std::io;"), Vec::<&str>::new());
 }
