@@ -9,6 +9,7 @@ use crate::os::poll::Wanted;
 use crate::os::wait_set::{Epoll, WRITABLE, eventfd};
 use crate::readiness::interest::Interest;
 use crate::readiness::waiters::{Source, Step, Waiters};
+use crate::sync::biased_mutex::Patience;
 use crate::sync::waker::{Waker, poll_with_waker};
 use crate::timeout::Deadline;
 use crate::transport::meet::accept::{Acceptor, END};
@@ -80,13 +81,13 @@ impl Listener {
     fn accept_by(&self, deadline: Deadline) -> Result<Channel> {
         let now = matches!(deadline, Deadline::Now);
         self.look();
-        if let Step::Done(channel) = self.step(!now)? {
+        if let Step::Done(channel) = self.step(if now { Patience::Try } else { Patience::Wait })? {
             return Ok(channel);
         }
         if now {
             return Err(self.again.clone());
         }
-        let mut attempt = || self.step(true);
+        let mut attempt = || self.step(Patience::Wait);
         let accepted =
             self.waiters.wait(self, &|| Interest::READ, deadline, &|| (), &mut attempt)?;
         accepted.ok_or_else(|| Error::new(Status::TimedOut, "nobody connected in time"))
@@ -102,19 +103,21 @@ impl Listener {
         }
     }
 
-    fn step(&self, wait: bool) -> Result<Step<Channel>> {
+    fn step(&self, patience: Patience) -> Result<Step<Channel>> {
         self.alive()?;
         let mut acceptor = match self.acceptor.try_lock() {
             Ok(acceptor) => acceptor,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) if !wait => return Ok(Step::Busy),
+            Err(TryLockError::WouldBlock) if patience == Patience::Try => {
+                return Ok(Step::Busy);
+            }
             Err(TryLockError::WouldBlock) => crate::sync::lock(&self.acceptor),
         };
         let Some(acceptor) = acceptor.as_mut() else {
             return Err(closed());
         };
         let mut done = acceptor.step()?;
-        if wait && done.is_none() && acceptor.is_busy() {
+        if patience == Patience::Wait && done.is_none() && acceptor.is_busy() {
             done = spin_on_handshake(self.endpoint.spin, || {
                 Ok(acceptor.step()?.map_or(Step::Blocked, Step::Done))
             })?;

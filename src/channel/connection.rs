@@ -39,7 +39,7 @@ impl Connection {
         let Joined { link, send, recv } = joined;
         Connection {
             send: BiasedMutex::new(SendState::new(send)),
-            recv: BiasedMutex::new(RecvState::new(recv, endpoint, link.peer().is_trusted())),
+            recv: BiasedMutex::new(RecvState::new(recv, endpoint, link.peer().trust())),
             known_moved: AtomicU32::new(link.stage().moved().bits()),
             is_settled: AtomicBool::new(link.stage().is_final()),
             awaits_hello: AtomicBool::new(false),

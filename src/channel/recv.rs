@@ -133,7 +133,14 @@ impl Core {
         self.help_sending(connection);
         // A message that stays, as it was too large, is there to be received still.
         if !matches!(step, Ok(Step::Blocked | Step::Busy | Step::Choked)) {
-            self.after_receiving(connection, ahead);
+            // What was read ahead shows on no descriptor: others are told.
+            if ahead {
+                self.waiters.notify();
+            }
+            // A ring's wake-up stays in its pipe; a stream's descriptor shows nothing any more.
+            if ahead || !connection.link.receives_by_ring() {
+                self.readiness.mark(Direction::Receive);
+            }
         }
         step
     }
@@ -143,18 +150,6 @@ impl Core {
     pub fn replies<'a>(&'a self, connection: &'a Connection) -> Replies<'a> {
         let (waiters, readiness) = (&self.waiters, &self.readiness);
         Replies { requests: &connection.requests, waiters, readiness }
-    }
-
-    /// What was read ahead shows on no descriptor: others are told.
-    #[inline]
-    fn after_receiving(&self, connection: &Connection, ahead: bool) {
-        if ahead {
-            self.waiters.notify();
-        }
-        // A ring's wake-up stays in its pipe; a stream's descriptor shows nothing any more.
-        if ahead || !connection.link.receives_by_ring() {
-            self.readiness.mark(Direction::Receive);
-        }
     }
 }
 

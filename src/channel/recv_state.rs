@@ -3,13 +3,13 @@
 use super::inbox::Inbox;
 use super::lent::{HeapId, LentId, ViewParts};
 use super::requests::{Requests, Waiter};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Trust, Views};
 use crate::error::{Error, Result};
 use crate::memory::{Buffer, Lent, write};
 use crate::readiness::descriptor::Descriptor;
 use crate::readiness::waiters::{Step, Waiters};
 use crate::readiness::{Direction, Readiness};
-use crate::transport::{Head, HeapMessage, Held, HoldAs, RecvHalf};
+use crate::transport::{Head, HeapMessage, Held, RecvHalf};
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
 
@@ -21,7 +21,7 @@ pub struct RecvState {
     pub half: RecvHalf,
     /// Messages that came while a request waited for its reply.
     pub inbox: Inbox,
-    views: HoldAs,
+    views: Views,
     pub heap_views: HashMap<HeapId, Buffer>,
     next_heap_view: HeapId,
     /// Whether the last look ended before all that is there was looked at.
@@ -55,14 +55,11 @@ pub struct FrontMessage {
 }
 
 impl RecvState {
-    pub fn new(half: RecvHalf, endpoint: &Endpoint, trusted: bool) -> RecvState {
+    pub fn new(half: RecvHalf, endpoint: &Endpoint, peer: Trust) -> RecvState {
         RecvState {
             half,
             inbox: Inbox::new(endpoint.inbox),
-            views: match endpoint.views_in_place(trusted) {
-                true => HoldAs::InPlace,
-                false => HoldAs::Copy,
-            },
+            views: endpoint.views_of(peer),
             heap_views: HashMap::new(),
             next_heap_view: HeapId::default(),
             more: false,
@@ -127,7 +124,7 @@ impl RecvState {
             Waiter::Receiver => Ok(false),
             Waiter::Caller => {
                 // On the heap: in the ring it would be in everybody's way until that thread runs.
-                let view = self.hold(head, HoldAs::Copy)?;
+                let view = self.hold(head, Views::Copy)?;
                 if !replies.requests.answer(view) {
                     self.drop_view(view.id);
                     self.late_replies += 1;
@@ -145,10 +142,10 @@ impl RecvState {
     }
 
     /// Takes the front message of the transport as a view.
-    fn hold(&mut self, head: Head, hold_as: HoldAs) -> Result<ViewParts> {
+    fn hold(&mut self, head: Head, views: Views) -> Result<ViewParts> {
         // Before the message is taken.
         self.heap_views.try_reserve(1).map_err(|_| Error::no_memory())?;
-        Ok(match self.half.hold_front(hold_as)? {
+        Ok(match self.half.hold_front(views)? {
             Held::InRing(span) => {
                 let bytes = match &self.half {
                     RecvHalf::Ring(half) => half.held(span, head.len),
@@ -252,7 +249,7 @@ impl RecvState {
         let head = front.head;
         if !head.is_reply() || !self.route(replies, head)? {
             self.inbox.make_room(head.len)?;
-            let data = match self.half.hold_front(HoldAs::Copy)? {
+            let data = match self.half.hold_front(Views::Copy)? {
                 Held::OnHeap(data) => data,
                 Held::InRing(_) => unreachable!("it was to be copied"),
             };

@@ -55,6 +55,15 @@ pub enum Views {
     Copy,
 }
 
+/// How far a peer is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// It is of the same user, or root's: it can do what this program can anyway.
+    Full,
+    /// It is of another user.
+    None,
+}
+
 /// Which users may be on the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerUid {
@@ -141,13 +150,12 @@ impl Endpoint {
         !self.raw && (self.shm_required || !self.early)
     }
 
-    /// Where views are, all things considered; `trusted`: the peer is of the same user, or root's.
-    pub fn views_in_place(&self, trusted: bool) -> bool {
-        let default = match self.peer_uid {
-            PeerUid::SameOrRoot if trusted => Views::Direct,
+    /// Where views of what a peer sends are, all things considered.
+    pub fn views_of(&self, peer: Trust) -> Views {
+        self.views.unwrap_or(match (self.peer_uid, peer) {
+            (PeerUid::SameOrRoot, Trust::Full) => Views::Direct,
             _ => Views::Copy,
-        };
-        self.views.unwrap_or(default) == Views::Direct
+        })
     }
 }
 

@@ -10,6 +10,8 @@ mod uninit;
 pub use buffer::Buffer;
 #[cfg(not(loom))]
 pub use buffer::zeroed_vec;
-pub use lent::{Bytes, Lent};
+#[cfg(not(loom))]
+pub use lent::Bytes;
+pub use lent::Lent;
 #[cfg(not(loom))]
 pub use uninit::{Filling, uninit, write};

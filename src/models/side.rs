@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::models::waker::{Readable, Waker};
 use crate::readiness::interest::Interest;
 use crate::readiness::waiters::{Source, Step, Waiters};
-use crate::readiness::{Direction, Readiness, Ready, Shown, Shows};
+use crate::readiness::{Direction, Mark, Readiness, Ready, Shown, Shows};
 use crate::ring::doorbell;
 use crate::ring::spsc::{Reader, Writer};
 use crate::sync::{Mutex, lock, spin_loop};
@@ -37,10 +37,10 @@ struct Descriptor {
 }
 
 impl Shows for Descriptor {
-    fn show(&self, marked: bool) {
-        match marked {
-            true => self.mark.signal(),
-            false => drop(self.mark.drain()),
+    fn show(&self, mark: Mark) {
+        match mark {
+            Mark::Set => self.mark.signal(),
+            Mark::Off => drop(self.mark.drain()),
         }
     }
 

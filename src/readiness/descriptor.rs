@@ -7,11 +7,21 @@
 
 use crate::os::fork::Fd;
 use crate::os::wait_set::{Epoll, READABLE, WRITABLE, eventfd};
-use crate::readiness::{Ready, Shows};
+use crate::readiness::{Mark, Ready, Shows};
 use crate::sync::{Mutex, lock};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+
+impl Mark {
+    /// What the marker is watched for.
+    fn events(self) -> u32 {
+        match self {
+            Mark::Set => WRITABLE,
+            Mark::Off => 0,
+        }
+    }
+}
 
 /// What a descriptor shows: the epoll events of a file descriptor that make it count.
 pub struct Watched<'a> {
@@ -59,7 +69,7 @@ pub struct Descriptor {
 
 struct State {
     marker: Marker,
-    marked: bool,
+    mark: Mark,
     /// Whether something could not be watched, for want of kernel memory: then the mark stays, as
     /// readable for nothing is better than never.
     blind: bool,
@@ -75,7 +85,7 @@ impl Descriptor {
         for Watched { fd, events, token } in watched {
             epoll.add(*fd, *events, *token as u64)?;
         }
-        let state = Mutex::new(State { marker, marked: true, blind: false, shows_room: false });
+        let state = Mutex::new(State { marker, mark: Mark::Set, blind: false, shows_room: false });
         Ok(Descriptor { epoll, state })
     }
 
@@ -116,7 +126,7 @@ impl Descriptor {
         if Arc::ptr_eq(&marker.fd, &state.marker.fd) {
             return;
         }
-        let events = marker.events | if state.marked { WRITABLE } else { 0 };
+        let events = marker.events | state.mark.events();
         match self.epoll.add(marker.fd.as_fd(), events, Token::Marker as u64) {
             Ok(()) => {
                 self.epoll.remove(state.marker.fd.as_fd());
@@ -129,14 +139,14 @@ impl Descriptor {
     fn check(&self, state: &mut State, result: io::Result<()>) {
         if result.is_err() {
             state.blind = true;
-            self.put_mark(state, true);
+            self.put_mark(state, Mark::Set);
         }
     }
 
-    fn put_mark(&self, state: &mut State, marked: bool) {
-        if state.marked != marked {
-            state.marked = marked;
-            let events = state.marker.events | if marked { WRITABLE } else { 0 };
+    fn put_mark(&self, state: &mut State, mark: Mark) {
+        if state.mark != mark {
+            state.mark = mark;
+            let events = state.marker.events | mark.events();
             // The marker is in, and changing its events needs no memory.
             let put = self.epoll.modify(state.marker.fd.as_fd(), events, Token::Marker as u64);
             debug_assert!(put.is_ok(), "{put:?}");
@@ -145,10 +155,10 @@ impl Descriptor {
 }
 
 impl Shows for Descriptor {
-    fn show(&self, marked: bool) {
+    fn show(&self, mark: Mark) {
         let mut state = lock(&self.state);
-        let marked = marked || state.blind;
-        self.put_mark(&mut state, marked);
+        let mark = if state.blind { Mark::Set } else { mark };
+        self.put_mark(&mut state, mark);
     }
 
     fn ready(&self) -> Ready {

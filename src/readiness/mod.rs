@@ -54,10 +54,19 @@ impl Direction {
     }
 }
 
+/// Whether a descriptor's mark is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// It is: the descriptor is readable.
+    Set,
+    /// It isn't: the descriptor shows what the transport sleeps on.
+    Off,
+}
+
 /// A descriptor that shows a mark beside what the transport sleeps on.
 pub trait Shows {
     /// Sets the mark, or takes it off.
-    fn show(&self, marked: bool);
+    fn show(&self, mark: Mark);
     /// What else makes it readable now.
     fn ready(&self) -> Ready;
 }
@@ -141,7 +150,7 @@ impl<D: Shows> Readiness<D> {
     #[inline]
     pub fn mark(&self, direction: Direction) {
         if self.is_watched(direction) {
-            self.change(direction, true);
+            self.change(direction, Mark::Set);
         }
     }
 
@@ -154,13 +163,13 @@ impl<D: Shows> Readiness<D> {
     /// Takes the mark off. Whoever calls looks once more.
     pub fn unmark(&self, direction: Direction) {
         if self.is_watched(direction) {
-            self.change(direction, false);
+            self.change(direction, Mark::Off);
         }
     }
 
-    fn change(&self, direction: Direction, mark: bool) {
+    fn change(&self, direction: Direction, mark: Mark) {
         let mut marked = lock(&self.marked);
-        if (*marked & direction.bit() != 0) != mark {
+        if (*marked & direction.bit() != 0) != (mark == Mark::Set) {
             *marked ^= direction.bit();
             self.unmarked.fetch_xor(direction.bit(), Ordering::Relaxed);
             if let Some(descriptor) = self.get(direction) {

@@ -55,11 +55,11 @@ pub enum Step<T> {
 
 /// What a leader is there for.
 #[derive(Clone, Copy)]
-enum Role {
+enum LeadsTo {
     /// It is inside [`Waiters::wait`], and polls.
-    Waits,
+    Wait,
     /// It only empties the wake-up descriptor.
-    Drains,
+    Drain,
 }
 
 /// The threads that wait for one handle.
@@ -107,10 +107,10 @@ impl Waiters {
         loop {
             let interest = interest();
             let seen = self.events.load(Ordering::Acquire);
-            let lead = if follow { None } else { self.try_lead(interest, Role::Waits) };
+            let lead = if follow { None } else { self.try_lead(interest, LeadsTo::Wait) };
             if lead.is_some() && source.drain() {
                 on_drain();
-                self.tell(Role::Waits);
+                self.tell(LeadsTo::Wait);
             }
             source.arm(interest);
             let step = attempt()?;
@@ -164,18 +164,18 @@ impl Waiters {
     /// Drains wake-up bytes on behalf of a thread that does not wait, unless another thread
     /// leads: then the bytes are its business. Whether there were any.
     pub fn drain(&self, source: &impl Source) -> bool {
-        match self.try_lead(Interest::NONE, Role::Drains) {
+        match self.try_lead(Interest::NONE, LeadsTo::Drain) {
             Some(_lead) => source.drain(),
             None => false,
         }
     }
 
     /// Wakes followers, who then look for themselves.
-    fn tell(&self, role: Role) {
+    fn tell(&self, to: LeadsTo) {
         self.events.fetch_add(1, Ordering::AcqRel);
-        let own = match role {
-            Role::Waits => 1,
-            Role::Drains => 0,
+        let own = match to {
+            LeadsTo::Wait => 1,
+            LeadsTo::Drain => 0,
         };
         if self.inside.load(Ordering::SeqCst) > own {
             futex::wake_here(&self.events, i32::MAX);
@@ -197,7 +197,7 @@ impl Waiters {
 
     /// Becomes the leader, unless there is one; that one is woken if it doesn't poll for
     /// `interest`.
-    fn try_lead(&self, interest: Interest, role: Role) -> Option<Lead<'_>> {
+    fn try_lead(&self, interest: Interest, to: LeadsTo) -> Option<Lead<'_>> {
         let mut leader = lock(&self.leader);
         if let Some(other) = leader.as_ref() {
             if interest.without(other.interest) != Interest::NONE {
@@ -210,12 +210,12 @@ impl Waiters {
             | Interest::READ.when(waits(&self.readers))
             | Interest::WRITE.when(waits(&self.writers));
         // One that only drains never polls.
-        let waker = match role {
-            Role::Drains => None,
-            Role::Waits => Waker::own(),
+        let waker = match to {
+            LeadsTo::Drain => None,
+            LeadsTo::Wait => Waker::own(),
         };
         *leader = Some(Leader { waker: waker.clone(), interest });
-        Some(Lead { waiters: self, waker, interest, role })
+        Some(Lead { waiters: self, waker, interest, to })
     }
 }
 
@@ -232,7 +232,7 @@ struct Lead<'a> {
     waiters: &'a Waiters,
     waker: Option<Arc<Waker>>,
     interest: Interest,
-    role: Role,
+    to: LeadsTo,
 }
 
 impl Lead<'_> {
@@ -249,7 +249,7 @@ impl Lead<'_> {
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
         *lock(&self.waiters.leader) = None;
-        self.waiters.tell(self.role);
+        self.waiters.tell(self.to);
     }
 }
 

@@ -12,7 +12,7 @@
 
 use crate::os::futex;
 use crate::os::thread_id::this_thread;
-use crate::sync::owner::Bias;
+use crate::sync::owner::{Bias, Entry};
 use crate::sync::spin_loop;
 use crate::sync::{AtomicU32, Ordering};
 use std::cell::UnsafeCell;
@@ -86,6 +86,15 @@ struct HeldState {
 // SAFETY: the value and the held state are only reached by the one thread that holds the lock.
 unsafe impl<T: Send> Sync for BiasedMutex<T> {}
 
+/// What came of locking the word.
+enum WordLock {
+    Locked,
+    /// Another thread holds the lock. `turned_away`: while this one held the word, a third was.
+    Refused {
+        turned_away: bool,
+    },
+}
+
 /// How the lock was got.
 #[derive(Clone, Copy)]
 enum Via {
@@ -135,60 +144,56 @@ impl<T> BiasedMutex<T> {
     /// Runs `act` with the lock held.
     #[inline]
     pub fn run<R>(&self, patience: Patience, act: impl FnOnce(&mut T) -> R) -> Attempt<R> {
-        let mut turned_away = false;
-        let via = match self.bias.enter(&mut turned_away) {
-            Some(place) => Via::Bias(place),
-            None => match self.lock_word(patience, &mut turned_away) {
-                true => Via::Word,
-                false => return Attempt { result: Err(Refused::Held), turned_away },
-            },
+        let entry = self.bias.enter();
+        if let Entry::Inside(place) = entry {
+            return self.run_held(Via::Bias(place), act);
+        }
+        let mut attempt = match self.lock_word(patience) {
+            WordLock::Locked => self.run_held(Via::Word, act),
+            WordLock::Refused { turned_away } => {
+                Attempt { result: Err(Refused::Held), turned_away }
+            }
         };
-        self.run_held(via, turned_away, act)
+        attempt.turned_away |= entry.asked();
+        attempt
     }
 
     /// Runs `act` with the lock held if this thread owns it: without a locked instruction.
     #[inline(always)]
     pub fn run_as_owner<R>(&self, act: impl FnOnce(&mut T) -> R) -> Attempt<R> {
-        let mut turned_away = false;
-        match self.bias.enter(&mut turned_away) {
-            Some(place) => self.run_held(Via::Bias(place), turned_away, act),
-            None => Attempt { result: Err(Refused::Held), turned_away },
+        match self.bias.enter() {
+            Entry::Inside(place) => self.run_held(Via::Bias(place), act),
+            entry => Attempt { result: Err(Refused::Held), turned_away: entry.asked() },
         }
     }
 
     #[inline(always)]
-    fn run_held<R>(
-        &self,
-        via: Via,
-        turned_away: bool,
-        act: impl FnOnce(&mut T) -> R,
-    ) -> Attempt<R> {
+    fn run_held<R>(&self, via: Via, act: impl FnOnce(&mut T) -> R) -> Attempt<R> {
         let holding = Holding { mutex: self, via };
         // SAFETY: this thread holds the lock, so no other reaches the held state or the value.
         let (is_poisoned, value) =
             unsafe { ((*self.held.get()).is_poisoned, &mut *self.value.get()) };
         let result = if is_poisoned { Err(Refused::Poisoned) } else { Ok(act(value)) };
-        Attempt { result, turned_away: holding.unlock() | turned_away }
+        Attempt { result, turned_away: holding.unlock() }
     }
 
     /// Locks the word, and takes the bias from the thread that has it.
     #[inline(never)]
-    fn lock_word(&self, patience: Patience, turned_away: &mut bool) -> bool {
+    fn lock_word(&self, patience: Patience) -> WordLock {
         if !self.try_once() {
             match patience {
                 Patience::Wait => self.lock_slowly(),
                 Patience::Try if self.lock_or_mark() => {}
-                Patience::Try => return false,
+                Patience::Try => return WordLock::Refused { turned_away: false },
             }
         }
         self.bias.revoke();
         if !self.bias.is_empty() && !self.await_owner(patience) {
             // The owner tells of this thread when it unlocks.
-            *turned_away |= self.unlock_word();
-            return false;
+            return WordLock::Refused { turned_away: self.unlock_word() };
         }
         self.count_in_a_row();
-        true
+        WordLock::Locked
     }
 
     /// Waits until the last owner has unlocked.

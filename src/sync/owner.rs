@@ -38,6 +38,25 @@ struct Place {
     asked: AtomicU32,
 }
 
+/// What came of a thread's attempt to lock as the owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// It is the owner, and holds the lock through this place.
+    Inside(usize),
+    /// It isn't the owner.
+    Stranger,
+    /// The ownership was taken away meanwhile. `asked`: a thread waited for it to come out.
+    Revoked { asked: bool },
+}
+
+impl Entry {
+    /// Whether another thread is to be told.
+    #[inline]
+    pub fn asked(self) -> bool {
+        matches!(self, Entry::Revoked { asked: true })
+    }
+}
+
 impl Bias {
     /// Nobody owns it.
     pub fn new() -> Bias {
@@ -53,24 +72,22 @@ impl Bias {
         }
     }
 
-    /// Locks, if this thread is the owner: through which place. `asked` becomes true where this
-    /// thread was asked to unlock on its way.
+    /// Locks, if this thread is the owner: see [`Entry`].
     #[inline]
-    pub fn enter(&self, asked: &mut bool) -> Option<usize> {
+    pub fn enter(&self) -> Entry {
         // Relaxed is enough: only this thread's own number matters, and it is looked at again.
         let owner = self.owner.load(Ordering::Relaxed);
         if owner & !PLACE_BITS != this_thread() {
-            return None;
+            return Entry::Stranger;
         }
         let place = (owner & PLACE_BITS) as usize;
         self.places[place].inside.store(1, Ordering::Relaxed);
         // SYNC inside: light, pairs with the heavy barrier in `revoke`.
         barrier::light();
         if self.owner.load(Ordering::Acquire) == owner {
-            return Some(place);
+            return Entry::Inside(place);
         }
-        *asked |= self.exit(place);
-        None
+        Entry::Revoked { asked: self.exit(place) }
     }
 
     /// Unlocks; whether a thread had asked for that.

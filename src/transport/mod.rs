@@ -2,6 +2,7 @@
 //! they say first in handshake.rs, how they get from the socket into rings in upgrade.rs, and then
 //! each way has a file of its own.
 
+mod assemble;
 mod carrier;
 pub mod handshake;
 pub mod link;
@@ -10,6 +11,7 @@ pub mod peer;
 pub mod ring;
 pub mod stream;
 
+use crate::endpoint::Views;
 use crate::error::{Error, Result, Status};
 use crate::memory::Buffer;
 use crate::ring::spans::SpanId;
@@ -25,6 +27,13 @@ const PIECE_LEN: usize = 4096;
 /// As how much a fragment counts towards what one call takes.
 fn pieces(len: usize) -> u32 {
     u32::from(len < FRAGMENT_LEN_MIN) + (len / PIECE_LEN) as u32
+}
+
+/// What a program is to the other: the one that listened, or the one that connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Listener,
+    Connector,
 }
 
 /// What a message says besides its payload.
@@ -142,15 +151,6 @@ pub enum Held {
     InRing(SpanId),
     /// On the heap.
     OnHeap(Buffer),
-}
-
-/// Whether a message is handed out where it lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HoldAs {
-    /// It is, if it lies in a ring.
-    InPlace,
-    /// It is copied.
-    Copy,
 }
 
 /// The front message of a receiving half.
@@ -342,9 +342,9 @@ impl RecvHalf {
     }
 
     /// Takes the front message, in place if that is possible and wished.
-    pub fn hold_front(&mut self, hold_as: HoldAs) -> Result<Held> {
+    pub fn hold_front(&mut self, views: Views) -> Result<Held> {
         match self {
-            RecvHalf::Ring(end) => end.hold_front(hold_as),
+            RecvHalf::Ring(end) => end.hold_front(views),
             RecvHalf::Stream(end) => end.take_front().map(Held::OnHeap),
         }
     }

@@ -1,7 +1,8 @@
 //! Whether the other side is still there: its socket hangs up when it dies, and its pidfd tells
 //! even if it has forked and a child of it keeps the socket open.
 
-use crate::endpoint::{Endpoint, PeerUid};
+use super::Role;
+use crate::endpoint::{Endpoint, PeerUid, Trust};
 use crate::error::{Error, Result, Status};
 use crate::os::cause::Cause;
 use crate::os::clock::{ticks, ticks_a_millisecond};
@@ -114,9 +115,9 @@ impl Peer {
         std::iter::once(socket).chain(process).collect()
     }
 
-    /// Whether it can do what this program can anyway: it is of the same user, or root's.
-    pub fn is_trusted(&self) -> bool {
-        is_trusted(self.credentials.uid)
+    /// How far it is trusted.
+    pub fn trust(&self) -> Trust {
+        if is_trusted(self.credentials.uid) { Trust::Full } else { Trust::None }
     }
 
     /// Whether its end has been seen. What it sent before is received first.
@@ -241,11 +242,13 @@ fn is_trusted(uid: u32) -> bool {
 }
 
 /// Whether the endpoint lets this user in. Root connects to whoever listens, as connect(2) does.
-pub fn admit(endpoint: &Endpoint, uid: u32, listens: bool) -> Result<()> {
+pub fn admit(endpoint: &Endpoint, uid: u32, role: Role) -> Result<()> {
     let admitted = match endpoint.peer_uid {
         PeerUid::Any => true,
         PeerUid::Only(only) => uid == only,
-        PeerUid::SameOrRoot => is_trusted(uid) || (!listens && local_socket::own_uid() == 0),
+        PeerUid::SameOrRoot => {
+            is_trusted(uid) || (role == Role::Connector && local_socket::own_uid() == 0)
+        }
     };
     if admitted {
         return Ok(());

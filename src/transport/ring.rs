@@ -6,7 +6,7 @@ mod recv;
 pub use recv::RingRecv;
 
 use super::peer::{Peer, closed_by_peer};
-use super::{Label, Outgoing};
+use super::{Label, Outgoing, Role};
 use crate::error::Result;
 use crate::os::fork::Fd;
 use crate::os::pipe;
@@ -18,7 +18,7 @@ use crate::ring::layout::{TO_CONNECTOR, TO_LISTENER};
 use crate::ring::mapping::Shared;
 use crate::ring::spans::SpanId;
 use crate::ring::spsc::{Reader, Writer};
-use crate::transport::handshake::share::{Rings, Side};
+use crate::transport::handshake::share::Rings;
 use crate::wire::{FLAG_MORE, Gather, Header, Kind};
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -41,10 +41,10 @@ pub struct RingLink {
 
 impl RingLink {
     /// This side of what a listener has handed over.
-    pub fn new(peer: &Arc<Peer>, rings: Rings, side: Side) -> Arc<RingLink> {
-        let (incoming, outgoing) = match side {
-            Side::Listener => (TO_LISTENER, TO_CONNECTOR),
-            Side::Connector => (TO_CONNECTOR, TO_LISTENER),
+    pub fn new(peer: &Arc<Peer>, rings: Rings, role: Role) -> Arc<RingLink> {
+        let (incoming, outgoing) = match role {
+            Role::Listener => (TO_LISTENER, TO_CONNECTOR),
+            Role::Connector => (TO_CONNECTOR, TO_LISTENER),
         };
         Arc::new(RingLink {
             peer: Arc::clone(peer),

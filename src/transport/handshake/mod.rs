@@ -11,6 +11,7 @@ use crate::memory::Buffer;
 use crate::os::cause::Cause;
 use crate::os::fork::Fd;
 use crate::os::local_socket;
+use crate::transport::Role;
 use crate::transport::handshake::upgrade::{Upgrade, own_hello};
 use crate::transport::link::Joined;
 use crate::transport::peer::{Peer, admit, lost};
@@ -27,7 +28,7 @@ pub fn greet(endpoint: &Arc<Endpoint>, socket: Fd) -> Result<Joined> {
     if endpoint.scheme == Scheme::Local {
         local_socket::refuse_descriptors(socket.as_fd());
     }
-    let credentials = credentials_of_admitted(endpoint, &socket, false)?;
+    let credentials = credentials_of_admitted(endpoint, &socket, Role::Connector)?;
     let peer = Peer::new(Arc::new(socket), credentials);
     if !endpoint.raw {
         match say(&peer.socket, &own_hello(endpoint).encode()) {
@@ -58,7 +59,7 @@ pub struct Handshake {
 impl Handshake {
     /// Begins: checks who the connector is.
     pub fn begin(endpoint: &Arc<Endpoint>, socket: Fd) -> Result<Handshake> {
-        let credentials = credentials_of_admitted(endpoint, &socket, true)?;
+        let credentials = credentials_of_admitted(endpoint, &socket, Role::Listener)?;
         let began = Instant::now();
         Ok(Handshake {
             endpoint: Arc::clone(endpoint),
@@ -190,12 +191,12 @@ fn check_first(header: &Header) -> Result<usize> {
 fn credentials_of_admitted(
     endpoint: &Endpoint,
     socket: &Fd,
-    listens: bool,
+    role: Role,
 ) -> Result<local_socket::Credentials> {
     let failed = |error| Error::system("asking who the peer is", &error);
     let credentials = local_socket::credentials(socket.as_fd()).map_err(failed)?;
-    match admit(endpoint, credentials.uid, listens) {
-        Err(error) if listens && !endpoint.raw => {
+    match admit(endpoint, credentials.uid, role) {
+        Err(error) if role == Role::Listener && !endpoint.raw => {
             let _ = say(socket, &wire::refusal(&error));
             Err(error)
         }

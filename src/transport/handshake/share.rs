@@ -14,13 +14,6 @@ use std::sync::Arc;
 /// Descriptors that come with SHARE: the memfd and two pipes.
 pub const SHARED_FDS: usize = 3;
 
-/// Which side of a channel this is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    Listener,
-    Connector,
-}
-
 /// The wake-ups and the memory of a ring channel.
 pub struct Rings {
     pub shared: Arc<Shared>,

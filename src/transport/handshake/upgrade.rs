@@ -7,8 +7,9 @@ use crate::os::fork::Fd;
 use crate::os::local_socket;
 use crate::readiness::interest::Interest;
 use crate::sync::lock;
+use crate::transport::Role;
 use crate::transport::carrier::socket;
-use crate::transport::handshake::share::{self, Offer, Side};
+use crate::transport::handshake::share::{self, Offer};
 use crate::transport::handshake::stage::{Due, Progress, Stage};
 use crate::transport::peer::{Peer, closed_by_peer};
 use crate::transport::ring::RingLink;
@@ -175,7 +176,7 @@ impl Upgrade {
         };
         match mapped {
             Ok(rings) => {
-                let _ = self.rings.set(RingLink::new(peer, rings, Side::Connector));
+                let _ = self.rings.set(RingLink::new(peer, rings, Role::Connector));
                 self.progress.leave(Stage::AwaitsShare, Stage::Mapped);
                 Ok(())
             }
@@ -244,7 +245,7 @@ impl Upgrade {
         if made.is_none() {
             match Offer::new(&self.endpoint, self.ring_wish, peer.credentials.uid) {
                 Ok((offer, rings)) => {
-                    let rings = RingLink::new(peer, rings, Side::Listener);
+                    let rings = RingLink::new(peer, rings, Role::Listener);
                     *made = Some(Made { rings, offer: Some(offer) });
                 }
                 Err(error) if self.endpoint.shm_required => return Err(error),

@@ -42,6 +42,24 @@ impl Drop for ChannelSlot {
     }
 }
 
+/// Whether connections are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Accepting {
+    On,
+    /// All places are taken, or no descriptor is left: the listening sockets show nothing.
+    Paused,
+}
+
+impl Accepting {
+    /// What the listening sockets are watched for.
+    fn events(self) -> u32 {
+        match self {
+            Accepting::On => READABLE,
+            Accepting::Paused => 0,
+        }
+    }
+}
+
 /// A listening socket with its handshakes.
 pub struct Acceptor {
     endpoint: Arc<Endpoint>,
@@ -55,7 +73,7 @@ pub struct Acceptor {
     handshakes: HashMap<u64, Handshake>,
     next_token: u64,
     /// Whether the listening socket is out of the epoll, as there is no place or no descriptor.
-    paused: bool,
+    accepting: Accepting,
     /// Whether others hindered the last look.
     look_soon: bool,
     channels: Arc<AtomicU32>,
@@ -82,7 +100,7 @@ impl Acceptor {
             timer_at: None,
             handshakes: HashMap::new(),
             next_token: FIRST,
-            paused: false,
+            accepting: Accepting::On,
             look_soon: false,
             channels: Arc::new(AtomicU32::new(0)),
             began: Instant::now(),
@@ -111,7 +129,7 @@ impl Acceptor {
         if ready.contains(&TIMER) {
             self.look();
         }
-        if (!self.paused || ready.contains(&TIMER))
+        if (self.accepting == Accepting::On || ready.contains(&TIMER))
             && let Some(done) = self.take_connections(&ready)?
         {
             self.reset_timer(&ready);
@@ -123,7 +141,7 @@ impl Acceptor {
 
     /// Looks whether the socket's file is there, and listens anew where it is gone.
     pub fn look(&mut self) {
-        let events = if self.paused { 0 } else { READABLE };
+        let events = self.accepting.events();
         let watch = |socket: BorrowedFd<'_>| self.epoll.set(socket, events, LISTENER);
         self.look_soon = self.listening.renew(watch);
     }
@@ -137,19 +155,19 @@ impl Acceptor {
     fn take_connections(&mut self, ready: &[u64]) -> Result<Option<(Joined, ChannelSlot)>> {
         for _ in 0..CONNECTIONS_MAX {
             if !self.has_place() {
-                self.pause(true)?;
+                self.watch_sockets(Accepting::Paused)?;
                 return Ok(None);
             }
             let socket = match self.listening.accept() {
                 Ok(Some(socket)) => socket,
                 Ok(None) => {
-                    self.pause(false)?;
+                    self.watch_sockets(Accepting::On)?;
                     return Ok(None);
                 }
                 Err(error) => {
                     // Without descriptors the connection stays in the queue: asking again at
                     // once would only burn the processor.
-                    self.pause(true)?;
+                    self.watch_sockets(Accepting::Paused)?;
                     self.reset_timer(ready);
                     return Err(error);
                 }
@@ -159,7 +177,7 @@ impl Acceptor {
             }
         }
         // The listening socket shows what is left.
-        self.pause(false).map(|()| None)
+        self.watch_sockets(Accepting::On).map(|()| None)
     }
 
     /// Begins the handshake of a new connection, which is done at once if its HELLO is here.
@@ -230,10 +248,10 @@ impl Acceptor {
         !patient
     }
 
-    fn pause(&mut self, pause: bool) -> Result<()> {
-        if pause != self.paused {
-            self.paused = pause;
-            let events = if pause { 0 } else { READABLE };
+    fn watch_sockets(&mut self, accepting: Accepting) -> Result<()> {
+        if accepting != self.accepting {
+            self.accepting = accepting;
+            let events = accepting.events();
             for socket in self.listening.descriptors() {
                 let set = self.epoll.set(socket, events, LISTENER);
                 set.map_err(|error| Error::system("watching the listening socket", &error))?;
@@ -247,10 +265,10 @@ impl Acceptor {
         let now = Instant::now();
         let deadline = self.handshakes.values().map(|handshake| handshake.deadline).min();
         let due = deadline.map_or(LOOK_PERIOD, |deadline| deadline.saturating_duration_since(now));
-        let due = due.min(match (self.paused, self.look_soon) {
-            (true, _) => PATIENCE / 10,
-            (false, true) => PATIENCE,
-            (false, false) => LOOK_PERIOD,
+        let due = due.min(match (self.accepting, self.look_soon) {
+            (Accepting::Paused, _) => PATIENCE / 10,
+            (Accepting::On, true) => PATIENCE,
+            (Accepting::On, false) => LOOK_PERIOD,
         });
         // One that goes off too early only makes for one more step.
         let at = now + due;

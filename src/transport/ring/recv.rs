@@ -1,13 +1,15 @@
 //! The receiving end of two rings.
 
 use super::RingLink;
+use crate::endpoint::Views;
 use crate::error::{Error, Result};
-use crate::memory::{Buffer, Lent};
+use crate::memory::{Buffer, Lent, write};
 use crate::ring::doorbell;
 use crate::ring::spans::SpanId;
 use crate::ring::spsc::Reader;
+use crate::transport::assemble::Assembler;
 use crate::transport::peer::closed_by_peer;
-use crate::transport::{Front, Head, HeapMessage, Held, HoldAs, pieces, too_long};
+use crate::transport::{Front, Head, Held, pieces, too_long};
 use crate::wire::{FLAG_MORE, Header, Kind};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
@@ -21,10 +23,8 @@ pub struct RingRecv {
     reader: Reader,
     /// Bytes of the message in the front record, as `front` has read it.
     front_len: usize,
-    /// The fragments so far of a message that is not whole yet.
-    fragments: Option<HeapMessage>,
-    /// The front message, where it came in fragments.
-    whole: Option<HeapMessage>,
+    /// The front message, where it comes in fragments.
+    assembler: Assembler,
     /// Padding, small fragments and pieces of large ones, since the last call.
     small: u32,
     message_size_max: usize,
@@ -37,8 +37,7 @@ impl RingRecv {
             link: Arc::clone(link),
             reader,
             front_len: 0,
-            fragments: None,
-            whole: None,
+            assembler: Assembler::default(),
             small: 0,
             message_size_max,
         }
@@ -46,7 +45,7 @@ impl RingRecv {
 
     #[inline(always)]
     pub fn front(&mut self) -> Result<Option<Front>> {
-        if self.fragments.is_some() || self.whole.is_some() {
+        if !self.assembler.is_idle() {
             return self.front_slowly();
         }
         match self.reader.front_plain()? {
@@ -61,7 +60,7 @@ impl RingRecv {
 
     #[inline(never)]
     fn front_slowly(&mut self) -> Result<Option<Front>> {
-        if let Some(whole) = &self.whole {
+        if let Some(whole) = self.assembler.whole() {
             return Ok(Some(Front { head: whole.head, delivered: false }));
         }
         self.small = 0;
@@ -80,7 +79,7 @@ impl RingRecv {
                 self.reader.skip_front(header.length as usize);
                 continue;
             }
-            let single = self.fragments.is_none() && header.flags & FLAG_MORE == 0;
+            let single = self.assembler.is_idle() && header.flags & FLAG_MORE == 0;
             if header.kind != Kind::Data {
                 return Err(Error::protocol("a frame in a ring that is neither DATA nor PAD"));
             }
@@ -136,58 +135,44 @@ impl RingRecv {
     #[cold]
     fn collect(&mut self, header: &Header) -> Result<Option<Front>> {
         let len = header.length as usize;
-        let head = Head { len: 0, ..Head::of(header) };
-        let before = self.fragments.take();
-        let began = before.is_some();
-        let first = || HeapMessage { head, data: Buffer::default() };
-        let mut message = before.unwrap_or_else(first);
-        if (Head { len: 0, ..message.head }) != head {
-            return Err(Error::protocol("fragments of two messages that are mixed"));
-        }
-        if message.data.len() + len > self.message_size_max {
+        let so_far = self.assembler.len();
+        let data = self.assembler.fragment(header)?;
+        if so_far + len > self.message_size_max {
             return Err(too_long(self.message_size_max));
         }
         self.small += pieces(len);
-        if let Err(error) = self.reader.append_front(len, &mut message.data) {
-            // Both stay, until there is memory.
-            self.fragments = began.then_some(message);
-            return Err(error);
-        }
-        message.head.len += len;
+        // Both stay, until there is memory.
+        self.reader.append_front(len, data)?;
         self.reader.skip_front(len);
         self.give_back();
         if header.flags & FLAG_MORE != 0 {
-            self.fragments = Some(message);
             return Ok(None);
         }
-        let head = message.head;
-        self.whole = Some(message);
-        Ok(Some(Front { head, delivered: false }))
+        Ok(self.assembler.complete().map(|head| Front { head, delivered: false }))
     }
 
     #[inline]
     pub fn copy_front(&self, to: &mut [MaybeUninit<u8>]) {
-        match &self.whole {
-            Some(whole) => crate::memory::write(to, whole.data.bytes()),
+        match self.assembler.whole() {
+            Some(whole) => write(to, whole.data.bytes()),
             None => self.reader.copy_front(self.front_len, to),
         }
     }
 
     #[inline]
     pub fn drop_front(&mut self) {
-        match self.whole.is_some() {
-            true => self.whole = None,
-            false => self.reader.skip_front(self.front_len),
+        if self.assembler.take_whole().is_none() {
+            self.reader.skip_front(self.front_len);
         }
     }
 
     /// Takes the front message. Where open views pin more than half the ring it is copied, so
     /// that it doesn't add to that.
-    pub fn hold_front(&mut self, hold_as: HoldAs) -> Result<Held> {
-        if let Some(whole) = self.whole.take() {
+    pub fn hold_front(&mut self, views: Views) -> Result<Held> {
+        if let Some(whole) = self.assembler.take_whole() {
             return Ok(Held::OnHeap(whole.data));
         }
-        if hold_as == HoldAs::InPlace && !self.pins_much() {
+        if views == Views::Direct && !self.pins_much() {
             return self.reader.hold_front(self.front_len).map(Held::InRing);
         }
         let mut data = Buffer::default();

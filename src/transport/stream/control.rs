@@ -63,7 +63,7 @@ impl StreamRecv {
             Kind::Close => Ok(CLOSE_SIZE_MAX),
             _ if is_first => Err(Error::protocol("the first frame is not a HELLO")),
             Kind::Ping | Kind::Pong => Ok(PING_SIZE_MAX),
-            Kind::Share if self.partial.is_none() => Ok(SHARE_SIZE),
+            Kind::Share if self.assembler.is_idle() => Ok(SHARE_SIZE),
             _ => Err(Error::protocol("a frame that does not belong on this connection")),
         }
     }
@@ -146,7 +146,7 @@ impl StreamRecv {
     /// stands there, which is left where it is.
     pub fn take_handshake(&mut self) -> Result<bool> {
         while self.link.upgrade.stage().listens() {
-            if self.partial.is_some() || self.whole.is_some() {
+            if !self.assembler.is_idle() {
                 return Ok(true);
             }
             let Some(header) = self.peek_header()? else {

@@ -45,7 +45,7 @@ impl StreamRecv {
         if let Some(end) = self.link.end.get() {
             return Some(end.clone());
         }
-        let mut at = self.partial.as_ref().map_or(0, |partial| partial.frame_left);
+        let mut at = self.frame.left();
         loop {
             let header = self.ahead.bytes().get(at..)?.first_chunk::<HEADER_SIZE>()?;
             let header = Header::decode(header).ok()?;

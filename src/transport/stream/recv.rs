@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::memory::{Buffer, Filling, write};
 use crate::os::fork::Fd;
 use crate::os::local_socket;
+use crate::transport::assemble::Assembler;
 use crate::transport::handshake::stage::Stage;
 use crate::transport::{FRAGMENT_LEN_MIN, Front, Head, HeapMessage, PIECE_LEN};
 use crate::wire::{FLAG_MORE, HEADER_SIZE, HELLO_SIZE, Header, Kind};
@@ -17,18 +18,23 @@ use std::sync::Arc;
 const LARGE: usize = 8 << 10;
 /// Frames that are no messages, small fragments, and pieces of what was read, in one go.
 const CONTROLS_MAX: u32 = 1024;
-/// No message lies whole in what was read ahead.
-const NO_FRONT: usize = usize::MAX;
+/// Where the stream is, between frames or within one that brings a piece of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Frame {
+    /// The next byte begins a header.
+    Between,
+    /// So many bytes of a fragment's payload are missing, and `more` fragments come after it.
+    Within { left: usize, more: bool },
+}
 
-/// A message of which not all has come.
-pub(super) struct Partial {
-    pub(super) message: HeapMessage,
-    /// Bytes that the current frame still brings.
-    pub(super) frame_left: usize,
-    /// Whether another fragment comes after the current one.
-    pub(super) more: bool,
-    /// Whether the current fragment is all here, and the next has not begun.
-    pub(super) between: bool,
+impl Frame {
+    /// Bytes that the present frame still brings.
+    pub(super) fn left(self) -> usize {
+        match self {
+            Frame::Between => 0,
+            Frame::Within { left, .. } => left,
+        }
+    }
 }
 
 /// The receiving end.
@@ -37,11 +43,11 @@ pub struct StreamRecv {
     /// Bytes read ahead, from `start` on.
     pub(super) ahead: Buffer,
     pub(super) start: usize,
-    /// Bytes of the front message, if it lies whole in `ahead`; else NO_FRONT.
-    pub(super) front_len: usize,
-    pub(super) partial: Option<Partial>,
-    /// The front message, if it was put together on the heap.
-    pub(super) whole: Option<HeapMessage>,
+    /// Bytes of the front message, if it lies whole in `ahead`.
+    front_len: Option<usize>,
+    /// The front message, if it is put together on the heap.
+    pub(super) assembler: Assembler,
+    pub(super) frame: Frame,
     pub(super) last_len: usize,
     /// Frames that were no messages, since the last call.
     pub(super) controls: u32,
@@ -61,9 +67,9 @@ impl StreamRecv {
             link: Arc::clone(link),
             ahead: Buffer::default(),
             start: 0,
-            front_len: NO_FRONT,
-            partial: None,
-            whole: None,
+            front_len: None,
+            assembler: Assembler::default(),
+            frame: Frame::Between,
             last_len: 0,
             controls: 0,
             message_size_max,
@@ -85,7 +91,7 @@ impl StreamRecv {
     /// The front message if it is a plain one that was read ahead, as in a batch nearly all are.
     #[inline(always)]
     fn plain_front(&mut self) -> Option<Front> {
-        if self.link.raw || self.whole.is_some() || self.partial.is_some() {
+        if self.link.raw || !self.assembler.is_idle() {
             return None;
         }
         let bytes = &self.ahead.bytes()[self.start..];
@@ -96,7 +102,7 @@ impl StreamRecv {
         if !here || !Header::is_plain_data(words) {
             return None;
         }
-        self.front_len = len;
+        self.front_len = Some(len);
         self.last_len = len;
         let head = Head::plain(len, words[1] as u32);
         Some(Front { head, delivered: false })
@@ -104,7 +110,7 @@ impl StreamRecv {
 
     #[inline(never)]
     fn front_slowly(&mut self, mut into: Option<&mut [MaybeUninit<u8>]>) -> Result<Option<Front>> {
-        self.front_len = NO_FRONT;
+        self.front_len = None;
         self.controls = 0;
         loop {
             if let Some(front) = self.whole_front() {
@@ -128,7 +134,7 @@ impl StreamRecv {
     }
 
     fn whole_front(&self) -> Option<Front> {
-        let head = self.whole.as_ref()?.head;
+        let head = self.assembler.whole()?.head;
         Some(Front { head, delivered: false })
     }
 
@@ -137,18 +143,18 @@ impl StreamRecv {
         if len == 0 {
             return None;
         }
-        self.front_len = len;
+        self.front_len = Some(len);
         Some(Front { head: Head::plain(len, 0), delivered: false })
     }
 
     /// The next message among the bytes that are here, if it is whole.
     fn parse(&mut self, into: &mut Option<&mut [MaybeUninit<u8>]>) -> Result<Option<Front>> {
         loop {
-            self.continue_partial()?;
+            self.continue_fragment()?;
             if let Some(front) = self.whole_front() {
                 return Ok(Some(front));
             }
-            if self.partial.as_ref().is_some_and(|partial| partial.frame_left > 0) {
+            if self.frame.left() > 0 {
                 return Ok(None);
             }
             let bytes = &self.ahead.bytes()[self.start..];
@@ -168,14 +174,14 @@ impl StreamRecv {
                 return Ok(None);
             }
             let len = header.length as usize;
-            let so_far = self.partial.as_ref().map_or(0, |partial| partial.message.data.len());
+            let so_far = self.assembler.len();
             if so_far + len > self.message_size_max {
                 return Err(self.too_long(so_far + len));
             }
-            let single = self.partial.is_none() && header.flags & FLAG_MORE == 0;
+            let single = self.assembler.is_idle() && header.flags & FLAG_MORE == 0;
             if single && len <= here {
                 let head = Head::of(&header);
-                self.front_len = len;
+                self.front_len = Some(len);
                 return Ok(Some(Front { head, delivered: false }));
             }
             if single && len < LARGE {
@@ -186,14 +192,14 @@ impl StreamRecv {
                 && header.flags == 0
                 && let Some(to) = into.take().filter(|to| len <= to.len())
                 && let Ok(spare) = Buffer::with_capacity(len)
-                && self.deliver(Head::of(&header), &mut to[..len], spare)
             {
-                self.count(len);
-                return Ok(Some(Front { head: Head::of(&header), delivered: true }));
+                if self.deliver(Head::of(&header), &mut to[..len], spare) {
+                    self.count(len);
+                    return Ok(Some(Front { head: Head::of(&header), delivered: true }));
+                }
+                continue;
             }
-            if self.partial.as_ref().is_none_or(|partial| partial.more) {
-                self.begin_partial(&header)?;
-            }
+            self.begin_fragment(&header)?;
         }
     }
 
@@ -211,49 +217,36 @@ impl StreamRecv {
         }
         if to.left() > 0 {
             spare.append(to.bytes());
-            let message = HeapMessage { head, data: spare };
-            self.partial =
-                Some(Partial { message, frame_left: to.left(), more: false, between: false });
+            self.assembler.begin(HeapMessage { head, data: spare });
+            self.frame = Frame::Within { left: to.left(), more: false };
         }
         to.left() == 0
     }
 
-    fn begin_partial(&mut self, header: &Header) -> Result<()> {
-        let head = Head::of(header);
-        let partial = self.partial.get_or_insert_with(|| Partial {
-            message: HeapMessage { head: Head { len: 0, ..head }, data: Buffer::default() },
-            frame_left: 0,
-            more: true,
-            between: true,
-        });
-        let first = partial.message.head;
-        if (Head { len: 0, ..head }) != (Head { len: 0, ..first }) {
-            return Err(Error::protocol("fragments of two messages that are mixed"));
-        }
-        self.controls += u32::from(head.len < FRAGMENT_LEN_MIN);
-        partial.frame_left = head.len;
-        partial.more = header.flags & FLAG_MORE != 0;
-        partial.between = false;
+    fn begin_fragment(&mut self, header: &Header) -> Result<()> {
+        let left = header.length as usize;
+        self.assembler.fragment(header)?;
+        self.controls += u32::from(left < FRAGMENT_LEN_MIN);
+        self.frame = Frame::Within { left, more: header.flags & FLAG_MORE != 0 };
         Ok(())
     }
 
     /// Takes what is here of the current frame. A message that is whole then becomes the front.
-    fn continue_partial(&mut self) -> Result<()> {
-        let Some(partial) = &mut self.partial else {
+    fn continue_fragment(&mut self) -> Result<()> {
+        let (Frame::Within { left, more }, Some(data)) = (self.frame, self.assembler.partial())
+        else {
             return Ok(());
         };
         let here = &self.ahead.bytes()[self.start..];
-        let count = here.len().min(partial.frame_left);
-        partial.message.data.extend(&here[..count]).map_err(|_| Error::no_memory())?;
-        partial.frame_left -= count;
+        let count = here.len().min(left);
+        data.extend(&here[..count]).map_err(|_| Error::no_memory())?;
         self.start += count;
-        if partial.frame_left > 0 || partial.between {
-            return Ok(());
-        }
-        partial.between = partial.more;
-        if let Some(Partial { mut message, .. }) = self.partial.take_if(|partial| !partial.more) {
-            message.head.len = message.data.len();
-            self.whole = Some(message);
+        self.frame = Frame::Within { left: left - count, more };
+        if count == left {
+            self.frame = Frame::Between;
+            if !more {
+                self.assembler.complete();
+            }
         }
         Ok(())
     }
@@ -264,13 +257,12 @@ impl StreamRecv {
         let socket = link.peer.socket.as_fd();
         // Seen before reading: what the peer sent before it died is read first.
         let gone = link.peer.is_gone();
-        let received = match &mut self.partial {
-            Some(partial) if partial.frame_left > 0 => {
+        let received = match (self.frame, self.assembler.partial()) {
+            (Frame::Within { left, more }, Some(data)) if left > 0 => {
                 // Room grows with what has come, never with what was announced.
-                let most = partial.message.data.len().max(BLOCK);
-                let count = partial.frame_left.min(most);
-                let received = local_socket::recv_into(socket, &mut partial.message.data, count);
-                received.inspect(|count| partial.frame_left -= count)
+                let count = left.min(data.len().max(BLOCK));
+                let received = local_socket::recv_into(socket, data, count);
+                received.inspect(|count| self.frame = Frame::Within { left: left - count, more })
             }
             _ => {
                 self.compact();
@@ -337,13 +329,13 @@ impl StreamRecv {
     #[inline(always)]
     fn front_bytes(&self) -> &[u8] {
         let skip = if self.link.raw { 0 } else { HEADER_SIZE };
-        let len = if self.front_len == NO_FRONT { 0 } else { self.front_len };
+        let len = self.front_len.unwrap_or(0);
         &self.ahead.bytes()[self.start + skip..][..len]
     }
 
     #[inline(always)]
     pub fn copy_front(&self, to: &mut [MaybeUninit<u8>]) {
-        let bytes = match &self.whole {
+        let bytes = match self.assembler.whole() {
             Some(whole) => whole.data.bytes(),
             None => self.front_bytes(),
         };
@@ -354,19 +346,16 @@ impl StreamRecv {
     /// Drops the front message; of a raw one at most `most` bytes.
     #[inline(always)]
     pub fn drop_front(&mut self, most: usize) {
-        if self.whole.is_some() {
-            self.whole = None;
+        if self.assembler.take_whole().is_some() {
             self.count(self.last_len);
-        } else if self.front_len != NO_FRONT {
-            let len = self.front_len;
+        } else if let Some(len) = self.front_len.take() {
             self.count(len);
             self.start += if self.link.raw { len.min(most) } else { HEADER_SIZE + len };
-            self.front_len = NO_FRONT;
         }
     }
 
     pub fn take_front(&mut self) -> Result<Buffer> {
-        if let Some(whole) = self.whole.take() {
+        if let Some(whole) = self.assembler.take_whole() {
             self.count(whole.data.len());
             return Ok(whole.data);
         }
@@ -394,6 +383,6 @@ impl StreamRecv {
 
     /// Whether something was read that no descriptor shows any more.
     pub fn has_read_ahead(&self) -> bool {
-        self.whole.is_some() || self.has_bytes() || self.link.end.get().is_some()
+        self.assembler.whole().is_some() || self.has_bytes() || self.link.end.get().is_some()
     }
 }

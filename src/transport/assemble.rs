@@ -1,0 +1,98 @@
+//! A message that comes in fragments, and is put together on the heap.
+
+use super::{Head, HeapMessage};
+use crate::error::{Error, Result};
+use crate::memory::Buffer;
+use crate::wire::Header;
+use std::mem::replace;
+
+/// Puts fragments together, a message at a time.
+#[derive(Default)]
+pub struct Assembler {
+    state: State,
+}
+
+#[derive(Default)]
+enum State {
+    /// No message has begun.
+    #[default]
+    Idle,
+    /// More fragments must come.
+    Partial(HeapMessage),
+    /// All of it is here.
+    Whole(HeapMessage),
+}
+
+impl Assembler {
+    /// Whether no message has begun.
+    #[inline(always)]
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
+    /// The message, if all of it is here.
+    #[inline]
+    pub fn whole(&self) -> Option<&HeapMessage> {
+        match &self.state {
+            State::Whole(message) => Some(message),
+            State::Idle | State::Partial(_) => None,
+        }
+    }
+
+    /// Hands out the message, if all of it is here.
+    #[inline]
+    pub fn take_whole(&mut self) -> Option<HeapMessage> {
+        match self.state {
+            State::Whole(_) => match replace(&mut self.state, State::Idle) {
+                State::Whole(message) => Some(message),
+                State::Idle | State::Partial(_) => None,
+            },
+            State::Idle | State::Partial(_) => None,
+        }
+    }
+
+    /// Bytes of the message that are here; 0 where none has begun.
+    pub fn len(&self) -> usize {
+        match &self.state {
+            State::Idle => 0,
+            State::Partial(message) | State::Whole(message) => message.data.len(),
+        }
+    }
+
+    /// Where the payload of the next fragment goes. It must belong to the message that has begun.
+    pub fn fragment(&mut self, header: &Header) -> Result<&mut Buffer> {
+        let head = Head { len: 0, ..Head::of(header) };
+        if self.is_idle() {
+            self.begin(HeapMessage { head, data: Buffer::default() });
+        }
+        match &mut self.state {
+            State::Partial(message) if message.head == head => Ok(&mut message.data),
+            _ => Err(Error::protocol("fragments of two messages that are mixed")),
+        }
+    }
+
+    /// Begins with a message of which some is here.
+    pub fn begin(&mut self, message: HeapMessage) {
+        let head = Head { len: 0, ..message.head };
+        self.state = State::Partial(HeapMessage { head, ..message });
+    }
+
+    /// Where the rest of the present fragment goes, if a message has begun.
+    pub fn partial(&mut self) -> Option<&mut Buffer> {
+        match &mut self.state {
+            State::Partial(message) => Some(&mut message.data),
+            State::Idle | State::Whole(_) => None,
+        }
+    }
+
+    /// The last fragment is here: the whole message's head.
+    pub fn complete(&mut self) -> Option<Head> {
+        let State::Partial(mut message) = replace(&mut self.state, State::Idle) else {
+            return None;
+        };
+        message.head.len = message.data.len();
+        let head = message.head;
+        self.state = State::Whole(message);
+        Some(head)
+    }
+}
