@@ -1,17 +1,21 @@
 //! What a user says: `scheme:address?key=value&key=value`, read into fields. Nothing is looked up
 //! here; a wrong word is an error that lists the right ones.
 
+mod address;
 pub mod names;
 pub mod pattern;
+mod values;
 
-use crate::error::{Error, Result, Status};
+pub use self::address::{Address, name_is_valid};
+use self::address::{read_address, text_of, unescape};
+pub use self::values::{Spin, Views};
+use self::values::{flag, number, octal, size, spin, views};
+use crate::error::{Error, Result};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Most bytes of an endpoint's text.
 pub const ENDPOINT_SIZE_MAX: usize = 4096;
-/// Most bytes of a NAME.
-pub const NAME_SIZE_MAX: usize = 64;
 /// The smallest ring, in bytes.
 pub const RING_SIZE_MIN: u64 = 4096;
 /// The largest ring, in bytes.
@@ -24,35 +28,6 @@ pub enum Scheme {
     Shm,
     /// A local socket.
     Local,
-}
-
-/// Where the two sides meet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Address {
-    /// A name in the user's own directory.
-    Name(String),
-    /// A path of a socket file.
-    Path(Vec<u8>),
-}
-
-/// How long a waiting call looks before it sleeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spin {
-    /// As long as it has paid off lately.
-    Auto,
-    /// Until the timeout: it never sleeps.
-    Forever,
-    /// This long, each time.
-    For(Duration),
-}
-
-/// Whether received views lie in the ring or are copied out of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Views {
-    /// In the ring, where the peer could still change them.
-    Direct,
-    /// Copied to the heap first.
-    Copy,
 }
 
 /// How far a peer is trusted.
@@ -289,22 +264,6 @@ fn bad_value_of(options: &[(&str, &str, &str)], key: &str, value: &str) -> Error
     }
 }
 
-fn read_address(address: &[u8]) -> Result<Address> {
-    if address.contains(&b'/') {
-        return match address.last() {
-            Some(b'/') => Err(Error::invalid("the path ends in a slash; name a socket file")),
-            _ => Ok(Address::Path(address.to_vec())),
-        };
-    }
-    match std::str::from_utf8(address) {
-        Ok(name) if name_is_valid(name) => Ok(Address::Name(name.to_owned())),
-        _ => Err(Error::invalid(format!(
-            "a name has 1 to {NAME_SIZE_MAX} of A-Z a-z 0-9 . _ - and does not start with a dot; \
-             with a slash in it it would be a path"
-        ))),
-    }
-}
-
 fn scheme_name(scheme: Scheme) -> &'static str {
     match scheme {
         Scheme::Shm => "shm:",
@@ -312,97 +271,7 @@ fn scheme_name(scheme: Scheme) -> &'static str {
     }
 }
 
-/// Whether `name` is a NAME: 1 to 64 of `A-Z a-z 0-9 . _ -`, not starting with a dot.
-pub fn name_is_valid(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=NAME_SIZE_MAX).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(allowed)
-}
-
-fn unescape(text: &str) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digits = rest.get(..2).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
-        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
-        let value = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        let Some(value) = value else {
-            return Err(Error::invalid("after % come two hexadecimal digits; write % as %25"));
-        };
-        bytes.push(value);
-        rest = &rest[2..];
-    }
-    match bytes.contains(&0) {
-        true => Err(Error::invalid("there is a NUL byte in it; leave it out")),
-        false => Ok(bytes),
-    }
-}
-
-fn text_of(bytes: Vec<u8>) -> Result<String> {
-    let bad = |_| Error::new(Status::Invalid, "a value that is not UTF-8");
-    String::from_utf8(bytes).map_err(bad)
-}
-
 /// `text` as an error line can show it: short, and without control characters.
 fn printable(text: &str) -> String {
     text.chars().take(64).map(|c| if c.is_control() { '?' } else { c }).collect()
-}
-
-fn size(text: &str, min: u64, max: u64) -> Option<u64> {
-    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let unit: u64 = match &text[digits.len()..] {
-        "" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    let count: u64 = whole(digits)?;
-    count.checked_mul(unit).filter(|size| (min..=max).contains(size))
-}
-
-fn number(text: &str, min: u32, max: u32) -> Option<u32> {
-    whole(text)
-        .filter(|number| (u64::from(min)..=u64::from(max)).contains(number))
-        .map(|n| n as u32)
-}
-
-/// Digits alone: no sign, no space.
-fn whole(text: &str) -> Option<u64> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten()
-}
-
-fn octal(text: &str) -> Option<u32> {
-    let digits = (3..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
-    let mode = digits.then(|| u32::from_str_radix(text, 8).ok()).flatten();
-    mode.filter(|mode| *mode <= 0o777)
-}
-
-fn flag(text: &str) -> Option<bool> {
-    match text {
-        "0" => Some(false),
-        "1" => Some(true),
-        _ => None,
-    }
-}
-
-fn views(text: &str) -> Option<Views> {
-    match text {
-        "copy" => Some(Views::Copy),
-        "direct" => Some(Views::Direct),
-        _ => None,
-    }
-}
-
-fn spin(text: &str) -> Option<Spin> {
-    match text {
-        "auto" => Some(Spin::Auto),
-        "forever" => Some(Spin::Forever),
-        _ => number(text, 0, 1_000_000).map(|us| Spin::For(Duration::from_micros(us.into()))),
-    }
 }

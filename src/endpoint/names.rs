@@ -1,6 +1,8 @@
 //! What a user says of a named object: `NAME?key=value&key=value`, read into fields.
 
-use super::{NAME_SIZE_MAX, flag, name_is_valid, number, octal, options, printable, unescape};
+use super::address::{NAME_SIZE_MAX, name_is_valid, unescape};
+use super::values::{flag, number, octal};
+use super::{options, printable};
 use crate::error::{Error, Result};
 use std::sync::Arc;
 

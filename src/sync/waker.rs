@@ -44,7 +44,7 @@ impl Waker {
 }
 
 /// How many descriptors can be waited for at once, beside the waker.
-const PLACES: usize = 3;
+const AT_ONCE: usize = 3;
 
 /// Sleeps until one of `wanted` is ready, `waker` wakes this thread, or the time is over: what each
 /// is then.
@@ -53,8 +53,8 @@ pub fn poll_with_waker<const N: usize>(
     waker: Option<&Waker>,
     time: Option<Duration>,
 ) -> io::Result<[Wanted; N]> {
-    const { assert!(N <= PLACES) };
-    let mut all = [Wanted::nothing(); PLACES + 1];
+    const { assert!(N <= AT_ONCE) };
+    let mut all = [Wanted::nothing(); AT_ONCE + 1];
     all[..N].copy_from_slice(&wanted);
     if let Some(waker) = waker {
         all[N] = Wanted::readable(waker.fd.as_fd());
