@@ -17,9 +17,9 @@ lock that survives its owner.
         segment.notify()
 
 Timeouts are in seconds; None waits for ever, and 0 never waits. Failures are exceptions, one for
-each status, which derive from Error and from the built-in ones one would expect. Every object may
-be used from every thread. A process that was forked off must make its own. treenail.aio is the
-same for asyncio.
+each status, which derive from Error and from the built-in exceptions that one would expect. Every
+object may be used from every thread. A forked process must make its own objects. treenail.aio has
+the same classes for asyncio.
 """
 
 from ._abi import TN_MESSAGE_REPLY as MESSAGE_REPLY

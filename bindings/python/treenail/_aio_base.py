@@ -74,8 +74,8 @@ class Waiter(_Future):
 class Watch:
     """A descriptor of an AioBase in its event loop.
 
-    It is there while somebody waits, and from then on until it is readable with nobody there:
-    mostly nothing has to be changed between a wake-up and the next wait.
+    It is in the loop while a task waits, and after that until it becomes readable while none waits.
+    So mostly nothing has to change between a wake-up and the next wait.
     """
 
     __slots__ = ("_base", "_fileno", "_on_readable", "_loop", "_fd")
@@ -93,7 +93,7 @@ class Watch:
         self._fd: Optional[int] = None  # while it is in the loop
 
     def start(self) -> asyncio.AbstractEventLoop:
-        """Has it in the loop that is running."""
+        """Adds the descriptor to the loop that is running."""
         loop = asyncio.get_running_loop()
         if _LEFT:
             _drop_left()
@@ -109,7 +109,7 @@ class Watch:
         return loop
 
     def stop(self) -> None:
-        """Has it in no loop."""
+        """Removes the descriptor from its loop."""
         fd, self._fd = self._fd, None
         if fd is not None and self._loop is not None and not self._loop.is_closed():
             self._loop.remove_reader(fd)
@@ -148,8 +148,8 @@ def _drop_left() -> None:
 
 
 def _leaving(watches: List[Watch], owner: Owner) -> Ending:
-    """Drops the watches when nobody refers to it any more. No signal gets in between its end and
-    their being known as left."""
+    """Drops the watches when nothing refers to the result any more. No signal handler runs between
+    its end and their entry in _LEFT."""
     steps = (partial(_LEFT.append, (watches, owner)), partial(_drop_left))
     # A step after the other, called by what isn't written in Python.
     return Ending(partial(deque, map(partial.__call__, steps), 0))
@@ -175,7 +175,7 @@ class AioBase(Generic[_Owner]):
         self._watches[:] = (self._reading, self._writing)
 
     def fileno(self) -> int:
-        """The descriptor that the loop waits for."""
+        """The descriptor that the loop watches."""
         return self._owner.fileno()
 
     @property
@@ -184,7 +184,7 @@ class AioBase(Generic[_Owner]):
         return self._owner.closed
 
     def close(self) -> None:
-        """Ends it: every call raises Closed at once, in all tasks. Twice is fine."""
+        """Closes it: every call raises Closed at once, in all tasks. Closing twice is fine."""
         for watch in self._watches:
             watch.stop()
         try:
@@ -201,7 +201,8 @@ class AioBase(Generic[_Owner]):
         leave(self.close, raised[0])
 
     async def _give_turn(self) -> None:
-        """Who finds something every time would keep the loop from all others."""
+        """Gives other tasks their turn. A task whose calls all succeed at once would keep the loop
+        to itself."""
         self._turns = 0
         await asyncio.sleep(0)
 
@@ -235,7 +236,7 @@ class AioBase(Generic[_Owner]):
         waiters: Optional[Waiters] = None,
         new_waiter: Optional[Callable[[], Waiter]] = None,
     ) -> _Result:
-        """Takes what comes, once there is something."""
+        """Waits until `take` returns something, and returns that."""
         self._turns += 1
         if self._turns > _TURNS_MAX:
             await self._give_turn()
@@ -305,7 +306,7 @@ class AioBase(Generic[_Owner]):
         return [self._readers, self._writers]
 
     def _on_readable(self) -> bool:
-        """Wakes who can go on; False: there is nobody."""
+        """Wakes the task that can go on. Returns False if no task waits."""
         return self._wake(self._readers, now=True)
 
     def _new_reader(self) -> Waiter:

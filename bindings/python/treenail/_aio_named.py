@@ -42,12 +42,13 @@ class _NamedBase(AioBase[_Owner]):
                 return result
 
     def _on_readable(self) -> bool:
-        """Wakes who can go on; False: there is nobody."""
+        """Wakes the task that can go on. Returns False if no task waits."""
         return self._wake(self._writers, now=True)
 
 
 class Lock:
-    """A segment's lock, for `async with`, which takes it and gives it back. It gives a Held."""
+    """A segment's lock, for `async with`, which takes it and gives it back. `async with` gives a
+    Held."""
 
     def __init__(self, segment: Segment, lock: treenail.Lock) -> None:
         self._segment, self._lock = segment, lock
@@ -71,7 +72,7 @@ class Segment(_NamedBase[treenail.Segment]):
     """
 
     def __init__(self, segment: treenail.Segment) -> None:
-        """Takes over a segment, which is waited for through this object alone from here on."""
+        """Takes over a segment. From here on wait for it only through this object."""
         super().__init__(segment)
         self._wait_at(
             Watch(self, segment.fileno, AioBase._on_readable),
@@ -81,7 +82,7 @@ class Segment(_NamedBase[treenail.Segment]):
 
     @property
     def size(self) -> int:
-        """The bytes of data."""
+        """The size of the data in bytes."""
         return self._owner.size
 
     @property
@@ -91,41 +92,42 @@ class Segment(_NamedBase[treenail.Segment]):
 
     @property
     def version(self) -> int:
-        """How many changes were made known."""
+        """How many changes were announced."""
         return self._owner.version
 
     @property
     def attached(self) -> int:
-        """How many hold it now."""
+        """How many objects hold the segment now."""
         return self._owner.attached
 
     def notify(self) -> None:
-        """Makes a change known."""
+        """Announces a change."""
         self._owner.notify()
 
     def lock(self) -> Lock:
-        """The lock, to be taken by `async with`, alone: `async with segment.lock() as lock`. It
-        excludes the other tasks of this object too."""
+        """The lock, which `async with segment.lock() as lock` takes exclusively. It excludes the
+        other tasks of this object too."""
         return Lock(self, self._lock)
 
     def lock_shared(self) -> Lock:
-        """The same, together with others that take it so."""
+        """The lock, which `async with` takes shared with other readers."""
         return Lock(self, self._lock_shared)
 
     async def write(self, data: Any, offset: int = 0) -> Held:
-        """Copies bytes to the data at `offset`, under the lock, and makes the change known."""
+        """Copies bytes to the data at `offset`, under the lock, and announces the change."""
         return await self._in_order(lambda: self._owner.write(data, offset, 0))
 
     async def read(self, length: Optional[int] = None, offset: int = 0) -> Snapshot:
-        """Copies `length` bytes of the data at `offset`, under the shared lock."""
+        """Returns a copy of `length` bytes of the data at `offset`, which it makes under the shared
+        lock."""
         return await self._in_order(lambda: self._owner.read(length, offset, 0))
 
     async def read_into(self, buffer: Any, offset: int = 0) -> Held:
-        """As read, but into a buffer."""
+        """Fills a buffer with the data from `offset` on, under the shared lock."""
         return await self._in_order(lambda: self._owner.read_into(buffer, offset, 0))
 
     async def wait(self, seen: int) -> int:
-        """Waits until the version is another than `seen`, and returns it."""
+        """Waits until the version differs from `seen`, and returns the version."""
         return await self._when_there(lambda: self._changed(seen))
 
     def _changed(self, seen: int) -> Optional[int]:
@@ -135,7 +137,7 @@ class Segment(_NamedBase[treenail.Segment]):
             return None
 
     def lock_fileno(self) -> int:
-        """The descriptor that the loop waits for where the lock is awaited."""
+        """The descriptor that the loop watches while a task waits for the lock."""
         return self._owner.lock_fileno()
 
 
@@ -149,16 +151,16 @@ class Semaphore(_NamedBase[treenail.Semaphore]):
     """
 
     def __init__(self, semaphore: treenail.Semaphore) -> None:
-        """Takes over a semaphore, which is waited for through this object alone from here on."""
+        """Takes over a semaphore. From here on wait for it only through this object."""
         super().__init__(semaphore)
 
     async def acquire(self, n: int = 1) -> bool:
-        """Acquires `n` units, all at once: True, always. Tasks get theirs in the order in which
-        they came."""
+        """Acquires `n` units, all at once or none. Returns True always. Tasks get theirs in the
+        order in which they came."""
         return await self._in_order(lambda: self._owner.acquire(n, 0))
 
     def release(self, n: int = 1) -> None:
-        """Gives back `n` units, or makes them."""
+        """Releases `n` units, or adds some that this object had not acquired."""
         self._owner.release(n)
 
     @property

@@ -27,15 +27,15 @@ class Peer:
     __slots__ = ("transport", "pid", "uid", "gid", "address")
 
     transport: int
-    """TRANSPORT_SHM or TRANSPORT_LOCAL: how messages cross. shm: may have got a socket."""
+    """TRANSPORT_SHM or TRANSPORT_LOCAL: how messages cross. A shm: channel may use its socket."""
     pid: int
-    """The process that connected or listened; 0 if it is out of sight."""
+    """The process that connected or listened; 0 if it can't be seen from here."""
     uid: int
     """Its user."""
     gid: int
     """Its group."""
     address: str
-    """Where the two sides met."""
+    """The address at which the two sides met."""
 
     def __init__(self, peer: tn_peer) -> None:
         self.transport, self.pid, self.uid, self.gid = peer.transport, peer.pid, peer.uid, peer.gid
@@ -46,7 +46,7 @@ class Peer:
 
 
 class Stats(tn_stats):
-    """What has gone through a channel: counts of messages, bytes, waits and wake-ups."""
+    """Counts of what has gone through a channel: messages, bytes, waits and wake-ups."""
 
     messages_sent: int
     messages_received: int
@@ -69,8 +69,8 @@ class Stats(tn_stats):
 class Channel(Sending, Receiving):
     """A two-way channel of messages to one peer, from connect, create or Listener.accept.
 
-    Every thread may use it at any time. With `with` it is closed at the end; `for message in
-    channel` receives until the other side closes.
+    Every thread may use it at any time. `with` closes it at the end; `for message in channel`
+    receives until the other side closes.
     """
 
     __slots__ = ()
@@ -88,17 +88,18 @@ class Channel(Sending, Receiving):
         return channel
 
     def request(self, data: Any, timeout: Optional[float] = None, *, tag: int = 0) -> bytes:
-        """Sends a request and waits for the reply to it: its bytes.
+        """Sends a request, waits for the reply to it, and returns the bytes of that.
 
-        Any number of threads may ask at once; other messages that come meanwhile wait for a
-        receiving call. TimedOut: the request has been sent, but no answer came; a late one is
+        Any number of threads may ask at once. Other messages that come meanwhile wait for a
+        receiving call. TimedOut: the request has been sent, but no reply came; a late reply is
         dropped. NoSpace: too many other messages came (inbox=).
         """
         with self.request_view(data, timeout, tag=tag) as reply:
             return reply.tobytes()
 
     def request_view(self, data: Any, timeout: Optional[float] = None, *, tag: int = 0) -> View:
-        """As request, but with the reply in place, to be released like any view."""
+        """Sends a request, waits for the reply to it, and returns that in place: a View, to be
+        released like any other."""
         handle, source, number = self._handle, readable(data), c_uint32()
         place, length = place_of(source)
         kind = tag_of(tag)
@@ -130,7 +131,7 @@ class Channel(Sending, Receiving):
         return Peer(peer)
 
     def stats(self) -> Stats:
-        """What has gone through. Again: the channel is still connecting."""
+        """Counts of what has gone through the channel. Again: the channel is still connecting."""
         stats = Stats(struct_size=sizeof(Stats))
         status = library.tn_channel_stats(self._handle, byref(stats))
         if status < 0:
@@ -139,31 +140,33 @@ class Channel(Sending, Receiving):
 
 
 def connect(endpoint: str, timeout: Optional[float] = None) -> Channel:
-    """Connects to a listener, such as "shm:chat", and is done when somebody listens there: what is
-    sent before the other side accepts waits in the socket, and arrives first. What the handshake
-    refuses is raised by the next call; with early=0 this call waits for the handshake.
+    """Connects to a listener, such as "shm:chat", and is done when somebody listens there. What is
+    sent before the other side accepts waits in the socket, and arrives first. If the handshake is
+    refused, the next call raises the reason; with early=0 this call waits for the handshake.
 
-    Waits for `timeout` seconds; None: for ever. NotFound: nobody listens there; with retry=1 it
-    keeps trying until the timeout instead.
+    Waits for `timeout` seconds; None waits for ever. NotFound: nobody listens there; with retry=1
+    it keeps trying until the timeout instead.
     """
     return _opened("connect", endpoint, timeout)
 
 
 def connect_start(endpoint: str) -> Channel:
-    """The same without waiting: the channel at once. Until it is connected (the listener's backlog
-    is full, nobody listens yet with retry=1, or early=0) its calls raise Again, or wait where they
-    are given time; if it fails they raise why."""
+    """Begins to connect to a listener, and returns the channel at once. It may be unconnected for a
+    while: the listener's backlog is full, nobody listens yet with retry=1, or early=0. Until it is
+    connected, its calls raise Again, or wait if their timeout allows. If connecting fails, they
+    raise the reason."""
     return _started(library.tn_channel_connect_start, endpoint)
 
 
 def create(endpoint: str, timeout: Optional[float] = None) -> Channel:
-    """Makes a channel for exactly two programs: listens, takes the first that connects, and stops
-    listening. Waits for `timeout` seconds; None: for ever."""
+    """Makes a channel between exactly two programs: listens, accepts the first program that
+    connects, and stops listening. Waits for `timeout` seconds; None waits for ever."""
     return _opened("create", endpoint, timeout)
 
 
 def create_start(endpoint: str) -> Channel:
-    """Begins to create: the channel at once; what follows is as for connect_start."""
+    """Begins to listen for the one program that the channel is for, and returns the channel at
+    once. Until that program has connected, the channel is as one from connect_start."""
     return _started(library.tn_channel_create_start, endpoint)
 
 

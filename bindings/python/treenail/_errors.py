@@ -1,4 +1,4 @@
-"""What a call came to, when it wasn't good: an exception for each status."""
+"""The exceptions: one for each status that is a failure."""
 
 from __future__ import annotations
 
@@ -37,25 +37,25 @@ class Error(Exception):
 
 
 class Again(Error, BlockingIOError):
-    """The call would have to wait, and the timeout was 0; nothing happened."""
+    """The call would have to wait, and the timeout was 0. Nothing happened."""
 
     status, _errno = _abi.TN_AGAIN, errno.EAGAIN
 
 
 class TimedOut(Error, TimeoutError):
-    """The timeout passed; nothing happened."""
+    """The timeout passed. Nothing happened."""
 
     status, _errno = _abi.TN_TIMED_OUT, errno.ETIMEDOUT
 
 
 class Closed(Error, ConnectionAbortedError, EOFError):
-    """Closed in good order, by either side; all that had arrived was handed out."""
+    """Either side has closed it, and all that had arrived has been received."""
 
     status, _errno = _abi.TN_CLOSED, errno.ECONNABORTED
 
 
 class PeerLost(Error, ConnectionResetError):
-    """The peer died: an end without a close; all that had arrived was handed out."""
+    """The peer died, or ended without closing, and all that had arrived has been received."""
 
     status, _errno = _abi.TN_PEER_LOST, errno.ECONNRESET
 
@@ -67,13 +67,13 @@ class NotFound(Error, FileNotFoundError, ConnectionRefusedError):
 
 
 class Exists(Error, FileExistsError):
-    """The name is in use by somebody alive."""
+    """A live process uses the name."""
 
     status, _errno = _abi.TN_EXISTS, errno.EEXIST
 
 
 class Denied(Error, PermissionError):
-    """Rights, or another user."""
+    """Access rights forbid it, or the peer is another user."""
 
     status, _errno = _abi.TN_DENIED, errno.EACCES
 
@@ -85,7 +85,8 @@ class Invalid(Error, ValueError):
 
 
 class TooLarge(Error, ValueError):
-    """The message is over a limit, or over the buffer; then it stays, to be received again."""
+    """The message is larger than a limit, or than the buffer; then it stays, to be received
+    again."""
 
     status = _abi.TN_TOO_LARGE
     needed: Optional[int] = None
@@ -93,25 +94,26 @@ class TooLarge(Error, ValueError):
 
 
 class NoSpace(Error, MemoryError, OSError):
-    """No memory, no descriptors, a full inbox, or too many open views: the text says which."""
+    """There is no memory or no descriptor left, the inbox is full, or too many views are open: the
+    text says which."""
 
     status, _errno = _abi.TN_NO_SPACE, errno.ENOSPC
 
 
 class Protocol(Error, ConnectionError):
-    """What came isn't this format, or another version of it."""
+    """The peer sent something else than this format, or another version of it."""
 
     status, _errno = _abi.TN_PROTOCOL, errno.EPROTO
 
 
 class Unsupported(Error, OSError):
-    """Not on this system, not on this kind of channel, or not built in."""
+    """This system or this kind of channel can't do it, or the library was built without it."""
 
     status, _errno = _abi.TN_UNSUPPORTED, errno.EOPNOTSUPP
 
 
 class Io(Error, OSError):
-    """Another system error; the text holds it."""
+    """Another system error, which the text names."""
 
     status, _errno = _abi.TN_IO, errno.EIO
 
@@ -136,7 +138,7 @@ at_end = False
 
 
 def error_of(status: int) -> Error:
-    """The exception for what this thread's last call came to."""
+    """The exception for the status of this thread's last call."""
     if at_end and get_ident() != main_thread().ident:
         raise SystemExit  # a thread that waited, and has nothing to say to anybody any more
     text: bytes = library.tn_last_error()
@@ -150,5 +152,5 @@ def check(status: int) -> None:
 
 
 def closed(what: str, *_: object) -> NoReturn:
-    """Refuses a call, with whatever arguments, on what this program has closed."""
+    """Refuses a call, with any arguments, on an object that this program has closed."""
     raise Closed(f"{what}: this program has closed it")

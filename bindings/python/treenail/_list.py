@@ -1,4 +1,4 @@
-"""What there is on this machine, and what nobody alive has left."""
+"""The list of what there is on this machine, and the sweep of what killed programs have left."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def _encoded(pattern: Optional[str]) -> Optional[bytes]:
 
 
 def list(pattern: Optional[str] = None) -> List[Dict[str, Any]]:
-    """What this user has on this machine: listeners, segments, semaphores, and locks of native
-    objects, each a dict with the keys kind, name, owner, alive, holders, bytes, memory, persist,
-    mode, path, and units or version.
+    """Lists what this user has on this machine: listeners, segments, semaphores, and locks of
+    native objects. Each is a dict with the keys kind, name, owner, alive, holders, bytes, memory,
+    persist, mode, path, and units or version.
 
-    `pattern` is "kind:name", with * for any letters; None means all. It takes no lock, and
+    `pattern` is "kind:name", with * for any letters; None means all. The call takes no lock, and
     disturbs nobody.
     """
     import json
@@ -48,8 +48,8 @@ def list(pattern: Optional[str] = None) -> List[Dict[str, Any]]:
 
 
 def sweep(pattern: Optional[str] = None) -> int:
-    """Removes what killed programs have left of this user's: what nobody alive holds and isn't
-    persist=1, and socket files at which nobody listens. How many that were."""
+    """Removes what killed programs of this user have left: what no live process holds and isn't
+    persist=1, and socket files at which nobody listens. Returns how many it removed."""
     count = c_size_t()
     check(library.tn_sweep(_encoded(pattern), byref(count)))
     return count.value
@@ -59,8 +59,8 @@ _nameless_swept = False
 
 
 def name_of_its_own() -> str:
-    """A name that no other segment has. The first time in a process what killed ones have left of
-    such goes, as nobody would ever make a segment of those names again."""
+    """A name that no other segment has. The first call in a process removes what killed programs
+    have left under such names, as nobody would ever make a segment of those names again."""
     global _nameless_swept
     if not _nameless_swept:
         _nameless_swept = True

@@ -19,10 +19,11 @@ _ENDPOINT_BYTES_MAX = 8192
 
 
 class Listener(Owner):
-    """Listens for connections: Listener("shm:chat").
+    """A listener, such as Listener("shm:chat"): programs connect to it, and accept gives a channel
+    for each.
 
-    Every thread may use it at any time. With `with` it is closed at the end; `for channel in
-    listener` accepts until it is closed.
+    Every thread may use it at any time. `with` closes it at the end; `for channel in listener`
+    accepts until it is closed.
     """
 
     __slots__ = ("_kept",)
@@ -32,13 +33,13 @@ class Listener(Owner):
     _kept: List[ChannelHandle]  # connections that were taken but could not be handed out
 
     def __init__(self, endpoint: str) -> None:
-        """Starts listening. Exists: somebody alive listens there."""
+        """Starts to listen. Exists: a live process listens there."""
         self._handle, self._kept = ListenerHandle(), []
         check(library.tn_listener_open(encoded(endpoint), byref(self._handle)))
 
     def accept(self, timeout: Optional[float] = None) -> Channel:
-        """The next connection whose HELLO has come. It may have ended already: what it sent is
-        received first.
+        """Waits for the next connection whose HELLO has come, and returns its channel. The peer may
+        have ended already; what it sent is still received.
 
         Waits for `timeout` seconds; None waits for ever, 0 never waits. Again, TimedOut: nobody
         has connected. Closed: the listener was closed.

@@ -19,14 +19,15 @@ _open: WeakValueDictionary[int, NamedHandle] = WeakValueDictionary()
 
 @atexit.register
 def _end_all() -> None:
-    """The last to go takes the object with it: so we go, even if somebody still refers to it."""
+    """Closes all objects at the end of the program. The last program that has an object open
+    removes it, so this one must close it even if something still refers to it."""
     _errors.at_end = True
     for handle in list(_open.values()):
         handle.close(handle)
 
 
 class Named(Owner):
-    """Owns a handle to an object that has a name."""
+    """The base of what owns a handle to a named object."""
 
     __slots__ = ("_name",)
 

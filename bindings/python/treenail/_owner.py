@@ -34,7 +34,7 @@ def refuse_to_pickle(what: object) -> NoReturn:
 
 
 class Owner:
-    """Owns a handle. Every thread may use it at any time."""
+    """The base of what owns a handle. Every thread may use it at any time."""
 
     __slots__ = ("_handle", "__weakref__")
 
@@ -44,11 +44,11 @@ class Owner:
     _close: Callable[..., None]
 
     def fileno(self) -> int:
-        """A descriptor for poll, epoll, select and event loops: readable until a call raises Again.
-        That of a channel is about receiving; for room to send there is send_fileno().
+        """A descriptor for poll, epoll, select and event loops. It is readable until a call raises
+        Again. That of a channel is for receiving; send_fileno() is for room to send.
 
-        Wait for it to be readable, and then call with timeout=0 what you would call. Never read,
-        write or close it.
+        Wait for it to be readable, and then make your call with timeout=0. Never read, write or
+        close it.
         """
         return self._descriptor(self._fd)
 
@@ -60,9 +60,10 @@ class Owner:
         return out.value
 
     def close(self) -> None:
-        """Ends it: every call raises Closed at once, in all threads. Twice is fine.
+        """Closes it: every call raises Closed at once, in all threads. Closing twice is fine.
 
-        Its memory and descriptors go when the last call has left, and the last view is released.
+        Its memory and descriptors are freed when the last call has returned, and the last view is
+        released.
         """
         handle, self._handle = self._handle, NOTHING
         self._close(handle)

@@ -21,9 +21,9 @@ _READY_MAX = 4096  # more are for the next wait
 
 
 class Poller(Owner):
-    """Waits for many channels, listeners and other descriptors at once.
+    """A poller: it waits for many channels, listeners and other descriptors at once.
 
-    Every thread may use it at any time. With `with` it is closed at the end.
+    Every thread may use it at any time. `with` closes it at the end.
     """
 
     __slots__ = ("_sources", "_numbers")
@@ -37,7 +37,7 @@ class Poller(Owner):
         check(library.tn_poller_new(byref(self._handle)))
 
     def add(self, source: Any, key: Any = None) -> None:
-        """Waits for a channel's messages, a listener, a descriptor or what has fileno() too.
+        """Adds a channel's messages, a listener, a descriptor, or an object that has fileno().
 
         wait() gives `key`, or `source` if there is none, whenever it is ready. Exists: it is in
         this poller already.
@@ -57,10 +57,10 @@ class Poller(Owner):
         self._sources[number] = source, source if key is None else key, False
 
     def add_send(self, channel: Channel, key: Any) -> None:
-        """Waits for a channel's room to send too: add it only while there is something to send.
+        """Adds a channel's room to send. Add it only while there is something to send.
 
-        wait() gives `key`, which tells it from the channel's messages, whenever a send may succeed,
-        and at the end. Exists: it is in this poller already.
+        wait() gives `key`, which must differ from that of the channel's messages, whenever a send
+        may succeed, and at the end. Exists: it is in this poller already.
         """
         number = next(self._numbers)
         status = library.tn_poller_add_channel_send(self._handle, channel._handle, number)
@@ -69,11 +69,11 @@ class Poller(Owner):
         self._sources[number] = channel, key, True
 
     def remove(self, source: Any) -> None:
-        """Waits no longer for what was added. NotFound: it wasn't."""
+        """Removes what was added. NotFound: it wasn't added."""
         self._remove(source, False)
 
     def remove_send(self, channel: Channel) -> None:
-        """Waits no longer for a channel's room. NotFound: it was not added."""
+        """Removes a channel's room to send. NotFound: it wasn't added."""
         self._remove(channel, True)
 
     def _remove(self, source: Any, is_room: bool) -> None:
@@ -88,7 +88,7 @@ class Poller(Owner):
         raise NotFound("remove from a Poller: it was not added")
 
     def wait(self, timeout: Optional[float] = None, max: int = 64) -> List[Any]:
-        """Waits until something is ready: the keys of up to `max` that are.
+        """Waits until something is ready, and returns the keys of up to `max` that are.
 
         An empty list: wake() was called. Waits for `timeout` seconds; None waits for ever, 0 never
         waits. Again, TimedOut: nothing is ready.

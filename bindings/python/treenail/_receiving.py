@@ -38,10 +38,11 @@ class Receiving(Owner):
     _kept: List[Any]  # messages, in order, that were taken but could not be handed out
 
     def recv(self, timeout: Optional[float] = None) -> bytes:
-        """Receives one message: its bytes.
+        """Receives one message, and returns its bytes.
 
-        Waits for `timeout` seconds; None waits for ever, 0 never waits. Again, TimedOut: no
-        message. Closed, PeerLost: the end, and all that had arrived was handed out.
+        Waits for `timeout` seconds; None waits for ever, 0 never waits. Again, TimedOut: there is
+        no message. Closed, PeerLost: the channel has ended, and all that had arrived has been
+        received.
         """
         kept, front = self._kept, _FRONT
         held: Any = ()
@@ -86,7 +87,8 @@ class Receiving(Owner):
             raise
 
     def recv_into(self, buffer: Any, timeout: Optional[float] = None) -> int:
-        """Receives one message into a writable buffer (bytearray, array, numpy …): its length.
+        """Receives one message into a writable buffer (bytearray, array, numpy …), and returns its
+        length.
 
         TooLarge: the message is larger than the buffer, and stays; `needed` says how large.
         """
@@ -108,7 +110,8 @@ class Receiving(Owner):
             raise
 
     def recv_view(self, timeout: Optional[float] = None) -> View:
-        """Receives one message in place, without a copy where the transport can. Waits as recv.
+        """Receives one message in place, without a copy where the transport can do that. Waits as
+        recv does.
 
         Use it with `with`, or call its release(): it holds room in the ring. On shm: the peer can
         still change the bytes: copy before you validate.
@@ -133,8 +136,8 @@ class Receiving(Owner):
             raise
 
     def recv_many(self, max: int = 1024, timeout: Optional[float] = None) -> Messages:
-        """Receives as many messages as are there, at most `max`, and at least one: waits for the
-        first only. What it gives is a list of the bytes of each; its `messages` have their tags,
+        """Receives as many messages as are there, at most `max`, and at least one. It waits for the
+        first only. It returns a list of the bytes of each; `messages` of that list has their tags,
         ids and flags too."""
         kept, front = self._kept, _FRONT
         held: List[Any] = []
@@ -164,8 +167,8 @@ class Receiving(Owner):
             raise
 
     def busy_poll(self) -> bool:
-        """Looks for a short while, 50 µs at most, whether there is something to receive: for an
-        event loop of one's own that has just handled a message."""
+        """Looks for a short while, 50 µs at most, whether there is something to receive. It is for
+        an event loop of your own that has just handled a message."""
         if any(map(_messages_in, self._kept)):
             return True
         status: int = library.tn_channel_busy_poll(self._handle)
@@ -174,14 +177,15 @@ class Receiving(Owner):
         return status == TN_OK
 
     def __iter__(self) -> Iterator[bytes]:
-        """The messages, until the other side closes in good order; raises PeerLost if it dies."""
+        """The messages, until the other side closes; raises PeerLost if it dies."""
         try:
             yield from iter(self.recv, None)
         except Closed:
             return
 
     def _recv_now(self) -> Optional[Message]:
-        """As recv_message(0), but None where that raises Again."""
+        """Receives one message if there is one, with its tag, id and flags; None if there is
+        none."""
         if not self._kept:
             slot = SLOTS.pop() if SLOTS else new_slot()
             buffer, c_buffer, message, c_message, _ = slot
@@ -199,7 +203,7 @@ class Receiving(Owner):
             return None
 
     def _recv_view_now(self) -> Optional[View]:
-        """As recv_view(0), but None where that raises Again."""
+        """Receives one message in place if there is one; None if there is none."""
         try:
             return self.recv_view(0)
         except Again:

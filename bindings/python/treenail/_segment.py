@@ -50,10 +50,10 @@ _HELD = {TN_OK: Held(False), TN_OWNER_DIED: Held(True)}
 
 
 class Lock(metaclass=ForStacks):
-    """A segment's lock, for `with`, which takes it and gives it back: any number of times, and in
-    any number of threads.
+    """A segment's lock, for `with`, which takes it and gives it back. It can be used any number of
+    times, and in any number of threads.
 
-    It gives a Held. Again, TimedOut: others have the lock. Closed: the segment was closed.
+    `with` gives a Held. Again, TimedOut: others have the lock. Closed: the segment was closed.
     """
 
     if TYPE_CHECKING:
@@ -83,11 +83,11 @@ class Snapshot(bytes):
     """Bytes that were read under the lock."""
 
     owner_died: bool = False
-    """As of a Held: they may be half-written."""
+    """Whether an owner of the lock had died: the bytes may be half-written."""
 
 
 class Segment(Named):
-    """A named piece of shared memory, and its lock.
+    """A named piece of shared memory, with a lock, and with changes that others can wait for.
 
         with treenail.Segment.open_or_create("frames", 4096) as segment:
             with segment.lock() as lock:
@@ -96,9 +96,9 @@ class Segment(Named):
                 segment.buf[:5] = b"hello"
             segment.notify()
 
-    It goes with the last one that has it open, in whatever program. Every thread may use it at any
-    time. With `with` it is closed at the end. It has the members of
-    multiprocessing.shared_memory.SharedMemory too.
+    It is removed when the last program that has it open closes it or ends. Every thread may use it
+    at any time. `with` closes it at the end. It also has the members of
+    multiprocessing.shared_memory.SharedMemory.
     """
 
     _size: int
@@ -111,8 +111,9 @@ class Segment(Named):
     def __init__(
         self, name: Optional[str] = None, create: bool = False, size: int = 0, *, track: bool = True
     ) -> None:
-        """Opens a segment, or with `create` makes one of `size` zero bytes, of a name of its own if
-        none is given. With track=False one that is made stays until somebody calls unlink()."""
+        """Opens a segment, or with `create` makes one of `size` zero bytes. Without a name it gets
+        one of its own. With track=False a segment that this makes stays until somebody calls
+        unlink()."""
         if not create:
             if name is None:
                 raise ValueError("a segment that is not made here needs a name")
@@ -125,27 +126,28 @@ class Segment(Named):
 
     @classmethod
     def create(cls: type[Self], name: str, size: int) -> Self:
-        """Makes a segment of `size` zero bytes. Exists: somebody alive holds one of that name."""
+        """Makes a segment of `size` zero bytes. Exists: a live process holds one of that name."""
         return cls(name, True, size)
 
     @classmethod
     def open(cls: type[Self], name: str) -> Self:
-        """Opens a segment. NotFound: nobody alive holds one of that name."""
+        """Opens a segment. NotFound: no live process holds one of that name."""
         return cls(name)
 
     @classmethod
     def open_or_create(cls: type[Self], name: str, size: int) -> Self:
-        """Opens a segment, or makes one of `size` zero bytes. Of many that call it at once exactly
-        one makes it. One that is there keeps its size, and has `size` bytes or more. TooLarge: it
-        has less. With size 0 it opens any. NotFound: there is none."""
+        """Opens a segment, or makes one of `size` zero bytes. If many call it at once, exactly one
+        makes it. A segment that exists keeps its size, which is `size` or more. TooLarge: it is
+        smaller. With size 0 it opens a segment of any size, and makes none. NotFound: there is
+        none."""
         segment = cls.__new__(cls)
         segment._hold(library.tn_segment_open_or_create, name, name, size)
         return segment
 
     @staticmethod
     def remove(name: str) -> None:
-        """Takes the name of a segment away; those that hold it keep it. NotFound: nothing has
-        it."""
+        """Removes the name of a segment. Those that hold the segment keep it. NotFound: nothing has
+        the name."""
         check(library.tn_segment_remove(encoded(name)))
 
     def _hold(self, function: Callable[..., int], name: str, full: str, *size: int) -> None:
@@ -163,13 +165,14 @@ class Segment(Named):
 
     @property
     def size(self) -> int:
-        """The bytes of data."""
+        """The size of the data in bytes."""
         return self._size
 
     @property
     def buf(self) -> memoryview:
-        """The data: read-only if it was opened so. numpy.frombuffer makes an array of it. Where the
-        memoryview was released, this is a new one."""
+        """The data, as a memoryview, which is read-only if the segment was opened so.
+        numpy.frombuffer makes an array of it. After the memoryview was released, this is a new
+        one."""
         if is_released(self._buf):  # here by close() or elsewhere
             base = self._base
             if base is None:
@@ -178,18 +181,19 @@ class Segment(Named):
         return self._buf
 
     def lock(self, timeout: Optional[float] = None) -> Lock:
-        """The lock, to be taken by `with`, alone: `with segment.lock() as lock`.
+        """The lock, which `with segment.lock() as lock` takes exclusively.
 
-        Waits there for `timeout` seconds; None waits for ever, 0 never waits. It belongs to this
-        object: it excludes other threads that use the same, and locking twice waits. Where a
-        `with` doesn't fit, contextlib.ExitStack does.
+        Waits there for `timeout` seconds; None waits for ever, 0 never waits. The lock belongs to
+        this object: it excludes other threads that use the object, and locking twice waits. If a
+        `with` doesn't fit, use contextlib.ExitStack.
         """
         if timeout is None:
             return self._lock
         return self._timed(_lock, timeout)
 
     def lock_shared(self, timeout: Optional[float] = None) -> Lock:
-        """The same, together with others that take it so: nobody has it alone meanwhile."""
+        """The lock, which `with segment.lock_shared() as lock` takes shared with other readers:
+        nobody has it exclusively meanwhile."""
         if timeout is None:
             return self._lock_shared
         return self._timed(_lock_shared, timeout)
@@ -199,7 +203,7 @@ class Segment(Named):
 
     def write(self, data: Any, offset: int = 0, timeout: Optional[float] = None) -> Held:
         """Copies bytes, or any object with the buffer protocol, to the data at `offset`, under the
-        lock, and makes the change known. Waits for the lock as lock() does."""
+        lock, and announces the change. Waits for the lock as lock() does."""
         handle, write, source = self._handle, library.tn_segment_write, readable(data)
         start, (place, length) = size_of(offset), place_of(source)
         return self._held(lambda ms: write(handle, start, place, length, ms), timeout)
@@ -207,8 +211,8 @@ class Segment(Named):
     def read(
         self, length: Optional[int] = None, offset: int = 0, timeout: Optional[float] = None
     ) -> Snapshot:
-        """Copies `length` bytes of the data at `offset`, under the shared lock; None: all there
-        are from there on. What was written in one call is there whole."""
+        """Returns a copy of `length` bytes of the data at `offset`, which it makes under the shared
+        lock; None means all from there on. What one call wrote is there whole."""
         start = size_of(offset)
         size = max(0, self._size - start) if length is None else size_of(length)
         if size > self._size:  # the library's words, before there is memory for so many
@@ -223,7 +227,8 @@ class Segment(Named):
         return snapshot
 
     def read_into(self, buffer: Any, offset: int = 0, timeout: Optional[float] = None) -> Held:
-        """As read, but into a buffer, such as a bytearray or an array: as many bytes as it has."""
+        """Fills a buffer, such as a bytearray or an array, with the data from `offset` on, under
+        the shared lock."""
         handle, read, target = self._handle, library.tn_segment_read, writable(buffer)
         start, (place, length) = size_of(offset), place_of(target)
         return self._held(lambda ms: read(handle, start, place, length, ms), timeout)
@@ -235,22 +240,22 @@ class Segment(Named):
         return _HELD[status]
 
     def notify(self) -> None:
-        """Makes a change known: the version moves on by one, and whoever waits for that wakes."""
+        """Announces a change: adds one to the version, and wakes whoever waits for that."""
         status = library.tn_segment_notify(self._handle)
         if status < 0:
             self._fail(status)
 
     @property
     def version(self) -> int:
-        """How many changes were made known."""
+        """How many changes were announced."""
         if self.closed:
             closed("Segment")
         version: int = library.tn_segment_version(self._handle)
         return version
 
     def wait(self, seen: int, timeout: Optional[float] = None) -> int:
-        """Waits until the version is another than `seen`, and returns it. Keep it for the next
-        call, and no change is missed. Again, TimedOut: it still is `seen`."""
+        """Waits until the version differs from `seen`, and returns the version. Pass it to the next
+        call, and you miss no change. Again, TimedOut: it still is `seen`."""
         handle, wait, version = self._handle, library.tn_segment_wait, c_uint64()
         number, out = index(seen), byref(version)
         known = number if 0 <= number < _VERSION_MAX else _VERSION_MAX
@@ -260,28 +265,29 @@ class Segment(Named):
         return version.value
 
     def fileno(self) -> int:
-        """A descriptor for poll, epoll, select and event loops: readable while the version may be
-        another than wait(…, timeout=0) last found, so until that raises Again. Never read, write or
-        close it."""
+        """A descriptor for poll, epoll, select and event loops. It is readable while the version
+        may differ from what wait(…, timeout=0) last found, so until that raises Again. Never read,
+        write or close it."""
         return super().fileno()
 
     def lock_fileno(self) -> int:
-        """Another, for the lock: readable while it may be free, so until taking it with timeout=0
-        raises Again."""
+        """A second descriptor, for the lock. It is readable while the lock may be free, so until
+        taking the lock with timeout=0 raises Again."""
         return self._descriptor(library.tn_segment_lock_fd)
 
     @property
     def attached(self) -> int:
-        """How many hold it now, this one among them; dead ones don't count."""
+        """How many objects hold the segment now, this one among them. Those of dead processes don't
+        count."""
         attached: int = library.tn_segment_attached(self._handle)
         return attached
 
     def close(self) -> None:
-        """Ends the hold: every call raises Closed at once, in all threads. The last one to go takes
-        the segment with it. Twice is fine.
+        """Lets go of the segment: every call raises Closed at once, in all threads. The last one
+        that goes removes the segment. Closing twice is fine.
 
-        Raises BufferError, and leaves it open, while a slice or an array made of `buf` is there.
-        That stays valid; a `buf` that was kept may not, so ask for it anew.
+        Raises BufferError, and leaves the segment open, while a slice or an array of `buf` exists.
+        These stay valid; a `buf` that you kept may not, so get it again.
         """
         if self.closed:
             return
@@ -299,8 +305,8 @@ class Segment(Named):
         super().close()
 
     def unlink(self) -> None:
-        """Takes the name away: those that hold the segment keep it. After close() too, and then it
-        is fine if the segment has gone with its last holder."""
+        """Removes the name. Those that hold the segment keep it. It may be called after close();
+        then it is fine if the segment has gone with its last holder."""
         try:
             self.remove(self._name)
         except NotFound:

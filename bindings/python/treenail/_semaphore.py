@@ -1,4 +1,4 @@
-"""Semaphores: named, counting, and no death takes a unit away."""
+"""Semaphores: named and counting; a death takes no unit away."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ def _units(count: int) -> c_uint32:
 
 
 class Semaphore(Named, metaclass=ForStacks):
-    """A named semaphore: so many units, for all programs that open it together.
+    """A named counting semaphore, whose units all programs that open it share.
 
         slots = treenail.Semaphore("slots", 4)
         with slots:
             ...  # at most four at a time are here
 
-    What a process had acquired comes back when it dies, and also when it closes the semaphore. It
-    goes with the last one that has it open. Every thread may use it at any time.
+    What a process has acquired comes back when the process dies, and also when it closes the
+    semaphore. The semaphore is removed when the last program that has it open closes it or ends.
+    Every thread may use it at any time.
     """
 
     _initial: tuple[int, ...]  # empty: it was there
@@ -55,27 +56,27 @@ class Semaphore(Named, metaclass=ForStacks):
         __slots__ = ("_initial", "__enter__", "__exit__")
 
     def __init__(self, name: str, initial: int = 1) -> None:
-        """Opens a semaphore, or makes one of `initial` units; one that is there keeps its own."""
+        """Opens a semaphore, and leaves its units as they are, or makes one of `initial` units."""
         self._hold(library.tn_semaphore_open_or_create, name, initial)
 
     @classmethod
     def create(cls: type[Self], name: str, initial: int = 1) -> Self:
-        """Makes a semaphore of `initial` units. Exists: somebody alive holds one of that name."""
+        """Makes a semaphore of `initial` units. Exists: a live process holds one of that name."""
         semaphore = cls.__new__(cls)
         semaphore._hold(library.tn_semaphore_create, name, initial)
         return semaphore
 
     @classmethod
     def open(cls: type[Self], name: str) -> Self:
-        """Opens a semaphore. NotFound: nobody alive holds one of that name."""
+        """Opens a semaphore. NotFound: no live process holds one of that name."""
         semaphore = cls.__new__(cls)
         semaphore._hold(library.tn_semaphore_open, name)
         return semaphore
 
     @classmethod
     def open_or_create(cls: type[Self], name: str, initial: int = 1) -> Self:
-        """Opens a semaphore, which keeps its units, or makes one of `initial` units. Of many that
-        call it at once exactly one makes it. The same as Semaphore(name, initial)."""
+        """Opens a semaphore, and leaves its units as they are, or makes one of `initial` units. If
+        many call it at once, exactly one makes it. Semaphore(name, initial) does the same."""
         return cls(name, initial)
 
     def _hold(self, function: Callable[..., int], name: str, *initial: int) -> None:
@@ -88,8 +89,8 @@ class Semaphore(Named, metaclass=ForStacks):
 
     @staticmethod
     def remove(name: str) -> None:
-        """Takes the name of a semaphore away. Those that hold it keep it. NotFound: nothing has
-        it."""
+        """Removes the name of a semaphore. Those that hold the semaphore keep it. NotFound: nothing
+        has the name."""
         check(library.tn_semaphore_remove(encoded(name)))
 
     def _taker(self, count: c_uint32, timeout: Optional[float]) -> Any:
@@ -102,10 +103,10 @@ class Semaphore(Named, metaclass=ForStacks):
         )
 
     def acquire(self, n: int = 1, timeout: Optional[float] = None) -> bool:
-        """Acquires `n` units, all at once: True, always.
+        """Acquires `n` units, all at once or none. Returns True always.
 
         Waits for `timeout` seconds; None waits for ever, 0 never waits. Again, TimedOut: there are
-        not so many. Who waits for many is not passed for ever by those that want few.
+        fewer units. Callers that want few units can't overtake one that wants many for ever.
         """
         if n == 1 and timeout is None:
             return self.__enter__()
@@ -113,15 +114,15 @@ class Semaphore(Named, metaclass=ForStacks):
         return took
 
     def release(self, n: int = 1) -> None:
-        """Gives back `n` units; or makes them, where they were not acquired through this object."""
+        """Releases `n` units, or adds some that this object had not acquired."""
         status = library.tn_semaphore_release(self._handle, _units(n))
         if status < 0:
             self._fail(status)
 
     def fileno(self) -> int:
-        """A descriptor for poll, epoll, select and event loops: readable while units may be had, so
-        until acquire(…, timeout=0) raises Again, for however many. Never read, write or close
-        it."""
+        """A descriptor for poll, epoll, select and event loops. It is readable while units may be
+        free, so until acquire(…, timeout=0) raises Again, for any number of units. Never read,
+        write or close it."""
         return super().fileno()
 
     @property
@@ -134,8 +135,8 @@ class Semaphore(Named, metaclass=ForStacks):
         return value.value
 
     def close(self) -> None:
-        """Ends the hold: every call raises Closed at once, in all threads, and what was acquired
-        and not released comes back. The last one to go takes the semaphore with it."""
+        """Lets go of the semaphore: every call raises Closed at once, in all threads, and what was
+        acquired and not released comes back. The last one that goes removes the semaphore."""
         super().close()
         setattr(self, "__enter__", partial(closed, "Semaphore"))
         setattr(self, "__exit__", partial(closed, "Semaphore"))

@@ -40,9 +40,9 @@ class Sending(Owner):
     def send(self, data: Any, timeout: Optional[float] = None, *, tag: int = 0) -> None:
         """Sends one message, whole or not at all: bytes, or any object with the buffer protocol.
 
-        Waits for `timeout` seconds; None waits for ever, 0 never waits. Again, TimedOut: no room.
-        TooLarge: over the peer's max_message. Closed, PeerLost: the end. `tag` is a message type
-        of the user's choice.
+        Waits for `timeout` seconds; None waits for ever, 0 never waits. Again, TimedOut: there is
+        no room. TooLarge: the message is larger than the peer's max_message. Closed, PeerLost: the
+        channel has ended. `tag` is the message's type, which the user defines.
         """
         if (
             type(data) is bytes
@@ -75,10 +75,10 @@ class Sending(Owner):
         slices.done()
 
     def send_many(self, messages: Iterable[Any], timeout: Optional[float] = None) -> int:
-        """Sends many messages with one wake-up: how many were taken.
+        """Sends many messages with one wake-up, and returns how many were taken.
 
-        With time left it waits until all are. Again, TimedOut and other failures come only if
-        none was taken.
+        It waits until all are taken, or the time is over. Again, TimedOut and other failures come
+        only if none was taken.
         """
         slices, handle, sent = Slices(messages), self._handle, c_size_t()
         out_sent, done = byref(sent), 0
@@ -105,8 +105,8 @@ class Sending(Owner):
     def loan(self, length: int, timeout: Optional[float] = None, *, tag: int = 0) -> Loan:
         """Lends room to write a message of up to `length` bytes in place. Waits as send does.
 
-        Use it with `with`: it is sent at the end, or given back if there was an exception. It
-        holds back what is sent after it until then.
+        Use it with `with`, which sends it at the end, or gives it back if there was an exception.
+        Until then the loan holds back what is sent after it.
         """
         loan = Loan(self, tag_of(tag))
         handle, native, size = self._handle, byref(loan._native), size_of(length)
@@ -118,8 +118,8 @@ class Sending(Owner):
             raise
 
     def request_start(self, data: Any, timeout: Optional[float] = None, *, tag: int = 0) -> int:
-        """Sends a request: its id. The reply is received like a message, by recv_message or
-        recv_view, with is_reply and that id. Waits as send does."""
+        """Sends a request, and returns its id. recv_message or recv_view receives the reply like
+        any message, with is_reply and that id. Waits as send does."""
         source = readable(data)
         place, length = place_of(source)
         handle, identity, kind = self._handle, c_uint32(), tag_of(tag)
@@ -129,8 +129,8 @@ class Sending(Owner):
         return identity.value
 
     def request_cancel(self, id: int) -> None:
-        """The reply to a request that was started is not wanted any more: it is dropped when it
-        comes. Invalid: there is no such request, or its reply was received."""
+        """Gives up a request that was started: its reply is dropped when it comes. Invalid: there
+        is no such request, or its reply was received."""
         status = library.tn_channel_request_cancel(self._handle, _id_of(id))
         if status < 0:
             self._fail(status)
@@ -147,15 +147,15 @@ class Sending(Owner):
         self._deliver(lambda ms: answer(handle, asked, place, length, ms), length, timeout)
 
     def flush(self, timeout: Optional[float] = None) -> None:
-        """Waits until all that was taken is out of this process: the rest of a long message, and
-        what an open loan holds back."""
+        """Waits until everything that sends took is out of this process: the rest of a long
+        message, and what an open loan holds back."""
         handle = self._handle
         self._drive_send(lambda ms: library.tn_channel_flush(handle, ms), timeout)
 
     def send_fileno(self) -> int:
-        """A second descriptor, readable while a send may succeed, and at the end: only a send,
-        commit or flush that raises Again or TimedOut, or leaves the rest of a message here, makes
-        it unreadable.
+        """A second descriptor, for room to send. It is readable while a send may succeed, and at
+        the end. Only a send, commit or flush that raises Again or TimedOut, or leaves the rest of a
+        message here, makes it unreadable.
 
         Wait for it to be readable, and only while there is something to send. Never read, write or
         close it.

@@ -36,7 +36,7 @@ def tag_of(tag: int) -> c_uint32:
 
 
 class Message:
-    """A received message: its bytes, and what it was sent with."""
+    """A received message: its bytes, tag, id and flags."""
 
     __slots__ = ("data", "tag", "id", "flags")
 
@@ -78,7 +78,7 @@ class Message:
 
 
 class Messages(_List):
-    """What recv_many received: a list of the bytes of each message."""
+    """The result of recv_many: a list of the bytes of each message."""
 
     __slots__ = ("_data", "_natives")
 
@@ -98,8 +98,8 @@ class Messages(_List):
 
     @property
     def messages(self) -> list[Message]:
-        """The messages with their tags, ids and flags; requests among them can be answered. What
-        was done to the list doesn't change these."""
+        """The messages with their tags, ids and flags; requests among them can be answered. Changes
+        of the list don't change these."""
         natives = (tn_message * len(self._data)).from_buffer_copy(self._natives)
         pairs = zip(self._data, natives)
         return [Message(data, native.tag, native.id, native.flags) for data, native in pairs]
@@ -258,9 +258,9 @@ class _ViewBase:
 class View(_ViewBase):
     """A received message in place. Use it with `with`, or call release().
 
-    Its bytes can be had as `data`, a memoryview, or directly: view[0], len(view), bytes(view).
-    After the release nothing made of it can be read any more; so a release raises BufferError
-    while a slice or an array made of it is there, and the view stays open until that is gone.
+    Its bytes are `data`, a memoryview, and the view itself: view[0], len(view), bytes(view). After
+    the release no slice or array of it could be read any more. So a release raises BufferError
+    while one exists, and the view stays open until that is gone.
     """
 
     __slots__ = ()
@@ -307,9 +307,9 @@ class View(_ViewBase):
         return self.flags == TN_MESSAGE_REPLY
 
     def release(self) -> None:
-        """Gives the view back; from here on its bytes can't be read. Twice is fine.
+        """Gives the view back; from here on its bytes can't be read. Releasing twice is fine.
 
-        Raises BufferError, and leaves it open, while a slice or an array made of it is there.
+        Raises BufferError, and leaves it open, while a slice or an array of it exists.
         """
         self._drop()
 
@@ -329,11 +329,11 @@ class View(_ViewBase):
 
 
 class Loan(_ViewBase):
-    """Room to write a message in place. With `with` it is sent at the end, whole, or given back
-    unsent if there was an exception; or call commit() or discard().
+    """Room to write a message in place. `with` sends all of it at the end, or gives it back unsent
+    if there was an exception; or call commit() or discard().
 
-    Write to `data`, a memoryview, or directly: loan[:5] = b"hello". While something made of it is
-    there, an array say, commit and discard raise BufferError: delete that first.
+    Write to `data`, a memoryview, or directly: loan[:5] = b"hello". While an array or a slice of it
+    exists, commit and discard raise BufferError: delete that first.
     """
 
     __slots__ = ("_channel", "_tag", "length")
@@ -359,7 +359,7 @@ class Loan(_ViewBase):
         tag: Optional[int] = None,
     ) -> None:
         """Sends the first `length` bytes as a message, with this tag or that of the loan. Waits as
-        a send does; after Again and TimedOut the loan is there still."""
+        a send does. After Again and TimedOut the loan stays open."""
         if self.released:
             raise ValueError("this Loan was given back")
         hold = self._held[0]

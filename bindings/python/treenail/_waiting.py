@@ -26,7 +26,8 @@ def drive(
     fileno: Callable[[], int],
     timeout: Optional[float],
 ) -> int:
-    """Calls `attempt(milliseconds)` until it comes to something or `timeout` is over: its status.
+    """Calls `attempt(milliseconds)` until it succeeds or fails, or `timeout` is over, and returns
+    its status.
 
     `timeout` is in seconds; None waits for ever, 0 never waits.
     """
@@ -42,8 +43,9 @@ def drive(
 
 
 def drive_in_pieces(attempt: Callable[[int], int], timeout: Optional[float]) -> int:
-    """The same for what no descriptor tells, or what one stands in line for: in the main thread the
-    wait is left from time to time, to handle signals."""
+    """Calls `attempt(milliseconds)` as drive does, but waits in the library: for what has no
+    descriptor, or has a queue. In the main thread it leaves the wait from time to time, to handle
+    signals."""
     deadline, first = deadline_of(timeout), first_ms(timeout)
     status = attempt(first)
     while status == TN_TIMED_OUT and _left(deadline):

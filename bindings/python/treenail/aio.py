@@ -1,4 +1,4 @@
-"""treenail for asyncio: the same channels, segments and semaphores, awaited.
+"""treenail for asyncio: the classes of treenail, whose calls you await.
 
     from treenail import aio
 
@@ -6,9 +6,9 @@
         await channel.send(b"Python")
         print((await channel.recv()).decode())
 
-Everything is done in the event loop's thread, and no other is started. Any number of tasks may
-wait on one channel. A cancelled wait loses nothing: a message belongs to the next receive, and a
-late reply is dropped. For timeouts use asyncio.wait_for or asyncio.timeout.
+Everything happens in the event loop's thread, and no other thread is started. Any number of tasks
+may wait on one channel. A cancelled wait loses nothing: a message belongs to the next receive, and
+a late reply is dropped. For timeouts use asyncio.wait_for or asyncio.timeout.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ class _Reply:
 
 class Channel(AioBase[treenail.Channel]):
     """A channel from connect, create or Listener.accept. See treenail.Channel for what the calls
-    do; here they wait by `await`, and without a time.
+    do; here `await` waits, and they have no timeout.
 
     `async with` closes it at the end; `async for message in channel` receives until the other side
     closes.
     """
 
     def __init__(self, channel: treenail.Channel, endpoint: str = "") -> None:
-        """Takes over a channel, which must be used through this object alone from here on.
+        """Takes over a channel. From here on use it only through this object.
 
         Of its endpoint only the option spin=0 matters here.
         """
@@ -89,8 +89,8 @@ class Channel(AioBase[treenail.Channel]):
 
     @asynccontextmanager
     async def loan(self, length: int, *, tag: int = 0) -> AsyncIterator[Loan]:
-        """Lends room to write a message in place: `async with channel.loan(n) as loan`. It is sent
-        at the end, or given back if there was an exception."""
+        """Lends room to write a message in place: `async with channel.loan(n) as loan` sends it at
+        the end, or gives it back if there was an exception."""
         loan = await self._when_room(lambda: self._owner.loan(length, 0, tag=tag))
         with loan:
             yield loan
@@ -104,13 +104,13 @@ class Channel(AioBase[treenail.Channel]):
         await self.flush()
 
     async def flush(self) -> None:
-        """Waits until all that was taken is out of this process."""
+        """Waits until everything that sends took is out of this process."""
         if not self._flushed():
             await self._when_room(lambda: self._owner.flush(0))
             self._has_remainder = False
 
     async def recv(self) -> bytes:
-        """Receives one message: its bytes."""
+        """Receives one message, and returns its bytes."""
         return (await self._when_there(self._take)).data
 
     async def recv_message(self) -> Message:
@@ -122,8 +122,8 @@ class Channel(AioBase[treenail.Channel]):
         return await self._when_there(self._take_view)
 
     async def recv_many(self, max: int = 1024) -> Messages:
-        """Receives as many messages as are there, at most `max`, and at least one: a list of the
-        bytes of each, whose `messages` have their tags, ids and flags too."""
+        """Receives as many messages as are there, at most `max`, and at least one. It returns a
+        list of the bytes of each; `messages` of that list has their tags, ids and flags too."""
         return await self._when_there(lambda: self._take_many(max))
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -136,9 +136,9 @@ class Channel(AioBase[treenail.Channel]):
             raise StopAsyncIteration from None
 
     async def request(self, data: Any, *, tag: int = 0) -> bytes:
-        """Sends a request and waits for the reply to it: its bytes.
+        """Sends a request, waits for the reply to it, and returns the bytes of that.
 
-        Any number of tasks may ask at once; other messages that come meanwhile wait for a receiving
+        Any number of tasks may ask at once. Other messages that come meanwhile wait for a receiving
         call. NoSpace: too many of those came.
         """
         start = self._owner.request_start
@@ -165,12 +165,11 @@ class Channel(AioBase[treenail.Channel]):
                 self._owner.request_cancel(number)
 
     def send_fileno(self) -> int:
-        """The descriptor that the loop waits for where there is no room."""
+        """The descriptor that the loop watches while a task waits for room."""
         return self._owner.send_fileno()
 
     async def connected(self) -> None:
-        """Waits until it is connected, where it comes from treenail.connect_start or
-        create_start."""
+        """Waits until it is connected, if it comes from treenail.connect_start or create_start."""
         await self._when_room(lambda: self._owner.flush(0))
 
     def peer(self) -> Peer:
@@ -178,7 +177,7 @@ class Channel(AioBase[treenail.Channel]):
         return self._owner.peer()
 
     def stats(self) -> Stats:
-        """What has gone through."""
+        """Counts of what has gone through the channel."""
         return self._owner.stats()
 
     def _flushed(self) -> bool:
@@ -192,7 +191,8 @@ class Channel(AioBase[treenail.Channel]):
             return False
 
     def _take(self) -> Optional[Message]:
-        """The next message that is none of our replies, if there is one."""
+        """Takes the next message that isn't the reply to a request of this object, if there is
+        one."""
         while not self._inbox:
             message = self._owner._recv_now()
             if message is None or not message.is_reply:
@@ -224,7 +224,8 @@ class Channel(AioBase[treenail.Channel]):
         return message
 
     def _read_on(self) -> bool:
-        """Reads one message for whom it concerns; False: there is none."""
+        """Receives one message, and wakes the task that it is for. Returns False if there is
+        none."""
         if self._inbox_bytes > _INBOX_BYTES_MAX:
             raise NoSpace("request: too many other messages came before the reply; receive them")
         message = self._owner._recv_now()
@@ -254,12 +255,13 @@ class Channel(AioBase[treenail.Channel]):
         return [self._readers, self._askers, self._writers]
 
     def _on_readable(self) -> bool:
-        """Wakes who can go on; False: there is nobody."""
+        """Wakes the tasks that can go on. Returns False if no task waits."""
         waiting = (self._readers, self._askers, self._reading_writers)
         return any(self._wake(waiters, now=True) for waiters in waiting)
 
     def _on_room(self) -> bool:
-        """The same for who sends; what a send has left goes on by itself."""
+        """Wakes the task that can send, and sends on what a send has left here. Returns False if
+        neither is there."""
         if self._wake(self._writers, now=True):
             return True
         try:
@@ -270,18 +272,20 @@ class Channel(AioBase[treenail.Channel]):
 
 
 class Listener(AioBase[treenail.Listener]):
-    """Listens for connections: aio.Listener("shm:chat").
+    """A listener, such as aio.Listener("shm:chat"): programs connect to it, and accept gives a
+    channel for each.
 
     `async with` closes it at the end; `async for channel in listener` accepts until then.
     """
 
     def __init__(self, endpoint: str) -> None:
-        """Starts listening. Exists: somebody alive listens there."""
+        """Starts to listen. Exists: a live process listens there."""
         super().__init__(treenail.Listener(endpoint), endpoint)
         self._endpoint = endpoint
 
     async def accept(self) -> Channel:
-        """The next connection, its handshake done. Handshakes go on while somebody waits here."""
+        """Waits for the next connection whose handshake is done, and returns its channel.
+        Handshakes go on while a task waits here."""
         return Channel(await self._when_there(self._take), self._endpoint)
 
     def _take(self) -> Optional[treenail.Channel]:
@@ -305,7 +309,7 @@ class Listener(AioBase[treenail.Listener]):
 
 
 async def connect(endpoint: str) -> Channel:
-    """Connects to a listener, such as "shm:chat", and is done when somebody listens there, as
+    """Connects to a listener, such as "shm:chat", and is done when somebody listens there, as with
     treenail.connect.
 
     NotFound: nobody listens there; with retry=1 it keeps trying instead.
@@ -314,8 +318,8 @@ async def connect(endpoint: str) -> Channel:
 
 
 async def create(endpoint: str) -> Channel:
-    """Makes a channel for exactly two programs: listens, takes the first that connects, and stops
-    listening."""
+    """Makes a channel between exactly two programs: listens, accepts the first program that
+    connects, and stops listening."""
     return await _opened(Channel(treenail.create_start(endpoint), endpoint))
 
 

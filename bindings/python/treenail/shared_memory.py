@@ -1,4 +1,4 @@
-"""In place of multiprocessing.shared_memory, with its class: only the import changes.
+"""A module in place of multiprocessing.shared_memory, with its class: only the import changes.
 
     from treenail.shared_memory import SharedMemory
 """
