@@ -7,7 +7,7 @@ from ctypes import byref, c_uint32, sizeof
 from . import _abi
 from ._abi import ChannelHandle, library, tn_peer, tn_stats
 from ._buffers import place_of, readable
-from ._errors import Error, check
+from ._errors import Closed, Error, PeerLost, check
 from ._views import View, tag_of
 from ._owner import encoded
 from ._receiving import Receiving
@@ -170,6 +170,15 @@ def create_start(endpoint: str) -> Channel:
     return _started(library.tn_channel_create_start, endpoint)
 
 
+def has_ended(channel: Channel, error: Error) -> bool:
+    """Whether a channel that was created failed only as its peer has come and gone: what that sent
+    is still to be received."""
+    try:
+        return isinstance(error, (Closed, PeerLost)) and bool(channel.peer())
+    except Error:
+        return False
+
+
 def _started(start: Callable[..., int], endpoint: str) -> Channel:
     handle = ChannelHandle()
     check(start(encoded(endpoint), byref(handle)))
@@ -187,6 +196,8 @@ def _opened(call: str, endpoint: str, timeout: Optional[float]) -> Channel:
         channel.flush(timeout)  # which waits for the handshake, and then has nothing to do
         return channel
     except Error as error:
+        if call == "create" and has_ended(channel, error):
+            return channel
         channel.close()
         raise type(error)(str(error).replace("flush ", f"{call} ", 1)) from None
     except:

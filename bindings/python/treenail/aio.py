@@ -20,8 +20,9 @@ from typing import Any, AsyncIterator, Callable, Deque, Dict, Iterable, List, Op
 import treenail
 from treenail import Again, Closed, Error, Loan, Message, Messages, NoSpace, Peer, Stats, View
 
-from ._aio_named import Lock, Segment, Semaphore
 from ._aio_base import AioBase, Waiter, Waiters, Watch
+from ._aio_named import Lock, Segment, Semaphore
+from ._channel import has_ended
 
 __all__ = ["Channel", "Listener", "Lock", "Segment", "Semaphore", "connect", "create"]
 
@@ -320,12 +321,18 @@ async def connect(endpoint: str) -> Channel:
 async def create(endpoint: str) -> Channel:
     """Makes a channel between exactly two programs: listens, accepts the first program that
     connects, and stops listening."""
-    return await _opened(Channel(treenail.create_start(endpoint), endpoint))
+    return await _opened(Channel(treenail.create_start(endpoint), endpoint), has_ended)
 
 
-async def _opened(channel: Channel) -> Channel:
+async def _opened(
+    channel: Channel, is_fine: Callable[[treenail.Channel, Error], bool] = lambda *_: False
+) -> Channel:
     try:
-        await channel.connected()
+        try:
+            await channel.connected()
+        except Error as error:
+            if not is_fine(channel._owner, error):
+                raise
         return channel
     except BaseException:
         channel.close()
