@@ -10,7 +10,7 @@ using Locked = std::lock_guard<std::mutex>;
 
 /// How many connections are taken in one turn of the event loop.
 constexpr int channels_a_turn = 16;
-/// After a lack of descriptors, which nothing tells the end of.
+/// How long it waits after a lack of descriptors, whose end nothing tells.
 constexpr int milliseconds_to_retry = 100;
 
 }  // namespace

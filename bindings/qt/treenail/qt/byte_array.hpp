@@ -14,11 +14,11 @@ namespace treenail::qt::detail {
 /// The type of a QByteArray's size: int with Qt 5.
 using ByteArraySize = decltype(std::declval<QByteArray>().size());
 
-/// The most bytes that a QByteArray holds: some are for what it has itself in front and behind.
+/// The most bytes that a QByteArray holds; it needs some itself, before and behind them.
 constexpr std::size_t byte_array_max =
     static_cast<std::size_t>(std::numeric_limits<ByteArraySize>::max()) - 64;
 
-/// A copy; nothing if they are too many. Qt 5 would look for a NUL after 2 GiB.
+/// Copies the bytes; nothing if they are too many. Qt 5 would look for a NUL after 2 GiB.
 inline std::optional<QByteArray> to_byte_array(const void* data, std::size_t size) {
     if (size > byte_array_max) {
         return std::nullopt;

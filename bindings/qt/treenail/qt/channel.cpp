@@ -10,14 +10,15 @@ using detail::PendingRequest;
 
 namespace {
 
-/// How long the end of an object may spend on what waits, where there is room for it.
+/// How long the destructor may spend to send what waits, if there is room for it.
 constexpr int last_milliseconds = 2;
 
 QDeadlineTimer deadline(int timeout_ms) {
     return timeout_ms < 0 ? QDeadlineTimer(QDeadlineTimer::Forever) : QDeadlineTimer(timeout_ms);
 }
 
-/// Of a new channel: connected, unless nobody listens yet, or its endpoint has it wait for more.
+/// The state of a new channel: connected, unless nobody listens yet, or its endpoint makes it wait
+/// for more.
 Channel::State state_of(const treenail::Channel& channel) {
     return channel.try_peer() == Status::again ? Channel::Connecting : Channel::Connected;
 }
@@ -140,7 +141,8 @@ QFuture<QByteArray> Channel::request(quint32 tag, const QByteArray& data, int ti
 quint64 Channel::request(quint32 tag, const QByteArray& data,
                          std::function<void(const Reply&)> done, int timeoutMs) {
     const auto until = deadline(timeoutMs);
-    const auto number = shared_->ask(tag, data, PendingRequest{std::nullopt, std::move(done), until});
+    const auto number =
+        shared_->ask(tag, data, PendingRequest{std::nullopt, std::move(done), until});
     if (number != 0 && !until.isForever()) {
         driver_->run([driver = driver_, until] { driver->watch_deadline(until); });
     }

@@ -10,10 +10,10 @@ namespace treenail::qt::detail {
 
 namespace {
 
-/// Large enough that a message's own cost doesn't count, and a part of the ring, so that both
-/// sides are at work at a time.
+/// It is so large that a message's own cost doesn't matter, and a part of the ring, so that both
+/// sides work at the same time.
 constexpr std::size_t message_size_max = 64 << 10;
-/// What one event may take in before timers and other sockets get their turn.
+/// How much one event may receive before timers and other sockets get their turn.
 constexpr std::size_t event_bytes_max = 256 << 10;
 constexpr int event_messages_max = 256;
 constexpr int event_ms_max = 2;
@@ -54,8 +54,7 @@ bool ChannelBackend::isValid() const { return channel_ || is_inner_open_; }
 
 // ---- the event loop ----
 
-/// Sees to it that the event loop comes back to this object, which a readable descriptor does for
-/// nothing.
+/// Makes the event loop come back to this object. A readable descriptor does that for free.
 void ChannelBackend::callBack() {
     if (!readable_ || watcher_ == nullptr || !watcher_->isEnabled()) {
         postCallBack();
@@ -87,7 +86,8 @@ bool ChannelBackend::event(QEvent* event) {
     return true;
 }
 
-/// Only here, as a program without an event loop doesn't pay for descriptors that nobody watches.
+/// They are made only here, so that a program without an event loop doesn't pay for descriptors
+/// that nobody watches.
 void ChannelBackend::watch() {
     if (!channel_ || QAbstractEventDispatcher::instance() == nullptr) {
         return;
@@ -131,7 +131,7 @@ void ChannelBackend::ready() {
             return lost(status);
         }
         bytes += available() - std::min(before, available());
-        // What a slot writes goes out before the next look, as the other side waits for it.
+        // What a slot writes is sent before the next look, as the other side waits for it.
         gotSome(before);
         if (!in_use || !channel_) {
             return;
@@ -174,7 +174,7 @@ void ChannelBackend::regulate() {
     }
 }
 
-/// The rest of a message goes out with whatever is received, where anything is.
+/// Receiving sends the rest of a message too, if there is anything to receive.
 bool ChannelBackend::wantsRoom() {
     const auto has_rest = [this] { return room() == 0 && flushChannel() == Status::again; };
     return !sending_ended_ && (choked_ || has_rest());
@@ -189,7 +189,7 @@ std::size_t ChannelBackend::room() const {
     return read_buffer_size_ - std::min(read_buffer_size_, received_.size());
 }
 
-/// Takes one message, or as much of it as there is room for.
+/// Receives one message, or as much of it as there is room for.
 Status ChannelBackend::receive(Timeout timeout) {
     keepHeld();
     if (!isHolding()) {
@@ -202,7 +202,7 @@ Status ChannelBackend::receive(Timeout timeout) {
         held_taken_ = 0;
     }
     if (state_ == LocalSocket::ClosingState) {
-        // Nobody reads any more, and what comes only makes room.
+        // Nobody reads any more; messages are received only to make room.
         takeHeld(held_.size());
     } else if (read_buffer_size_ == 0) {
         shows_held_ = true;
@@ -231,7 +231,7 @@ void ChannelBackend::keepHeld() {
     }
 }
 
-/// Says that there is more than before, unless a slot is just being told so.
+/// Tells that there is more than before, unless a slot is being told so at the moment.
 bool ChannelBackend::gotSome(std::size_t before) {
     if (available() <= before || state_ != LocalSocket::ConnectedState) {
         return false;
@@ -289,7 +289,7 @@ qint64 ChannelBackend::skip(qint64 maxSize) {
     return afterRead(from_buffer + in_place);
 }
 
-/// There may be room again. Nothing taken is the end where nothing can come any more.
+/// There may be room again. If nothing was received and nothing more can come, that is the end.
 qint64 ChannelBackend::afterRead(std::size_t taken) {
     if (read_buffer_size_ != 0 || (watcher_ != nullptr && !watcher_->isEnabled())) {
         regulate();

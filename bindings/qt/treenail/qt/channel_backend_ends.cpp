@@ -14,7 +14,7 @@ Timeout rest(const QDeadlineTimer& deadline) {
                                 : Timeout(std::chrono::milliseconds(deadline.remainingTime()));
 }
 
-/// Nothing yet, and no failure.
+/// Nothing has come yet, and nothing has failed.
 bool is_pending(Status status) { return status == Status::again || status == Status::timed_out; }
 
 }  // namespace
@@ -22,7 +22,7 @@ bool is_pending(Status status) { return status == Status::again || status == Sta
 // ---- waiting ----
 
 bool ChannelBackend::waitForConnected(int msecs) {
-    // Where the server's backlog is full it is still to be entered.
+    // If the server's backlog is full, the connection is not yet in it.
     if (channel_ && channel_.try_peer() == Status::again) {
         (void)channel_.try_flush(rest(deadline_after(msecs)));
     }
@@ -42,7 +42,7 @@ bool ChannelBackend::waitForReadyRead(int msecs) {
         if (!in_use || state_ != LocalSocket::ConnectedState || room() == 0) {
             return false;
         }
-        // The channel waits best by itself, where nothing else is to be done meanwhile.
+        // If there is nothing else to do meanwhile, the channel itself waits best.
         const bool is_alone = !choked_;
         const auto before = available();
         const auto status = receive(is_alone ? rest(deadline) : treenail::now);
@@ -207,7 +207,7 @@ void ChannelBackend::disconnectFromServer() {
     }
 }
 
-/// Qt 5 says of its device inside too that it closes.
+/// Qt 5 also signals that its inner device closes.
 void ChannelBackend::closeInner() {
     const bool was_open = std::exchange(is_inner_open_, false);
     if (was_open && QT_VERSION < QT_VERSION_CHECK(6, 0, 0)) {

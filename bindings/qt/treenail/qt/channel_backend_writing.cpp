@@ -23,15 +23,15 @@ qint64 ChannelBackend::write(const char* data, qint64 size) {
     if (gathered_.size() >= message_size_ && !choked_) {
         sendGathered();
     }
-    // Where there was no room the second descriptor calls.
+    // If there was no room, the second descriptor tells when there is.
     if (!choked_ || unreported_ != 0 || watcher_ == nullptr) {
         callBack();
     }
     return size;
 }
 
-/// Sends as much as there is room for, and says how much that was. With time it waits for the first
-/// message alone.
+/// Sends as much as there is room for, and returns how much that was. With time it waits only for
+/// the first message.
 std::size_t ChannelBackend::send(const char* data, std::size_t size, Timeout timeout) {
     std::size_t sent = 0;
     while (sent < size) {

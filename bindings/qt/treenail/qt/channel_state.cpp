@@ -6,7 +6,7 @@ namespace {
 
 using Locked = std::lock_guard<std::mutex>;
 
-/// Whether a send failed for what was sent, rather than as the connection has ended.
+/// Whether a send failed because of its message, and not because the connection has ended.
 bool is_refusal(Status status) {
     return status == Status::too_large || status == Status::unsupported ||
            status == Status::invalid || status == Status::no_space;
@@ -167,7 +167,7 @@ bool ChannelState::put(Outgoing&& item) {
         failure_ = {Status::closed, QStringLiteral("sending: the channel is not connected")};
         return false;
     }
-    // While it connects only the driver calls the handle, so that no progress escapes it.
+    // While it connects, only the driver calls the handle, so that it misses no progress.
     if (state_ == Channel::Connected && waiting_.empty()) {
         const auto status = transmit(item);
         if (status != Status::again) {

@@ -9,7 +9,8 @@
 
 namespace treenail::qt::detail {
 
-/// May be used from every thread. Calls that succeed look at one word.
+/// The last failure of an object: its code and text. It may be used from every thread. A call that
+/// succeeds only looks at one word.
 template <class Code>
 class LastError {
 public:
@@ -21,7 +22,7 @@ public:
     }
     void set(Code code, const char* text) { set(code, QString::fromUtf8(text)); }
 
-    /// What failed without a code of Qt's: the text tells, and the code stays.
+    /// Sets the text of a failure for which Qt has no code; the code stays.
     void explain(const QString& text) { set(code(), text); }
 
     void clear() {

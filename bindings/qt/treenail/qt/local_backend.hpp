@@ -12,11 +12,12 @@
 
 namespace treenail::qt::detail {
 
-/// The calls are those of LocalSocket; it emits the signals of its socket by itself. A backend
-/// serves one connection, and what was received can still be read after its end.
+/// What a LocalSocket runs on. It has the calls of LocalSocket, and emits the signals of its socket
+/// by itself. A backend serves one connection. What it has received can still be read after the
+/// connection's end.
 ///
-/// Any emission may destroy the socket, or give it another backend, and then this one with it: who
-/// goes on after an emission asks InUse first.
+/// Any signal may destroy the socket, or give it another backend, which destroys this one. So a
+/// function that goes on after it has emitted a signal asks InUse first.
 class Backend : public QObject {
 public:
     explicit Backend(LocalSocket& socket) : QObject(&socket), socket_(socket) {}
@@ -45,7 +46,7 @@ public:
     virtual bool flush() = 0;
 
     virtual void disconnectFromServer() = 0;
-    /// As disconnectFromServer; what was received is dropped.
+    /// Ends the connection as disconnectFromServer() does, and drops what was received.
     virtual void close() = 0;
     virtual void abort() = 0;
 
@@ -65,7 +66,7 @@ private:
     bool retired_ = false;
 };
 
-/// Says, also when it is long gone, whether a backend still serves its socket.
+/// Whether a backend still serves its socket. It may be asked after the backend is gone.
 class InUse {
 public:
     explicit InUse(Backend* backend) : backend_(backend) {}
@@ -80,9 +81,9 @@ private:
 namespace treenail::qt {
 
 struct LocalSocket::Private {
-    /// Null before the first connection.
+    /// The backend; null before the first connection.
     detail::Backend* backend = nullptr;
-    /// Of this connection, or of the next.
+    /// The server's name, of this connection or of the next one.
     QString serverName;
     QString fullServerName;
     qint64 readBufferSize = 0;

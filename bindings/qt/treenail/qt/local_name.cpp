@@ -11,7 +11,7 @@ namespace treenail::qt::detail {
 namespace {
 
 constexpr std::size_t name_size_max = 64;
-/// What is received is copied before anybody looks at it, and need not be twice.
+/// The backend copies what it receives before anybody looks at it; a second copy isn't needed.
 constexpr const char* any_user = "peer_uid=any&views=direct";
 
 bool is_plain(char c) {
@@ -25,7 +25,7 @@ bool is_name(const QByteArray& text) {
            std::all_of(text.begin(), text.end(), is_plain);
 }
 
-/// A path as an endpoint has it: what could be read in another way is written %XX.
+/// A path as an endpoint has it: characters with another meaning there are written %XX.
 std::string escaped(const QByteArray& path) {
     std::string text;
     for (const char c : path) {
@@ -52,13 +52,13 @@ LocalName::LocalName(const QString& name)
 }
 
 std::string LocalName::endpoint_to_connect() const {
-    // Who listens at a path is checked by Qt's class as little.
+    // Qt's class doesn't check who listens at a path either.
     return is_plain_ ? address_ : address_ + "?" + any_user;
 }
 
 std::string LocalName::endpoint_to_listen(unsigned mode, int backlog) const {
     constexpr unsigned write_of_others = 0022;
-    // As many channels as connect, as Qt has no limit either.
+    // Any number of channels may connect, as Qt has no limit either.
     std::string text = address_ + "?max_channels=1000000";
     text += "&backlog=" + std::to_string(std::clamp(backlog, 1, 65535));
     if (mode != 0) {

@@ -26,7 +26,7 @@ constexpr int event_connections_max = 32;
 
 }  // namespace
 
-/// Qt's own socket is listened to by a genuine QLocalServer, which hands its connections on.
+/// A genuine QLocalServer, which listens at Qt's own socket and hands its connections on.
 class LocalServer::Private final : public QLocalServer {
 public:
     explicit Private(LocalServer& server) : QLocalServer(&server), server_(server) {}
@@ -124,7 +124,7 @@ bool LocalServer::Private::listenWithTreenail(const QString& name) {
     return true;
 }
 
-/// As the options say; 0 where they say nothing.
+/// The mode that the options ask for; 0 if they ask for none.
 unsigned LocalServer::Private::mode() const {
     const auto options = server_.socketOptions();
     return (options.testFlag(LocalServer::UserAccessOption) ? 0700u : 0u) |
@@ -186,8 +186,8 @@ void LocalServer::Private::regulate() {
     }
 }
 
-/// Takes one connection, as Qt does, however many there are and whether or not there is room; the
-/// others are for the next calls or the event loop. False when the time is over.
+/// Takes one connection, as Qt does, whether or not there is room. The others are left to the next
+/// calls or the event loop. Returns false when the time is over.
 bool LocalServer::Private::wait(int msec) {
     const auto deadline = detail::deadline_after(msec);
     const QPointer<Private> alive(this);

@@ -61,7 +61,7 @@ void LocalSocket::connectToServer(OpenMode openMode) {
             return;
         }
     }
-    // Nobody speaks treenail there: the genuine socket finds out who does, or what is wrong.
+    // Nobody speaks treenail there. The genuine socket finds out who listens, or what is wrong.
     d->use(new detail::QtBackend(*this)).connectToServer(d->serverName, openMode);
 }
 

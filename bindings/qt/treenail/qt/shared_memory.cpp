@@ -92,7 +92,7 @@ public:
         return true;
     }
 
-    /// From here on no change is missed; connecting may go on in any thread.
+    /// From here on no change is missed. connectNotify() may come from any thread.
     void watch() {
         const auto known = segment.version();
         if (QThread::currentThread() == q->thread()) {
@@ -116,7 +116,8 @@ public:
         }
     }
 
-    /// Looks until there is nothing new, so that the descriptor is quiet, but not for ever.
+    /// Looks until there is nothing new, so that the descriptor becomes unreadable, but not for
+    /// ever.
     void look() {
         const auto before = seen;
         for (int looks = 0; looks < 2; ++looks) {

@@ -28,9 +28,9 @@ SystemSemaphore::SystemSemaphoreError code_of(Status status) {
 
 using Handle = std::shared_ptr<const Semaphore>;
 
-/// The process' handle on a semaphore: as in Qt, what one object has acquired another may release,
-/// and the account of what is to come back is the process'. Objects that a forked child has from
-/// its parent are of no use to it; those it makes are its own.
+/// The process' handle of a semaphore. As in Qt, one object may release what another has acquired,
+/// and the process as a whole has the count of what comes back at its end. A forked child can't use
+/// the objects of its parent; those that it makes are its own.
 Result<Handle> handle_of(const QString& name, std::uint32_t initial) {
     static std::mutex mutex;
     // Never destroyed: a static object's semaphore may be asked for after this.
@@ -53,8 +53,8 @@ Result<Handle> handle_of(const QString& name, std::uint32_t initial) {
     return {Status::ok, handle};
 }
 
-/// Makes a semaphore that is there have so many units at one moment. Others go on meanwhile; what
-/// is taken out of it is nobody's, so that it never comes back.
+/// Sets the units of a semaphore that exists, at one moment; others go on using it meanwhile. Units
+/// that this takes out belong to nobody, so they never come back.
 Status set_value(const QString& name, std::uint32_t wanted) {
     const auto opened = Semaphore::try_open_or_create(detail::with_option(name, "undo=0"), wanted);
     auto status = opened.status();

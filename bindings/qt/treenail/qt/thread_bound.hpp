@@ -49,8 +49,8 @@ public:
     bool is_here() const { return QThread::currentThread() == thread(); }
 
 protected:
-    /// The descriptor is readable. Called in the owner's thread while the owner lives. What it calls
-    /// may destroy the owner, see owner().
+    /// The descriptor is readable. Called in the owner's thread while the owner lives. What it
+    /// calls may destroy the owner, see owner().
     virtual void ready() = 0;
     /// The second descriptor is readable. Called in the owner's thread while the owner lives.
     virtual void has_room() {}

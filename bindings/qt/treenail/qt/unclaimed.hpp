@@ -17,10 +17,10 @@ struct Unclaimed {
     QString fullServerName;
 };
 
-/// Gives the channel a number, which is that of no descriptor, and fits an int.
+/// Keeps the channel, and returns a number for it, which is that of no descriptor and fits an int.
 quintptr deposit(std::unique_ptr<Unclaimed> connection);
 
-/// Takes it over; null if the number is none of those.
+/// Takes out the channel with this number; null if there is none.
 std::unique_ptr<Unclaimed> claim(qintptr number);
 
 }  // namespace treenail::qt::detail

@@ -11,12 +11,12 @@
 namespace treenail::qt::detail {
 
 /// Calls `(owner->*Ready)()` whenever a treenail descriptor is readable, until it is disabled or
-/// destroyed. Make `parent` the owner, so that it moves to other threads with it; only
-/// setEnabled() of the owner's own thread is allowed, as with every QSocketNotifier.
+/// destroyed. Make the owner its `parent`, so that it moves to other threads with the owner. Call
+/// setEnabled() only in the owner's thread, as with every QSocketNotifier.
 ///
 /// The function may destroy this watcher and its owner: nothing is touched after it. It overrides
-/// event() rather than connecting a signal, as that is the same in every Qt, and half as long a
-/// way.
+/// event() rather than connecting a signal, as that is the same in every Qt, and takes half the
+/// time.
 template <class Owner, void (Owner::*Ready)()>
 class Watcher final : public QSocketNotifier {
 public:
@@ -36,8 +36,8 @@ private:
     Owner* owner_;
 };
 
-/// Whether the last turn in this thread was this object's too. Whoever waits in its turn for more
-/// does so only then, or several would hold up each other.
+/// Whether this object also had the last turn in this thread. Only then may it wait in its turn for
+/// more; otherwise several objects would hold up each other.
 inline bool was_last(const void* whose) {
     thread_local const void* last = nullptr;
     return std::exchange(last, whose) == whose;
