@@ -71,7 +71,7 @@
  *   side is accepted there, so that one string serves both sides.
  *
  * SEGMENTS AND SEMAPHORES: NAME?key=value&key=value
- *   The same NAME is the same segment from every program and working directory of one user: the
+ *   A NAME is the same segment from every program and working directory of one user: the
  *   object treenail.UID.NAME in /dev/shm ($TREENAIL_SHM_PREFIX replaces "treenail." if it is set).
  *   It begins with 20 KiB or more of the library's own. The last handle that goes removes the
  *   segment. If the last holder is killed, its object stays, but nobody can open it: the next one

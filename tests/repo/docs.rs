@@ -160,6 +160,25 @@ fn the_control_page_is_where_the_wire_format_says() {
     assert!(big || page.contains(&word), "the format word is {word}; docs/wire-format.md differs");
 }
 
+/// Editors show the comment of one function alone: there "the same" says nothing.
+#[test]
+fn a_comment_that_users_see_stands_alone() {
+    let headers = files("bindings", ".hpp").into_iter().chain(files("include", ".h"));
+    let seen: Vec<String> = headers.chain(files("bindings", ".py")).collect();
+    assert!(seen.len() > 40, "only {seen:?} were found");
+    let mut relative = Vec::new();
+    for file in seen {
+        for (number, line) in (1..).zip(read(&file).lines()) {
+            let comment = line.trim_start().trim_start_matches(['/', '*', '"', ' ']);
+            let is_comment = line.trim_start().starts_with(['/', '*', '"']);
+            if is_comment && (comment.starts_with("The same") || comment.starts_with("As above")) {
+                relative.push(format!("{file}:{number}: {comment}"));
+            }
+        }
+    }
+    report("these comments need another to be read first", &relative);
+}
+
 /// The targets of a document's links.
 fn links(text: &str) -> impl Iterator<Item = &str> {
     text.split("](").skip(1).filter_map(|rest| rest.split(')').next())

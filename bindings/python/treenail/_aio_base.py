@@ -115,8 +115,8 @@ class Watch:
             self._loop.remove_reader(fd)
 
     def drop(self, owner: Owner) -> None:
-        """As stop, from whichever thread collects garbage; the owner has the descriptor. Twice is
-        fine."""
+        """Removes the descriptor from its loop, in any thread that collects garbage. The owner
+        keeps the descriptor open until then. Dropping twice is fine."""
         loop, fd = self._loop, self._fd
         if fd is None or loop is None or loop.is_closed():
             return
