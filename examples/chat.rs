@@ -5,9 +5,9 @@
 //! cargo run --example chat client shm:chat ann
 //! ```
 //!
-//! Who types a line says it to all others; the host ends the room with /quit, a guest leaves with
-//! the end of its input. A guest's first message is its name (tag JOIN), the rest is talk (tag SAY).
-//! Programs of the same name in other languages take the same arguments and talk together.
+//! A line that one types goes to all others. The host ends the room with /quit; a guest leaves at
+//! the end of its input. A guest's first message is its name (tag JOIN); all others are talk (tag
+//! SAY). Programs of the same name in other languages take the same arguments and talk together.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -107,7 +107,8 @@ impl Room {
         Ok(())
     }
 
-    /// One message for each time the poller speaks: it speaks again while there are more.
+    /// Receives one message each time the poller reports the guest; it reports it again while there
+    /// are more.
     fn hear(&mut self, key: u64) {
         let mut text = [0; TEXT_MAX];
         let Some(guest) = self.guests.get_mut(&key) else {
@@ -155,7 +156,7 @@ impl Room {
         }
     }
 
-    /// Lets a guest go; the others are told if it had a name.
+    /// Removes a guest, and tells the others if it had a name.
     fn leave(&mut self, key: u64) {
         let _ = self.poller.remove(key);
         if let Some(guest) = self.guests.remove(&key)

@@ -6,9 +6,9 @@
 //! cargo run --example counter crash visits
 //! ```
 //!
-//! Each adds to a share of its own, and to the total, under the segment's lock. So the total can be
-//! put right where one died between the two: who gets the lock next is told, and does it. The
-//! programs of the same name in other languages take the same arguments and share the counter.
+//! Each adds to a share of its own, and to the total, under the segment's lock. If one dies between
+//! the two, the next one that gets the lock is told, and repairs the total. The programs of the
+//! same name in other languages take the same arguments and share the counter.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -98,7 +98,7 @@ impl Counter {
         Ok(())
     }
 
-    /// What no program should do: the lock is held, and the total is not yet right.
+    /// Dies with the lock while the total is not yet right, which no program should do.
     fn crash(&self) -> Result<()> {
         let share = self.take_share()?;
         self.locked(|| {

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The programs of the same name in other languages take the same arguments, and any client may
-//! send to any server. An empty reply to an OFFER or an END says yes, any other says why not.
+//! send to any server. An empty reply to an OFFER or an END says yes; any other says why not.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -36,7 +36,7 @@ const BAD_NAME: &str =
 /// Yes, or why not.
 type Verdict = std::result::Result<(), String>;
 
-/// The line for a file that is where it belongs.
+/// Prints the line for a file that is complete.
 fn report(what: &str, name: &OsStr, size: u64, hash: &[u8]) {
     let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     println!("{what} {}: {size} bytes, SHA-256 {hex}", name.display());
@@ -97,7 +97,7 @@ impl Incoming {
     }
 }
 
-/// A name must lead nowhere but into the folder, and not upset a terminal.
+/// Whether a name leads only into the folder, and doesn't upset a terminal.
 fn is_good_name(name: &[u8]) -> bool {
     let harmless = |byte: &u8| *byte != b'/' && !byte.is_ascii_control();
     (1..=NAME_LEN_MAX).contains(&name.len()) && name[0] != b'.' && name.iter().all(harmless)
@@ -111,8 +111,8 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Serves until the client goes, and returns how it went. Messages are copied out of the
-    /// channel: what a view shows the peer could still change, between the hash and the file.
+    /// Serves until the client goes, and returns how it went. It copies messages out of the
+    /// channel: the peer could still change what a view shows, between the hash and the file.
     fn run(&mut self) -> Result<()> {
         let mut buffer = vec![0; CHUNK_LEN];
         loop {
@@ -194,7 +194,7 @@ fn run_server(endpoint: &str, folder: &Path) -> Result<ExitCode> {
 
 // ---- the client ----
 
-/// A bar for who watches, drawn anew when the percentage changes; taken away when all is sent.
+/// A progress bar, which is redrawn when the percentage changes, and removed when all is sent.
 struct Progress<'a> {
     name: &'a OsStr,
     size: u64,

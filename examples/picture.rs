@@ -5,9 +5,9 @@
 //! cargo run --example picture ask album question.png answer.png
 //! ```
 //!
-//! Either may be started first, each waits for the other's picture without polling, and neither has
-//! to let go of the segment for the other. The programs of the same name in other languages take
-//! the same arguments and exchange pictures.
+//! Either may start first. Each waits for the other's picture without polling, and neither has to
+//! close the segment for the other. The programs of the same name in other languages take the same
+//! arguments and exchange pictures.
 
 use std::fs;
 use std::process::ExitCode;
@@ -37,7 +37,7 @@ fn tell(verb: &str, png: &[u8], (width, height): (u32, u32)) {
     println!("{verb} {} bytes, {width} x {height} pixels", png.len());
 }
 
-/// Puts a file in. One call locks, copies, makes the change known, and unlocks.
+/// Puts a file in. One call locks, copies, announces the change, and unlocks.
 fn put(segment: &Segment, which: u64, path: &str) -> Result<()> {
     let png = fs::read(path).map_err(|error| format!("{path}: {error}"))?;
     let size = size_of_png(&png).ok_or_else(|| format!("{path} is no PNG, or over 4 MiB"))?;

@@ -5,10 +5,10 @@
 //! cargo run --example tokio client shm:echo hello world
 //! ```
 //!
-//! The whole of the join is `wait_for`: try without waiting, and only when the library says
-//! `Again` wait for the descriptor. Not sooner: `Again` is what makes it unreadable, and so what
-//! makes the next event an edge that tokio sees. One descriptor tells of messages and the end, the
-//! other of room to send; neither ever has to be asked for writability.
+//! `wait_for` is all that joins the two: it tries without waiting, and waits for the descriptor
+//! only when the library returns `Again`, not sooner. `Again` makes the descriptor unreadable, so
+//! the next event is an edge that tokio sees. One descriptor tells of messages and the end, the
+//! other of room to send; both are only watched for reading.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -57,7 +57,7 @@ fn watch<T: AsRawFd>(handle: T) -> io::Result<AsyncFd<T>> {
     Ok(watched?)
 }
 
-/// Does `attempt`, which never waits itself, until it is more than `Again`.
+/// Makes `attempt`, which never waits itself, until it returns something else than `Again`.
 async fn wait_for<T: AsRawFd, R>(
     handle: &AsyncFd<T>,
     attempt: impl Fn(&T) -> Result<R>,

@@ -4,9 +4,9 @@
  *     target/examples-c/chat server shm:chat
  *     target/examples-c/chat client shm:chat ann
  *
- * Who types a line says it to all others; the host ends the room with /quit, a guest leaves with
- * the end of its input. A guest's first message is its name (tag JOIN), the rest is talk (tag SAY).
- * Programs of the same name in other languages take the same arguments and talk together.
+ * A line that one types goes to all others. The host ends the room with /quit; a guest leaves at
+ * the end of its input. A guest's first message is its name (tag JOIN); all others are talk (tag
+ * SAY). Programs of the same name in other languages take the same arguments and talk together.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>

@@ -5,9 +5,9 @@
  *     target/examples-c/counter add visits 1000000
  *     target/examples-c/counter crash visits
  *
- * Each adds to a share of its own, and to the total, under the segment's lock. So the total can be
- * put right where one died between the two: who gets the lock next is told, and does it. The
- * programs of the same name in other languages take the same arguments and share the counter.
+ * Each adds to a share of its own, and to the total, under the segment's lock. If one dies between
+ * the two, the next one that gets the lock is told, and repairs the total. The programs of the same
+ * name in other languages take the same arguments and share the counter.
  */
 #define _POSIX_C_SOURCE 200809L /* kill */
 #include <signal.h>

@@ -4,9 +4,9 @@
  *     target/examples-c/picture answer album mine.png theirs.png &
  *     target/examples-c/picture ask album question.png answer.png
  *
- * Either may be started first, each waits for the other's picture without polling, and neither has
- * to let go of the segment for the other. The programs of the same name in other languages take the
- * same arguments and exchange pictures.
+ * Either may start first. Each waits for the other's picture without polling, and neither has to
+ * close the segment for the other. The programs of the same name in other languages take the same
+ * arguments and exchange pictures.
  */
 #include <stddef.h>
 #include <stdio.h>

@@ -4,9 +4,9 @@
 //     target/examples-cpp/chat server shm:chat
 //     target/examples-cpp/chat client shm:chat ann
 //
-// Who types a line says it to all others; the host ends the room with /quit, a guest leaves with
-// the end of its input. A guest's first message is its name (tag JOIN), the rest is talk (tag SAY).
-// The programs of the same name in other languages take the same arguments and talk together.
+// A line that one types goes to all others. The host ends the room with /quit; a guest leaves at
+// the end of its input. A guest's first message is its name (tag JOIN); all others are talk (tag
+// SAY). The programs of the same name in other languages take the same arguments and talk together.
 #include <treenail.hpp>
 
 #include <unistd.h>
@@ -109,7 +109,8 @@ private:
         }
     }
 
-    // One message for each time the poller speaks: it speaks again while there are more.
+    // Receives one message each time the poller reports the guest; it reports it again while there
+    // are more.
     void hear(std::uint64_t key) {
         const auto found = guests_.find(key);
         if (found == guests_.end()) {

@@ -4,8 +4,8 @@
 //     target/examples-cpp/files server shm:files inbox
 //     target/examples-cpp/files client shm:files picture.jpg notes.txt
 //
-// The programs of the same name in other languages take the same arguments, and any client may
-// send to any server. An empty reply to an OFFER or an END says yes, any other says why not.
+// The programs of the same name in other languages take the same arguments, and any client may send
+// to any server. An empty reply to an OFFER or an END says yes; any other says why not.
 #include "incoming.hpp"
 
 #include <treenail.hpp>
@@ -48,7 +48,7 @@ constexpr char bad_name[] =
 
 // ---- the server ----
 
-// A name must lead nowhere but into the folder, and not upset a terminal.
+// Whether a name leads only into the folder, and doesn't upset a terminal.
 bool is_good_name(std::string_view name) {
     for (const unsigned char byte : name) {
         if (byte == '/' || byte < 32 || byte == 127) {
@@ -71,8 +71,8 @@ class Session {
 public:
     Session(Channel channel, int folder) : channel_(std::move(channel)), folder_(folder) {}
 
-    // Serves until the client goes. Messages are copied out of the channel: what a view shows the
-    // peer could still change, between the hash and the file.
+    // Serves until the client goes. It copies messages out of the channel: the peer could still
+    // change what a view shows, between the hash and the file.
     void run() {
         std::array<std::byte, chunk_len> buffer;
         try {
@@ -175,7 +175,7 @@ int run_server(const char* endpoint, const char* path) {
 
 // ---- the client ----
 
-// A bar for who watches, drawn anew when the percentage changes; taken away when all is sent.
+// A progress bar, which is redrawn when the percentage changes, and removed when all is sent.
 void show_progress(const std::string& name, std::uint64_t done, std::uint64_t size, int& shown) {
     const double share = static_cast<double>(done) / static_cast<double>(size);
     const int percent = static_cast<int>(100 * share);

@@ -48,7 +48,7 @@ using File = std::unique_ptr<std::FILE, Close>;
 // One line at once, so that those of several threads don't mix.
 inline void say(const std::string& line) { std::cout << line + '\n' << std::flush; }
 
-// The line for a file that is where it belongs.
+// Prints the line for a file that is complete.
 inline void report(const char* what, const std::string& name, std::uint64_t size,
                    const Hash& hash) {
     std::ostringstream line;

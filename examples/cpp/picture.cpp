@@ -4,9 +4,9 @@
 //     target/examples-cpp/picture answer album mine.png theirs.png &
 //     target/examples-cpp/picture ask album question.png answer.png
 //
-// Either may be started first, each waits for the other's picture without polling, and neither has
-// to let go of the segment for the other. The programs of the same name in other languages take the
-// same arguments and exchange pictures.
+// Either may start first. Each waits for the other's picture without polling, and neither has to
+// close the segment for the other. The programs of the same name in other languages take the same
+// arguments and exchange pictures.
 #include <treenail.hpp>
 
 #include <cstddef>
@@ -56,7 +56,7 @@ class Album {
 public:
     explicit Album(const char* name) : segment_(Segment::open_or_create(name, sizeof(Page))) {}
 
-    // Puts a file in. One call locks, copies, makes the change known, and unlocks.
+    // Puts a file in. One call locks, copies, announces the change, and unlocks.
     void put(Which which, const std::string& path) {
         std::ifstream file(path, std::ios::binary);
         if (!file) {

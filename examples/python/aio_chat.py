@@ -3,8 +3,8 @@
     python3 examples/python/aio_chat.py server shm:chat
     python3 examples/python/aio_chat.py client shm:chat ann
 
-Who types a line says it to all others; the host ends the room with /quit, a guest leaves with the
-end of its input. A guest's first message is its name (tag JOIN), the rest is talk (tag SAY). The
+A line that one types goes to all others. The host ends the room with /quit; a guest leaves at the
+end of its input. A guest's first message is its name (tag JOIN); all others are talk (tag SAY). The
 programs of the same name in other languages take the same arguments and talk together.
 """
 
@@ -55,7 +55,7 @@ class Guest:
         self.lines: asyncio.Queue[str] = asyncio.Queue(LINES_MAX)
 
     def tell(self, text: str) -> None:
-        """Waits for nobody: a guest that hasn't read for so many lines is shown out."""
+        """Waits for nobody: removes a guest that hasn't read for this many lines."""
         try:
             self.lines.put_nowait(text)
         except asyncio.QueueFull:

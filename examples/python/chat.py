@@ -3,8 +3,8 @@
     python3 examples/python/chat.py server shm:chat
     python3 examples/python/chat.py client shm:chat ann
 
-Who types a line says it to all others; the host ends the room with /quit, a guest leaves with the
-end of its input. A guest's first message is its name (tag JOIN), the rest is talk (tag SAY). The
+A line that one types goes to all others. The host ends the room with /quit; a guest leaves at the
+end of its input. A guest's first message is its name (tag JOIN); all others are talk (tag SAY). The
 programs of the same name in other languages take the same arguments and talk together.
 """
 
@@ -22,7 +22,7 @@ STDIN = 0
 
 
 class Lines:
-    """Lines out of a descriptor that is waited for: sys.stdin's own buffer would hide some."""
+    """Lines out of a descriptor that a loop watches: sys.stdin's own buffer would hide some."""
 
     def __init__(self) -> None:
         self.rest = b""
@@ -75,7 +75,8 @@ class Room:
             self.tell_all_but(None, f"host: {line}")
 
     def hear(self, speaker: treenail.Channel) -> None:
-        """One message for each time the poller speaks: it speaks again while there are more."""
+        """Receives one message each time the poller reports the guest; it reports it again while
+        there are more."""
         try:
             message = speaker.recv_message(timeout=0)
         except treenail.Again:
@@ -91,7 +92,7 @@ class Room:
             self.tell_all_but(speaker, f"{name}: {text}")
 
     def tell_all_but(self, speaker: treenail.Channel | None, text: str) -> None:
-        """Nobody is waited for: a guest that hasn't read for a whole ring of talk is shown out."""
+        """Waits for nobody: removes a guest that hasn't read for a whole ring of talk."""
         print(text, flush=True)
         for guest, name in list(self.guests.items()):
             if guest is speaker or name is None:
@@ -102,7 +103,7 @@ class Room:
                 self.leave(guest)
 
     def leave(self, guest: treenail.Channel) -> None:
-        """Lets a guest go; the others are told if it had a name."""
+        """Removes a guest, and tells the others if it had a name."""
         name = self.guests.pop(guest, None)
         self.poller.remove(guest)
         guest.close()

@@ -4,9 +4,9 @@
     python3 examples/python/counter.py add visits 1000
     python3 examples/python/counter.py crash visits
 
-Each adds to a share of its own, and to the total, under the segment's lock. So the total can be put
-right where one died between the two: who gets the lock next is told, and does it. The programs of
-the same name in other languages take the same arguments and share the counter.
+Each adds to a share of its own, and to the total, under the segment's lock. If one dies between the
+two, the next one that gets the lock is told, and repairs the total. The programs of the same name
+in other languages take the same arguments and share the counter.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TOTAL, TAKEN, REPAIRS, SHARES = 0, 1, 2, 3  # of the segment's 64-bit numbers
 
 @contextmanager
 def locked(segment: treenail.Segment) -> Generator[memoryview, None, None]:
-    """The segment's numbers, under its lock, and right."""
+    """The segment's numbers, under its lock, repaired if an owner died."""
     with segment.lock() as lock, segment.buf.cast("Q") as numbers:
         if lock.owner_died:
             numbers[TOTAL] = sum(shares(numbers))
@@ -58,7 +58,7 @@ def run_add(segment: treenail.Segment, times: int) -> None:
 
 
 def run_crash(segment: treenail.Segment) -> None:
-    """What no program should do: the lock is held, and the total is not yet right."""
+    """Dies with the lock while the total is not yet right, which no program should do."""
     share = take_share(segment)
     with locked(segment) as numbers:
         numbers[share] += 1

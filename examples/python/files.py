@@ -4,7 +4,7 @@
     python3 examples/python/files.py client shm:files picture.jpg notes.txt
 
 The programs of the same name in other languages take the same arguments, and any client may send to
-any server. An empty reply to an OFFER or an END says yes, any other says why not.
+any server. An empty reply to an OFFER or an END says yes; any other says why not.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def run_server(endpoint: str, folder: str) -> None:
 
 
 def serve(channel: treenail.Channel, folder: str) -> None:
-    """Serves one client until it goes. Messages are copied out of the channel: what a view shows
-    the peer could still change, between the hash and the file."""
+    """Serves one client until it goes. It copies messages out of the channel: the peer could still
+    change what a view shows, between the hash and the file."""
     with channel, closing(Session(folder)) as session:
         try:
             while True:
@@ -51,7 +51,7 @@ def serve(channel: treenail.Channel, folder: str) -> None:
 
 
 class Progress:
-    """A bar for who watches, drawn anew when the percentage changes; taken away at the end."""
+    """A progress bar, which is redrawn when the percentage changes, and removed at the end."""
 
     def __init__(self, name: str, size: int) -> None:
         self.name, self.size = name, size

@@ -34,7 +34,7 @@ def say(line: str, stream: TextIO = sys.stdout) -> None:
 
 
 def report(what: str, name: str, size: int, digest: bytes) -> None:
-    """The line for a file that is where it belongs."""
+    """Prints the line for a file that is complete."""
     say(f"{what} {name}: {size} bytes, SHA-256 {digest.hex()}")
 
 

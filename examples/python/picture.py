@@ -3,9 +3,9 @@
     python3 examples/python/picture.py answer album mine.png theirs.png
     python3 examples/python/picture.py ask album question.png answer.png
 
-Either may be started first, each waits for the other's picture without polling, and neither has to
-let go of the segment for the other. The programs of the same name in other languages take the same
-arguments and exchange pictures.
+Either may start first. Each waits for the other's picture without polling, and neither has to close
+the segment for the other. The programs of the same name in other languages take the same arguments
+and exchange pictures.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def tell(verb: str, png: bytes, size: tuple[int, int]) -> None:
 
 
 def put(segment: treenail.Segment, which: int, path: str) -> None:
-    """Puts a file in. One call locks, copies, makes the change known, and unlocks."""
+    """Puts a file in. One call locks, copies, announces the change, and unlocks."""
     with open(path, "rb") as file:
         png = file.read(PNG_MAX + 1)
     size = check(png, f"{path} is no PNG, or over 4 MiB")

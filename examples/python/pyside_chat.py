@@ -2,8 +2,8 @@
 
     python3 examples/python/pyside_chat.py client shm:chat ann
 
-Who types a line says it to all others. A guest's first message is its name (tag JOIN), the rest is
-talk (tag SAY). Any host will do: that of Qt in C++, or chat or aio_chat in any language.
+Who types a line says it to all others. A guest's first message is its name (tag JOIN); all others
+are talk (tag SAY). Any host will do: that of Qt in C++, or chat or aio_chat in any language.
 """
 
 from __future__ import annotations

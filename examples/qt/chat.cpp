@@ -5,7 +5,7 @@
 //     target/examples-qt/qt-chat client shm:chat ann
 //
 // Who types a line says it to all others; closing the host's window ends the room. A guest's first
-// message is its name (tag JOIN), the rest is talk (tag SAY). The programs of the same name in
+// message is its name (tag JOIN); all others are talk (tag SAY). The programs of the same name in
 // other languages take the same arguments and talk together.
 #include <treenail/qt/channel.hpp>
 #include <treenail/qt/listener.hpp>

@@ -3,8 +3,8 @@
     python3 examples/wire/chat.py server shm:chat
     python3 examples/wire/chat.py client shm:chat ann
 
-Who types a line says it to all others; the host ends the room with /quit, a guest leaves with the
-end of its input. A guest's first message is its name (tag JOIN), the rest is talk (tag SAY).
+A line that one types goes to all others. The host ends the room with /quit; a guest leaves at the
+end of its input. A guest's first message is its name (tag JOIN); all others are talk (tag SAY).
 """
 
 import os
