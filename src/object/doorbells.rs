@@ -4,7 +4,8 @@
 use crate::error::{Error, Result};
 use crate::object::file::File;
 use crate::object::file_names;
-use crate::object::layout::{FORMAT, HOLDERS_MAX, Header, PURPOSES, Purpose, SLOTS_OFFSET, Slot};
+use crate::object::format::FORMAT;
+use crate::object::layout::{HOLDERS_MAX, Header, PURPOSES, Purpose, SLOTS_OFFSET, Slot};
 use crate::os::cause::Cause;
 use crate::os::fifo;
 use crate::os::fork::Fd;

@@ -1,5 +1,6 @@
 //! An open object, its name, and the bytes of it that are locked.
 
+use crate::endpoint::names::ObjectName;
 use crate::error::{Error, Result, Status};
 use crate::object::layout::HOLDERS_MAX;
 use crate::os::byte_lock::{self, Bytes, Kind};
@@ -50,9 +51,24 @@ pub struct File {
     pub writable: bool,
 }
 
+/// What a handle may do with the data of an object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    ReadOnly,
+    ReadWrite,
+}
+
+impl Access {
+    /// What a name asks for.
+    pub fn of(name: &ObjectName) -> Access {
+        if name.read_only { Access::ReadOnly } else { Access::ReadWrite }
+    }
+}
+
 /// Opens what has a name, whatever that is; None if nothing has it.
-pub fn open_named(name: &[u8], writable: bool) -> Result<Option<Fd>> {
-    named_memory::open(name, writable).map(Some).or_else(|error| match Cause::of(&error) {
+pub fn open_named(name: &[u8], access: Access) -> Result<Option<Fd>> {
+    let opened = named_memory::open(name, access == Access::ReadWrite);
+    opened.map(Some).or_else(|error| match Cause::of(&error) {
         Cause::NotFound => Ok(None),
         // A directory, a socket, a symbolic link.
         Cause::Directory | Cause::NotFile | Cause::Link => {

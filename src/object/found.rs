@@ -7,8 +7,8 @@ use crate::endpoint::pattern::{NamedKind, Pattern};
 use crate::error::Result;
 use crate::object::file::{File, OBSERVER_BYTES, SLOT_BYTES, byte};
 use crate::object::file_names::{self, FileName};
+use crate::object::format::read_header;
 use crate::object::layout::{HOLDERS_MAX, Header, SLOTS_OFFSET, Slot};
-use crate::object::lifecycle::read_header;
 use crate::object::reserve::data_offset;
 use crate::object::semaphore::units::Word;
 use crate::os::byte_lock::{self, Bytes};
@@ -89,9 +89,9 @@ impl Found {
             NamedKind::Semaphore => Kind::Semaphore,
             _ => Kind::Segment,
         };
-        let (bytes, persists) = read_header(&file, object).ok()?;
-        let (name, bytes) = (name.to_owned(), bytes as u64);
-        Some(Found { file, object, kind, name, bytes, persists })
+        let info = read_header(&file, object).ok()?;
+        let (name, bytes) = (name.to_owned(), info.size as u64);
+        Some(Found { file, object, kind, name, bytes, persists: info.persists })
     }
 
     pub fn facts(&self) -> &Facts {
@@ -151,7 +151,7 @@ impl Found {
         }
         // What was true before may not be any more.
         let is_to_go = self.file.is_named()
-            && read_header(&self.file, self.object).is_ok_and(|(_, persists)| !persists);
+            && read_header(&self.file, self.object).is_ok_and(|info| !info.persists);
         let swept = is_to_go && named_memory::remove(&self.file.name).is_ok();
         self.file.unlock_all();
         swept.then(|| file_names::of_holders(&self.file.name, &self.file.facts))

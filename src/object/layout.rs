@@ -118,52 +118,6 @@ const _: () = {
     assert!(size_of::<Slot>() == 40);
 };
 
-/// The format word of objects: FNV-1a over every offset and size that all holders must agree on,
-/// and over the byte order, so that programs built differently refuse each other's.
-#[cfg(not(loom))]
-pub const FORMAT: u32 = {
-    use crate::object::semaphore::units::{LEDGERS_OFFSET, Ledger, SharedUnits};
-    use std::mem::offset_of;
-    let facts = [
-        3, // the version of what the fields mean
-        offset_of!(Header, kind) as u32,
-        offset_of!(Header, size) as u32,
-        offset_of!(Header, data_offset) as u32,
-        offset_of!(Header, flags) as u32,
-        offset_of!(Header, slots_used) as u32,
-        offset_of!(Header, lock) as u32,
-        offset_of!(Header, releases) as u32,
-        offset_of!(Header, reader_exits) as u32,
-        offset_of!(Header, awaited) as u32,
-        offset_of!(Header, changes) as u32,
-        offset_of!(Header, subscribed) as u32,
-        offset_of!(Header, version) as u32,
-        offset_of!(Header, last_scan) as u32,
-        SLOTS_OFFSET as u32,
-        size_of::<Slot>() as u32,
-        HOLDERS_MAX as u32,
-        offset_of!(Slot, readers) as u32,
-        offset_of!(Slot, handovers) as u32,
-        offset_of!(Slot, publishing) as u32,
-        offset_of!(Slot, subscribed) as u32,
-        offset_of!(Slot, doorbells) as u32,
-        offset_of!(Slot, pid) as u32,
-        LEDGERS_OFFSET as u32,
-        size_of::<Ledger>() as u32,
-        offset_of!(SharedUnits, next) as u32,
-        offset_of!(Ledger, committed) as u32,
-        offset_of!(Ledger, confirmed) as u32,
-        u32::from_ne_bytes([1, 2, 3, 4]),
-    ];
-    let mut hash = 0x811c_9dc5u32;
-    let mut index = 0;
-    while index < facts.len() {
-        hash = (hash ^ facts[index]).wrapping_mul(0x0100_0193);
-        index += 1;
-    }
-    hash
-};
-
 #[cfg(loom)]
 impl Header {
     /// One for the model checker, whose atomics are no plain words.

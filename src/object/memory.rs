@@ -1,7 +1,7 @@
 //! The bytes of a named object, mapped: its header, its slots, and its data.
 
 use crate::error::{Error, Result};
-use crate::object::file::File;
+use crate::object::file::{Access, File};
 use crate::object::layout::{HOLDERS_MAX, Header, SLOTS_OFFSET, Slot};
 use crate::os::named_memory;
 use crate::os::sealed_memory::Mapping;
@@ -12,9 +12,9 @@ use std::ptr::NonNull;
 /// Where the data of an object are.
 pub enum Data<'a> {
     /// Behind its slots.
-    Here { size: usize, writable: bool },
+    Here { size: usize, access: Access },
     /// In an object that another program has made.
-    There { fd: BorrowedFd<'a>, size: usize, writable: bool },
+    There { fd: BorrowedFd<'a>, size: usize, access: Access },
 }
 
 impl Data<'_> {
@@ -26,7 +26,7 @@ impl Data<'_> {
 
     fn is_writable(&self) -> bool {
         match self {
-            Data::Here { writable, .. } | Data::There { writable, .. } => *writable,
+            Data::Here { access, .. } | Data::There { access, .. } => *access == Access::ReadWrite,
         }
     }
 }

@@ -13,6 +13,8 @@ pub mod file;
 #[cfg(not(loom))]
 pub mod file_names;
 #[cfg(not(loom))]
+pub mod format;
+#[cfg(not(loom))]
 pub mod found;
 #[cfg(not(loom))]
 pub mod handle;

@@ -1,11 +1,12 @@
 //! How named objects are made: whole, and held, before they have their names.
 
-use super::{Native, Target, data, failed, retry};
+use super::target::{Native, Target, data, failed, retry};
 use crate::endpoint::names::{Kind, ObjectName};
 use crate::error::{Error, Result, Status};
-use crate::object::file::File;
+use crate::object::file::{Access, File};
+use crate::object::format::FORMAT;
 use crate::object::holder::Holder;
-use crate::object::layout::{FORMAT, MAGIC_WORD, PERSISTS};
+use crate::object::layout::{MAGIC_WORD, PERSISTS};
 use crate::object::reserve::{at_first, data_offset};
 use crate::object::semaphore::units::Word;
 use crate::os::directory::group_id;
@@ -26,7 +27,7 @@ const ROOM_TIME_MAX: Duration = Duration::from_millis(2000);
 const ROOM_PAUSE_MAX: Duration = Duration::from_millis(500);
 
 /// What is made where there is nothing.
-pub(super) struct Plan<'a> {
+pub struct Plan<'a> {
     pub size: usize,
     pub mode: u32,
     pub group: &'a Option<String>,
@@ -36,16 +37,16 @@ pub(super) struct Plan<'a> {
 }
 
 /// What a name asks for.
-pub(super) fn plan(name: &ObjectName, size: usize) -> Plan<'_> {
+pub fn plan(name: &ObjectName, size: usize) -> Plan<'_> {
     Plan { size, mode: name.mode, group: &name.group, persists: name.persists, units: 0 }
 }
 
 /// Makes an object whole, holds it, and only then gives it its name.
-pub(super) fn make(
+pub fn make(
     target: &Target,
     plan: &Plan<'_>,
     native: Option<&Native>,
-    writable: bool,
+    access: Access,
 ) -> Result<Holder> {
     if !target.is_own {
         return Err(Error::new(Status::Denied, "only its owner can make it"));
@@ -60,7 +61,7 @@ pub(super) fn make(
     let room_may_come = || size <= named_memory::room().all && pauses.pause();
     let attempt = || match named_memory::make(all, &parts, plan.mode, group) {
         Err(error) if is_full(&error) && room_may_come() => Ok(None),
-        made => finish(made.map_err(failed("reserving memory"))?, target, plan, native, writable),
+        made => finish(made.map_err(failed("reserving memory"))?, target, plan, native, access),
     };
     let mut seems_free = plan.size <= SMALL_SIZE_MAX;
     retry(|| {
@@ -83,10 +84,10 @@ fn finish(
     target: &Target,
     plan: &Plan<'_>,
     native: Option<&Native>,
-    writable: bool,
+    access: Access,
 ) -> Result<Option<Holder>> {
     let file = File { fd, name: target.file_name.clone(), facts, writable: true };
-    let data = data(plan.size, native, writable);
+    let data = data(plan.size, native, access);
     let holder = Holder::new(target.kind, file, data_offset(), data)?;
     initialise(&holder, target.kind, plan);
     match named_memory::publish(holder.fd().as_fd(), plan.mode, &target.file_name) {

@@ -7,7 +7,8 @@ use std::fs;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
-use treenail::object::layout::{FORMAT, Header};
+use treenail::object::format::FORMAT;
+use treenail::object::layout::Header;
 use treenail::{NOW, Segment, Status};
 
 #[test]

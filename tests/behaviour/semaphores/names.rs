@@ -7,7 +7,8 @@ use crate::common::{Fails, at_once, name, not_checked, status, with};
 use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::PathBuf;
-use treenail::object::layout::{FORMAT, Header};
+use treenail::object::format::FORMAT;
+use treenail::object::layout::Header;
 use treenail::{NOW, Segment, Semaphore, Status};
 
 #[test]
