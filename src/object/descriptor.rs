@@ -5,7 +5,7 @@
 use crate::error::{Error, Result};
 use crate::object::holder::Holder;
 use crate::object::layout::Purpose;
-use crate::object::lock::contended::slice_after;
+use crate::object::wait::slice_after;
 use crate::os::fifo;
 use crate::os::fork::Fd;
 use crate::os::wait_set::{Epoll, READABLE, WRITABLE, set_timer, timerfd};

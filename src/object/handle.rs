@@ -6,7 +6,7 @@ use crate::error::{Error, Result, Status};
 use crate::object::holder::Holder;
 use crate::object::layout::Purpose;
 use crate::object::lifecycle;
-use crate::object::lock::WaitError;
+use crate::object::wait::WaitError;
 use crate::os::fork::generation;
 use std::fmt;
 use std::sync::Arc;

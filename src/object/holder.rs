@@ -15,6 +15,7 @@ use crate::object::memory::{Data, Memory};
 use crate::object::reserve;
 use crate::object::semaphore::Units;
 use crate::object::semaphore::units::{LEDGERS_OFFSET, Ledger, SharedUnits};
+use crate::object::wait::wake_all;
 use crate::os::byte_lock;
 use crate::os::clock::ticks;
 use crate::os::fork::Fd;
@@ -325,12 +326,6 @@ impl Drop for WaitingCall<'_> {
     fn drop(&mut self) {
         self.0.waiting_calls.fetch_sub(1, Ordering::SeqCst);
     }
-}
-
-/// Moves a counter on, and wakes all that sleep on it.
-pub fn wake_all(counter: &AtomicU32) {
-    counter.fetch_add(1, Ordering::SeqCst);
-    crate::os::futex::wake_across(counter, i32::MAX);
 }
 
 impl LockEnv for Holder {

@@ -1,5 +1,5 @@
-//! The lock of a named object: for one owner or many readers, fair, and never left behind by a
-//! death.
+//! The lock of a named object. It has one owner or many readers, it is fair, and a holder that dies
+//! never leaves it locked.
 //!
 //! | word | written by | read by |
 //! |---|---|---|
@@ -9,73 +9,62 @@
 //! | `handovers` of a slot | whoever hands the lock to it | its thread that asked |
 //! | `reader_exits` | a reader that leaves an owner waiting | that owner |
 //!
-//! Alone: one compare-exchange from 0 takes the lock, and one gives it back.
+//! A lock that nobody else wants takes one compare-exchange from 0, and one back to 0.
 //!
 //! Readers against an owner is Dekker's pattern: a reader counts itself, then looks for an owner;
 //! an owner takes the word, then looks for readers. So all these accesses are SeqCst.
 //!
-//! Whoever waits sleeps on a counter that it read before it looked, in slices: what a killed
-//! process didn't do any more (wake somebody, take note) costs a slice. After each slice it asks
-//! whether the owner lives, and if not frees the word.
+//! A waiting call sleeps on a counter that it read before it looked. It sleeps in slices, so that
+//! what a killed process no longer does (wake a sleeper, take note of a handover) costs one slice.
+//! After each slice it asks whether the owner lives, and if not releases the word.
 //!
-//! Anybody may pass a sleeper, which keeps a busy lock fast. Who has waited for `PATIENCE` puts
-//! itself down as next, and whoever gives the lock up then hands it over: a reader to whom it was
-//! handed at once.
+//! Any call may overtake a sleeper, which keeps a busy lock fast. A call that has waited for
+//! `PATIENCE` requests that its slot is next, and whoever releases the lock then hands it over to
+//! that slot. A reader that is handed the lock releases the word at once.
 
 pub mod contended;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
 use crate::object::layout::{Header, Slot};
-pub use crate::object::lock::contended::Mode;
-use crate::object::lock::contended::Wait;
-use crate::object::lock_word::{DIED, FAILURES_MAX, HANDED, Id, READERS, WAITERS, Word};
-use crate::os::futex;
-use crate::sync::{AtomicU32, Ordering};
+use crate::object::lock_word::{DIED, FAILURES_MAX, HANDED, Id, Mode, READERS, WAITERS, Word};
+use crate::object::wait::{Wait, WaitError, wake, wake_all};
+use crate::sync::Ordering;
 use std::time::Duration;
 
 /// What a lock needs of the handle that it belongs to, and of the system.
 pub trait LockEnv {
-    /// Whether this taking of a slot goes on.
+    /// Whether this holder still has its slot, and lives.
     fn lives(&self, id: Id) -> bool;
     /// Whether this handle was closed, so that its threads wait no longer.
     fn is_closed(&self) -> bool;
-    /// Notifies those whose descriptor shows that the lock may be free, or units are.
+    /// Notifies the holders whose descriptors show that the lock, or units, may be free.
     fn notify(&self);
-    /// Does what frees the lock or units, as the holder of a slot, and notifies them; where deaths
-    /// are to be reckoned with, such that they are notified whoever dies meanwhile.
+    /// Runs `act`, which frees the lock or units, for a holder, and notifies as [`LockEnv::notify`]
+    /// does. An implementation that expects deaths notifies even if this process dies meanwhile.
     fn publish<T>(&self, _by: Id, act: impl FnOnce() -> T) -> T {
         let done = act();
         self.notify();
         done
     }
-    /// Makes the dead give back the units that they had; whether there were any.
+    /// Gives back the units of dead holders; whether there were any.
     fn reclaim_dead(&self) -> bool;
 }
 
-/// How the lock was got.
+/// How the lock was acquired.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Acquired {
+    /// The last owner released it.
     Clean,
-    /// One died that had it alone, and nobody has had it alone since.
+    /// An owner died, and nobody has owned the lock since.
     OwnerDied,
 }
 
 impl Acquired {
-    pub fn after(died: bool) -> Acquired {
-        if died { Acquired::OwnerDied } else { Acquired::Clean }
+    /// What the word said before it was acquired.
+    pub fn after(word: Word) -> Acquired {
+        if word.has(DIED) { Acquired::OwnerDied } else { Acquired::Clean }
     }
-}
-
-/// Why a call ended without what it was for: the lock, units, or a change.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum WaitError {
-    /// The time is over.
-    TimedOut,
-    /// The handle was closed.
-    Closed,
-    /// More than can be counted: readers of this handle, or units.
-    Overflow,
 }
 
 /// The lock, as one holder sees it.
@@ -87,7 +76,7 @@ pub struct Lock<'a, A> {
 }
 
 impl<A: LockEnv> Lock<'_, A> {
-    /// Takes the lock alone, if it is free, nobody waits for it, and nobody died with it.
+    /// Becomes the owner, if the lock is free, nobody waits for it, and no owner has died.
     #[inline]
     pub fn lock_at_once(&self) -> bool {
         let (lock, taken) = (&self.header.lock, Word::owned(self.own).0);
@@ -95,21 +84,21 @@ impl<A: LockEnv> Lock<'_, A> {
         lock.compare_exchange(0, taken, Ordering::SeqCst, Ordering::Relaxed).is_ok()
     }
 
-    /// Takes the lock together with other readers, if nobody has it alone or is next.
+    /// Becomes a reader, if nobody owns the lock or is next; None: somebody does.
     #[inline]
     pub fn read_at_once(&self) -> Option<Result<Acquired, WaitError>> {
         self.acquire_shared(&Wait::new())
     }
 
-    /// Gives the lock back, if nobody waits for it.
+    /// Releases the lock as its owner, if nobody waits for it.
     #[inline]
     pub fn unlock_at_once(&self) -> bool {
         let (lock, taken) = (&self.header.lock, Word::owned(self.own).0);
-        // SYNC lock: Release at least, pairs with whoever takes it.
+        // SYNC lock: Release at least, pairs with whoever acquires it.
         lock.compare_exchange(taken, 0, Ordering::SeqCst, Ordering::Relaxed).is_ok()
     }
 
-    /// Takes the lock, alone or with other readers.
+    /// Acquires the lock as its owner or as a reader.
     pub fn acquire(&self, mode: Mode, timeout: Option<Duration>) -> Result<Acquired, WaitError> {
         let at_once = match mode {
             Mode::Exclusive => self.lock_at_once().then_some(Ok(Acquired::Clean)),
@@ -118,7 +107,7 @@ impl<A: LockEnv> Lock<'_, A> {
         at_once.unwrap_or_else(|| self.acquire_slowly(mode, timeout))
     }
 
-    /// Gives back what this holder has; false if that is nothing.
+    /// Releases what this holder has; false if it has nothing.
     pub fn unlock(&self) -> bool {
         self.unlock_at_once() || self.unlock_slowly()
     }
@@ -127,17 +116,21 @@ impl<A: LockEnv> Lock<'_, A> {
     fn unlock_slowly(&self) -> bool {
         let word = self.load();
         if word.owner() == Some(self.own) && word.is_held() {
-            self.release_word(false);
+            self.release_word();
             return true;
         }
         self.remove_reader()
     }
 
-    /// Clears away what this holder still has, or waits for: it goes, or is dead.
+    /// Releases whatever this holder has, and withdraws its requests: its handle is closed, or dead.
+    /// If it owned the lock, the next owner hears that it died.
     pub fn release_all(&self) {
         let word = self.load();
         if word.owner() == Some(self.own) {
-            self.release_word(word.is_held());
+            match word.is_held() {
+                true => self.release_word_with(DIED),
+                false => self.release_word(),
+            }
         }
         let own = self.own_slot();
         let none = self.own.generation() << 16;
@@ -149,13 +142,14 @@ impl<A: LockEnv> Lock<'_, A> {
         self.change(|word| (word.next() == Some(self.own)).then(|| word.without_next()));
     }
 
-    pub(super) fn load(&self) -> Word {
+    pub fn load(&self) -> Word {
         Word(self.header.lock.load(Ordering::SeqCst))
     }
 
-    /// Changes the word, if `to` says how: what it was. None too where others change it all the
-    /// time: each failure means that one of them got on, so many only that somebody scribbles.
-    pub(super) fn change(&self, to: impl Fn(Word) -> Option<Word>) -> Option<Word> {
+    /// Changes the word to what `to` says, and returns what it was; None if `to` says None. None too
+    /// after [`FAILURES_MAX`] failures: each means that another thread changed the word, and so
+    /// many only happen where somebody scribbles.
+    pub fn change(&self, to: impl Fn(Word) -> Option<Word>) -> Option<Word> {
         let mut word = self.load();
         for _ in 0..FAILURES_MAX {
             let new = to(word)?;
@@ -176,11 +170,15 @@ impl<A: LockEnv> Lock<'_, A> {
         done.map(drop).map_err(Word)
     }
 
-    /// Gives the word up: to who is next, or to anybody.
-    pub(super) fn release_word(&self, died: bool) {
-        let mark = if died { DIED } else { 0 };
+    /// Releases the word: to the slot that is next, or to anybody.
+    pub fn release_word(&self) {
+        self.release_word_with(0);
+    }
+
+    /// The same, and sets these flags in the word.
+    fn release_word_with(&self, flags: u64) {
         let released = |word: Word| {
-            let released = word.with(mark).released();
+            let released = word.with(flags).released();
             let unmarked = if released.owner().is_none() { WAITERS } else { 0 };
             (word.owner() == Some(self.own)).then(|| released.without(unmarked))
         };
@@ -191,22 +189,22 @@ impl<A: LockEnv> Lock<'_, A> {
         }
     }
 
-    /// Wakes the one to whom the lock was handed, who was next in the word before.
-    pub(super) fn wake_next(&self, old: Word) {
+    /// Wakes the slot that was next in the word before, to which the lock was handed over.
+    pub fn wake_next(&self, old: Word) {
         if let Some(slot) = old.next().and_then(Id::slot) {
-            wake(&self.slots[slot].handovers, i32::MAX);
+            wake_all(&self.slots[slot].handovers);
         }
     }
 
-    /// Wakes one that sleeps, and notifies those that have a descriptor.
-    pub(super) fn wake_waiters(&self) {
+    /// Wakes one sleeper, and notifies the holders that have a descriptor.
+    pub fn wake_waiters(&self) {
         wake(&self.header.releases, 1);
         self.env.notify();
     }
 
-    /// Gives the word up in the place of an owner that is dead; whether it was, or there is none.
-    /// Who is next but dead is struck off too.
-    pub(super) fn release_if_dead(&self) -> bool {
+    /// Releases the word if its owner is dead, and removes the next slot if that is dead. Whether
+    /// there is no live owner.
+    pub fn release_if_dead(&self) -> bool {
         let word = self.load();
         if let Some(next) = word.next().filter(|id| !self.env.lives(*id)) {
             self.change(|now| (now.next() == Some(next)).then(|| now.without_next()));
@@ -217,7 +215,7 @@ impl<A: LockEnv> Lock<'_, A> {
         if self.env.lives(owner) {
             return false;
         }
-        // A dead one comes back only once all 16 bits of its slot's generation have gone round.
+        // The same owner comes back only once all 16 bits of its slot's generation have gone round.
         let released = self.change(|now| {
             let mark = if now.is_held() { DIED } else { 0 };
             (now.owner() == Some(owner)).then(|| now.with(mark).released())
@@ -228,23 +226,23 @@ impl<A: LockEnv> Lock<'_, A> {
         true
     }
 
-    /// Whether this handle has the lock alone.
+    /// Whether this handle owns the lock.
     pub fn is_own(&self) -> bool {
         let word = self.load();
         word.owner() == Some(self.own) && word.is_held()
     }
 
-    pub(super) fn own_slot(&self) -> &Slot {
-        &self.slots[self.own.slot().expect("one's own slot is one")]
+    pub fn own_slot(&self) -> &Slot {
+        &self.slots[self.own.slot().expect("an own id has a slot")]
     }
 
-    /// Counts one reader more of this holder; false if there is no room, or the slot is another's.
-    pub(super) fn add_reader(&self) -> bool {
+    /// Counts one more reader of this holder; false if there are too many, or the slot is another's.
+    pub fn add_reader(&self) -> bool {
         self.count(|count| count.checked_add(1))
     }
 
-    /// Counts one reader less; false if there was none.
-    pub(super) fn remove_reader(&self) -> bool {
+    /// Counts one reader less, and wakes those that wait for it; false if there was none.
+    pub fn remove_reader(&self) -> bool {
         let was_one = self.count(|count| count.checked_sub(1));
         if was_one {
             self.after_reader_exit();
@@ -256,7 +254,7 @@ impl<A: LockEnv> Lock<'_, A> {
         self.own.count(&self.own_slot().readers, to)
     }
 
-    /// A reader is gone: an owner may wait for that, or somebody with a descriptor.
+    /// Wakes the owner that waits for readers to leave, or holders that wait for a free lock.
     fn after_reader_exit(&self) {
         let word = self.load();
         if word.owner().is_some() {
@@ -273,11 +271,4 @@ impl<A: LockEnv> Lock<'_, A> {
             }
         }
     }
-}
-
-/// Moves a counter on, and wakes those that sleep on it.
-pub(super) fn wake(counter: &AtomicU32, count: i32) {
-    // SYNC releases, handovers, reader_exits: SeqCst, behind the change that is told of.
-    counter.fetch_add(1, Ordering::SeqCst);
-    futex::wake_across(counter, count);
 }

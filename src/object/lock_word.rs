@@ -1,22 +1,22 @@
-//! The lock's word: who has it, who gets it next, and what whoever gives it up must know.
+//! The lock's word: who owns it, who is next, and what whoever releases it must do.
 //!
 //! | bits | meaning |
 //! |---|---|
-//! | 0 to 26 | the owner's [`Id`]; 0: nobody has it alone |
-//! | 27 `HANDED` | it was handed to the owner, which hasn't taken note yet |
-//! | 28 `READERS` | some slot may have readers; an owner beside it waits for them and has nothing |
-//! | 29 `WAITERS` | somebody may sleep, or have asked for a readable descriptor |
-//! | 30 `DIED` | an owner died, and nobody has had the lock alone since |
-//! | 31 `READS` | whom it was handed to only wants to read |
-//! | 32 to 58 | the [`Id`] that the lock must be handed to; 0: nobody has waited for long |
-//! | 59 | that one only wants to read |
+//! | 0 to 26 | the owner's [`Id`]; 0: nobody owns it |
+//! | 27 `HANDED` | it was handed over to the owner, which hasn't taken note yet |
+//! | 28 `READERS` | some slot may have readers; an owner waits until they have left |
+//! | 29 `WAITERS` | somebody may sleep, or have subscribed a descriptor |
+//! | 30 `DIED` | an owner died, and nobody has owned the lock since |
+//! | 31 `READS` | it was handed over to a reader |
+//! | 32 to 58 | the [`Id`] that is next: whoever releases the lock hands it over; 0: none |
+//! | 59 | the next one is a reader |
 //!
-//! Where nobody owns it nobody is next either.
+//! If nobody owns the lock, nobody is next.
 
 use crate::object::layout::HOLDERS_MAX;
 use crate::sync::{AtomicU32, Ordering};
 
-/// Exchanges that fail in a row before a call goes on without.
+/// Exchanges that fail in a row before a call gives up changing a word.
 pub const FAILURES_MAX: u32 = 1 << 16;
 
 pub const HANDED: u64 = 1 << 27;
@@ -32,17 +32,26 @@ const NEXT_READS: u64 = 1 << 59;
 
 const _: () = assert!(HOLDERS_MAX < 1 << SLOT_BITS);
 
-/// One taking of a slot: the slot, and its generation then. Never 0.
+/// What the lock is acquired for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// To own it.
+    Exclusive,
+    /// To be one of the readers.
+    Shared,
+}
+
+/// One holder: a slot, and the slot's generation while that holder has it. Never 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Id(u32);
 
 impl Id {
-    /// The holder of this slot in this generation, of which the lower half counts.
+    /// The holder of this slot in this generation, of which the lower 16 bits count.
     pub fn new(slot: usize, generation: u32) -> Id {
         Id((slot as u32 + 1) | (generation & 0xffff) << SLOT_BITS)
     }
 
-    /// Its slot; None for a number that is none, as anybody may have written it.
+    /// Its slot; None for a number that is no slot's, as any process may have written it.
     pub fn slot(self) -> Option<usize> {
         let slot = (self.0 & ((1 << SLOT_BITS) - 1)) as usize;
         (1..=HOLDERS_MAX).contains(&slot).then(|| slot - 1)
@@ -53,13 +62,13 @@ impl Id {
         self.0 >> SLOT_BITS
     }
 
-    /// As it stands in a word; never 0.
+    /// What a word says of it; never 0.
     pub fn bits(self) -> u32 {
         self.0
     }
 
-    /// Changes a count that this holder keeps in the lower half of a word, beside its generation;
-    /// false if `to` says so, the word is another's by now, or somebody scribbles.
+    /// Changes a count that this holder keeps in the lower half of a word, beside its generation.
+    /// False if `to` says None, another holder has the slot by now, or somebody scribbles.
     pub fn count(self, word: &AtomicU32, to: impl Fn(u16) -> Option<u16>) -> bool {
         let mut now = word.load(Ordering::SeqCst);
         for _ in 0..FAILURES_MAX {
@@ -76,7 +85,7 @@ impl Id {
         false
     }
 
-    /// Whom a word means; None: nobody.
+    /// The holder that a word names; None: nobody.
     pub fn read(bits: u64) -> Option<Id> {
         let id = (bits & ID) as u32;
         (id != 0).then_some(Id(id))
@@ -88,7 +97,7 @@ impl Id {
 pub struct Word(pub u64);
 
 impl Word {
-    /// Owned, and nothing else: what a lock is while only one wants it.
+    /// Owned, and nothing else: what the word says while only one holder wants the lock.
     pub fn owned(by: Id) -> Word {
         Word(u64::from(by.0))
     }
@@ -105,7 +114,7 @@ impl Word {
         self.0 & flag != 0
     }
 
-    /// Whether the owner has it for good, not only on its way there.
+    /// Whether the owner has taken note of a handover, and no longer waits for readers.
     pub fn is_held(self) -> bool {
         self.owner().is_some() && !self.has(HANDED | READERS)
     }
@@ -122,8 +131,8 @@ impl Word {
         Word(self.0 & !(ID | HANDED | READS) | owner.map_or(0, |id| u64::from(id.0)))
     }
 
-    pub fn with_next(self, next: Id, reads: bool) -> Word {
-        let reads = if reads { NEXT_READS } else { 0 };
+    pub fn with_next(self, next: Id, mode: Mode) -> Word {
+        let reads = if mode == Mode::Shared { NEXT_READS } else { 0 };
         Word(self.without_next().0 | u64::from(next.0) << NEXT_SHIFT | reads)
     }
 
@@ -131,7 +140,8 @@ impl Word {
         self.without(ID << NEXT_SHIFT | NEXT_READS)
     }
 
-    /// The word without its owner: the next one's if there is one that can be told, else nobody's.
+    /// The word after its owner has released it: the next one's if that has a valid slot, else
+    /// nobody's.
     pub fn released(self) -> Word {
         match self.next().filter(|id| id.slot().is_some()) {
             Some(next) => {

@@ -31,6 +31,7 @@ pub mod memory;
 pub mod reserve;
 pub mod semaphore;
 pub mod subscriptions;
+pub mod wait;
 
 #[cfg(all(test, not(loom)))]
 mod tests;

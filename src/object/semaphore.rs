@@ -21,12 +21,12 @@
 pub mod units;
 
 use crate::object::layout::{Header, Slot};
-use crate::object::lock::contended::{Wait, is_scan_due, scan_spacing};
-use crate::object::lock::{LockEnv, WaitError, wake};
+use crate::object::lock::LockEnv;
 use crate::object::lock_word::Id;
 use crate::object::semaphore::units::{
     Confirmed, Entry, Ledger, SharedUnits, UNITS_MAX, Word, op_after,
 };
+use crate::object::wait::{Wait, WaitError, is_scan_due, scan_spacing, wake, wake_all};
 use crate::sync::{Mutex, Ordering, lock};
 use crate::timeout::Deadline;
 use std::time::Duration;
@@ -324,7 +324,7 @@ impl<A: LockEnv> Units<'_, A> {
             let (next, order) = (&self.units.next, Ordering::SeqCst);
             let _ = next.compare_exchange(self.own.bits(), 0, order, order);
         }
-        if wait.requested || wait.since.is_some() {
+        if wait.requested || wait.has_slept() {
             self.header.awaited.store(1, Ordering::SeqCst);
             if self.free() > 0 {
                 self.wake_waiters(self.free());
@@ -353,7 +353,7 @@ impl<A: LockEnv> Units<'_, A> {
         if awaited.load(Ordering::SeqCst) != 0 && awaited.swap(0, Ordering::SeqCst) != 0 {
             let next = Id::read(self.units.next.load(Ordering::SeqCst).into());
             match next.and_then(Id::slot).and_then(|slot| self.slots.get(slot)) {
-                Some(next) => wake(&next.handovers, i32::MAX),
+                Some(next) => wake_all(&next.handovers),
                 None => wake(&header.releases, i32::try_from(count).unwrap_or(i32::MAX)),
             }
         }

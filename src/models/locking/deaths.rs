@@ -3,7 +3,7 @@
 use super::{Holder, holders, leftover};
 use crate::FOREVER;
 use crate::models::check_with;
-use crate::object::lock::contended::Mode::{Exclusive, Shared};
+use crate::object::lock_word::Mode::{Exclusive, Shared};
 use loom::thread::spawn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,10 +1,11 @@
 //! Threads over one mapping, so that ThreadSanitizer sees what the lock orders; and how often one
 //! that waits looks who lives.
 
-use super::{Acquired, Lock, LockEnv, Mode, WaitError};
+use super::{Acquired, Lock, LockEnv};
 use crate::object::layout::{CONTROL_SIZE, Header, SLOTS_OFFSET, Slot};
-use crate::object::lock::contended::slice_after;
-use crate::object::lock_word::Id;
+use crate::object::lock_word::{Id, Mode};
+use crate::object::wait::WaitError;
+use crate::object::wait::slice_after;
 use crate::sync::{AtomicU32, Ordering};
 use std::cell::UnsafeCell;
 use std::thread::scope;
