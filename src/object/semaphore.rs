@@ -3,42 +3,32 @@
 //! | word | written by | read by |
 //! |---|---|---|
 //! | `word` | whoever acquires or releases | all |
-//! | `next` | who has waited for long; whoever finds that one dead | all |
-//! | `planned`, `committed` of a slot | its holder, under a lock in its process | who reclaims it |
-//! | `confirmed` of a slot | whoever replaces the word that shows its act | its holder; who reclaims it |
+//! | `next` | a holder that has waited for long; whoever finds it dead | all |
+//! | `planned`, `committed` of a slot | its holder, under a lock in its process | who reclaims the slot |
+//! | `confirmed` of a slot | who replaces its operation in the word | its holder; who reclaims the slot |
 //! | `awaited` | who sleeps; whoever releases | whoever releases |
 //! | `releases`, `handovers` of a slot | whoever releases with `awaited` | sleepers |
 //!
-//! One compare-exchange acquires or releases; units.rs says how a death in the middle of it is
-//! told. Whoever waits announces that, looks once more, and sleeps in slices on a counter that it
-//! read before it looked, as for the lock. After a slice one of them looks for dead ones that have
-//! units. So does whoever is refused; but looking at each of a thousand takes milliseconds, so that
-//! it is done every 50 at most, for all that are refused.
+//! One compare-exchange acquires or releases. units.rs says how others can tell whether a killed
+//! holder had done its operation. A waiting call announces itself in `awaited`, looks once more, and
+//! sleeps in slices on a counter that it read before it looked, as for the lock. After a slice one
+//! of the sleepers scans for dead holders that have units. A call that is refused scans too. As a
+//! scan of a thousand holders takes milliseconds, all calls together make one in 50 ms at most.
 //!
-//! Anybody may pass a sleeper. Who has waited for long, or needs more units than there are, puts
-//! itself down as next: until it has them, nobody else acquires any.
+//! Any call may overtake a sleeper. A call that has waited for long, or needs more units than are
+//! free, requests that its holder is next. Until that has its units, no other holder acquires any.
 
+pub mod operations;
 pub mod units;
 
 use crate::object::layout::{Header, Slot};
 use crate::object::lock::LockEnv;
 use crate::object::lock_word::Id;
-use crate::object::semaphore::units::{
-    Confirmed, Entry, Ledger, SharedUnits, UNITS_MAX, Word, op_after,
-};
+use crate::object::semaphore::units::{Entry, Ledger, SharedUnits, UNITS_MAX, Word, more};
 use crate::object::wait::{Wait, WaitError, is_scan_due, scan_spacing, wake, wake_all};
 use crate::sync::{Mutex, Ordering, lock};
 use crate::timeout::Deadline;
 use std::time::Duration;
-
-/// Tries to tell one whose act is about to be replaced. Each that fails but the last means that
-/// another has told it, or has replaced the word; only a word that anybody scribbles over takes
-/// more.
-const CONFIRM_TRIES_MAX: u32 = 100;
-
-/// Exchanges of the word that fail before it is replaced whatever it is. Each means that another
-/// got on: so many in a row only happen where somebody scribbles, and has spoilt the count.
-const FAILURES_MAX: u32 = 1 << 16;
 
 /// A semaphore's units, as one holder sees them.
 pub struct Units<'a, A> {
@@ -47,40 +37,9 @@ pub struct Units<'a, A> {
     pub units: &'a SharedUnits,
     pub ledgers: &'a [Ledger],
     pub own: Id,
-    /// Keeps this handle's threads out of each other's way in its ledger; None: it keeps none.
+    /// Excludes this handle's threads from each other in its ledger; None: it keeps no ledger.
     pub ledger_lock: Option<&'a Mutex<()>>,
     pub env: &'a A,
-}
-
-impl SharedUnits {
-    /// Acquires `count` units for one that keeps no account, if nothing is in the way.
-    #[inline]
-    pub fn acquire_at_once(&self, count: u32) -> bool {
-        let less = |free: u32| free.checked_sub(count).filter(|_| count > 0);
-        self.next.load(Ordering::SeqCst) == 0 && self.change_at_once(less)
-    }
-
-    /// Adds `count` units for one that keeps no account, if nothing is in the way.
-    #[inline]
-    pub fn release_at_once(&self, count: u32) -> bool {
-        self.change_at_once(|free| more(free, count).filter(|_| count > 0))
-    }
-
-    /// No act is to be told of if the word shows none that is kept account of.
-    #[inline]
-    fn change_at_once(&self, to: impl FnOnce(u32) -> Option<u32>) -> bool {
-        let word = Word(self.word.load(Ordering::SeqCst));
-        let Some(free) = to(word.free()).filter(|_| word.op() == 0) else {
-            return false;
-        };
-        let order = Ordering::SeqCst;
-        self.word.compare_exchange(word.0, Word::new(free, 0, 0).0, order, order).is_ok()
-    }
-}
-
-#[inline]
-fn more(free: u32, count: u32) -> Option<u32> {
-    free.checked_add(count).filter(|free| *free <= UNITS_MAX)
 }
 
 impl<A: LockEnv> Units<'_, A> {
@@ -93,13 +52,13 @@ impl<A: LockEnv> Units<'_, A> {
         }
     }
 
-    /// The same, if they are there and nobody is next.
+    /// The same, if they are free and nobody is next.
     #[inline]
     pub fn acquire_at_once(&self, count: u32) -> bool {
         self.units.next.load(Ordering::SeqCst) == 0 && self.take(count)
     }
 
-    /// Adds `count` units; [`WaitError::Overflow`] if they would be more than can be counted.
+    /// Adds `count` units; [`WaitError::Overflow`] if there would be more than can be counted.
     #[inline]
     pub fn release(&self, count: u32) -> Result<(), WaitError> {
         self.env.publish(self.own, || {
@@ -128,7 +87,7 @@ impl<A: LockEnv> Units<'_, A> {
         self.word().free()
     }
 
-    /// Takes `count` units if they are there.
+    /// Takes `count` units if they are free.
     #[inline]
     fn take(&self, count: u32) -> bool {
         let less = |free: u32| free.checked_sub(count);
@@ -143,112 +102,14 @@ impl<A: LockEnv> Units<'_, A> {
         self.apply(self.own_slot(), held, less)
     }
 
-    /// Changes the free units as the next act of a slot, which then has `held`; false if `to` says
-    /// that it can't be.
-    #[inline(always)]
-    fn apply(&self, slot: usize, held: u32, to: impl Fn(u32) -> Option<u32>) -> bool {
-        let ledger = &self.ledgers[slot];
-        let seen = Confirmed(ledger.confirmed.load(Ordering::SeqCst));
-        let committed = Entry::read(ledger.committed.load(Ordering::Relaxed));
-        let entry = Entry { op: op_after(committed.op, seen), held };
-        // SYNC planned: Release, behind what the last act booked, and before the word that shows
-        // this one; pairs with `reclaim_units`.
-        ledger.planned.store(entry.bits(), Ordering::Release);
-        let done = self.replace(Some((slot, entry.op)), to);
-        if done {
-            ledger.committed.store(entry.bits(), Ordering::Release);
-        }
-        done
-    }
-
-    #[inline(always)]
-    fn replace(&self, by: Option<(usize, u32)>, to: impl Fn(u32) -> Option<u32>) -> bool {
-        let (shared, order) = (&self.units.word, Ordering::SeqCst);
-        let (slot, op) = by.unwrap_or((0, 0));
-        let mut word = self.word();
-        for failures in 0..=FAILURES_MAX {
-            let Some(free) = to(word.free()) else {
-                return false;
-            };
-            // What one has done before is booked.
-            if word.op() != 0 && by.is_none_or(|(slot, _)| slot != word.slot()) {
-                self.confirm(word);
-            }
-            let new = Word::new(free, slot, op).0;
-            if failures == FAILURES_MAX {
-                shared.store(new, order);
-                break;
-            }
-            // SYNC word: SeqCst, before the looks for those that wait; they announce themselves
-            // and then look at it.
-            match shared.compare_exchange(word.0, new, order, order) {
-                Ok(_) => break,
-                Err(now) => word = Word(now),
-            }
-        }
-        true
-    }
-
-    /// Tells a slot's ledger that its act was done, as the word is about to show it no more.
-    #[inline(never)]
-    fn confirm(&self, word: Word) {
-        let Some(ledger) = self.ledgers.get(word.slot()) else {
-            return;
-        };
-        for _ in 0..CONFIRM_TRIES_MAX {
-            // Read before the word: if that still shows the act, it was the last, and whatever is
-            // told later finds another count here.
-            let seen = ledger.confirmed.load(Ordering::SeqCst);
-            if Confirmed(seen).op() == word.op() || self.word() != word {
-                return;
-            }
-            let confirmed = Confirmed(seen).then(word.op()).0;
-            let order = Ordering::SeqCst;
-            if ledger.confirmed.compare_exchange(seen, confirmed, order, order).is_ok() {
-                return;
-            }
-        }
-    }
-
-    /// Makes a slot give back what it has: its holder is dead, or goes. Nobody else may act for
-    /// the slot meanwhile. Whoever is killed in here leaves a slot that can be reclaimed again.
-    pub fn reclaim_units(&self, slot: usize) -> bool {
-        let ledger = &self.ledgers[slot];
-        let planned = Entry::read(ledger.planned.load(Ordering::SeqCst));
-        let committed = Entry::read(ledger.committed.load(Ordering::SeqCst));
-        // SYNC word, confirmed: in this order; whoever replaces the word tells first.
-        let word = self.word();
-        let is_shown = word.slot() == slot && word.op() == planned.op;
-        let is_done =
-            is_shown || Confirmed(ledger.confirmed.load(Ordering::SeqCst)).op() == planned.op;
-        let was_begun = planned.op != 0 && planned.op != committed.op;
-        let last = if was_begun && is_done { planned } else { committed };
-        ledger.committed.store(last.bits(), Ordering::Release);
-        if last.held > 0 {
-            self.env.publish(self.own, || {
-                self.apply(slot, 0, |free| Some(free.saturating_add(last.held).min(UNITS_MAX)));
-                self.wake_waiters(last.held);
-            });
-        }
-        last.held > 0
-    }
-
-    /// Whether a death may bring units back, or let others at those that there are.
+    /// Whether a death may bring units back, or let others acquire those that are free.
     pub fn waits_for_others(&self) -> bool {
         let used = self.header.slots_used.load(Ordering::SeqCst) as usize;
         let mut others = (0..used.min(self.ledgers.len())).filter(|slot| *slot != self.own_slot());
         self.units.next.load(Ordering::SeqCst) != 0 || others.any(|slot| self.has_any(slot))
     }
 
-    /// Whether a slot may have anything to give back.
-    pub fn has_any(&self, slot: usize) -> bool {
-        let ledger = &self.ledgers[slot];
-        let planned = Entry::read(ledger.planned.load(Ordering::SeqCst));
-        let committed = Entry::read(ledger.committed.load(Ordering::SeqCst));
-        committed.held > 0 || planned.held > 0 && planned.op != committed.op
-    }
-
-    /// Strikes a holder off that was to be next: it goes, or is dead.
+    /// Makes a holder no longer the next one: it is dead, or its handle is closed.
     pub fn remove_next(&self, id: Id) {
         let (next, order) = (&self.units.next, Ordering::SeqCst);
         if next.compare_exchange(id.bits(), 0, order, order).is_ok() {
@@ -284,7 +145,7 @@ impl<A: LockEnv> Units<'_, A> {
                 return Err(WaitError::TimedOut);
             }
             if !wait.requested && (wait.starves() || self.free() > 0) && self.request_next() {
-                // Look again: what was released before went to others.
+                // Looks again, as units that were released before may have gone to others.
                 wait.requested = true;
                 continue;
             }
@@ -311,14 +172,14 @@ impl<A: LockEnv> Units<'_, A> {
         next == 0 || wait.requested && next == self.own.bits()
     }
 
-    /// Puts this holder down as next, where nobody is.
+    /// Requests that this holder is next, if nobody is; whether it is.
     fn request_next(&self) -> bool {
         let order = Ordering::SeqCst;
         self.units.next.compare_exchange(0, self.own.bits(), order, order).is_ok()
     }
 
-    /// Ends a call's waiting. One that slept may have been woken in another's stead, and for more
-    /// than it took.
+    /// Ends a call's waiting, and wakes others: a call that slept may have been woken instead of
+    /// another, and for more units than it took.
     fn end_wait(&self, wait: &Wait) {
         if wait.requested {
             let (next, order) = (&self.units.next, Ordering::SeqCst);
@@ -332,21 +193,21 @@ impl<A: LockEnv> Units<'_, A> {
         }
     }
 
-    /// Strikes off who is next but dead; whether it was.
+    /// Removes the next holder if it is dead; whether it was.
     fn remove_dead_next(&self) -> bool {
         let next = Id::read(self.units.next.load(Ordering::SeqCst).into());
         let dead = next.filter(|id| !self.env.lives(*id));
         dead.inspect(|id| self.remove_next(*id)).is_some()
     }
 
-    /// Looks for dead ones before a call is refused, unless another has just done so where that
-    /// takes long; whether there were any.
+    /// Scans for dead holders before a call is refused, if a scan is due; whether there were any.
     fn finds_dead(&self) -> bool {
         let is_time = || is_scan_due(self.header, scan_spacing(self.header));
         self.remove_dead_next() | (is_time() && self.env.reclaim_dead())
     }
 
-    /// Wakes those that `count` units may be enough for, and notifies those that have a descriptor.
+    /// Wakes the sleepers that `count` units may be enough for, and notifies the holders that have a
+    /// descriptor.
     pub fn wake_waiters(&self, count: u32) {
         let header = self.header;
         let awaited = &header.awaited;
@@ -360,7 +221,7 @@ impl<A: LockEnv> Units<'_, A> {
         self.env.notify();
     }
 
-    fn word(&self) -> Word {
+    pub fn word(&self) -> Word {
         Word(self.units.word.load(Ordering::SeqCst))
     }
 

@@ -1,15 +1,16 @@
 //! The shared bytes of a semaphore, which are its object's data: one word that says how many
 //! units are free, and a ledger for each slot of what its holder has.
 //!
-//! The word also says whose act made it what it is. An act is planned in the ledger, done by one
-//! compare-exchange of the word, and then booked in the ledger. Whoever replaces a word first tells
-//! the one whose act it shows, in [`Ledger::confirmed`]. So of one that was killed in the middle of
-//! an act it can be told whether it was done: the word shows it, or its ledger has been told. (A
-//! detectable compare-exchange, as in Attiya, Ben-Baruch and Hendler, "Nesting-Safe Recoverable
+//! The word also says which operation made it what it is. A holder plans an operation in its
+//! ledger, does it by one compare-exchange of the word, and commits it in its ledger. Whoever
+//! replaces the word first confirms the operation that it shows, in the ledger of that operation's
+//! slot ([`Ledger::confirmed`]). So if a holder is killed in the middle of an operation, others can
+//! tell whether it was done: then either the word shows it, or its ledger confirms it.
+//! (A detectable compare-exchange, as in Attiya, Ben-Baruch and Hendler, "Nesting-Safe Recoverable
 //! Linearizability", PODC 2018.)
 
 use crate::object::layout::HOLDERS_MAX;
-use crate::sync::{AtomicU32, AtomicU64};
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// Most units of a semaphore.
 pub const UNITS_MAX: u32 = (1 << 31) - 1;
@@ -17,10 +18,10 @@ pub const UNITS_MAX: u32 = (1 << 31) - 1;
 /// What all holders of a semaphore share; the ledgers follow.
 #[repr(C)]
 pub struct SharedUnits {
-    /// How many are free, by whose act: a [`Word`].
+    /// How many are free, and which operation made them so: a [`Word`].
     pub word: AtomicU64,
-    /// The [`Id`](crate::object::lock_word::Id) of who has waited for long, and gets the next
-    /// units; 0: nobody.
+    /// The [`Id`](crate::object::lock_word::Id) of a holder that has waited for long, and gets the
+    /// next units; 0: none.
     pub next: AtomicU32,
     pad: [u8; 116],
 }
@@ -28,12 +29,12 @@ pub struct SharedUnits {
 /// What the holder of one slot has: an [`Entry`] each.
 #[repr(C)]
 pub struct Ledger {
-    /// What it has by the act that it is in the middle of, if that was done.
+    /// What the holder has if the operation that it is in the middle of was done.
     pub planned: AtomicU64,
-    /// What it has by the act before, or by that one once it is booked.
+    /// What the holder has after its last committed operation.
     pub committed: AtomicU64,
-    /// The last of its acts that another replaced in the word, and a count of those tellings, as
-    /// [`Confirmed`] has them; written by others.
+    /// The last of its operations that another holder replaced in the word, and a count of such
+    /// confirmations, as [`Confirmed`] has them. Other holders write it.
     pub confirmed: AtomicU64,
     pad: [u8; 40],
 }
@@ -62,11 +63,18 @@ const OPS: u32 = 1 << OP_BITS;
 
 const _: () = assert!(HOLDERS_MAX <= 1 << (OP_SHIFT - SLOT_SHIFT));
 
-/// An act of a slot, by its number, which goes round; 0: an act that nobody keeps account of.
+/// The number of an operation of a slot, which goes round; 0: one without a ledger.
 pub type Op = u32;
 
-/// What the word says: free units in bits 0 to 30, the slot of the last act in 31 to 40, and from
-/// 41 on its number.
+/// Which operation it is: of which slot, and its number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OpId {
+    pub slot: usize,
+    pub op: Op,
+}
+
+/// What the word says: free units in bits 0 to 30, the slot of the last operation in bits 31 to 40,
+/// and that operation's number from bit 41 on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Word(pub u64);
 
@@ -89,7 +97,7 @@ impl Word {
     }
 }
 
-/// A line of a ledger: how many units a holder has by which of its acts.
+/// A line of a ledger: how many units a holder has after which of its operations.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Entry {
     pub op: Op,
@@ -106,7 +114,7 @@ impl Entry {
     }
 }
 
-/// An act that others have seen, and how often they have told.
+/// The operation that was confirmed last, and how many confirmations there were.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Confirmed(pub u64);
 
@@ -115,19 +123,52 @@ impl Confirmed {
         self.0 as u32 % OPS
     }
 
-    /// The next telling; the count keeps one that was begun long ago from overwriting a later.
+    /// The next confirmation. The count keeps one that was begun long ago from overwriting a later.
     pub fn then(self, op: Op) -> Confirmed {
         Confirmed((self.0 >> OP_BITS).wrapping_add(1) << OP_BITS | u64::from(op))
     }
 }
 
-/// The number of the act after `last`, which none is that others have seen.
+/// The number of the operation after `last`. It is never the confirmed one, as that would confirm
+/// the new operation before it is done.
 pub fn op_after(last: Op, confirmed: Confirmed) -> Op {
     let after = |op: Op| op % (OPS - 1) + 1;
     match after(last) {
         op if op == confirmed.op() => after(op),
         op => op,
     }
+}
+
+impl SharedUnits {
+    /// Acquires `count` units without a ledger, if they are free and nobody is next.
+    #[inline]
+    pub fn acquire_at_once(&self, count: u32) -> bool {
+        let less = |free: u32| free.checked_sub(count).filter(|_| count > 0);
+        self.next.load(Ordering::SeqCst) == 0 && self.change_at_once(less)
+    }
+
+    /// Adds `count` units without a ledger, if nothing is in the way.
+    #[inline]
+    pub fn release_at_once(&self, count: u32) -> bool {
+        self.change_at_once(|free| more(free, count).filter(|_| count > 0))
+    }
+
+    /// Changes the free units, if the word shows no operation that must be confirmed first.
+    #[inline]
+    fn change_at_once(&self, to: impl FnOnce(u32) -> Option<u32>) -> bool {
+        let word = Word(self.word.load(Ordering::SeqCst));
+        let Some(free) = to(word.free()).filter(|_| word.op() == 0) else {
+            return false;
+        };
+        let order = Ordering::SeqCst;
+        self.word.compare_exchange(word.0, Word::new(free, 0, 0).0, order, order).is_ok()
+    }
+}
+
+/// `count` more units, if that can be counted.
+#[inline]
+pub fn more(free: u32, count: u32) -> Option<u32> {
+    free.checked_add(count).filter(|free| *free <= UNITS_MAX)
 }
 
 #[cfg(loom)]
