@@ -4,7 +4,7 @@ use crate::endpoint::names::{Kind, ObjectName};
 use crate::error::{Error, Result, Status};
 use crate::object::descriptor::Recheck;
 use crate::object::handle::Object;
-use crate::object::holder::Holder;
+use crate::object::holder::{Accounting, Holder};
 use crate::object::layout::Purpose;
 use crate::object::lifecycle;
 use crate::object::lock::LockEnv;
@@ -29,7 +29,7 @@ use std::time::Duration;
 /// ```
 pub struct Semaphore {
     object: Object,
-    undo: bool,
+    accounting: Accounting,
 }
 
 impl Semaphore {
@@ -60,7 +60,8 @@ impl Semaphore {
         hold: impl FnOnce(&ObjectName) -> Result<Holder>,
     ) -> Result<Semaphore> {
         let (object, name) = Object::new(Kind::Semaphore, verb, name, hold)?;
-        Ok(Semaphore { object, undo: name.undo })
+        let accounting = if name.undo { Accounting::Ledger } else { Accounting::None };
+        Ok(Semaphore { object, accounting })
     }
 
     /// Takes the name of a semaphore away. Those that hold it keep it.
@@ -124,7 +125,7 @@ impl Semaphore {
 
     #[cold]
     fn wake_waiters(&self, count: u32) {
-        if let Some(units) = self.object.holder.semaphore(false) {
+        if let Some(units) = self.object.holder.units(Accounting::None) {
             units.wake_waiters(count);
         }
     }
@@ -132,7 +133,10 @@ impl Semaphore {
     /// The units, where no account is kept of who has them.
     #[inline]
     fn free_units(&self) -> Option<&SharedUnits> {
-        self.object.holder.units().filter(|_| !self.undo && self.object.is_alive())
+        self.object
+            .holder
+            .shared_units()
+            .filter(|_| self.accounting == Accounting::None && self.object.is_alive())
     }
 
     /// How many units are free now, after what dead ones had has come back.
@@ -157,7 +161,7 @@ impl Semaphore {
 
     /// The semaphore, for a call that may use it with so many units.
     fn usable(&self, count: u32) -> Result<Units<'_, Holder>> {
-        match self.object.holder.semaphore(self.undo) {
+        match self.object.holder.units(self.accounting) {
             Some(units) if self.object.is_alive() => check_count(count).map(|()| units),
             _ => Err(self.why_not()),
         }

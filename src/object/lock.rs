@@ -142,14 +142,14 @@ impl<A: LockEnv> Lock<'_, A> {
         self.change(|word| (word.next() == Some(self.own)).then(|| word.without_next()));
     }
 
-    pub fn load(&self) -> Word {
+    fn load(&self) -> Word {
         Word(self.header.lock.load(Ordering::SeqCst))
     }
 
     /// Changes the word to what `to` says, and returns what it was; None if `to` says None. None too
     /// after [`FAILURES_MAX`] failures: each means that another thread changed the word, and so
     /// many only happen where somebody scribbles.
-    pub fn change(&self, to: impl Fn(Word) -> Option<Word>) -> Option<Word> {
+    fn change(&self, to: impl Fn(Word) -> Option<Word>) -> Option<Word> {
         let mut word = self.load();
         for _ in 0..FAILURES_MAX {
             let new = to(word)?;
@@ -171,7 +171,7 @@ impl<A: LockEnv> Lock<'_, A> {
     }
 
     /// Releases the word: to the slot that is next, or to anybody.
-    pub fn release_word(&self) {
+    fn release_word(&self) {
         self.release_word_with(0);
     }
 
@@ -190,21 +190,21 @@ impl<A: LockEnv> Lock<'_, A> {
     }
 
     /// Wakes the slot that was next in the word before, to which the lock was handed over.
-    pub fn wake_next(&self, old: Word) {
+    fn wake_next(&self, old: Word) {
         if let Some(slot) = old.next().and_then(Id::slot) {
             wake_all(&self.slots[slot].handovers);
         }
     }
 
     /// Wakes one sleeper, and notifies the holders that have a descriptor.
-    pub fn wake_waiters(&self) {
+    fn wake_waiters(&self) {
         wake(&self.header.releases, 1);
         self.env.notify();
     }
 
     /// Releases the word if its owner is dead, and removes the next slot if that is dead. Whether
     /// there is no live owner.
-    pub fn release_if_dead(&self) -> bool {
+    fn release_if_dead(&self) -> bool {
         let word = self.load();
         if let Some(next) = word.next().filter(|id| !self.env.lives(*id)) {
             self.change(|now| (now.next() == Some(next)).then(|| now.without_next()));
@@ -232,17 +232,17 @@ impl<A: LockEnv> Lock<'_, A> {
         word.owner() == Some(self.own) && word.is_held()
     }
 
-    pub fn own_slot(&self) -> &Slot {
+    fn own_slot(&self) -> &Slot {
         &self.slots[self.own.slot().expect("an own id has a slot")]
     }
 
     /// Counts one more reader of this holder; false if there are too many, or the slot is another's.
-    pub fn add_reader(&self) -> bool {
+    fn add_reader(&self) -> bool {
         self.count(|count| count.checked_add(1))
     }
 
     /// Counts one reader less, and wakes those that wait for it; false if there was none.
-    pub fn remove_reader(&self) -> bool {
+    fn remove_reader(&self) -> bool {
         let was_one = self.count(|count| count.checked_sub(1));
         if was_one {
             self.after_reader_exit();

@@ -221,7 +221,7 @@ impl<A: LockEnv> Units<'_, A> {
         self.env.notify();
     }
 
-    pub fn word(&self) -> Word {
+    fn word(&self) -> Word {
         Word(self.units.word.load(Ordering::SeqCst))
     }
 

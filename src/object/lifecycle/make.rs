@@ -5,7 +5,7 @@ use crate::endpoint::names::{Kind, ObjectName};
 use crate::error::{Error, Result, Status};
 use crate::object::file::{Access, File};
 use crate::object::format::FORMAT;
-use crate::object::holder::Holder;
+use crate::object::holder::{Accounting, Holder};
 use crate::object::layout::{MAGIC_WORD, PERSISTS};
 use crate::object::reserve::{at_first, data_offset};
 use crate::object::semaphore::units::Word;
@@ -99,7 +99,7 @@ fn finish(
 
 /// Nobody else can see it yet: the name comes with all of it.
 fn initialise(holder: &Holder, kind: Kind, plan: &Plan<'_>) {
-    if let Some(semaphore) = holder.semaphore(false) {
+    if let Some(semaphore) = holder.units(Accounting::None) {
         semaphore.units.word.store(Word::new(plan.units, 0, 0).0, Ordering::Relaxed);
     }
     let header = holder.header();

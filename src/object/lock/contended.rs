@@ -10,7 +10,7 @@ use std::time::Duration;
 
 impl<A: LockEnv> Lock<'_, A> {
     #[cold]
-    pub fn acquire_slowly(
+    pub(super) fn acquire_slowly(
         &self,
         mode: Mode,
         timeout: Option<Duration>,
@@ -122,7 +122,7 @@ impl<A: LockEnv> Lock<'_, A> {
 
     /// Whether live readers have the lock. Then a call that doesn't wait leaves the word as it is,
     /// as acquiring and releasing it would wake those that do.
-    pub fn is_read(&self) -> bool {
+    fn is_read(&self) -> bool {
         let word = self.load();
         word.owner().is_none() && word.has(READERS) && self.has_live_readers()
     }
@@ -161,7 +161,7 @@ impl<A: LockEnv> Lock<'_, A> {
     /// Becomes one of the readers; None: the word isn't available. If the lock was handed over to
     /// this call, it releases the word at once, to the slot that is next: readers don't need the
     /// word, and nobody overtakes the slot that is next.
-    pub fn acquire_shared(&self, wait: &Wait) -> Option<Result<Acquired, WaitError>> {
+    pub(super) fn acquire_shared(&self, wait: &Wait) -> Option<Result<Acquired, WaitError>> {
         if !self.is_available(self.load(), wait) {
             return None;
         }

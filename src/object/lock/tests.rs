@@ -29,15 +29,15 @@ unsafe impl Sync for Plain {}
 impl Memory {
     fn new() -> Memory {
         let memory = Memory((0..CONTROL_SIZE / 8).map(|_| UnsafeCell::new(0)).collect());
-        memory.lock(0).header.slots_used.store(HOLDERS as u32, Ordering::Relaxed);
+        memory
+            .lock(0, &Alive::default())
+            .header
+            .slots_used
+            .store(HOLDERS as u32, Ordering::Relaxed);
         memory
     }
 
-    fn lock(&self, slot: usize) -> Lock<'_, Alive> {
-        self.lock_among(slot, &Alive)
-    }
-
-    fn lock_among<'a, A>(&'a self, slot: usize, env: &'a A) -> Lock<'a, A> {
+    fn lock<'a>(&'a self, slot: usize, env: &'a Alive) -> Lock<'a, Alive> {
         let base = self.0[0].get().cast::<u8>();
         // SAFETY: the vector has CONTROL_SIZE bytes, aligned for any atomic, as long as `self`
         // lives; any bytes are valid atomics.
@@ -49,31 +49,15 @@ impl Memory {
     }
 }
 
-/// Nobody dies, closes, or has a descriptor.
-struct Alive;
+/// Nobody dies, closes, or has a descriptor. It counts how often it is asked who lives.
+#[derive(Default)]
+struct Alive {
+    asked: AtomicU32,
+}
 
 impl LockEnv for Alive {
     fn lives(&self, _: Id) -> bool {
-        true
-    }
-
-    fn is_closed(&self) -> bool {
-        false
-    }
-
-    fn reclaim_dead(&self) -> bool {
-        false
-    }
-
-    fn notify(&self) {}
-}
-
-/// As that, and counts how often it is asked who lives.
-struct Counted(AtomicU32);
-
-impl LockEnv for Counted {
-    fn lives(&self, _: Id) -> bool {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.asked.fetch_add(1, Ordering::Relaxed);
         true
     }
 
@@ -100,21 +84,21 @@ fn slices_are_short_at_first_and_grow() {
 #[test]
 #[cfg_attr(miri, ignore = "it has no clock to speak of")]
 fn who_waits_looks_often_whether_the_owner_lives() {
-    let (memory, asked) = (Memory::new(), Counted(AtomicU32::new(0)));
-    assert!(memory.lock(0).lock_at_once());
-    let waits =
-        || memory.lock_among(1, &asked).acquire(Mode::Exclusive, Some(Duration::from_secs(1)));
+    let (memory, alive) = (Memory::new(), Alive::default());
+    assert!(memory.lock(0, &alive).lock_at_once());
+    let waits = || memory.lock(1, &alive).acquire(Mode::Exclusive, Some(Duration::from_secs(1)));
     assert_eq!(waits(), Err(WaitError::TimedOut));
-    let looks = asked.0.into_inner();
+    let looks = alive.asked.into_inner();
     assert!((40..1200).contains(&looks), "{looks} looks");
 }
 
 #[test]
 fn owners_and_readers_keep_a_plain_number_whole() {
-    let (memory, number) = (Memory::new(), Plain(UnsafeCell::new(0)));
+    let (memory, alive) = (Memory::new(), Alive::default());
+    let number = Plain(UnsafeCell::new(0));
     scope(|scope| {
         for thread in 0..HOLDERS * THREADS_EACH {
-            let (lock, number) = (memory.lock(thread % HOLDERS), &number);
+            let (lock, number) = (memory.lock(thread % HOLDERS, &alive), &number);
             scope.spawn(move || {
                 let mut last = 0;
                 for round in 0..ROUNDS {

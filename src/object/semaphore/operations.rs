@@ -23,7 +23,7 @@ impl<A: LockEnv> Units<'_, A> {
     /// Changes the free units as the next operation of a slot, whose holder then has `held`; false
     /// if `to` says None.
     #[inline(always)]
-    pub fn apply(&self, slot: usize, held: u32, to: impl Fn(u32) -> Option<u32>) -> bool {
+    pub(super) fn apply(&self, slot: usize, held: u32, to: impl Fn(u32) -> Option<u32>) -> bool {
         let ledger = &self.ledgers[slot];
         let confirmed = Confirmed(ledger.confirmed.load(Ordering::SeqCst));
         let committed = Entry::read(ledger.committed.load(Ordering::Relaxed));
@@ -41,7 +41,7 @@ impl<A: LockEnv> Units<'_, A> {
     /// Changes the free units in the word, by an operation or without a ledger; false if `to` says
     /// None.
     #[inline(always)]
-    pub fn replace(&self, by: Option<OpId>, to: impl Fn(u32) -> Option<u32>) -> bool {
+    pub(super) fn replace(&self, by: Option<OpId>, to: impl Fn(u32) -> Option<u32>) -> bool {
         let (shared, order) = (&self.units.word, Ordering::SeqCst);
         let OpId { slot, op } = by.unwrap_or(OpId { slot: 0, op: 0 });
         let mut word = self.word();
