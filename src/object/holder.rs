@@ -46,8 +46,8 @@ pub struct Holder {
     /// How many calls may be waiting.
     waiting_calls: AtomicU32,
     doorbells: Doorbells,
-    /// Whether it couldn't notify some holder of a change. Then it goes on saying that it publishes,
-    /// so that holders look by themselves.
+    /// Whether it couldn't notify some holder of a change. Then it goes on saying that it
+    /// publishes, so that holders look by themselves.
     has_unreached: AtomicBool,
 }
 

@@ -10,12 +10,12 @@ pub const HOLDERS_MAX: usize = 1024;
 /// [`Header::flags`]: it stays when nobody holds it.
 pub const PERSISTS: u32 = 1;
 
-/// What a descriptor shows: each has a doorbell of its own.
+/// What a descriptor shows. Each purpose has a doorbell of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Purpose {
     /// Another version.
     Change = 0,
-    /// The lock may be free, or units are.
+    /// The lock, or units, may be free.
     Available = 1,
 }
 
@@ -42,27 +42,27 @@ pub struct Header {
     /// No slot from this one on was ever taken. Changed under the lifecycle lock.
     pub slots_used: AtomicU32,
     pad: [u8; LINE - 40],
-    /// Who has the lock, who is next: [`Word`](crate::object::lock_word::Word).
+    /// Who owns the lock, and who is next: [`Word`](crate::object::lock_word::Word).
     pub lock: AtomicU64,
     pad_lock: [u8; LINE - 8],
-    /// Moves on when the lock was given up and somebody may sleep; those sleep on it.
+    /// Moves on when the lock or units were released and somebody may sleep. Sleepers sleep on it.
     pub releases: AtomicU32,
-    /// Moves on when a reader leaves whom an owner waits for; that sleeps on it.
+    /// Moves on when a reader leaves that an owner waits for. The owner sleeps on it.
     pub reader_exits: AtomicU32,
     /// 1: somebody sleeps on `changes`.
     pub awaited: AtomicU32,
     /// Moves on with `version` when somebody sleeps.
     pub changes: AtomicU32,
-    /// By [`Purpose`]: whether any slot may be subscribed, as subscriptions.rs has it.
+    /// By [`Purpose`]: whether any slot may be subscribed, and a count, as subscriptions.rs says.
     pub subscribed: [AtomicU32; PURPOSES],
     /// How many changes were made known.
     pub version: AtomicU64,
-    /// When one that waits looked last for dead ones: milliseconds, which go round.
+    /// When a waiting call last scanned for dead holders: milliseconds, which go round.
     pub last_scan: AtomicU32,
     pad_version: [u8; LINE - 36],
 }
 
-/// What one holder leaves for others to see. The lock on its byte says whether it lives.
+/// What others see of one holder. The lock on its byte says whether it lives.
 #[repr(C)]
 pub struct Slot {
     /// How often the slot was taken; changed under the lifecycle lock, by whoever takes it.
@@ -70,16 +70,17 @@ pub struct Slot {
     /// How many of the holder's threads have the lock for reading, in the lower half, and the
     /// generation that they belong to.
     pub readers: AtomicU32,
-    /// Moves on when the lock is handed to this slot; its thread that asked sleeps on it.
+    /// Moves on when the lock is handed over to this slot. The thread that requested it sleeps on
+    /// it.
     pub handovers: AtomicU32,
-    /// How many of the holder's threads are about to change what descriptors show, in the lower
-    /// half, and the generation that they belong to.
+    /// How many of the holder's threads publish, in the lower half, and the generation that they
+    /// belong to.
     pub publishing: AtomicU32,
-    /// By [`Purpose`]: whether the holder's doorbell is to be signalled.
+    /// By [`Purpose`]: whether the holder's doorbell is to be signalled, and a count.
     pub subscribed: [AtomicU32; PURPOSES],
     /// By [`Purpose`]: the number in the name of the holder's doorbell; 0: it has none.
     pub doorbells: [AtomicU32; PURPOSES],
-    /// The number of the holder's process as that sees it: to be shown, and for nothing else.
+    /// The holder's process number, as that process sees it. It is only shown.
     pub pid: AtomicU32,
     pad: [u8; 4],
 }

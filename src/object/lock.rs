@@ -122,8 +122,8 @@ impl<A: LockEnv> Lock<'_, A> {
         self.remove_reader()
     }
 
-    /// Releases whatever this holder has, and withdraws its requests: its handle is closed, or dead.
-    /// If it owned the lock, the next owner hears that it died.
+    /// Releases whatever this holder has, and withdraws its requests: its handle is closed, or
+    /// dead. If it owned the lock, the next owner hears that it died.
     pub fn release_all(&self) {
         let word = self.load();
         if word.owner() == Some(self.own) {
@@ -146,8 +146,8 @@ impl<A: LockEnv> Lock<'_, A> {
         Word(self.header.lock.load(Ordering::SeqCst))
     }
 
-    /// Changes the word to what `to` says, and returns what it was; None if `to` says None. None too
-    /// after [`FAILURES_MAX`] failures: each means that another thread changed the word, and so
+    /// Changes the word to what `to` says, and returns what it was; None if `to` says None. None
+    /// too after [`FAILURES_MAX`] failures: each means that another thread changed the word, and so
     /// many only happen where somebody scribbles.
     fn change(&self, to: impl Fn(Word) -> Option<Word>) -> Option<Word> {
         let mut word = self.load();
@@ -236,7 +236,8 @@ impl<A: LockEnv> Lock<'_, A> {
         &self.slots[self.own.slot().expect("an own id has a slot")]
     }
 
-    /// Counts one more reader of this holder; false if there are too many, or the slot is another's.
+    /// Counts one more reader of this holder; false if there are too many, or the slot is
+    /// another's.
     fn add_reader(&self) -> bool {
         self.count(|count| count.checked_add(1))
     }

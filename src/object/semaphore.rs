@@ -10,10 +10,10 @@
 //! | `releases`, `handovers` of a slot | whoever releases with `awaited` | sleepers |
 //!
 //! One compare-exchange acquires or releases. units.rs says how others can tell whether a killed
-//! holder had done its operation. A waiting call announces itself in `awaited`, looks once more, and
-//! sleeps in slices on a counter that it read before it looked, as for the lock. After a slice one
-//! of the sleepers scans for dead holders that have units. A call that is refused scans too. As a
-//! scan of a thousand holders takes milliseconds, all calls together make one in 50 ms at most.
+//! holder had done its operation. A waiting call announces itself in `awaited`, looks once more,
+//! and sleeps in slices on a counter that it read before it looked, as for the lock. After a slice
+//! one of the sleepers scans for dead holders that have units. A call that is refused scans too. As
+//! a scan of a thousand holders takes milliseconds, all calls together make one in 50 ms at most.
 //!
 //! Any call may overtake a sleeper. A call that has waited for long, or needs more units than are
 //! free, requests that its holder is next. Until that has its units, no other holder acquires any.
@@ -206,8 +206,8 @@ impl<A: LockEnv> Units<'_, A> {
         self.remove_dead_next() | (is_time() && self.env.reclaim_dead())
     }
 
-    /// Wakes the sleepers that `count` units may be enough for, and notifies the holders that have a
-    /// descriptor.
+    /// Wakes the sleepers that `count` units may be enough for, and notifies the holders that have
+    /// a descriptor.
     pub fn wake_waiters(&self, count: u32) {
         let header = self.header;
         let awaited = &header.awaited;

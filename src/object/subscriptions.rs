@@ -1,5 +1,5 @@
-//! Who is to be notified of what. A handle that has a descriptor has a doorbell for each purpose,
-//! which others signal once its slot is subscribed.
+//! Which holders are to be notified of what. A handle that has a descriptor has a doorbell for each
+//! purpose, which others signal once its slot is subscribed.
 //!
 //! | word | written by | read by |
 //! |---|---|---|
@@ -7,19 +7,20 @@
 //! | `subscribed` | whoever subscribes; whoever has signalled all doorbells | whoever publishes |
 //! | `publishing` of a slot | its holder; whoever finds it dead | whoever subscribes |
 //!
-//! Who waits subscribes in its slot, then in the header, and then looks; who publishes makes its
-//! change, and then looks who is subscribed. That is Dekker's pattern, so all these accesses are
-//! SeqCst.
+//! A holder that waits subscribes in its slot, then in the header, and then looks. A holder that
+//! publishes makes its change, and then looks who is subscribed. That is Dekker's pattern, so all
+//! these accesses are SeqCst.
 //!
-//! A word of `subscribed` has its flag in bit 0 and counts the subscriptions above that. doorbells
-//! are signalled before their slots are unsubscribed, and all of them before the header is: so
-//! whoever dies in between leaves nobody unsubscribed who wasn't notified. The count keeps a
-//! subscription that comes meanwhile.
+//! A `subscribed` word has its flag in bit 0 and counts subscriptions above that. Publishers signal
+//! a doorbell before they clear the flag of its slot, and all doorbells before they clear the flag
+//! of the header. So if a publisher dies in between, every holder that wasn't notified is still
+//! subscribed. The count keeps a subscription that comes meanwhile.
 //!
-//! Who publishes may also die between its change and the doorbells. Once anybody has subscribed, it
-//! says that it publishes, signals the doorbells of some, makes its change, and signals those of
-//! all. Who is called and finds nothing yet sees that another publishes, and looks again after a
-//! while; and when that one is dead, it signals in its stead. So a death there only delays.
+//! A publisher may also die between its change and the doorbells. So once anybody has subscribed, a
+//! publisher says that it publishes, signals some doorbells, makes its change, and signals all. A
+//! holder that is notified and finds no change sees that another one publishes, and looks again
+//! after a while. If the publisher is dead by then, that holder signals the others instead. So a
+//! death in there only delays.
 
 use crate::object::layout::{HOLDERS_MAX, Header, Purpose, Slot};
 use crate::object::lock_word::Id;
@@ -32,6 +33,14 @@ const SUBSCRIBED: u32 = 1;
 const SUBSCRIPTION: u32 = 2;
 /// The lower half of `publishing`.
 const PUBLISHERS: u32 = 0xffff;
+
+/// Handed from [`Subscriptions::begin`] to [`Subscriptions::end`].
+#[must_use]
+pub struct Publication {
+    by: Id,
+    /// Whether the slot counts this one as publishing.
+    is_counted: bool,
+}
 
 /// The words of one purpose.
 pub struct Subscriptions<'a> {
@@ -54,8 +63,7 @@ impl<'a> Subscriptions<'a> {
         self.slots.iter().enumerate().take(used.min(HOLDERS_MAX))
     }
 
-    /// Makes the next that publishes signal this slot's doorbell. Whoever calls must look once
-    /// more.
+    /// Makes the next publisher signal this slot's doorbell. The caller must look once more.
     pub fn subscribe(&self, slot: usize) {
         for word in [self.of(&self.slots[slot]), self.all()] {
             // SYNC subscribed: SeqCst, before the look that follows.
@@ -70,7 +78,7 @@ impl<'a> Subscriptions<'a> {
         self.all().load(Ordering::SeqCst) != 0
     }
 
-    /// Signals the doorbells of all that are subscribed; whether it reached all of them.
+    /// Signals the doorbells of all subscribed slots; whether it reached all of them.
     #[inline]
     pub fn notify(&self, signal: impl FnMut(usize) -> bool) -> bool {
         // SYNC subscribed: SeqCst, behind the change.
@@ -102,8 +110,8 @@ impl<'a> Subscriptions<'a> {
         reached_all
     }
 
-    /// Makes a change as the holder of a slot, such that a death at any moment hides it from
-    /// nobody. Whether all were reached that were subscribed.
+    /// Makes a change as the holder of a slot, and notifies of it even if that holder dies at any
+    /// moment. Also returns whether it reached all subscribed slots.
     #[cfg(loom)]
     pub fn publish<T>(
         &self,
@@ -111,39 +119,39 @@ impl<'a> Subscriptions<'a> {
         signal: impl Fn(usize) -> bool,
         act: impl FnOnce() -> T,
     ) -> (T, bool) {
-        let began = self.begin(by, &signal);
+        let publication = self.begin(by, &signal);
         let done = act();
-        (done, self.end(by, began, &signal))
+        (done, self.end(publication, &signal))
     }
 
-    /// What comes before a change; what it returns is for [`Subscriptions::end`].
-    pub fn begin(&self, by: Id, signal: impl Fn(usize) -> bool) -> bool {
+    /// Says that a change comes, and signals some doorbells.
+    pub fn begin(&self, by: Id, signal: impl Fn(usize) -> bool) -> Publication {
         // SYNC publishing: SeqCst, before the look who is subscribed; pairs with `others_publish`.
-        let began = self.count_publishers(by, |count| count.checked_add(1));
+        let is_counted = self.count_publishers(by, |count| count.checked_add(1));
         let seen = self.all().load(Ordering::SeqCst);
         if seen & SUBSCRIBED != 0 {
             let most = if cfg!(loom) { 1 } else { EARLY_MAX };
             self.notify_up_to(most, seen, &signal);
         }
-        began
+        Publication { by, is_counted }
     }
 
-    /// What comes after it; whether it reached all that are to be notified.
-    pub fn end(&self, by: Id, began: bool, signal: impl Fn(usize) -> bool) -> bool {
+    /// Signals all doorbells, as the change was made; whether it reached all subscribed slots.
+    pub fn end(&self, publication: Publication, signal: impl Fn(usize) -> bool) -> bool {
         let reached_all = self.notify(&signal);
-        if began {
-            self.count_publishers(by, |count| count.checked_sub(1));
+        if publication.is_counted {
+            self.count_publishers(publication.by, |count| count.checked_sub(1));
         }
         reached_all
     }
 
-    /// Counts a thread more or less of a holder that publishes.
+    /// Counts one more, or one less, of a holder's threads that publish.
     pub fn count_publishers(&self, by: Id, to: impl Fn(u16) -> Option<u16>) -> bool {
         by.slot().is_some_and(|slot| by.count(&self.slots[slot].publishing, to))
     }
 
-    /// Whether others are about to change something. Called by who has subscribed. Those that
-    /// died over it count once, and doorbells are signalled in their stead.
+    /// Whether other holders are about to change something. A holder calls it once it has
+    /// subscribed. A publisher that is dead counts once, and this call signals in its place.
     pub fn others_publish(
         &self,
         own: Id,
@@ -167,7 +175,7 @@ impl<'a> Subscriptions<'a> {
     }
 }
 
-/// Takes back the subscription that was seen, and none that came later.
+/// Clears the subscription that was seen, and none that came later.
 fn unsubscribe(word: &AtomicU32, seen: u32) {
     if seen & SUBSCRIBED != 0 {
         let _ = word.compare_exchange(seen, seen & !SUBSCRIBED, Ordering::SeqCst, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! How a holder notifies others of what they wait for by a descriptor, and is notified.
+//! How a holder notifies others that wait by a descriptor, and how it is notified.
 
 use super::Holder;
 use crate::endpoint::names::Kind;
@@ -6,19 +6,19 @@ use crate::error::{Error, Result, Status};
 use crate::object::layout::Purpose;
 use crate::object::lock::LockEnv;
 use crate::object::lock_word::Id;
-use crate::object::subscriptions::Subscriptions;
+use crate::object::subscriptions::{Publication, Subscriptions};
 use crate::os::fifo;
 use crate::os::fork::Fd;
 use crate::sync::{Ordering, lock};
 
 impl Holder {
-    /// Who is to be notified of what.
+    /// Which holders are to be notified of what.
     #[inline]
     pub fn subscriptions(&self, purpose: Purpose) -> Subscriptions<'_> {
         Subscriptions { header: self.header(), slots: self.memory.slots(), purpose }
     }
 
-    /// This handle's doorbell, which is made if need be.
+    /// This handle's doorbell; the first call makes it.
     pub fn doorbell(&self, purpose: Purpose) -> Result<&Fd> {
         let _locked = lock(&self.local_lock);
         match self.own_slot().filter(|_| !self.is_detached()) {
@@ -32,8 +32,7 @@ impl Holder {
         self.doorbells.own(purpose)
     }
 
-    /// Makes the next that publishes signal this handle's doorbell. Whoever calls must look once
-    /// more.
+    /// Makes the next publisher signal this handle's doorbell. The caller must look once more.
     pub fn subscribe(&self, purpose: Purpose) {
         if let Some((index, _)) = self.own_slot() {
             self.subscriptions(purpose).subscribe(index);
@@ -43,16 +42,17 @@ impl Holder {
         }
     }
 
-    /// Signals the doorbells of those that are subscribed; whether it reached all that live.
+    /// Signals the doorbells of all subscribed slots; whether it reached all that live.
     #[inline]
     pub fn notify_subscribers(&self, purpose: Purpose) -> bool {
         self.subscriptions(purpose).notify(|index| self.signal(index, purpose))
     }
 
+    /// Signals a slot's doorbell; false if the slot's holder lives and can't be reached.
     #[cold]
     fn signal(&self, index: usize, purpose: Purpose) -> bool {
         if self.own.and_then(Id::slot) == Some(index) {
-            // By what it has: opening it may not be this process' right any more.
+            // It is open here: this process may no longer have the right to open it.
             return self
                 .own_doorbell(purpose)
                 .is_none_or(|doorbell| fifo::signal(doorbell).is_ok());
@@ -62,8 +62,8 @@ impl Holder {
             || !self.lives(Id::new(index, slots[index].generation.load(Ordering::SeqCst)))
     }
 
-    /// Makes a change that descriptors show, such that a death hides it from nobody. Nothing may be
-    /// changed by a holder that may only read.
+    /// Makes a change that descriptors show, and notifies of it even if this process dies. A holder
+    /// that may only read can't notify, and must change nothing.
     #[inline]
     pub fn publish<T>(&self, purpose: Purpose, act: impl FnOnce() -> T) -> T {
         match self.own {
@@ -72,31 +72,31 @@ impl Holder {
         }
     }
 
-    /// The same as the holder of another slot, which is dead.
+    /// The same in the place of another holder, which is dead.
     #[inline]
     pub fn publish_by<T>(&self, by: Id, purpose: Purpose, act: impl FnOnce() -> T) -> T {
-        // `act` is called in one place, so that it becomes part of its caller.
-        let began = self.subscriptions(purpose).is_used().then(|| self.begin(by, purpose));
+        // `act` is called in one place, so that the compiler inlines it.
+        let publication = self.subscriptions(purpose).is_used().then(|| self.begin(by, purpose));
         let done = act();
-        match began {
-            Some(began) => self.end(by, purpose, began),
+        match publication {
+            Some(publication) => self.end(by, purpose, publication),
             None => _ = self.notify_subscribers(purpose),
         }
         done
     }
 
     #[cold]
-    fn begin(&self, by: Id, purpose: Purpose) -> bool {
+    fn begin(&self, by: Id, purpose: Purpose) -> Publication {
         self.subscriptions(purpose).begin(by, |index| self.signal(index, purpose))
     }
 
     #[cold]
-    fn end(&self, by: Id, purpose: Purpose, began: bool) {
+    fn end(&self, by: Id, purpose: Purpose, publication: Publication) {
         let subscriptions = self.subscriptions(purpose);
-        let reached_all = subscriptions.end(by, began, |index| self.signal(index, purpose));
+        let reached_all = subscriptions.end(publication, |index| self.signal(index, purpose));
         if !reached_all {
-            // While this holder says that it publishes, whoever couldn't be notified looks by
-            // itself.
+            // While this holder says that it publishes, holders that it couldn't notify look by
+            // themselves.
             if !self.has_unreached.swap(true, Ordering::SeqCst) {
                 subscriptions.count_publishers(by, |count| count.checked_add(1));
             }
@@ -107,8 +107,8 @@ impl Holder {
         }
     }
 
-    /// Whether others are about to change something, or couldn't notify of it. Who unlocks says no
-    /// such thing: while the lock is held one looks by oneself in any case.
+    /// Whether other holders are about to change something, or couldn't notify of a change. Holders
+    /// that unlock don't say so: while the lock is held, waiting handles look by themselves.
     pub fn others_publish(&self, purpose: Purpose) -> bool {
         if purpose == Purpose::Available && self.kind == Kind::Segment {
             return false;

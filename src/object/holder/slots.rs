@@ -52,8 +52,8 @@ impl Holder {
         Err(full.unwrap_or_else(|| Error::new(Status::NoSpace, detail)))
     }
 
-    /// Reserves the memory of a slot that was just taken, where so many were used; or gives the slot
-    /// back.
+    /// Reserves the memory of a slot that was just taken, where so many were used; or gives the
+    /// slot back.
     fn reserve(&self, used: usize, index: usize) -> Result<()> {
         let fd = self.file.fd.as_fd();
         let parts = reserve::for_slot(self.kind, used, index);
@@ -109,8 +109,8 @@ impl Holder {
         Some((index, &self.memory.slots()[index]))
     }
 
-    /// Whether a slot is this holder's, or another live one's. Where the system can't say, it counts
-    /// as taken: nothing is worse than two owners.
+    /// Whether a slot is this holder's, or another live one's. Where the system can't say, it
+    /// counts as taken: nothing is worse than two owners.
     pub(super) fn is_taken(&self, slot: usize) -> bool {
         let is_own = self.own.and_then(Id::slot) == Some(slot);
         is_own || byte_lock::is_locked(self.file.fd.as_fd(), byte(SLOT_BYTES, slot)).unwrap_or(true)

@@ -184,8 +184,9 @@ impl<A: LockEnv> Lock<'_, A> {
         Some(Ok(Acquired::after(old)))
     }
 
-    /// Whether the lock was handed over to a reader that hasn't released the word yet. A writer then
-    /// requests to be next at once, as any number of readers could come before it sleeps and wakes.
+    /// Whether the lock was handed over to a reader that hasn't released the word yet. A writer
+    /// then requests to be next at once, as any number of readers could come before it sleeps and
+    /// wakes.
     fn is_handed_to_reader(&self) -> bool {
         self.load().has(READS)
     }

@@ -89,9 +89,9 @@ impl<A: LockEnv> Units<'_, A> {
         }
     }
 
-    /// Gives back the units of a slot, whose holder is dead or closes its handle; whether there were
-    /// any. Nobody else may operate for the slot meanwhile. Whoever is killed in here leaves a slot
-    /// that can be reclaimed again.
+    /// Gives back the units of a slot, whose holder is dead or closes its handle; whether there
+    /// were any. Nobody else may operate for the slot meanwhile. Whoever is killed in here leaves a
+    /// slot that can be reclaimed again.
     pub fn reclaim_units(&self, slot: usize) -> bool {
         let ledger = &self.ledgers[slot];
         let planned = Entry::read(ledger.planned.load(Ordering::SeqCst));
