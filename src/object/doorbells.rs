@@ -16,6 +16,7 @@ use once_cell::sync::OnceCell;
 use std::io;
 use std::mem::offset_of;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ const SUFFIXES: [&str; PURPOSES] = ["changes", "turns"];
 /// A handle's own doorbells, and those of others that it has signalled.
 #[derive(Default)]
 pub struct Doorbells {
-    own: [OnceCell<Fd>; PURPOSES],
+    own: [OnceCell<Arc<Fd>>; PURPOSES],
     others: Mutex<Vec<Other>>,
 }
 
@@ -54,17 +55,18 @@ impl Other {
 
 impl Doorbells {
     /// The own doorbell, if it was made.
-    pub fn own(&self, purpose: Purpose) -> Option<&Fd> {
+    pub fn own(&self, purpose: Purpose) -> Option<&Arc<Fd>> {
         self.own[purpose as usize].get()
     }
 
     /// The own doorbell, which is made if need be.
-    pub fn make(&self, file: &File, slot: &Slot, purpose: Purpose) -> Result<&Fd> {
+    pub fn make(&self, file: &File, slot: &Slot, purpose: Purpose) -> Result<&Arc<Fd>> {
         self.own[purpose as usize].get_or_try_init(|| {
             sweep();
             let object = named_memory::facts(file.fd.as_fd());
             let made = object.and_then(|object| make(file, &object, slot, purpose));
-            made.map_err(|error| Error::system("making the doorbell of a descriptor", &error))
+            made.map(Arc::new)
+                .map_err(|error| Error::system("making the doorbell of a descriptor", &error))
         })
     }
 

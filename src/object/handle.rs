@@ -101,18 +101,16 @@ impl Object {
             std::thread::yield_now();
         }
         match &got {
-            Err(WaitError::TimedOut) => {
-                descriptor.show_later(&self.holder, recheck(others_publish))
-            }
-            _ => descriptor.show(&self.holder),
+            Err(WaitError::TimedOut) => descriptor.show_later(recheck(others_publish)),
+            _ => descriptor.show(),
         }
         got
     }
 
     pub fn close(&self) {
         if self.is_own() && self.holder.detach() {
-            self.changes.show(&self.holder);
-            self.available.show(&self.holder);
+            self.changes.show();
+            self.available.show();
         }
     }
 

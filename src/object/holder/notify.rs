@@ -10,6 +10,7 @@ use crate::object::subscriptions::{Publication, Subscriptions};
 use crate::os::fifo;
 use crate::os::fork::Fd;
 use crate::sync::{Ordering, lock};
+use std::sync::Arc;
 
 impl Holder {
     /// Which holders are to be notified of what.
@@ -19,7 +20,7 @@ impl Holder {
     }
 
     /// This handle's doorbell; the first call makes it.
-    pub fn doorbell(&self, purpose: Purpose) -> Result<&Fd> {
+    pub fn doorbell(&self, purpose: Purpose) -> Result<&Arc<Fd>> {
         let _locked = lock(&self.local_lock);
         match self.own_slot().filter(|_| !self.is_detached()) {
             Some((_, slot)) => self.doorbells.make(&self.file, slot, purpose),
@@ -28,7 +29,7 @@ impl Holder {
     }
 
     /// This handle's doorbell, if it was made.
-    pub fn own_doorbell(&self, purpose: Purpose) -> Option<&Fd> {
+    pub fn own_doorbell(&self, purpose: Purpose) -> Option<&Arc<Fd>> {
         self.doorbells.own(purpose)
     }
 
