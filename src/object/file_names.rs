@@ -4,8 +4,8 @@ use crate::endpoint::name_is_valid;
 use crate::endpoint::names::Kind;
 use crate::error::{Error, Result};
 use crate::os::directory::{Directory, Purpose};
-use crate::os::environment;
 use crate::os::named_memory::{FOLDER, Facts};
+use crate::os::process;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
@@ -32,7 +32,7 @@ pub enum FileName<'a> {
 /// What all of them begin with, as long as the process lives.
 pub fn prefix() -> Result<&'static str> {
     static CHOSEN: OnceLock<Option<OsString>> = OnceLock::new();
-    let Some(chosen) = CHOSEN.get_or_init(|| environment::secure(PREFIX_VARIABLE)) else {
+    let Some(chosen) = CHOSEN.get_or_init(|| process::variable(PREFIX_VARIABLE)) else {
         return Ok(PREFIX);
     };
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);

@@ -13,6 +13,7 @@ use crate::object::reserve::data_offset;
 use crate::object::semaphore::units::Word;
 use crate::os::byte_lock::{self, Bytes};
 use crate::os::named_memory::{self, FOLDER, Facts};
+use crate::os::process;
 use std::mem::offset_of;
 use std::os::fd::AsFd;
 
@@ -31,7 +32,7 @@ pub struct Found {
 /// The objects of this user that a pattern means, one after another.
 pub fn each(pattern: &Pattern, mut act: impl FnMut(&Found)) -> Result<()> {
     file_names::prefix()?;
-    let user = named_memory::user();
+    let user = process::user();
     let kinds = [(NamedKind::Segment, Kind::Segment), (NamedKind::Semaphore, Kind::Semaphore)];
     if let Some(name) = pattern.only_name() {
         let meant = |(kind, _): &_| name_is_valid(name) && pattern.has_kind(*kind);
@@ -79,7 +80,7 @@ impl Found {
     /// None for what is gone, isn't this user's, or none of this library's.
     fn open(file_name: &[u8], kind: NamedKind, name: &str) -> Option<Found> {
         let facts = named_memory::facts_at(file_name).ok()?;
-        if !facts.is_file || facts.owner != named_memory::user() {
+        if !facts.is_file || facts.owner != process::user() {
             return None;
         }
         let fd = named_memory::open(file_name, false).ok()?;
@@ -166,7 +167,7 @@ pub fn sweep_beside(prefixes: &[Vec<u8>]) {
     }
     for name in file_names::all().unwrap_or_default() {
         let is_beside = prefixes.iter().any(|prefix| name.starts_with(prefix));
-        let is_pipe = |facts: Facts| facts.is_fifo && facts.owner == named_memory::user();
+        let is_pipe = |facts: Facts| facts.is_fifo && facts.owner == process::user();
         if is_beside && named_memory::facts_at(&name).is_ok_and(is_pipe) {
             let _ = named_memory::remove(&name);
         }

@@ -16,7 +16,7 @@ use crate::object::semaphore::Units;
 use crate::object::semaphore::units::{LEDGERS_OFFSET, Ledger, SharedUnits};
 use crate::object::wait::wake_all;
 use crate::os::fork::Fd;
-use crate::os::named_memory::may_give_up_rights;
+use crate::os::process::may_give_up_rights;
 use crate::sync::{AtomicU32, Mutex, Ordering, lock};
 use std::sync::atomic::AtomicBool;
 

@@ -3,8 +3,8 @@
 use crate::error::{Error, Result};
 use crate::object::file::{Access, File};
 use crate::object::layout::{HOLDERS_MAX, Header, SLOTS_OFFSET, Slot};
+use crate::os::mapping::Mapping;
 use crate::os::named_memory;
-use crate::os::sealed_memory::Mapping;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;

@@ -5,7 +5,7 @@
 use crate::endpoint::names::Kind;
 use crate::object::layout::{CONTROL_SIZE, SLOTS_OFFSET, Slot};
 use crate::object::semaphore::units::{LEDGERS_OFFSET, Ledger, UNITS_SIZE};
-use crate::os::sealed_memory::page_size;
+use crate::os::mapping::granule;
 use std::ops::Range;
 
 /// Bytes of a file.
@@ -13,7 +13,7 @@ pub type Part = Range<u64>;
 
 /// Where an object's data begin.
 pub fn data_offset() -> usize {
-    CONTROL_SIZE.next_multiple_of(page_size())
+    CONTROL_SIZE.next_multiple_of(granule())
 }
 
 /// What a new object of so many bytes of data needs, for its first holder.
@@ -38,12 +38,12 @@ pub fn for_slot(kind: Kind, used: usize, index: usize) -> [Part; 2] {
 
 /// Where the page ends that has the last of so many slots.
 fn slots_end(count: usize) -> usize {
-    (SLOTS_OFFSET + count * size_of::<Slot>()).next_multiple_of(page_size())
+    (SLOTS_OFFSET + count * size_of::<Slot>()).next_multiple_of(granule())
 }
 
 /// Where the page ends that has the last of so many ledgers, or the object.
 fn ledgers_end(count: usize) -> usize {
-    let len = (LEDGERS_OFFSET + count * size_of::<Ledger>()).next_multiple_of(page_size());
+    let len = (LEDGERS_OFFSET + count * size_of::<Ledger>()).next_multiple_of(granule());
     data_offset() + len.min(UNITS_SIZE)
 }
 

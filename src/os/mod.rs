@@ -15,8 +15,6 @@ pub mod byte_lock;
 #[cfg(not(loom))]
 pub mod directory;
 #[cfg(not(loom))]
-pub mod environment;
-#[cfg(not(loom))]
 pub mod fifo;
 #[cfg(not(loom))]
 pub mod fork;
@@ -25,11 +23,15 @@ pub mod futex;
 #[cfg(not(loom))]
 pub mod local_socket;
 #[cfg(not(loom))]
+pub mod mapping;
+#[cfg(not(loom))]
 pub mod named_memory;
 #[cfg(not(loom))]
 pub mod pipe;
 #[cfg(not(loom))]
 pub mod poll;
+#[cfg(not(loom))]
+pub mod process;
 #[cfg(not(loom))]
 pub mod processors;
 #[cfg(not(loom))]

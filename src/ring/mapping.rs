@@ -4,7 +4,8 @@
 
 use crate::error::{Error, Result};
 use crate::os::fork::Fd;
-use crate::os::sealed_memory::{Mapping, Part, check_memfd, page_size, sealed_memfd};
+use crate::os::mapping::{Mapping, Part, granule};
+use crate::os::sealed_memory::{check_memfd, sealed_memfd};
 use crate::ring::layout::{ControlPage, FORMAT, MAGIC_WORD, TO_CONNECTOR, TO_LISTENER};
 use crate::ring::own_waits::OwnWaits;
 use crate::wire::Share;
@@ -48,7 +49,7 @@ impl RingBytes {
 /// The ring size that a listener grants: the larger of its own and the peer's wish, within
 /// `max`, rounded up to a power of two, and at least a page.
 pub fn granted_ring_size(own: u64, wish: u64, max: u64) -> u64 {
-    let floor = page_size() as u64;
+    let floor = granule() as u64;
     let largest = if max.is_power_of_two() { max } else { max.next_power_of_two() / 2 };
     own.max(wish).min(largest).next_power_of_two().max(floor)
 }
@@ -57,7 +58,7 @@ impl Shared {
     /// Makes the memory of a channel: rings of these sizes, to the listener and to the
     /// connector. The memfd goes to the peer, with what SHARE says of it.
     pub fn create(to_listener: u64, to_connector: u64) -> Result<(Arc<Shared>, Fd, Share)> {
-        let page = page_size() as u64;
+        let page = granule() as u64;
         let size = page + to_listener + to_connector;
         let share = Share {
             format: FORMAT,
@@ -115,7 +116,7 @@ impl Shared {
 
 /// Everything that can be wrong with a SHARE before anything is mapped.
 fn check_share(share: &Share) -> Result<()> {
-    let page = page_size() as u64;
+    let page = granule() as u64;
     if share.format != FORMAT {
         let detail = format!("ring format {:#010x} was offered, not {FORMAT:#010x}", share.format);
         return Err(Error::protocol(detail));
@@ -137,7 +138,7 @@ fn check_share(share: &Share) -> Result<()> {
 }
 
 fn map(memfd: BorrowedFd<'_>, share: &Share) -> std::io::Result<Shared> {
-    let page = page_size();
+    let page = granule();
     let mut parts = vec![Part { file_offset: 0, len: page, at: 0, writable: true }];
     let mut at = page;
     let mut starts = [0; 2];

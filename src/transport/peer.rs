@@ -9,6 +9,7 @@ use crate::os::clock::{ticks, ticks_a_millisecond};
 use crate::os::fork::Fd;
 use crate::os::local_socket::{self, Credentials};
 use crate::os::poll::{Wanted, poll};
+use crate::os::process;
 use crate::os::wait_set::READABLE;
 use crate::readiness::descriptor::{Token, Watched};
 use crate::readiness::interest::Interest;
@@ -80,7 +81,7 @@ impl Peer {
         if pid <= 0 || i64::from(said) != i64::from(pid) {
             return Ok(());
         }
-        match local_socket::peer_pidfd(self.socket.as_fd(), pid) {
+        match local_socket::watch_peer(self.socket.as_fd(), pid) {
             Ok(fd) => {
                 let _ = self.pidfd.set(fd);
                 Ok(())
@@ -238,7 +239,7 @@ pub fn closed_by_peer() -> Error {
 
 /// Whether a user can do what this program can anyway.
 fn is_trusted(uid: u32) -> bool {
-    uid == local_socket::own_uid() || uid == 0
+    uid == process::user() || uid == 0
 }
 
 /// Whether the endpoint lets this user in. Root connects to whoever listens, as connect(2) does.
@@ -246,9 +247,7 @@ pub fn admit(endpoint: &Endpoint, uid: u32, role: Role) -> Result<()> {
     let admitted = match endpoint.peer_uid {
         PeerUid::Any => true,
         PeerUid::Only(only) => uid == only,
-        PeerUid::SameOrRoot => {
-            is_trusted(uid) || (role == Role::Connector && local_socket::own_uid() == 0)
-        }
+        PeerUid::SameOrRoot => is_trusted(uid) || (role == Role::Connector && process::user() == 0),
     };
     if admitted {
         return Ok(());

@@ -10,6 +10,7 @@ use crate::object::memory::Data;
 use crate::os::cause::Cause;
 use crate::os::fork::Fd;
 use crate::os::named_memory::{self, Facts};
+use crate::os::process;
 use std::io;
 use std::os::fd::AsFd;
 
@@ -38,7 +39,7 @@ impl Target {
             let detail = "another program's object can only be opened; that makes and removes it";
             return Err(Error::invalid(detail));
         };
-        let user = named_memory::user();
+        let user = process::user();
         let owner = name.owner.unwrap_or(user);
         let file_name = file_names::of_object(name.kind, owner, own)?;
         Ok(Target { file_name, owner, is_own: owner == user, kind: name.kind })
@@ -47,7 +48,7 @@ impl Target {
     /// Of a companion.
     pub fn beside(native: &Facts) -> Result<Target> {
         let file_name = file_names::of_companion(native)?;
-        let is_own = native.owner == named_memory::user();
+        let is_own = native.owner == process::user();
         Ok(Target { file_name, owner: native.owner, is_own, kind: Kind::Segment })
     }
 
@@ -71,7 +72,7 @@ impl Target {
     /// Takes the name away from what can't be opened, unless it is a file of another user.
     pub fn clear(&self, error: Error) -> Result<()> {
         let facts = named_memory::facts_at(&self.file_name);
-        if !facts.is_ok_and(|facts| !facts.is_file || facts.owner == named_memory::user()) {
+        if !facts.is_ok_and(|facts| !facts.is_file || facts.owner == process::user()) {
             return Err(error);
         }
         named_memory::remove(&self.file_name).map_err(|error| match Cause::of(&error) {

@@ -1,6 +1,7 @@
 use crate::os::fork::{Fd, adopt};
 use crate::os::linux::{self, check, check_count, restart};
-use crate::os::named_memory::{FOLDER, Facts, facts, path, remove, user};
+use crate::os::named_memory::{FOLDER, Facts, facts, path, remove};
+use crate::os::process;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -87,7 +88,9 @@ pub fn is_left(name: &[u8], age_min: Duration) -> bool {
         return false;
     };
     let age = found.modified().ok().and_then(|time| time.elapsed().ok());
-    if !found.file_type().is_fifo() || found.uid() != user() || age.is_none_or(|age| age < age_min)
+    if !found.file_type().is_fifo()
+        || found.uid() != process::user()
+        || age.is_none_or(|age| age < age_min)
     {
         return false;
     }

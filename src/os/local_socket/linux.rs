@@ -259,7 +259,7 @@ pub fn credentials(socket: BorrowedFd<'_>) -> io::Result<Credentials> {
 ///
 /// SO_PEERPIDFD is of Linux 6.5; before it, pidfd_open by number could in theory meet a recycled
 /// one, so the socket must still be up afterwards for it to count.
-pub fn peer_pidfd(socket: BorrowedFd<'_>, pid: i32) -> io::Result<Fd> {
+pub fn watch_peer(socket: BorrowedFd<'_>, pid: i32) -> io::Result<Fd> {
     const SO_PEERPIDFD: i32 = 77;
     let by_socket = || {
         let mut fd = -1i32;
@@ -296,10 +296,4 @@ fn option(
     let result =
         unsafe { libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, name, into, &mut len) };
     check(result).map(drop)
-}
-
-/// This process' effective user.
-pub fn own_uid() -> u32 {
-    // SAFETY: always succeeds.
-    unsafe { libc::geteuid() }
 }

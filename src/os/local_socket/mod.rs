@@ -8,7 +8,6 @@
 mod system;
 
 pub use system::{
-    Credentials, credentials, enlarge, is_bound, is_connected, own_uid, peek, peer_pidfd, recv,
-    recv_filling, recv_into, recv_with_fds, refuse_descriptors, send, send_with_fds, set_backlog,
-    shutdown,
+    Credentials, credentials, enlarge, is_bound, is_connected, peek, recv, recv_filling, recv_into,
+    recv_with_fds, refuse_descriptors, send, send_with_fds, set_backlog, shutdown, watch_peer,
 };

@@ -46,18 +46,6 @@ impl Facts {
     }
 }
 
-/// The effective user.
-pub fn user() -> u32 {
-    // SAFETY: takes no memory.
-    unsafe { libc::geteuid() }
-}
-
-/// Whether this process can become another user, and lose what this one may open.
-pub fn may_give_up_rights() -> bool {
-    // SAFETY: neither takes memory.
-    user() == 0 || unsafe { libc::getuid() } != user()
-}
-
 /// What its maker has to be allowed, to open it anew: [`publish`] sets the mode in the end.
 const MAKER_MODE: u32 = 0o600;
 

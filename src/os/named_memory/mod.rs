@@ -5,6 +5,5 @@ mod system;
 
 pub(in crate::os) use system::path;
 pub use system::{
-    FOLDER, Facts, facts, facts_at, make, may_give_up_rights, open, publish, read_at, remove,
-    reopen, reserve, room, user,
+    FOLDER, Facts, facts, facts_at, make, open, publish, read_at, remove, reopen, reserve, room,
 };

@@ -3,4 +3,4 @@
 #[cfg_attr(target_os = "linux", path = "linux.rs")]
 mod system;
 
-pub use system::{Mapping, Part, check_memfd, page_size, sealed_memfd};
+pub use system::{check_memfd, sealed_memfd};

@@ -4,7 +4,8 @@
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
 use crate::os::fork::Fd;
-use crate::os::{local_socket, pipe};
+use crate::os::pipe;
+use crate::os::process;
 use crate::ring::mapping::{Shared, granted_ring_size};
 use crate::wire::Share;
 use std::io;
@@ -36,7 +37,7 @@ impl Offer {
         let to_connector = granted_ring_size(own.ring, 0, own.ring_max);
         let (shared, memfd, share) = Shared::create(to_listener, to_connector)?;
         let failed = |error| Error::system("making a wake-up pipe", &error);
-        let foreign = uid != local_socket::own_uid();
+        let foreign = uid != process::user();
         let (own_read, own_write) = pipe::pipe(foreign).map_err(failed)?;
         let (peer_read, peer_write) = pipe::pipe(foreign).map_err(failed)?;
         let own_wake = pipe::reopen(own_read.as_fd()).map_err(failed)?;

@@ -7,6 +7,7 @@ use crate::os::cause::Cause;
 use crate::os::directory::{self, FileId, Purpose};
 use crate::os::fork::{Fd, Owned, adopt};
 use crate::os::local_socket;
+use crate::os::process;
 use crate::transport::meet::places::{self, Candidate, Claim, Place};
 use interprocess::ConnectWaitMode;
 use interprocess::local_socket::traits::Listener as _;
@@ -198,7 +199,7 @@ fn group_id(name: &str) -> Result<u32> {
 fn take_name(claim: Claim, endpoint: &Endpoint, group: Option<u32>) -> Result<Bound> {
     let place = claim.place();
     // Whoever holds the lock is alone with this name: what is there was left by one killed.
-    let temporary = OsString::from(format!(".treenail-{}.tmp", local_socket::own_uid()));
+    let temporary = OsString::from(format!(".treenail-{}.tmp", process::user()));
     let path = place.socket_path(&temporary);
     let mode = endpoint.mode.unwrap_or(0o600);
     let failed = |what: &'static str| move |error: io::Error| Error::system(what, &error);

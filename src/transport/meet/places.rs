@@ -6,6 +6,7 @@ use crate::error::{Error, Result, Status};
 use crate::os::cause::Cause;
 use crate::os::directory::{self, Directory, FileId, Purpose};
 use crate::os::local_socket;
+use crate::os::process;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
@@ -24,7 +25,7 @@ fn own_directories() -> Vec<PathBuf> {
     if let Some(chosen) = std::env::var_os("TREENAIL_DIR").filter(|dir| !dir.is_empty()) {
         return vec![chosen.into()];
     }
-    let uid = local_socket::own_uid();
+    let uid = process::user();
     vec![format!("/run/user/{uid}/treenail").into(), format!("/tmp/treenail-{uid}").into()]
 }
 
@@ -188,7 +189,7 @@ impl fmt::Display for Candidate {
 fn check_own(directory: &Directory, path: &Path) -> Result<()> {
     let failed = |error| bad_directory(path, &error);
     let (owner, mode) = directory.owner_and_mode().map_err(failed)?;
-    let uid = local_socket::own_uid();
+    let uid = process::user();
     if owner == uid && mode & 0o022 == 0 {
         return Ok(());
     }
@@ -313,7 +314,7 @@ fn to_bind_in(candidates: &[Candidate]) -> usize {
         let parent = candidate.path.parent().unwrap_or(&candidate.path);
         let owner = Directory::open(parent, false, Purpose::Search)
             .and_then(|parent| parent.owner_and_mode());
-        owner.is_ok_and(|(owner, _)| owner == local_socket::own_uid())
+        owner.is_ok_and(|(owner, _)| owner == process::user())
     };
     let last = candidates.len() - 1;
     candidates[..last].iter().position(is_ours).unwrap_or(last)

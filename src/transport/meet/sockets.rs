@@ -6,6 +6,7 @@ use crate::endpoint::pattern::{NamedKind, Pattern};
 use crate::error::{Error, Result};
 use crate::os::directory::{Directory, FileId, Purpose};
 use crate::os::local_socket;
+use crate::os::process;
 use crate::transport::meet::places;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -71,7 +72,7 @@ fn each_in(
         let asked = local_socket::is_bound(&directory.socket_path(&file_name));
         if let (Ok(id), Ok(alive)) = (id, asked)
             && id.is_socket
-            && id.owner == local_socket::own_uid()
+            && id.owner == process::user()
         {
             act(&Found { directory, file_name, name, id, alive });
         }
