@@ -6,7 +6,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::os::fork::{Fd, generation};
 use crate::os::poll::Wanted;
-use crate::os::wait_set::{Epoll, WRITABLE, eventfd};
+use crate::os::wait_set::{WRITABLE, WaitSet, event};
 use crate::readiness::interest::Interest;
 use crate::readiness::waiters::{Source, Step, Waiters};
 use crate::sync::biased_mutex::Patience;
@@ -35,7 +35,7 @@ pub struct Listener {
     generation: u32,
     closed: AtomicBool,
     acceptor: Mutex<Option<Acceptor>>,
-    epoll: Arc<Epoll>,
+    wait_set: Arc<WaitSet>,
     /// Shows the own close. Made at once, as running out of descriptors must not hide that.
     end: Fd,
     waiters: Waiters,
@@ -50,8 +50,8 @@ impl Listener {
         let endpoint = Arc::new(Endpoint::parse(endpoint)?);
         let acceptor = Acceptor::open(&endpoint);
         let acceptor = acceptor.map_err(|error| error.during("listen", &endpoint.text))?;
-        let end = eventfd().and_then(|end| {
-            acceptor.epoll().add(end.as_fd(), 0, END)?;
+        let end = event().and_then(|end| {
+            acceptor.wait_set().add(end.as_fd(), 0, END)?;
             Ok(end)
         });
         let failed = |error| {
@@ -63,7 +63,7 @@ impl Listener {
             end,
             generation: generation(),
             closed: AtomicBool::new(false),
-            epoll: Arc::clone(acceptor.epoll()),
+            wait_set: Arc::clone(acceptor.wait_set()),
             acceptor: Mutex::new(Some(acceptor)),
             waiters: Waiters::new(),
             again: Error::again().during("accept", &endpoint.text),
@@ -144,8 +144,8 @@ impl Listener {
     }
 
     /// The set behind the listener's descriptor.
-    pub(crate) fn shown_by(&self) -> &Arc<Epoll> {
-        &self.epoll
+    pub(crate) fn shown_by(&self) -> &Arc<WaitSet> {
+        &self.wait_set
     }
 
     /// A descriptor that is readable while `accept` may get on. Never read or write it. Every 5 s
@@ -153,7 +153,7 @@ impl Listener {
     /// away is made anew.
     pub fn fd(&self) -> Result<BorrowedFd<'_>> {
         match self.generation == generation() {
-            true => Ok(self.epoll.fd().as_fd()),
+            true => Ok(self.wait_set.fd().as_fd()),
             false => Err(Error::forked().during("fd", &self.endpoint.text)),
         }
     }
@@ -165,7 +165,7 @@ impl Listener {
         }
         *crate::sync::lock(&self.acceptor) = None;
         // An eventfd of which nothing was read is writable.
-        let shown = self.epoll.modify(self.end.as_fd(), WRITABLE, END);
+        let shown = self.wait_set.modify(self.end.as_fd(), WRITABLE, END);
         debug_assert!(shown.is_ok(), "{shown:?}");
         self.waiters.notify();
     }
@@ -179,7 +179,7 @@ impl Source for Listener {
     }
 
     fn poll(&self, _: Interest, waker: Option<&Waker>, time: Option<Duration>) -> Result<()> {
-        let own = Wanted::readable(self.epoll.fd().as_fd());
+        let own = Wanted::readable(self.wait_set.fd().as_fd());
         poll_with_waker([own], waker, time).map_err(|error| Error::system("waiting", &error))?;
         Ok(())
     }
@@ -199,7 +199,7 @@ impl Drop for Listener {
 
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.epoll.fd().as_fd()
+        self.wait_set.fd().as_fd()
     }
 }
 

@@ -5,7 +5,7 @@ use crate::error::{Error, Result, Status};
 use crate::listener::Listener;
 use crate::os::cause::Cause;
 use crate::os::fork::{Fd, generation};
-use crate::os::wait_set::{Epoll, READABLE, clear, eventfd, signal};
+use crate::os::wait_set::{READABLE, WaitSet, clear, event, signal};
 use crate::readiness::Direction;
 use crate::sync::lock;
 use crate::timeout::Deadline;
@@ -36,7 +36,7 @@ const WAKE_UP: u64 = u64::MAX;
 /// # Ok::<(), treenail::Error>(())
 /// ```
 pub struct Poller {
-    set: Epoll,
+    set: WaitSet,
     /// Readable once the poller was woken.
     event: Fd,
     woken: AtomicBool,
@@ -57,7 +57,7 @@ struct Members {
 enum Member {
     /// A channel's descriptor, or a listener's: it leaves the set when it is closed, with its
     /// handle.
-    Handle(Weak<Epoll>),
+    Handle(Weak<WaitSet>),
     Descriptor(RawFd),
 }
 
@@ -65,7 +65,7 @@ impl Member {
     /// Whether it was freed, and so has left.
     fn is_gone(&self) -> bool {
         match self {
-            Member::Handle(epoll) => epoll.strong_count() == 0,
+            Member::Handle(wait_set) => wait_set.strong_count() == 0,
             Member::Descriptor(_) => false,
         }
     }
@@ -75,7 +75,7 @@ impl Poller {
     /// A poller that waits for nothing yet.
     pub fn new() -> Result<Poller> {
         let make = || {
-            let (set, event) = (Epoll::new()?, eventfd()?);
+            let (set, event) = (WaitSet::new()?, event()?);
             set.add(event.as_fd(), READABLE, WAKE_UP)?;
             Ok((set, event))
         };
@@ -109,7 +109,7 @@ impl Poller {
     }
 
     fn add_direction(&self, channel: &Channel, direction: Direction, key: u64) -> Result<()> {
-        self.add_handle(channel.core.descriptor(direction)?.epoll(), key)
+        self.add_handle(channel.core.descriptor(direction)?.wait_set(), key)
     }
 
     /// Waits for a listener: its key comes whenever `accept` may get on.
@@ -118,9 +118,9 @@ impl Poller {
         self.add_handle(listener.shown_by(), key)
     }
 
-    fn add_handle(&self, epoll: &Arc<Epoll>, key: u64) -> Result<()> {
-        let member = Member::Handle(Arc::downgrade(epoll));
-        self.add_descriptor(epoll.fd().as_fd(), key, member)
+    fn add_handle(&self, wait_set: &Arc<WaitSet>, key: u64) -> Result<()> {
+        let member = Member::Handle(Arc::downgrade(wait_set));
+        self.add_descriptor(wait_set.fd().as_fd(), key, member)
     }
 
     /// Waits for any descriptor to become readable. It stays the caller's, who removes it before
@@ -185,9 +185,9 @@ impl Poller {
         members.keys.remove(&token);
         match member {
             Member::Descriptor(fd) => self.set.remove(fd),
-            Member::Handle(epoll) => {
-                if let Some(epoll) = epoll.upgrade() {
-                    self.set.remove(epoll.fd().as_fd());
+            Member::Handle(wait_set) => {
+                if let Some(wait_set) = wait_set.upgrade() {
+                    self.set.remove(wait_set.fd().as_fd());
                 }
             }
         }

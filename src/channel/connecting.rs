@@ -5,7 +5,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::os::fork::Fd;
 use crate::os::poll::Wanted;
-use crate::os::wait_set::{READABLE, clear, set_timer, timerfd};
+use crate::os::wait_set::{READABLE, clear, set_timer, timer};
 use crate::readiness::descriptor::{Token, Watched};
 use crate::readiness::interest::Interest;
 use crate::readiness::waiters::Source;
@@ -216,13 +216,13 @@ impl Connecting {
     pub fn watched(&mut self) -> Vec<Watched<'_>> {
         if self.timer.is_none() && !matches!(self.stage, Stage::Listening(_)) {
             // Without a descriptor for it, waiting calls still see the time pass.
-            self.timer = timerfd().ok();
+            self.timer = timer().ok();
             self.set_timer();
         }
         let timer = self.timer.as_ref().map(AsFd::as_fd);
         let own = match &self.stage {
             Stage::Dialling(_) | Stage::Done => None,
-            Stage::Listening(acceptor) => Some(acceptor.epoll().fd().as_fd()),
+            Stage::Listening(acceptor) => Some(acceptor.wait_set().fd().as_fd()),
             Stage::Greeting(greeting) => Some(greeting.socket().as_fd()),
         };
         let watched = |fd| Watched { fd, events: READABLE, token: Token::Other };
@@ -251,12 +251,12 @@ impl Source for ConnectSource<'_> {
             (time, left) => time.or(left),
         };
         // The lock is not held while this sleeps, so what it sleeps on is shared.
-        let (socket, epoll);
+        let (socket, wait_set);
         let own = match &stage.stage {
             Stage::Dialling(_) | Stage::Done => Wanted::nothing(),
             Stage::Listening(acceptor) => {
-                epoll = Arc::clone(acceptor.epoll());
-                Wanted::readable(epoll.fd().as_fd())
+                wait_set = Arc::clone(acceptor.wait_set());
+                Wanted::readable(wait_set.fd().as_fd())
             }
             Stage::Greeting(greeting) => {
                 socket = Arc::clone(greeting.socket());

@@ -20,7 +20,7 @@ impl Channel {
     /// [`Status::Again`]: crate::Status::Again
     pub fn fd(&self) -> Result<BorrowedFd<'_>> {
         let shown = self.explain("fd", self.core.descriptor(Direction::Receive))?;
-        Ok(shown.epoll().fd().as_fd())
+        Ok(shown.wait_set().fd().as_fd())
     }
 
     /// A descriptor that is readable while a send may succeed, on progress of connecting, and at
@@ -35,7 +35,7 @@ impl Channel {
     /// [`Status::TimedOut`]: crate::Status::TimedOut
     pub fn send_fd(&self) -> Result<BorrowedFd<'_>> {
         let shown = self.explain("send_fd", self.core.descriptor(Direction::Send))?;
-        Ok(shown.epoll().fd().as_fd())
+        Ok(shown.wait_set().fd().as_fd())
     }
 }
 

@@ -11,7 +11,7 @@ use crate::object::layout::Purpose;
 use crate::object::wait::slice_after;
 use crate::os::fifo;
 use crate::os::fork::Fd;
-use crate::os::wait_set::{READABLE, set_timer, timerfd};
+use crate::os::wait_set::{READABLE, set_timer, timer};
 use crate::readiness::descriptor::{Descriptor, Marker, Token};
 use crate::readiness::{Mark, Shows};
 use crate::sync::{Mutex, lock};
@@ -82,7 +82,7 @@ impl ObjectDescriptor {
             let state = Mutex::new(State { timer: None, due: None, refusals: None });
             Ok(Made { descriptor: descriptor.map_err(failed)?, state })
         });
-        made.map(|made| made.descriptor.epoll().fd().as_fd())
+        made.map(|made| made.descriptor.wait_set().fd().as_fd())
     }
 
     /// A call is refused: makes the descriptor unreadable until the doorbell is signalled. False if
@@ -153,8 +153,8 @@ impl State {
 impl Made {
     fn set_timer(&self, state: &mut State, time: Duration) -> io::Result<()> {
         if state.timer.is_none() {
-            let fresh = timerfd()?;
-            self.descriptor.epoll().add(fresh.as_fd(), READABLE, Token::Other as u64)?;
+            let fresh = timer()?;
+            self.descriptor.wait_set().add(fresh.as_fd(), READABLE, Token::Other as u64)?;
             state.timer = Some(fresh);
         }
         if let Some(timer) = &state.timer {

@@ -6,7 +6,7 @@
 //! from one file through epolls, epoll(7).)
 
 use crate::os::fork::Fd;
-use crate::os::wait_set::{Epoll, READABLE, WRITABLE, eventfd};
+use crate::os::wait_set::{READABLE, WRITABLE, WaitSet, event};
 use crate::readiness::{Mark, Ready, Shows};
 use crate::sync::{Mutex, lock};
 use std::io;
@@ -52,7 +52,7 @@ pub struct Marker {
 impl Marker {
     /// An eventfd that is for this alone.
     pub fn eventfd() -> io::Result<Marker> {
-        Ok(Marker { fd: Arc::new(eventfd()?), events: 0 })
+        Ok(Marker { fd: Arc::new(event()?), events: 0 })
     }
 
     /// The pipe of wake-ups, open for reading and writing.
@@ -63,7 +63,7 @@ impl Marker {
 
 /// The descriptor.
 pub struct Descriptor {
-    epoll: Arc<Epoll>,
+    wait_set: Arc<WaitSet>,
     state: Mutex<State>,
 }
 
@@ -80,18 +80,18 @@ struct State {
 impl Descriptor {
     /// A marked descriptor that shows these.
     pub fn new(marker: Marker, watched: &[Watched<'_>]) -> io::Result<Descriptor> {
-        let epoll = Arc::new(Epoll::new()?);
-        epoll.add(marker.fd.as_fd(), marker.events | WRITABLE, Token::Marker as u64)?;
+        let wait_set = Arc::new(WaitSet::new()?);
+        wait_set.add(marker.fd.as_fd(), marker.events | WRITABLE, Token::Marker as u64)?;
         for Watched { fd, events, token } in watched {
-            epoll.add(*fd, *events, *token as u64)?;
+            wait_set.add(*fd, *events, *token as u64)?;
         }
         let state = Mutex::new(State { marker, mark: Mark::Set, blind: false, shows_room: false });
-        Ok(Descriptor { epoll, state })
+        Ok(Descriptor { wait_set, state })
     }
 
     /// The set whose descriptor it is.
-    pub fn epoll(&self) -> &Arc<Epoll> {
-        &self.epoll
+    pub fn wait_set(&self) -> &Arc<WaitSet> {
+        &self.wait_set
     }
 
     /// What carries its mark, for another one of the same handle.
@@ -103,7 +103,7 @@ impl Descriptor {
     pub fn watch(&self, Watched { fd, events, token }: &Watched<'_>) {
         let mut state = lock(&self.state);
         state.shows_room = false;
-        let set = self.epoll.set(*fd, *events, *token as u64);
+        let set = self.wait_set.set(*fd, *events, *token as u64);
         self.check(&mut state, set);
     }
 
@@ -115,7 +115,7 @@ impl Descriptor {
         if state.shows_room != wanted {
             state.shows_room = wanted;
             let events = socket.events | if wanted { WRITABLE } else { 0 };
-            let set = self.epoll.modify(socket.fd, events, socket.token as u64);
+            let set = self.wait_set.modify(socket.fd, events, socket.token as u64);
             self.check(&mut state, set);
         }
     }
@@ -127,9 +127,9 @@ impl Descriptor {
             return;
         }
         let events = marker.events | state.mark.events();
-        match self.epoll.add(marker.fd.as_fd(), events, Token::Marker as u64) {
+        match self.wait_set.add(marker.fd.as_fd(), events, Token::Marker as u64) {
             Ok(()) => {
-                self.epoll.remove(state.marker.fd.as_fd());
+                self.wait_set.remove(state.marker.fd.as_fd());
                 state.marker = marker;
             }
             failed => self.check(&mut state, failed),
@@ -148,7 +148,7 @@ impl Descriptor {
             state.mark = mark;
             let events = state.marker.events | mark.events();
             // The marker is in, and changing its events needs no memory.
-            let put = self.epoll.modify(state.marker.fd.as_fd(), events, Token::Marker as u64);
+            let put = self.wait_set.modify(state.marker.fd.as_fd(), events, Token::Marker as u64);
             debug_assert!(put.is_ok(), "{put:?}");
         }
     }
@@ -162,7 +162,7 @@ impl Shows for Descriptor {
     }
 
     fn ready(&self) -> Ready {
-        let bits = self.epoll.ready();
+        let bits = self.wait_set.ready();
         let has = |token: Token| bits & 1 << token as u32 != 0;
         Ready { wake_up: has(Token::Marker), end: has(Token::End), other: has(Token::Other) }
     }

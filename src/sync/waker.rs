@@ -24,7 +24,7 @@ impl Waker {
         let own = OWN.with(|own| {
             let fresh = own.as_ref().is_some_and(|waker| waker.generation == generation());
             if !fresh {
-                let fd = wait_set::eventfd().ok()?;
+                let fd = wait_set::event().ok()?;
                 *own = Some(Arc::new(Waker { fd, generation: generation() }));
             }
             own.clone()

@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
 /// An eventfd that only this process has.
-pub fn eventfd() -> io::Result<Fd> {
+pub fn event() -> io::Result<Fd> {
     // SAFETY: the call makes a descriptor.
     adopt(|| unsafe { made(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK)) })
 }
@@ -29,7 +29,7 @@ pub fn clear(fd: BorrowedFd<'_>) {
 }
 
 /// A timer, not yet set.
-pub fn timerfd() -> io::Result<Fd> {
+pub fn timer() -> io::Result<Fd> {
     let flags = libc::TFD_CLOEXEC | libc::TFD_NONBLOCK;
     // SAFETY: the call makes a descriptor.
     adopt(|| unsafe { made(libc::timerfd_create(libc::CLOCK_MONOTONIC, flags)) })
@@ -47,7 +47,7 @@ pub fn set_timer(timer: BorrowedFd<'_>, time: Option<Duration>) {
 
 /// A set of descriptors that are waited for together.
 #[derive(Debug)]
-pub struct Epoll {
+pub struct WaitSet {
     fd: Fd,
 }
 
@@ -58,12 +58,12 @@ pub const WRITABLE: u32 = libc::EPOLLOUT as u32;
 /// Hung up, or no longer written to.
 pub const HANG_UP: u32 = libc::EPOLLRDHUP as u32;
 
-impl Epoll {
+impl WaitSet {
     /// An empty set.
-    pub fn new() -> io::Result<Epoll> {
+    pub fn new() -> io::Result<WaitSet> {
         // SAFETY: the call makes a descriptor.
         let fd = adopt(|| unsafe { made(libc::epoll_create1(libc::EPOLL_CLOEXEC)) })?;
-        Ok(Epoll { fd })
+        Ok(WaitSet { fd })
     }
 
     /// The set's own descriptor, readable while any in the set is ready.

@@ -1,6 +1,6 @@
-//! Descriptors that tell of something: eventfd, timerfd, epoll.
+//! Descriptors that tell of something: event, timer, epoll.
 
 #[cfg_attr(target_os = "linux", path = "linux.rs")]
 mod system;
 
-pub use system::{Epoll, HANG_UP, READABLE, WRITABLE, clear, eventfd, set_timer, signal, timerfd};
+pub use system::{HANG_UP, READABLE, WRITABLE, WaitSet, clear, event, set_timer, signal, timer};

@@ -4,7 +4,7 @@
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
 use crate::os::fork::Fd;
-use crate::os::wait_set::{Epoll, READABLE, clear, set_timer, timerfd};
+use crate::os::wait_set::{READABLE, WaitSet, clear, set_timer, timer};
 use crate::transport::handshake::Handshake;
 use crate::transport::link::Joined;
 use crate::transport::meet::local::Listening;
@@ -65,7 +65,7 @@ pub struct Acceptor {
     endpoint: Arc<Endpoint>,
     listening: Listening,
     /// All of it in one descriptor.
-    epoll: Arc<Epoll>,
+    wait_set: Arc<WaitSet>,
     /// Made at once, so that running out of descriptors can't leave a listener without it.
     timer: Fd,
     /// When it goes off.
@@ -85,17 +85,17 @@ impl Acceptor {
     /// Starts listening.
     pub fn open(endpoint: &Arc<Endpoint>) -> Result<Acceptor> {
         let failed = |error| Error::system("making the listener's descriptor", &error);
-        let epoll = Arc::new(Epoll::new().map_err(failed)?);
+        let wait_set = Arc::new(WaitSet::new().map_err(failed)?);
         let listening = Listening::open(endpoint)?;
-        let timer = timerfd().map_err(failed)?;
+        let timer = timer().map_err(failed)?;
         for socket in listening.descriptors() {
-            epoll.set(socket, READABLE, LISTENER).map_err(failed)?;
+            wait_set.set(socket, READABLE, LISTENER).map_err(failed)?;
         }
-        epoll.set(timer.as_fd(), READABLE, TIMER).map_err(failed)?;
+        wait_set.set(timer.as_fd(), READABLE, TIMER).map_err(failed)?;
         let mut acceptor = Acceptor {
             endpoint: Arc::clone(endpoint),
             listening,
-            epoll,
+            wait_set,
             timer,
             timer_at: None,
             handshakes: HashMap::new(),
@@ -110,14 +110,14 @@ impl Acceptor {
     }
 
     /// Readable whenever [`Acceptor::step`] may get on.
-    pub fn epoll(&self) -> &Arc<Epoll> {
-        &self.epoll
+    pub fn wait_set(&self) -> &Arc<WaitSet> {
+        &self.wait_set
     }
 
     /// Drives everything as far as it goes: a channel if one is done.
     pub fn step(&mut self) -> Result<Option<(Joined, ChannelSlot)>> {
         let mut ready = Vec::new();
-        let waited = self.epoll.wait(&mut ready, Some(Duration::ZERO));
+        let waited = self.wait_set.wait(&mut ready, Some(Duration::ZERO));
         waited.map_err(|error| Error::system("looking for connections", &error))?;
         // Handshakes first: those that are done make room for others.
         for &token in ready.iter().filter(|&&token| token >= FIRST) {
@@ -142,7 +142,7 @@ impl Acceptor {
     /// Looks whether the socket's file is there, and listens anew where it is gone.
     pub fn look(&mut self) {
         let events = self.accepting.events();
-        let watch = |socket: BorrowedFd<'_>| self.epoll.set(socket, events, LISTENER);
+        let watch = |socket: BorrowedFd<'_>| self.wait_set.set(socket, events, LISTENER);
         self.look_soon = self.listening.renew(watch);
     }
 
@@ -197,7 +197,7 @@ impl Acceptor {
         self.began = handshake.began;
         let token = self.next_token;
         self.next_token += 1;
-        self.epoll.set(handshake.socket().as_fd(), READABLE, token).ok()?;
+        self.wait_set.set(handshake.socket().as_fd(), READABLE, token).ok()?;
         self.handshakes.insert(token, handshake);
         None
     }
@@ -220,7 +220,7 @@ impl Acceptor {
         match handshake.step() {
             Ok(None) => None,
             Ok(Some(joined)) => {
-                self.epoll.remove(joined.link.peer().socket.as_fd());
+                self.wait_set.remove(joined.link.peer().socket.as_fd());
                 self.handshakes.remove(&token);
                 Some(self.done(joined))
             }
@@ -253,7 +253,7 @@ impl Acceptor {
             self.accepting = accepting;
             let events = accepting.events();
             for socket in self.listening.descriptors() {
-                let set = self.epoll.set(socket, events, LISTENER);
+                let set = self.wait_set.set(socket, events, LISTENER);
                 set.map_err(|error| Error::system("watching the listening socket", &error))?;
             }
         }
