@@ -5,7 +5,7 @@
 use crate::error::{Error, Result};
 use crate::os::fork::Fd;
 use crate::os::mapping::{Mapping, Part, granule};
-use crate::os::sealed_memory::{check_memfd, sealed_memfd};
+use crate::os::sealed_memory;
 use crate::ring::layout::{ControlPage, FORMAT, MAGIC_WORD, TO_CONNECTOR, TO_LISTENER};
 use crate::ring::own_waits::OwnWaits;
 use crate::wire::Share;
@@ -67,7 +67,7 @@ impl Shared {
             to_connector: (page + to_listener, to_connector),
         };
         let failed = |what| move |error| Error::system(what, &error);
-        let memfd = sealed_memfd(size).map_err(failed("making shared memory"))?;
+        let memfd = sealed_memory::make(size).map_err(failed("making shared memory"))?;
         let shared = map(memfd.as_fd(), &share).map_err(failed("mapping shared memory"))?;
         let control = shared.control();
         control.magic.store(MAGIC_WORD, Ordering::Relaxed);
@@ -79,7 +79,7 @@ impl Shared {
     /// Maps what a listener handed over, once all that it says of it has been checked.
     pub fn open(memfd: BorrowedFd<'_>, share: &Share) -> Result<Arc<Shared>> {
         check_share(share)?;
-        check_memfd(memfd, share.size).map_err(|error| match error.kind() {
+        sealed_memory::check(memfd, share.size).map_err(|error| match error.kind() {
             std::io::ErrorKind::InvalidData => Error::protocol(error.to_string()),
             _ => Error::system("checking the peer's shared memory", &error),
         })?;

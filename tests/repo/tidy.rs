@@ -122,6 +122,43 @@ fn the_system_is_named_in_its_room_alone() {
     report("what is of one system stands in src/os alone", complaints);
 }
 
+/// Which system is compiled is said at the head of each capability, in one form.
+#[test]
+fn a_capability_has_its_contract_and_a_file_a_system() {
+    const CHOICE: &str = r#"#[cfg_attr(target_os = "linux", path = "linux.rs")]"#;
+    const SHARED: &str = r#"#[cfg(all(target_os = "linux", not(loom)))]"#;
+    let files = sources(&["src/os"], &[".rs"]);
+    let mut complaints = offending(&files, |file, line| {
+        let is_said = [CHOICE, SHARED].contains(&line) && file.path.ends_with("/mod.rs");
+        (line.contains("target_os") && !is_said)
+            || (line.contains("libc::") && file.path.ends_with("/mod.rs"))
+    });
+    for system in files.iter().filter(|file| file.path.ends_with("/linux.rs")) {
+        let Some(contract) = contract_of(system, &files) else {
+            continue;
+        };
+        let verbs = system.code().filter_map(|(_, line)| line.trim().strip_prefix("pub fn "));
+        for verb in verbs.filter_map(|line| line.split(['(', '<']).next()) {
+            if ![format!("[`{verb}`]"), format!("::{verb}`]")]
+                .iter()
+                .any(|it| contract.contains(it))
+            {
+                complaints.push(format!("{}: `{verb}` is not in the contract", system.path));
+            }
+        }
+    }
+    report("a verb that each system must have stands in its capability's contract", complaints);
+}
+
+/// The comment at the head of the capability that a system's file belongs to; None for what the
+/// files of one system have in common.
+fn contract_of(system: &Source, files: &[Source]) -> Option<String> {
+    let (folder, _) = system.path.rsplit_once('/').expect("it lies in a folder");
+    let module = files.iter().find(|file| file.path == format!("{folder}/mod.rs"))?;
+    let head = module.text.lines().take_while(|line| line.starts_with("//!"));
+    (folder != "src/os").then(|| head.collect::<Vec<_>>().join("\n"))
+}
+
 /// Modules that trust their callers are public for this project's own tests alone.
 #[test]
 fn no_module_is_public_without_the_feature_for_tests() {

@@ -1,8 +1,8 @@
-//! Asymmetric barriers: where one side runs often and the other seldom, the often one pays
-//! nothing ([`light`]), and the seldom one pays for both, by making every processor that runs the
-//! other side pass a barrier ([`heavy_here`], [`heavy_everywhere`]). In pairs they order like two
-//! SeqCst fences. Against threads of this process, and against other processes, are two
-//! capabilities: a system may have the one without the other.
+//! Asymmetric barriers: where one side runs often and the other seldom, the often one pays nothing
+//! ([`light`]), and the seldom one pays for both, by making every processor that runs the other
+//! side pass a barrier ([`heavy_here`], [`heavy_everywhere`]). In pairs they order like two SeqCst
+//! fences. Against threads of this process, and against other processes, are two capabilities: a
+//! system may have the one without the other.
 //!
 //! - [`available_here`] and [`available_everywhere`] tell whether this process may rely on them:
 //!   asked once, and once more in a forked child. The first call may take milliseconds in a program

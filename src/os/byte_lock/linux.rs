@@ -1,19 +1,9 @@
+//! By F_OFD_SETLK (fcntl_locking(2)).
+
+use super::{Bytes, Kind};
 use crate::os::linux::{check, restart};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
-
-/// Which bytes: the first, and how many.
-#[derive(Clone, Copy)]
-pub struct Bytes(pub u64, pub u64);
-
-/// How bytes are locked.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// With others that do the same.
-    Shared,
-    /// Alone; takes a descriptor that may be written.
-    Exclusive,
-}
 
 /// Locks bytes, all of them or none; false if another open file description is in the way.
 pub fn try_lock(fd: BorrowedFd<'_>, bytes: Bytes, kind: Kind) -> io::Result<bool> {

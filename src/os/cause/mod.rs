@@ -1,6 +1,6 @@
 //! Why a call failed, in words: what callers tell apart, and nothing more. Numbers of errors mean
-//! something in here alone. Where the standard library has a word of its own
-//! ([`io::ErrorKind`]: would block, not found, connection reset, …), callers may ask for that.
+//! something in here alone. Where the standard library has a word of its own ([`io::ErrorKind`]:
+//! would block, not found, connection reset, …), callers may ask for that.
 //!
 //! - [`cause_of`] gives the cause by an error's number, which is the system's. It doesn't block.
 

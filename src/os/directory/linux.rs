@@ -1,3 +1,4 @@
+use super::{FileId, Purpose};
 use crate::os::fork::{Fd, adopt, enter};
 use crate::os::linux::{check, check_count, open, own_path, restart, stat_of};
 use std::ffi::{CStr, CString, OsStr, OsString};
@@ -15,16 +16,6 @@ pub struct Directory {
     path: PathBuf,
 }
 
-/// What a file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileId {
-    pub device: u64,
-    pub inode: u64,
-    pub owner: u32,
-    pub mode: u32,
-    pub is_socket: bool,
-}
-
 impl FileId {
     fn of(stat: &libc::stat) -> FileId {
         FileId {
@@ -35,20 +26,6 @@ impl FileId {
             is_socket: stat.st_mode & libc::S_IFMT == libc::S_IFSOCK,
         }
     }
-
-    /// Whether both are the same file.
-    pub fn is(&self, other: &FileId) -> bool {
-        (self.device, self.inode) == (other.device, other.inode)
-    }
-}
-
-/// What a directory is opened for.
-#[derive(Clone, Copy)]
-pub enum Purpose {
-    /// To reach what lies in it: takes no right to read it, as connect(2) takes none.
-    Search,
-    /// To lock it and list its names too, which takes the right to read it.
-    Read,
 }
 
 impl Directory {

@@ -1,4 +1,5 @@
-use super::standard_streams;
+mod standard_streams;
+
 use crate::os::linux::check;
 use crate::os::thread_id::this_thread;
 use std::cell::{Cell, UnsafeCell};

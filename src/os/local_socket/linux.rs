@@ -1,3 +1,8 @@
+//! No call waits (MSG_DONTWAIT) or raises SIGPIPE (MSG_NOSIGNAL). Only [`recv_with_fds`] has a
+//! control buffer: everywhere else the kernel drops descriptors that a peer attaches, or refuses
+//! them ([`refuse_descriptors`]).
+
+use super::{Credentials, WithFds};
 use crate::memory::{Buffer, Filling};
 use crate::os::fault::{Fault, faulty};
 use crate::os::fork::{Fd, adopt, enter};
@@ -109,14 +114,6 @@ pub fn recv_into(socket: BorrowedFd<'_>, buffer: &mut Buffer, count: usize) -> i
     // SAFETY: the kernel wrote that many.
     unsafe { buffer.advance(received) };
     Ok(received)
-}
-
-/// What [`recv_with_fds`] received.
-pub struct WithFds {
-    /// Bytes; 0 is the end.
-    pub count: usize,
-    /// Whether descriptors were lost, as this process has no place for them.
-    pub has_lost_fds: bool,
 }
 
 /// Receives up to `count` bytes behind those that `buffer` holds, and the descriptors that came
@@ -238,14 +235,6 @@ pub fn is_bound(path: &Path) -> io::Result<bool> {
             _ => Err(error),
         },
     }
-}
-
-/// Who is at the other end, as the kernel says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Credentials {
-    pub pid: i32,
-    pub uid: u32,
-    pub gid: u32,
 }
 
 /// Asks the kernel who is at the other end.

@@ -1,3 +1,6 @@
+//! By files in /dev/shm.
+
+use super::{Facts, Room};
 use crate::os::fork::{Fd, adopt};
 use crate::os::linux::{self, check, check_count, own_path, restart, stat_of};
 use crate::os::signal::enlarging;
@@ -9,21 +12,6 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 /// Where they are.
 pub const FOLDER: &str = "/dev/shm";
 const FOLDER_PATH: &CStr = c"/dev/shm";
-
-/// What an object is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
-    pub device: u64,
-    pub inode: u64,
-    pub size: u64,
-    /// Bytes that are there, and not only said to be.
-    pub memory: u64,
-    pub owner: u32,
-    pub group: u32,
-    pub mode: u32,
-    pub is_file: bool,
-    pub is_fifo: bool,
-}
 
 impl Facts {
     fn of(stat: &libc::stat) -> Facts {
@@ -38,11 +26,6 @@ impl Facts {
             is_file: stat.st_mode & libc::S_IFMT == libc::S_IFREG,
             is_fifo: stat.st_mode & libc::S_IFMT == libc::S_IFIFO,
         }
-    }
-
-    /// Whether both are of the same object.
-    pub fn is(&self, other: &Facts) -> bool {
-        (self.device, self.inode) == (other.device, other.inode)
     }
 }
 
@@ -99,12 +82,6 @@ fn allocate(fd: RawFd, mode: i32, part: &Range<u64>) -> io::Result<()> {
 
 fn offset(bytes: u64) -> io::Result<libc::off_t> {
     libc::off_t::try_from(bytes).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))
-}
-
-/// Bytes that objects can have.
-pub struct Room {
-    pub all: u64,
-    pub free: u64,
 }
 
 /// How much room there is; where there is no limit, or it isn't known, there is no end of it.

@@ -1,3 +1,8 @@
+//! A pipe of one page. Not an eventfd, as its O_NONBLOCK flag and its count are shared with the
+//! peer, so that a hostile one could make our write block for ever. Each side opens the pipe anew,
+//! which gives it an open description of its own; and for reading and writing at once (fifo(7)), so
+//! that the peer's death never raises SIGPIPE here, and a side can wake itself.
+
 use crate::os::fault::{Fault, faulty};
 use crate::os::fork::{Fd, adopt, enter};
 use crate::os::linux::{check, check_count, open, own_path, restart};

@@ -1,9 +1,13 @@
-//! The wake-up descriptor of a ring's side: a pipe of one page.
+//! The wake-up of a ring's side: one that has it makes it readable, the other waits for that. No
+//! verb blocks, whatever the peer does with its end.
 //!
-//! Not an eventfd, as its O_NONBLOCK flag and its count are shared with the peer, so that a
-//! hostile one could make our write block for ever. Each side opens the pipe anew, which gives
-//! it an open description of its own; and for reading and writing at once (fifo(7)), so that the
-//! peer's death never raises SIGPIPE here, and a side can wake itself.
+//! - [`pipe`] makes one: an end for reading, and one for writing, which the caller owns. It fails
+//!   where no descriptor, or no memory, is left.
+//! - [`reopen`] makes an end of this process' own, for reading and for writing, of one that a peer
+//!   has handed over. It fails with InvalidData for what is no pipe, and where the system doesn't
+//!   let it be opened: then a side does without.
+//! - [`signal`] makes a pipe readable, and can't fail.
+//! - [`drain`] makes it unreadable; whether it was readable.
 
 #[cfg_attr(target_os = "linux", path = "linux.rs")]
 mod system;

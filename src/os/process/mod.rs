@@ -3,8 +3,8 @@
 //! - [`user`] gives the effective user's number.
 //! - [`may_give_up_rights`] tells whether this process can become another user, and lose what this
 //!   one may open.
-//! - [`variable`] gives a variable of the environment, unless it is missing or empty, or the process
-//!   has more rights than whoever has started it.
+//! - [`variable`] gives a variable of the environment, unless it is missing or empty, or the
+//!   process has more rights than whoever has started it.
 
 #[cfg_attr(target_os = "linux", path = "linux.rs")]
 mod system;

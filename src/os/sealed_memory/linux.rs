@@ -1,6 +1,8 @@
+//! By memfd_create(2).
+
 use crate::os::fault::{Fault, faulty};
 use crate::os::fork::{Fd, adopt};
-use crate::os::linux::{check, made};
+use crate::os::linux::{self, made};
 use crate::os::signal::enlarging;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -9,7 +11,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 const SEALS: i32 = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
 
 /// A new memfd of `size` zero bytes, sealed.
-pub fn sealed_memfd(size: u64) -> io::Result<Fd> {
+pub fn make(size: u64) -> io::Result<Fd> {
     if faulty(Fault::NoMemfd) {
         return Err(io::Error::from_raw_os_error(libc::ENOSYS));
     }
@@ -17,9 +19,9 @@ pub fn sealed_memfd(size: u64) -> io::Result<Fd> {
     let size =
         libc::off_t::try_from(size).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?;
     // SAFETY: takes no memory.
-    enlarging(|| check(unsafe { libc::ftruncate(fd.as_raw_fd(), size) }))?;
+    enlarging(|| linux::check(unsafe { libc::ftruncate(fd.as_raw_fd(), size) }))?;
     // SAFETY: takes no memory.
-    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_ADD_SEALS, SEALS) })?;
+    linux::check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_ADD_SEALS, SEALS) })?;
     Ok(fd)
 }
 
@@ -35,11 +37,11 @@ fn memfd(flag: libc::c_uint) -> io::Result<OwnedFd> {
 
 /// Checks that what a peer handed over can be mapped without danger: a memfd on tmpfs (a
 /// hugetlb one takes the seals and still raises SIGBUS) of just this size, which can't change.
-pub fn check_memfd(fd: BorrowedFd<'_>, size: u64) -> io::Result<()> {
+pub fn check(fd: BorrowedFd<'_>, size: u64) -> io::Result<()> {
     let refuse = |why| Err(io::Error::new(io::ErrorKind::InvalidData, why));
     let fd = fd.as_raw_fd();
     // SAFETY: takes no memory; on what isn't a memfd it fails.
-    let seals = check(unsafe { libc::fcntl(fd, libc::F_GET_SEALS) }).unwrap_or(0);
+    let seals = linux::check(unsafe { libc::fcntl(fd, libc::F_GET_SEALS) }).unwrap_or(0);
     let needed = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
     if seals & needed != needed {
         return refuse("shared memory without its seals");
@@ -48,8 +50,8 @@ pub fn check_memfd(fd: BorrowedFd<'_>, size: u64) -> io::Result<()> {
     let (mut stat, mut system): (libc::stat, libc::statfs) = unsafe { std::mem::zeroed() };
     // SAFETY: both structures are live during the calls.
     unsafe {
-        check(libc::fstat(fd, &mut stat))?;
-        check(libc::fstatfs(fd, &mut system))?;
+        linux::check(libc::fstat(fd, &mut stat))?;
+        linux::check(libc::fstatfs(fd, &mut system))?;
     }
     if stat.st_mode & libc::S_IFMT != libc::S_IFREG || system.f_type != libc::TMPFS_MAGIC {
         return refuse("shared memory that is not a memfd");

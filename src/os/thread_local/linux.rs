@@ -1,16 +1,8 @@
+use super::Slot;
 use std::cell::RefCell;
 use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU32, Ordering};
-
-/// What a thread has for itself.
-#[derive(Clone, Copy)]
-pub enum Slot {
-    /// How it is woken.
-    Waker,
-    /// Its last failure.
-    Failure,
-}
 
 /// The keys of the values, and 1; 0: not made yet.
 static KEYS: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];

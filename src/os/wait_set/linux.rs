@@ -1,3 +1,5 @@
+//! By eventfd(2), timerfd_create(2) and epoll(7).
+
 use crate::os::fork::{Fd, adopt};
 use crate::os::linux::{check, check_count, made, restart, timespec};
 use std::io;
