@@ -3,7 +3,7 @@
 use crate::endpoint::name_is_valid;
 use crate::endpoint::names::Kind;
 use crate::error::{Error, Result};
-use crate::os::directory::{Directory, Purpose};
+use crate::os::directory::{Directory, LastLink, Purpose};
 use crate::os::named_memory::{FOLDER, Facts};
 use crate::os::process;
 use std::ffi::OsString;
@@ -87,7 +87,8 @@ pub fn read(file_name: &[u8]) -> Option<FileName<'_>> {
 /// All names in /dev/shm; none where there is none.
 pub fn all() -> Result<Vec<Vec<u8>>> {
     let folder = Path::new(FOLDER);
-    let names = Directory::open(folder, true, Purpose::Read).and_then(|folder| folder.names());
+    let names = Directory::open(folder, LastLink::Followed, Purpose::Read)
+        .and_then(|folder| folder.names());
     match names {
         Ok(names) => Ok(names.into_iter().map(OsStringExt::into_vec).collect()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),

@@ -139,14 +139,14 @@ fn check_share(share: &Share) -> Result<()> {
 
 fn map(memfd: BorrowedFd<'_>, share: &Share) -> std::io::Result<Shared> {
     let page = granule();
-    let mut parts = vec![Part { file_offset: 0, len: page, at: 0, writable: true }];
+    let mut parts = vec![Part { file_offset: 0, len: page, at: 0 }];
     let mut at = page;
     let mut starts = [0; 2];
     for (ring, (file_offset, size)) in [share.to_listener, share.to_connector].iter().enumerate() {
         let (file_offset, len) = (*file_offset, *size as usize);
         starts[ring] = at;
         for _ in 0..2 {
-            add_part(&mut parts, Part { file_offset, len, at, writable: true });
+            add_part(&mut parts, Part { file_offset, len, at });
             at += len;
         }
     }

@@ -1,4 +1,4 @@
-use super::{FileId, Purpose};
+use super::{FileId, LastLink, Purpose};
 use crate::os::fork::{Fd, adopt, enter};
 use crate::os::linux::{check, check_count, open, own_path, restart, stat_of};
 use std::ffi::{CStr, CString, OsStr, OsString};
@@ -29,13 +29,16 @@ impl FileId {
 }
 
 impl Directory {
-    /// Opens a directory; where the last part of `path` is a symbolic link only if `follow`.
-    pub fn open(path: &Path, follow: bool, purpose: Purpose) -> io::Result<Directory> {
+    /// Opens a directory. That of [`Purpose::Search`] is a path only (O_PATH).
+    pub fn open(path: &Path, link: LastLink, purpose: Purpose) -> io::Result<Directory> {
         let flags = match purpose {
             Purpose::Search => libc::O_PATH | libc::O_DIRECTORY,
             Purpose::Read => libc::O_RDONLY | libc::O_DIRECTORY,
         };
-        let flags = if follow { flags } else { flags | libc::O_NOFOLLOW };
+        let flags = match link {
+            LastLink::Followed => flags,
+            LastLink::Refused => flags | libc::O_NOFOLLOW,
+        };
         let name = c_path(path.as_os_str())?;
         let fd = adopt(|| open(&name, flags, 0))?;
         Ok(Directory { fd, path: path.to_owned() })

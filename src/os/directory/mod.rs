@@ -43,6 +43,15 @@ impl FileId {
     }
 }
 
+/// What becomes of a symbolic link that is the last part of a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum LastLink {
+    /// It is followed.
+    Followed,
+    /// It is no directory.
+    Refused,
+}
+
 /// What a directory is opened for.
 #[derive(Clone, Copy)]
 pub enum Purpose {

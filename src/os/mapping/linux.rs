@@ -46,7 +46,7 @@ impl Mapping {
             // SAFETY: the fixed address is within the range that was just reserved.
             unsafe {
                 let at = mapping.base.as_ptr().add(part.at).cast();
-                map(at, part.len, part.writable, libc::MAP_FIXED, fd, part.file_offset)?;
+                map(at, part.len, true, libc::MAP_FIXED, fd, part.file_offset)?;
             }
         }
         Ok(mapping)

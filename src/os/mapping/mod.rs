@@ -23,5 +23,4 @@ pub struct Part {
     pub file_offset: u64,
     pub len: usize,
     pub at: usize,
-    pub writable: bool,
 }

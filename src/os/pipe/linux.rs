@@ -6,12 +6,13 @@
 use crate::os::fault::{Fault, faulty};
 use crate::os::fork::{Fd, adopt, enter};
 use crate::os::linux::{check, check_count, open, own_path, restart};
+use crate::os::process::user;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-/// Both ends of a new pipe: for reading, for writing. `for_anybody`: another user shall be able
-/// to open it anew, who can only do so once it was handed over.
-pub fn pipe(for_anybody: bool) -> io::Result<(Fd, Fd)> {
+/// Both ends of a new pipe: for reading, for writing. Another user can open it anew as anybody
+/// could, but only once it was handed over.
+pub fn make(for_user: u32) -> io::Result<(Fd, Fd)> {
     let _gate = enter();
     let mut ends = [-1; 2];
     // SAFETY: the kernel writes two descriptors.
@@ -22,7 +23,7 @@ pub fn pipe(for_anybody: bool) -> io::Result<(Fd, Fd)> {
     // a peer that is another user falls back to the socket.
     unsafe {
         libc::fcntl(read.as_raw_fd(), libc::F_SETPIPE_SZ, 4096);
-        if for_anybody {
+        if for_user != user() {
             libc::fchmod(read.as_raw_fd(), 0o666);
         }
     }

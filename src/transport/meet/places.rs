@@ -4,7 +4,7 @@
 use crate::endpoint::Address;
 use crate::error::{Error, Result, Status};
 use crate::os::cause::Cause;
-use crate::os::directory::{self, Directory, FileId, Purpose};
+use crate::os::directory::{self, Directory, FileId, LastLink, Purpose};
 use crate::os::local_socket;
 use crate::os::process;
 use std::ffi::{OsStr, OsString};
@@ -129,7 +129,7 @@ pub fn own(purpose: Purpose) -> Result<Vec<Directory>> {
 }
 
 fn open_own(path: &Path, purpose: Purpose) -> Result<Directory> {
-    let directory = Directory::open(path, false, purpose);
+    let directory = Directory::open(path, LastLink::Refused, purpose);
     let directory = directory.map_err(|error| bad_directory(path, &error))?;
     check_own(&directory, path).map(|()| directory)
 }
@@ -154,14 +154,12 @@ impl Candidate {
     pub fn open(&self, purpose: Purpose) -> Result<Place> {
         let directory = match self.is_own {
             true => open_own(&self.path, purpose)?,
-            false => {
-                Directory::open(&self.path, true, purpose).map_err(|error| {
-                    match Cause::of(&error) {
-                        Cause::NotFound => no_directory(&self.path),
-                        _ => bad_directory(&self.path, &error),
-                    }
-                })?
-            }
+            false => Directory::open(&self.path, LastLink::Followed, purpose).map_err(|error| {
+                match Cause::of(&error) {
+                    Cause::NotFound => no_directory(&self.path),
+                    _ => bad_directory(&self.path, &error),
+                }
+            })?,
         };
         Ok(Place { directory, name: self.name.clone() })
     }
@@ -312,7 +310,7 @@ impl Claim {
 fn to_bind_in(candidates: &[Candidate]) -> usize {
     let is_ours = |candidate: &Candidate| {
         let parent = candidate.path.parent().unwrap_or(&candidate.path);
-        let owner = Directory::open(parent, false, Purpose::Search)
+        let owner = Directory::open(parent, LastLink::Refused, Purpose::Search)
             .and_then(|parent| parent.owner_and_mode());
         owner.is_ok_and(|(owner, _)| owner == process::user())
     };
