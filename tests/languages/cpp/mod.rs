@@ -2,14 +2,15 @@
 //! shared library, run over both schemes, most of them under AddressSanitizer with its search for
 //! leaks. The programs are in `cpp/`, one a subject.
 //!
-//! `TREENAIL_LEAKS=100000 cargo test --release --test languages cpp::leave` makes, uses and ends that many
-//! channels, messages, views, loans and requests.
+//! `TREENAIL_LEAKS=100000 cargo test --release --test languages leave_nothing` makes, uses and ends
+//! that many channels, messages, views, loans and requests.
+
+mod compiles;
 
 use crate::common::toolchain::{Directory, compiler, root, run, succeed, workshop};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 const STRICTER: &str = "-Wconversion";
 /// Without optimizing: with it the compiler takes ten times as long.
@@ -18,8 +19,9 @@ const SCHEMES: [&str; 2] = ["shm", "local"];
 /// What has no scheme runs once, and doesn't use the word.
 const NO_SCHEME: [&str; 1] = ["shm"];
 
-/// How many of each the leak test makes where nobody says: some seconds' worth.
-const LEAKS: &str = "5000";
+/// How many of each the leak test makes where nobody says: enough for the smallest block of each to
+/// be seen.
+const LEAKS: &str = "1000";
 /// The same under AddressSanitizer, which is slower, and finds a single leak as well.
 const LEAKS_SANITIZED: &str = "500";
 
@@ -135,34 +137,6 @@ fn the_header_may_be_anywhere_and_twice() {
     Program::build("twice.cpp", &[&other.to_string_lossy()]).run(&["shm"]);
 }
 
-/// Compiles without linking, with more flags.
-fn check(mut command: Command, flags: &[&str], source: &Path) {
-    command.args(["-fsyntax-only", STRICTER]).args(flags).arg(source);
-    command.arg(golden_directory(&root().join("tests/golden")));
-    succeed(&mut command);
-}
-
-/// Two programs have a use for std::span, one has every call.
-#[test]
-fn programs_compile_by_the_newer_standard() {
-    for name in ["values.cpp", "handles.cpp", "segment.cpp"] {
-        check(compiler(&source(name)), &["-std=c++20"], &source(name));
-    }
-}
-
-#[test]
-fn clang_has_no_complaint() {
-    if Command::new("clang++").arg("--version").output().is_err() {
-        return println!("there is no clang++");
-    }
-    for name in SANITIZED {
-        let usual = compiler(&source(name));
-        let mut clang = Command::new("clang++");
-        clang.args(usual.get_args());
-        check(clang, &["-Wdocumentation"], &source(name));
-    }
-}
-
 /// The header and its parts: path and text.
 fn headers() -> Vec<(PathBuf, String)> {
     let parts = fs::read_dir(root().join("bindings/cpp/treenail")).expect("the parts are there");
@@ -173,65 +147,6 @@ fn headers() -> Vec<(PathBuf, String)> {
         (path, text)
     })
     .collect()
-}
-
-#[test]
-fn each_part_of_the_header_stands_alone_and_passes_strict_users() {
-    let stricter = [
-        "-Wshadow",
-        "-Wold-style-cast",
-        "-Wsign-conversion",
-        "-Wnon-virtual-dtor",
-        "-Woverloaded-virtual",
-        "-Wcast-qual",
-    ];
-    let directory = Directory::new();
-    for (path, _) in headers() {
-        let name = path.file_name().expect("a header is a file").to_string_lossy();
-        let source = directory.0.join(format!("{name}.cpp"));
-        let include = format!("#include \"{}\"\n", path.display());
-        fs::write(&source, include).expect("temporary files can be written");
-        check(compiler(&source), &stricter, &source);
-    }
-}
-
-/// What must not pass unseen doesn't compile; the compiler's words name the reason.
-#[test]
-fn slips_are_compile_errors() {
-    let slips = [
-        ("channel.try_send(\"\", treenail::now);", "nodiscard"),
-        ("channel.try_recv_view(treenail::now);", "nodiscard"),
-        ("char text[8] = {}; channel.send(text);", "deleted"),
-        ("channel.send(nullptr);", "deleted"),
-        ("auto copy = channel;", "deleted"),
-        ("channel.recv(5000);", "no matching function"),
-        ("segment.try_write(0, \"\", treenail::now);", "nodiscard"),
-        ("segment.guard();", "nodiscard"),
-        ("if (segment.try_lock(treenail::now)) segment.unlock();", "could not convert"),
-        ("segment.as<const char*>();", "its bytes mean nothing"),
-        ("auto held = segment.guard(), copy = held;", "deleted"),
-        ("semaphore.permit();", "nodiscard"),
-        ("semaphore.acquire(5s);", "cannot convert"),
-    ];
-    let directory = Directory::new();
-    let file = directory.0.join("slip.cpp");
-    for (slip, reason) in slips {
-        let program = format!(
-            "#include <treenail.hpp>\n\
-             [[maybe_unused]] static void slip(const treenail::Channel& channel, \
-                                               const treenail::Segment& segment, \
-                                               const treenail::Semaphore& semaphore) {{\n\
-                 using namespace std::chrono_literals;\n\
-                 (void)channel, (void)segment, (void)semaphore;\n\
-                 {slip}\n\
-             }}\n"
-        );
-        fs::write(&file, program).expect("temporary files can be written");
-        let mut command = compiler(&file);
-        let output = command.arg("-fsyntax-only").arg(&file).output().expect("there is a compiler");
-        let words = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && words.contains(reason), "{slip}: {words}");
-    }
 }
 
 /// A text without the template arguments that it may end with.
