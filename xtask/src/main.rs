@@ -26,6 +26,7 @@ usage: cargo xtask COMMAND
 
   demo                    joins C, C++, Python and Rust programs; prints their speed
   test [STEP ...]         runs all tests, or the named steps of them; three quarters of an hour
+  test --quick            what one runs before a commit; at most five minutes from a built tree
   verify --hours N        runs the deep checks again and again, with new seeds
   bench [...]             measures against the floors and the peers, or an older library
   mutants [NAME ...]      breaks the library on purpose: a test must notice each time

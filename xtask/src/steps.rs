@@ -65,6 +65,30 @@ pub const TEST: &[Step] = &[
         "cargo xtask fuzz --seconds 30", &[Cpp, CargoFuzz], 15),
 ];
 
+/// What one runs before a commit: at most five minutes on two processors from a built tree.
+#[rustfmt::skip]
+pub const QUICK: &[Step] = &[
+    step("format", "rustfmt has nothing to change",
+        "cargo fmt --all --check", &[], 1),
+    step("clippy", "no warnings in any target",
+        "cargo clippy --workspace --all-targets -- -D warnings", &[C], 5),
+    step("units", "unit tests, the form of the code, what the documents say of it",
+        "cargo test --workspace --lib --bins --test repo", &[C], 5),
+    step("behaviour", "what the library promises, but with the fewest messages",
+        "TREENAIL_MESSAGES=20000 cargo test --test behaviour", &[C], 10),
+    step("robustness", "where something goes wrong, without a kill after each instruction",
+        "cargo test --test robustness -- --skip after_any_instruction --skip who_is_killed_while \
+         --skip kills::", &[C, Cpp], 10),
+    step("languages", "the header, the C ABI, the C++ classes in one program, objects of others",
+        "cargo test --test languages -- abi:: header:: null:: foreign:: cpp::every_ \
+         cpp::exceptions_and_rtti", &[C, Cpp, Boost, Python], 10),
+];
+
+/// What QUICK leaves to the whole.
+pub const NOT_IN_QUICK: &str = "most C++ programs, each language with each, the documents' programs, kills \
+    amid messages and after each instruction, release builds and packages, Python, Qt, the examples, \
+    loom, the sanitizers, fuzzing";
+
 /// The deep checks; {seed} and {preemptions} are filled in anew each round.
 #[rustfmt::skip]
 pub const VERIFY: &[Step] = &[

@@ -1,10 +1,11 @@
 //! `cargo xtask test`: the steps one by one, until one fails.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::install;
 use crate::shell;
-use crate::steps::{Step, TEST};
+use crate::steps::{NOT_IN_QUICK, QUICK, Step, TEST};
 
 pub fn run(names: &[String]) -> Result<(), String> {
     let steps = choose(names)?;
@@ -27,6 +28,9 @@ pub fn run(names: &[String]) -> Result<(), String> {
         println!("{:>6} s  {name}", time.as_secs());
     }
     report_skipped(&skipped);
+    if is_quick(names) {
+        println!("  left out: {NOT_IN_QUICK}");
+    }
     if let Some((step, why)) = &failure {
         let later = steps.len() - done.len() - skipped.len() - 1;
         println!(
@@ -39,16 +43,25 @@ pub fn run(names: &[String]) -> Result<(), String> {
     if failure.is_some() { Err(String::new()) } else { Ok(()) }
 }
 
+fn is_quick(names: &[String]) -> bool {
+    names == ["--quick"]
+}
+
 fn choose(names: &[String]) -> Result<Vec<&'static Step>, String> {
     if names.is_empty() {
         return Ok(TEST.iter().collect());
     }
+    if is_quick(names) {
+        return Ok(QUICK.iter().collect());
+    }
+    let all = || TEST.iter().chain(QUICK);
     names
         .iter()
         .map(|name| {
-            TEST.iter().find(|step| step.name == name).ok_or_else(|| {
-                let all: Vec<&str> = TEST.iter().map(|step| step.name).collect();
-                format!("no step {name}; there are {}", all.join(", "))
+            all().find(|step| step.name == name).ok_or_else(|| {
+                let names: BTreeSet<&str> = all().map(|step| step.name).collect();
+                let names: Vec<&str> = names.into_iter().collect();
+                format!("no step {name}; there are {}", names.join(", "))
             })
         })
         .collect()
@@ -102,6 +115,13 @@ mod tests {
         assert!(matches!(attempt(&GOOD, "exit 3"), Outcome::Failed(_)));
         let empty = "echo 'test result: ok. 0 passed; 0 failed'";
         assert!(matches!(attempt(&GOOD, empty), Outcome::Failed(_)));
+    }
+
+    #[test]
+    fn quick_is_a_list_of_its_own() {
+        let quick = choose(&["--quick".to_owned()]).unwrap();
+        assert_eq!(quick.len(), QUICK.len());
+        assert!(choose(&["--quick".to_owned(), "docs".to_owned()]).is_err());
     }
 
     #[test]
