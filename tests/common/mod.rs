@@ -5,6 +5,7 @@
 #![allow(dead_code)]
 
 pub mod child;
+pub mod crowd;
 pub mod document;
 pub mod event;
 pub mod namespaces;

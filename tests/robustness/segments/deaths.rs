@@ -2,15 +2,15 @@
 
 use super::scribbles::keep_gate;
 use crate::common::child::{self, fork, kill, reap, start};
+use crate::common::crowd::{Crowd, End};
 use crate::common::objects::{add, counter, segment_path as path};
-use crate::common::page::Page;
-use crate::common::system::{descriptors, is_sanitized, names_in};
+use crate::common::system::{descriptors, names_in};
 use crate::common::trace::Victim;
-use crate::common::{Random, SOON, name, status, until, until_within};
+use crate::common::{Random, SOON, name, status, until};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use treenail::{NOW, Segment, Status};
 
@@ -54,78 +54,68 @@ fn a_maker() {
     }
 }
 
-/// For what hundreds of processes do at once.
-const MINUTE: Duration = Duration::from_secs(60);
-/// One that is forked a hundredfold at a time, so it takes turns with nobody.
-static FORKS: Mutex<()> = Mutex::new(());
+const MADE: u64 = 1;
+const FOUND: u64 = 2;
+
+/// Hundreds of which each makes a segment, or opens what is there, and counts itself in it.
+fn makers(name: &str, end: End) -> Crowd {
+    Crowd::of_hundreds(end, |_| {
+        let (result, segment) = match Segment::create(name, 100_000) {
+            Ok(segment) => (MADE, segment),
+            Err(error) if error.status() == Status::Exists => {
+                (FOUND, Segment::open_or_create(name, 100_000).expect("one made it"))
+            }
+            Err(error) => panic!("{error}"),
+        };
+        assert_eq!(segment.size(), 100_000);
+        segment.lock(SOON).expect("free soon");
+        add(&segment);
+        segment.unlock().expect("held");
+        (result, segment)
+    })
+}
 
 #[test]
 fn of_hundreds_that_race_exactly_one_makes_it_and_nobody_sees_a_half() {
     if !child::alone(of_hundreds_that_race_exactly_one_makes_it_and_nobody_sees_a_half) {
         return;
     }
-    let _turn = FORKS.lock();
-    let path = std::env::temp_dir().join(format!("treenail-page-{}", name()));
-    let page = Page::open(&path);
-    let before = descriptors();
-    // Each takes its time where all is sanitized.
-    let count: usize = if is_sanitized() { 50 } else { 200 };
-    for round in 0..3 {
-        page.clear();
+    for _ in 0..3 {
         let name = name();
-        let children: Vec<_> = (0..count)
-            .map(|number| {
-                fork(|| {
-                    while page.get(0) == 0 {
-                        std::thread::yield_now();
-                    }
-                    let made = Segment::create(&name, 100_000);
-                    page.set(1 + number, if made.is_ok() { 2 } else { 1 });
-                    let segment = match made {
-                        Ok(segment) => segment,
-                        Err(error) if error.status() == Status::Exists => {
-                            Segment::open_or_create(&name, 100_000).expect("one made it")
-                        }
-                        Err(error) => panic!("{error}"),
-                    };
-                    assert_eq!(segment.size(), 100_000);
-                    segment.lock(SOON).expect("free soon");
-                    add(&segment);
-                    segment.unlock().expect("held");
-                    // All hold it at once, so that none is made twice.
-                    while page.get(0) == 1 {
-                        child::pause();
-                    }
-                    if round == 2 {
-                        // SAFETY: takes no memory.
-                        unsafe { libc::raise(libc::SIGKILL) };
-                    }
-                    0
-                })
-            })
-            .collect();
-        page.set(0, 1);
-        until_within(MINUTE, "all have tried", || (1..=count).all(|number| page.get(number) != 0));
+        let crowd = makers(&name, End::Orderly);
+        let results = crowd.results();
+        assert_eq!(results.iter().filter(|result| **result == MADE).count(), 1);
         let segment = Segment::open(&name).expect("it is held");
-        until_within(MINUTE, "all have counted", || {
-            counter(&segment).load(std::sync::atomic::Ordering::SeqCst) == count as u64
-        });
-        assert_eq!((1..=count).filter(|number| page.get(*number) == 2).count(), 1);
-        assert_eq!(segment.attached() as usize, count + 1);
-        page.set(0, 2);
-        for pid in children {
-            if round == 2 {
-                // SAFETY: it is our child; the status isn't asked for.
-                unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
-            } else {
-                assert_eq!(reap(pid), 0);
-            }
-        }
-        assert_eq!(segment.attached(), 1);
-        assert_eq!(segment.lock(NOW).expect("free"), Status::Ok);
-        segment.unlock().expect("held");
+        assert_eq!(counter(&segment).load(Ordering::SeqCst), results.len() as u64);
+        assert_eq!(segment.attached() as usize, results.len() + 1);
+        crowd.end();
     }
-    let _ = fs::remove_file(path);
+}
+
+#[test]
+fn hundreds_that_end_at_once_leave_a_free_lock_and_nothing_else() {
+    if child::alone(hundreds_that_end_at_once_leave_a_free_lock_and_nothing_else) {
+        a_crowd_leaves_nothing(End::Orderly);
+    }
+}
+
+#[test]
+fn hundreds_that_are_killed_at_once_leave_a_free_lock_and_nothing_else() {
+    if child::alone(hundreds_that_are_killed_at_once_leave_a_free_lock_and_nothing_else) {
+        a_crowd_leaves_nothing(End::Killed);
+    }
+}
+
+fn a_crowd_leaves_nothing(end: End) {
+    let (before, name) = (descriptors(), name());
+    let crowd = makers(&name, end);
+    crowd.results();
+    let segment = Segment::open(&name).expect("it is held");
+    crowd.end();
+    assert_eq!(segment.attached(), 1);
+    assert_eq!(segment.lock(NOW).expect("free"), Status::Ok);
+    segment.unlock().expect("held");
+    drop(segment);
     assert_eq!((left(), descriptors()), (0, before));
 }
 

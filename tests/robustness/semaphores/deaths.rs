@@ -2,12 +2,13 @@
 //! left behind.
 
 use crate::common::child::{self, Lifeline, alone, fork, kill, pause, reap, start};
+use crate::common::crowd::{Crowd, End};
 use crate::common::event::readable_within;
 use crate::common::namespaces::{KILLED, KINDS, NO_NAMESPACES, child_of, has_ended, within};
 use crate::common::objects::{semaphore_path as path, value};
 use crate::common::page::Page;
-use crate::common::system::{descriptors, is_sanitized, names_in};
-use crate::common::{NEVER_MIND, SOON, name, status, until, until_within, with};
+use crate::common::system::{descriptors, names_in};
+use crate::common::{NEVER_MIND, SOON, name, status, until, with};
 use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -15,8 +16,6 @@ use treenail::{NOW, Semaphore, Status};
 /// How long most survivors may wait for a dead one's units: far less than the last slices take.
 const NOTICE_MAX: Duration = Duration::from_millis(25);
 const ROUNDS: usize = 9;
-/// For what hundreds of processes do at once.
-const MINUTE: Duration = Duration::from_secs(60);
 
 /// Acquires so many units and keeps them until it is killed.
 #[test]
@@ -195,59 +194,60 @@ fn one_that_was_next_may_die() {
     }
 }
 
+/// The fewest units with which one of a crowd makes a semaphore.
+const UNITS: usize = 1000;
+
+/// Hundreds of which each would make a semaphore with units of its own, and acquires one.
+fn openers(name: &str, end: End) -> Crowd {
+    Crowd::of_hundreds(end, |number| {
+        let units = (UNITS + number) as u32;
+        let semaphore = Semaphore::open_or_create(name, units).expect("made or found");
+        semaphore.acquire(1, NOW).expect("there are more units than openers");
+        (1, semaphore)
+    })
+}
+
 #[test]
 fn of_hundreds_that_race_one_makes_it_with_its_units() {
     if !alone(of_hundreds_that_race_one_makes_it_with_its_units) {
         return;
     }
-    // Each takes its time where all is sanitized.
-    let openers: usize = if is_sanitized() { 50 } else { 200 };
-    let page_path = std::env::temp_dir().join(format!("treenail-page-{}", name()));
-    let page = Page::open(&page_path);
-    let before = descriptors();
-    for killed in [false, true] {
-        page.clear();
+    for _ in 0..2 {
         let name = name();
-        let children: Vec<_> = (0..openers)
-            .map(|number| {
-                fork(|| {
-                    while page.get(0) == 0 {
-                        std::thread::yield_now();
-                    }
-                    // Each would make it with units of its own; one does.
-                    let units = 1000 + number as u32;
-                    let semaphore = Semaphore::open_or_create(&name, units).expect("made or found");
-                    semaphore.acquire(1, NOW).expect("there are more units than openers");
-                    page.set(1 + number, 1);
-                    while page.get(0) == 1 {
-                        pause();
-                    }
-                    if killed {
-                        // SAFETY: takes no memory.
-                        unsafe { libc::raise(libc::SIGKILL) };
-                    }
-                    0
-                })
-            })
-            .collect();
-        page.set(0, 1);
-        until_within(MINUTE, "all have one", || (1..=openers).all(|number| page.get(number) == 1));
+        let crowd = openers(&name, End::Orderly);
+        let count = crowd.results().len();
         let semaphore = Semaphore::open_or_create(&name, 5).expect("it is held");
-        let found = value(&semaphore) as usize + openers;
-        assert!((1000..1000 + openers).contains(&found), "{found} is nobody's initial value");
-        page.set(0, 2);
-        for pid in children {
-            match killed {
-                // SAFETY: it is our child; the status isn't asked for.
-                true => drop(unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) }),
-                false => assert_eq!(reap(pid), 0),
-            }
-        }
-        assert_eq!(value(&semaphore) as usize, found, "killed: {killed}");
-        drop(semaphore);
-        assert!(!path(&name).exists());
+        let made_with = value(&semaphore) as usize + count;
+        let possible = UNITS..UNITS + count;
+        assert!(possible.contains(&made_with), "{made_with} is nobody's initial value");
+        crowd.end();
     }
-    let _ = std::fs::remove_file(page_path);
+}
+
+#[test]
+fn hundreds_that_end_at_once_give_all_units_back() {
+    if alone(hundreds_that_end_at_once_give_all_units_back) {
+        a_crowd_gives_all_back(End::Orderly);
+    }
+}
+
+#[test]
+fn of_hundreds_that_are_killed_at_once_all_units_come_back() {
+    if alone(of_hundreds_that_are_killed_at_once_all_units_come_back) {
+        a_crowd_gives_all_back(End::Killed);
+    }
+}
+
+fn a_crowd_gives_all_back(end: End) {
+    let (before, name) = (descriptors(), name());
+    let crowd = openers(&name, end);
+    let count = crowd.results().len();
+    let semaphore = Semaphore::open_or_create(&name, 5).expect("it is held");
+    let all = value(&semaphore) as usize + count;
+    crowd.end();
+    assert_eq!(value(&semaphore) as usize, all);
+    drop(semaphore);
+    assert!(!path(&name).exists());
     assert_eq!(descriptors(), before);
 }
 
