@@ -17,8 +17,12 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The shared library that cargo built for this test run; it lies beside the test program.
+/// The shared library that TREENAIL_LIBRARY says, or that cargo built for this test run: it lies
+/// beside the test program.
 pub fn library() -> PathBuf {
+    if let Some(path) = std::env::var_os("TREENAIL_LIBRARY") {
+        return path.into();
+    }
     let program = std::env::current_exe().expect("this program has a path");
     let path = program.with_file_name("libtreenail.so");
     assert!(path.exists(), "cargo has built no {}", path.display());

@@ -1,7 +1,7 @@
 //! The packages for C and C++: what CMake builds and installs, and programs outside the tree that
-//! find it there. Takes a release build and CMake, so only `cargo xtask test` runs it:
+//! find it there. Takes CMake, which makes a release build, so only `cargo xtask test` runs it:
 //!
-//! `cargo test --release --test languages cpp_package -- --ignored`
+//! `cargo test --test languages cpp_package -- --ignored`
 
 use crate::common::toolchain::{Directory, root, run, succeed};
 use std::fs;
