@@ -37,8 +37,8 @@ pub const TEST: &[Step] = &[
     step("tests", "unit, integration and documentation tests",
         "cargo test --workspace", &[C, Cpp, Boost, Python, PythonVenv], 30),
     step("abi", "the release library as C and C++ programs see it",
-        "cargo build --release && \
-         TREENAIL_LIBRARY=\"$PWD/target/release/libtreenail.so\" cargo test --test languages abi::", &[C, Cpp], 8),
+        "cargo build --release && TREENAIL_LIBRARY=\"$PWD/target/release/libtreenail.so\" \
+         cargo test --test languages abi::", &[C, Cpp], 8),
     step("leaks", "a hundred thousand channels, messages, segments and semaphores leave nothing",
         "export TREENAIL_LEAKS=100000; cargo test --release --test robustness leave_nothing && \
          cargo build --release && TREENAIL_LIBRARY=\"$PWD/target/release/libtreenail.so\" \

@@ -5,11 +5,14 @@ use crate::common::event::Events;
 use crate::common::system::{limit_descriptors, thread_time};
 use crate::common::{SOON, WATCHDOG, bounded, name, status, with};
 use std::collections::BTreeSet;
+use std::process::Child;
 use std::time::Duration;
 use treenail::{Channel, FOREVER, Listener, NOW, Status};
 
 /// Five times as many as the kernel allows paths from one file.
 const MANY: usize = 2500;
+/// How long the peer may take with all of them.
+const PEER_MAX: Option<Duration> = Some(Duration::from_secs(60));
 const ENDPOINT: &str = "TREENAIL_TEST_ENDPOINT";
 /// Where a sending descriptor's key begins.
 const SENDS: u64 = 1 << 32;
@@ -43,6 +46,111 @@ fn expect_again<T>(result: treenail::Result<T>) {
     assert_eq!(status(result), Status::Again);
 }
 
+/// Thousands of channels to one process, both descriptors of each in one epoll.
+struct Thousands {
+    peer: Child,
+    /// Tells the peer what to do.
+    control: Channel,
+    channels: Vec<Channel>,
+    events: Events,
+    /// Few of these fill a ring, or the kernel's buffer.
+    bytes: Vec<u8>,
+}
+
+impl Thousands {
+    /// Joins them; each has been refused a message and room, so that from here on each event is due to
+    /// something that came.
+    fn new(scheme: &str, test: impl Fn()) -> Thousands {
+        limit_descriptors(20_000);
+        let endpoint = format!("{scheme}:{}?ring=4KiB", name());
+        let listener = Listener::open(&endpoint).expect("the name is free");
+        let peer = start(test, "peer", &[(ENDPOINT, &endpoint)]);
+        let accept = || listener.accept(SOON).expect("the peer connects");
+        let control = accept();
+        let channels: Vec<Channel> = (0..MANY).map(|_| accept()).collect();
+        let events = Events::new();
+        for (key, channel) in channels.iter().enumerate() {
+            events.add(channel.fd().expect("a descriptor"), key as u64);
+            events.add(channel.send_fd().expect("a descriptor"), SENDS + key as u64);
+        }
+        let bytes = vec![7; size(&endpoint)];
+        let all = Thousands { peer, control, channels, events, bytes };
+        all.have_no_message();
+        all.channels.iter().for_each(|channel| all.fill(channel));
+        assert!(all.events.wait_for(Duration::ZERO).is_empty(), "all were refused");
+        all
+    }
+
+    fn fill(&self, channel: &Channel) {
+        // A socket takes the beginning of a message, and then no other.
+        while channel.send(&self.bytes, NOW).is_ok() {}
+        expect_again(channel.send(&self.bytes, NOW));
+    }
+
+    fn have_no_message(&self) {
+        self.channels.iter().for_each(|channel| expect_again(channel.recv_vec(NOW)));
+    }
+
+    fn tell(&self, what: &[u8]) {
+        self.control.send(what, SOON).expect("there is room");
+    }
+
+    fn peer_is_done(&self) {
+        assert_eq!(self.control.recv_vec(PEER_MAX).expect("the peer lives"), b"done");
+    }
+
+    /// Every message is shown, where at most so many are received an event.
+    fn show_messages(&self, most: usize) {
+        self.tell(b"send");
+        let mut left = 3 * MANY;
+        while left > 0 {
+            for key in self.events.wait() {
+                // A wake-up of a ring shows at both descriptors, until a call looks.
+                match key.checked_sub(SENDS) {
+                    Some(key) => expect_again(self.channels[key as usize].send(&self.bytes, NOW)),
+                    None => left -= receive(&self.channels[key as usize], most),
+                }
+            }
+        }
+        self.peer_is_done();
+        self.have_no_message();
+    }
+
+    /// Room is shown on every channel.
+    fn show_room(&self) {
+        self.tell(b"drain");
+        self.peer_is_done();
+        let mut waiting: BTreeSet<u64> = (0..MANY as u64).collect();
+        while !waiting.is_empty() {
+            for key in self.events.wait() {
+                match key.checked_sub(SENDS) {
+                    None => expect_again(self.channels[key as usize].recv_vec(NOW)),
+                    Some(key) => {
+                        waiting.remove(&key);
+                        self.fill(&self.channels[key as usize]);
+                    }
+                }
+            }
+        }
+        self.have_no_message();
+    }
+}
+
+/// Receives so many messages at most, or until there is none: how many came.
+fn receive(channel: &Channel, most: usize) -> usize {
+    let mut count = 0;
+    while count < most {
+        match channel.recv_vec(NOW) {
+            Ok(_) => count += 1,
+            Err(error) => {
+                assert_eq!(error.status(), Status::Again, "{error}");
+                break;
+            }
+        }
+    }
+    count
+}
+
 fn share_one_epoll(scheme: &str, test: impl Fn() + Copy) {
     if role().is_some_and(|role| role == "peer") {
         return be_the_peer();
@@ -50,74 +158,13 @@ fn share_one_epoll(scheme: &str, test: impl Fn() + Copy) {
     if !alone(test) {
         return;
     }
-    limit_descriptors(20_000);
-    let endpoint = format!("{scheme}:{}?ring=4KiB", name());
-    let listener = Listener::open(&endpoint).expect("the name is free");
-    let peer = start(test, "peer", &[(ENDPOINT, &endpoint)]);
-    let accept = || listener.accept(SOON).expect("the peer connects");
-    let control = accept();
-    let tell = |what: &[u8]| control.send(what, SOON).expect("there is room");
-    let is_done = || assert_eq!(control.recv_vec(SOON).expect("the peer lives"), b"done");
-    let channels: Vec<Channel> = (0..MANY).map(|_| accept()).collect();
-    let events = Events::new();
-    for (key, channel) in channels.iter().enumerate() {
-        events.add(channel.fd().expect("a descriptor"), key as u64);
-        events.add(channel.send_fd().expect("a descriptor"), SENDS + key as u64);
+    let all = Thousands::new(scheme, test);
+    for most in [1, usize::MAX] {
+        all.show_messages(most);
+        all.show_room();
     }
-    // From here on each event is due to something that came: first nothing, and no room.
-    let bytes = vec![7; size(&endpoint)];
-    let fill = |channel: &Channel| {
-        // A socket takes the beginning of a message, and then no other.
-        while channel.send(&bytes, NOW).is_ok() {}
-        expect_again(channel.send(&bytes, NOW));
-    };
-    channels.iter().for_each(|channel| expect_again(channel.recv_vec(NOW)));
-    channels.iter().for_each(fill);
-    assert!(events.wait_for(Duration::ZERO).is_empty(), "all were refused");
-    for until_again in [false, true] {
-        tell(b"send");
-        let mut left = 3 * MANY;
-        while left > 0 {
-            for key in events.wait() {
-                // A wake-up of a ring shows at both descriptors, until a call looks.
-                if key >= SENDS {
-                    expect_again(channels[(key - SENDS) as usize].send(&bytes, NOW));
-                    continue;
-                }
-                loop {
-                    match channels[key as usize].recv_vec(NOW) {
-                        Ok(_) => left -= 1,
-                        Err(error) => {
-                            assert_eq!(error.status(), Status::Again, "{error}");
-                            break;
-                        }
-                    }
-                    if !until_again {
-                        break;
-                    }
-                }
-            }
-        }
-        is_done();
-        channels.iter().for_each(|channel| expect_again(channel.recv_vec(NOW)));
-        tell(b"drain");
-        is_done();
-        let mut waiting: BTreeSet<u64> = (0..MANY as u64).collect();
-        while !waiting.is_empty() {
-            for key in events.wait() {
-                match key.checked_sub(SENDS) {
-                    None => expect_again(channels[key as usize].recv_vec(NOW)),
-                    Some(key) => {
-                        waiting.remove(&key);
-                        fill(&channels[key as usize]);
-                    }
-                }
-            }
-        }
-        channels.iter().for_each(|channel| expect_again(channel.recv_vec(NOW)));
-    }
-    tell(b"end");
-    assert!(finish(peer, WATCHDOG), "the peer failed");
+    all.tell(b"end");
+    assert!(finish(all.peer, WATCHDOG), "the peer failed");
 }
 
 #[test]
