@@ -11,6 +11,7 @@ pub mod event;
 pub mod namespaces;
 pub mod objects;
 pub mod page;
+pub mod scribbler;
 pub mod seccomp;
 pub mod system;
 pub mod toolchain;

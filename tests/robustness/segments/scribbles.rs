@@ -2,11 +2,12 @@
 //! Others must get their calls back in time and stay within their mappings; what the lock says is
 //! worth nothing then.
 
-use crate::common::child::{self, alone, kill, pause, start};
+use crate::common::child::{self, alone, pause};
 use crate::common::objects::segment_path as path;
 use crate::common::page::{Page, map};
+use crate::common::scribbler::{Scribbler, WATCH_END_MAX, in_time};
 use crate::common::system::{descriptors, shared_maps};
-use crate::common::{Fails, Random, SOON, name, status, until};
+use crate::common::{Fails, Random, SOON, name, status};
 use std::fs;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
@@ -16,10 +17,6 @@ use std::time::{Duration, Instant};
 use treenail::object::layout::{CONTROL_SIZE, Header, SLOTS_OFFSET, Slot};
 use treenail::{NOW, Segment, Status};
 const SHORT: Option<Duration> = Some(Duration::from_millis(2));
-/// What takes longer than its timeout and this hangs: the machine may be busy.
-const LATE_MAX: Duration = Duration::from_secs(3);
-/// How long a busy kernel takes to end the watch behind a descriptor.
-const WATCH_END_MAX: Option<Duration> = Some(Duration::from_secs(20));
 /// How long one kind of scribbling goes on.
 const ROUND: Duration = Duration::from_millis(700);
 const SIZE: usize = 8192;
@@ -69,15 +66,6 @@ fn a_scribbler() {
         words[LOCK / 4 + 1].store(0, Ordering::Relaxed);
         said.set(1, said.get(1) + 1);
     }
-}
-
-/// Runs a call that may take this long, and a little more.
-fn in_time<T>(what: &str, timeout: Option<Duration>, act: impl FnOnce() -> T) -> T {
-    let began = Instant::now();
-    let result = act();
-    let late = began.elapsed().saturating_sub(timeout.unwrap_or_default());
-    assert!(late < LATE_MAX, "{what} took {late:?} longer than its {timeout:?}");
-    result
 }
 
 /// Any status is right, but those that blame the library or this program.
@@ -151,6 +139,23 @@ fn mappings(name: &str) -> Vec<Range<usize>> {
     lines.map(range).collect()
 }
 
+/// Those that wait with all time end by a close.
+fn a_close_wakes_all(segment: &Segment) {
+    std::thread::scope(|scope| {
+        let waiters = [
+            scope.spawn(|| status(segment.wait(segment.version(), SOON))),
+            scope.spawn(|| status(segment.lock(SOON))),
+            scope.spawn(|| status(segment.lock_shared(SOON))),
+        ];
+        (0..5).for_each(|_| pause());
+        in_time("close", NOW, || segment.close());
+        for waiter in waiters {
+            let status = in_time("a waiter's end", NOW, || waiter.join().expect("no panic"));
+            assert_ne!(status, Status::TimedOut, "a close wakes it");
+        }
+    });
+}
+
 fn scribble(way: &str) {
     let name = name();
     let mut random = Random::printed(way);
@@ -160,13 +165,7 @@ fn scribble(way: &str) {
     let found = mappings(&name);
     assert!(!found.is_empty(), "nothing is mapped");
     found.into_iter().for_each(fence);
-    let page = std::env::temp_dir().join(format!("treenail-page-{name}"));
-    let said = Page::open(&page);
-    let object = path(&name);
-    let texts = [&object, &page].map(|path| path.to_str().expect("a plain path"));
-    let settings = [("WAY", way), ("OBJECT", texts[0]), ("PAGE", texts[1])];
-    let scribbler = start(a_scribbler, "scribbler", &settings);
-    until("it scribbles", || said.get(0) == 1);
+    let scribbler = Scribbler::start(a_scribbler, way, &path(&name));
     let (rounds, opened) = (AtomicU64::new(0), AtomicU64::new(0));
     let began = Instant::now();
     std::thread::scope(|scope| {
@@ -184,23 +183,10 @@ fn scribble(way: &str) {
             opened.fetch_add(come_and_go(&name, &mut random), Ordering::Relaxed);
         }
     });
-    std::thread::scope(|scope| {
-        // Those that wait with all time end by a close.
-        let waiters = [
-            scope.spawn(|| status(segment.wait(segment.version(), SOON))),
-            scope.spawn(|| status(segment.lock(SOON))),
-            scope.spawn(|| status(segment.lock_shared(SOON))),
-        ];
-        (0..5).for_each(|_| pause());
-        in_time("close", NOW, || segment.close());
-        for waiter in waiters {
-            let status = in_time("a waiter's end", NOW, || waiter.join().expect("no panic"));
-            assert_ne!(status, Status::TimedOut, "a close wakes it");
-        }
-    });
-    let swept = said.get(1);
+    a_close_wakes_all(&segment);
+    let swept = scribbler.sweeps();
     in_time("free", WATCH_END_MAX, || drop((segment, second)));
-    kill(scribbler);
+    drop(scribbler);
     let time = began.elapsed();
     println!("{way}: {rounds:?} rounds, {opened:?} opened, {swept} sweeps in {time:?}");
     assert!(rounds.into_inner() > 10 && swept > 10, "{way}: hardly anything was tried");
@@ -210,7 +196,6 @@ fn scribble(way: &str) {
         Segment::create(&name, 8).expect("the name is free").lock(NOW).ok(),
         Some(Status::Ok)
     );
-    let _ = fs::remove_file(page);
 }
 
 #[test]

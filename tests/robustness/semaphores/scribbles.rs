@@ -1,11 +1,12 @@
 //! A hostile holder that scribbles over the header, the slots and the ledgers all the time: others
 //! get their calls back in time and don't crash. What there is of units is worth nothing then.
 
-use crate::common::child::{self, alone, kill, pause, start};
+use crate::common::child::{self, alone, pause};
 use crate::common::objects::semaphore_path as path;
 use crate::common::page::{Page, map};
+use crate::common::scribbler::{Scribbler, WATCH_END_MAX, in_time};
 use crate::common::system::descriptors;
-use crate::common::{Random, SOON, name, status, until};
+use crate::common::{Random, SOON, name, status};
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,10 +14,6 @@ use std::time::{Duration, Instant};
 use treenail::object::layout::Header;
 use treenail::{NOW, Semaphore, Status};
 const SHORT: Option<Duration> = Some(Duration::from_millis(2));
-/// What takes longer than its timeout and this hangs: the machine may be busy.
-const LATE_MAX: Duration = Duration::from_secs(3);
-/// How long a busy kernel takes to end the watch behind a descriptor.
-const WATCH_END_MAX: Option<Duration> = Some(Duration::from_secs(20));
 /// How long one kind of scribbling goes on.
 const ROUND: Duration = Duration::from_millis(700);
 /// Where what never changes ends.
@@ -72,15 +69,6 @@ fn a_scribbler() {
     }
 }
 
-/// Runs a call that may take this long, and a little more.
-fn in_time<T>(what: &str, timeout: Option<Duration>, act: impl FnOnce() -> T) -> T {
-    let began = Instant::now();
-    let result = act();
-    let late = began.elapsed().saturating_sub(timeout.unwrap_or_default());
-    assert!(late < LATE_MAX, "{what} took {late:?} longer than its {timeout:?}");
-    result
-}
-
 /// Any status is right, but those that blame the library or this program.
 fn plausible<T>(what: &str, timeout: Option<Duration>, act: impl FnOnce() -> treenail::Result<T>) {
     let status = in_time(what, timeout, || status(act()));
@@ -123,13 +111,7 @@ fn scribble(way: &str) {
     let kept = Semaphore::open_or_create(&name, 3).expect("the name is free");
     let plain = Semaphore::open_or_create(&format!("{name}?undo=0"), 3).expect("it is there");
     kept.fd().expect("a descriptor");
-    let page = std::env::temp_dir().join(format!("treenail-page-{name}"));
-    let said = Page::open(&page);
-    let object = path(&name);
-    let texts = [&object, &page].map(|path| path.to_str().expect("a plain path"));
-    let settings = [("WAY", way), ("OBJECT", texts[0]), ("PAGE", texts[1])];
-    let scribbler = start(a_scribbler, "scribbler", &settings);
-    until("it scribbles", || said.get(0) == 1);
+    let scribbler = Scribbler::start(a_scribbler, way, &path(&name));
     let (rounds, opened) = (AtomicU64::new(0), AtomicU64::new(0));
     let began = Instant::now();
     std::thread::scope(|scope| {
@@ -155,9 +137,9 @@ fn scribble(way: &str) {
         let status = in_time("a waiter's end", NOW, || waiter.join().expect("no panic"));
         assert_ne!(status, Status::TimedOut, "a close wakes it");
     });
-    let swept = said.get(1);
+    let swept = scribbler.sweeps();
     in_time("free", WATCH_END_MAX, || drop((kept, plain)));
-    kill(scribbler);
+    drop(scribbler);
     let time = began.elapsed();
     println!("{way}: {rounds:?} rounds, {opened:?} opened, {swept} sweeps in {time:?}");
     assert!(rounds.into_inner() > 10 && swept > 10, "{way}: hardly anything was tried");
@@ -167,7 +149,6 @@ fn scribble(way: &str) {
         Semaphore::open_or_create(&name, 8).expect("the name is free").value().ok(),
         Some(8)
     );
-    let _ = fs::remove_file(page);
 }
 
 #[test]
