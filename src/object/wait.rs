@@ -106,7 +106,7 @@ struct Slept {
 }
 
 impl Wait {
-    pub fn new() -> Wait {
+    pub(crate) fn new() -> Wait {
         Wait {
             looks: looks_before_sleep(),
             late_looks: LATE_LOOKS_MAX,
