@@ -47,11 +47,15 @@ pub struct Poller {
     last_key: AtomicU64,
 }
 
+/// What the wait set calls a member. It is never used again, as the key is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Token(u64);
+
 #[derive(Default)]
 struct Members {
-    by_key: HashMap<u64, (u64, Member)>,
-    keys: HashMap<u64, u64>,
-    next_token: u64,
+    by_key: HashMap<u64, (Token, Member)>,
+    keys: HashMap<Token, u64>,
+    next_token: Token,
 }
 
 enum Member {
@@ -131,7 +135,7 @@ impl Poller {
 
     fn add_descriptor(&self, fd: BorrowedFd<'_>, key: u64, member: Member) -> Result<()> {
         self.add(key, |token| {
-            let added = self.set.add(fd, READABLE, token);
+            let added = self.set.add(fd, READABLE, token.0);
             added.map_err(|error| match Cause::of(&error) {
                 Cause::Exists => {
                     Error::new(Status::Exists, "it is in this poller already, under another key")
@@ -144,7 +148,7 @@ impl Poller {
         })
     }
 
-    fn add(&self, key: u64, join: impl FnOnce(u64) -> Result<Member>) -> Result<()> {
+    fn add(&self, key: u64, join: impl FnOnce(Token) -> Result<Member>) -> Result<()> {
         self.alive()?;
         let mut members = lock(&self.members);
         if let Some((_, member)) = members.by_key.get(&key) {
@@ -157,7 +161,7 @@ impl Poller {
         let room = members.keys.try_reserve(1).and_then(|()| members.by_key.try_reserve(1));
         room.map_err(|_| Error::no_memory())?;
         let token = members.next_token;
-        members.next_token += 1;
+        members.next_token = Token(token.0 + 1);
         // Before joining: what is ready may show at once.
         members.keys.insert(token, key);
         match join(token) {
@@ -234,7 +238,7 @@ impl Poller {
         let waited = self.set.wait(&mut tokens, deadline.left());
         waited.map_err(|error| Error::system("waiting", &error))?;
         let members = lock(&self.members);
-        let key = |token: &u64| members.keys.get(token).copied();
+        let key = |token: &u64| members.keys.get(&Token(*token)).copied();
         Ok(tokens.iter().filter_map(key).collect())
     }
 
