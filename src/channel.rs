@@ -9,6 +9,7 @@ mod exclusive;
 mod in_flight;
 mod inbox;
 mod info;
+mod inspect;
 pub(crate) mod lent;
 mod loan;
 mod rearm;
@@ -32,15 +33,14 @@ use crate::error::{Error, Result, Status};
 use crate::memory::uninit;
 use crate::readiness::Direction;
 use crate::sync::lock;
-use crate::transport::Label;
 use crate::transport::link::Joined;
 use crate::transport::meet::accept::ChannelSlot;
+use crate::transport::message::Label;
 pub use info::{Info, Peer, Stats, TransportKind};
 pub use views::{CommitError, Loan, View};
 
 use connecting::Connecting;
 use core::Core;
-use loan::check_committed;
 use std::fmt;
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
@@ -132,7 +132,7 @@ impl Channel {
 
     #[inline]
     fn explain<T>(&self, verb: &'static str, result: Result<T>) -> Result<T> {
-        result.map_err(|error| error.during(verb, &self.core.endpoint.text))
+        self.core.explain(verb, result)
     }
 
     /// Sends one message; an empty one is a message too.
@@ -209,7 +209,7 @@ impl Channel {
     pub fn recv_view(&self, timeout: Option<Duration>) -> Result<View<'_>> {
         let parts = self.explain("recv_view", self.core.recv_view(timeout))?;
         self.core.note_request(parts.head);
-        Ok(View::new(self, parts))
+        Ok(View::new(&self.core, parts))
     }
 
     /// Receives as many messages as are there and fit, at most `max`: what each is, with its tag,
@@ -230,14 +230,14 @@ impl Channel {
     /// held back until it is committed or dropped.
     pub fn loan(&self, len: usize, timeout: Option<Duration>) -> Result<Loan<'_>> {
         let parts = self.explain("loan", self.core.loan(len, timeout))?;
-        Ok(Loan::new(self, parts))
+        Ok(Loan::new(&self.core, parts))
     }
 
     /// Sends a request and waits for the reply to it. Other messages that come meanwhile wait in
     /// the inbox for a receiving call.
     pub fn request(&self, tag: u32, data: &[u8], timeout: Option<Duration>) -> Result<View<'_>> {
         let parts = self.explain("request", self.core.request(tag, data, timeout))?;
-        Ok(View::new(self, parts))
+        Ok(View::new(&self.core, parts))
     }
 
     /// Sends a request, as [`Channel::request`] does: its id, with which
@@ -252,7 +252,7 @@ impl Channel {
     /// failure ends the request.
     pub fn request_end(&self, id: u32, timeout: Option<Duration>) -> Result<View<'_>> {
         let parts = self.explain("request_end", self.core.request_end(id, timeout))?;
-        Ok(View::new(self, parts))
+        Ok(View::new(&self.core, parts))
     }
 
     /// Waits no longer for the reply to the request that was begun or started under this id: it is
@@ -360,9 +360,7 @@ impl Channel {
         len: usize,
         timeout: Option<Duration>,
     ) -> Result<()> {
-        let checked = self.core.check_tag(tag).and_then(|()| check_committed(len, lent));
-        let sent = checked.and_then(|()| self.core.commit(id, tag, len, timeout));
-        self.explain("commit", sent)
+        self.core.commit_lent(id, lent, tag, len, timeout)
     }
 
     pub(crate) fn discard(&self, id: LentId) -> Result<()> {

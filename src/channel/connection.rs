@@ -9,7 +9,7 @@ use crate::endpoint::Endpoint;
 use crate::sync::biased_mutex::BiasedMutex;
 use crate::transport::link::{Joined, Link};
 use crate::transport::meet::accept::ChannelSlot;
-use crate::transport::{Label, Sent};
+use crate::transport::message::{Label, Sent};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// An established connection.

@@ -120,6 +120,12 @@ impl Core {
         self.generation == generation() && !self.ended.load(Ordering::Acquire)
     }
 
+    /// Says in a failure what was tried on what.
+    #[inline]
+    pub fn explain<T>(&self, verb: &'static str, result: Result<T>) -> Result<T> {
+        result.map_err(|error| error.during(verb, &self.endpoint.text))
+    }
+
     /// Why every call is refused.
     #[cold]
     fn end(&self) -> Error {

@@ -10,7 +10,7 @@ use crate::readiness::interest::Interest;
 use crate::readiness::waiters::Step;
 use crate::sync::biased_mutex::Patience;
 use crate::timeout::Deadline;
-use crate::transport::choked;
+use crate::transport::message::choked;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 

@@ -2,7 +2,8 @@
 
 use crate::error::Result;
 use crate::memory::Buffer;
-use crate::transport::{Label, Outgoing, SendHalf, Sent};
+use crate::transport::halves::SendHalf;
+use crate::transport::message::{Label, Outgoing, Sent};
 use crate::wire::Gather;
 
 /// What stands between the last message and the next.

@@ -1,7 +1,7 @@
 //! Messages that came while a request waited for its reply, kept for a receiving call.
 
 use crate::error::{Error, Result, Status};
-use crate::transport::HeapMessage;
+use crate::transport::message::HeapMessage;
 use std::collections::VecDeque;
 
 /// The inbox; `inbox=` bounds it.

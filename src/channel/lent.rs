@@ -2,7 +2,7 @@
 
 use crate::memory::Lent;
 use crate::ring::spans::SpanId;
-use crate::transport::Head;
+use crate::transport::message::Head;
 
 /// A loan or a view of one channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,8 @@ use crate::memory::{Buffer, Lent};
 use crate::readiness::interest::Interest;
 use crate::readiness::waiters::Step;
 use crate::ring::spans::SpanId;
-use crate::transport::{Label, SendHalf};
+use crate::transport::halves::SendHalf;
+use crate::transport::message::Label;
 use crate::wire::{Header, Kind};
 use std::time::Duration;
 
@@ -65,6 +66,20 @@ impl Core {
         state.next_heap_loan = id.next();
         state.heap_loans.insert(id, buffer);
         Ok(Step::Done(LoanParts { id: LentId::OnHeap(id), bytes }))
+    }
+
+    /// Sends the first `len` bytes of a loan of `lent` bytes, and says in a failure what was tried.
+    pub fn commit_lent(
+        &self,
+        id: LentId,
+        lent: usize,
+        tag: u32,
+        len: usize,
+        timeout: Option<Duration>,
+    ) -> Result<()> {
+        let checked = self.check_tag(tag).and_then(|()| check_committed(len, lent));
+        let sent = checked.and_then(|()| self.commit(id, tag, len, timeout));
+        self.explain("commit", sent)
     }
 
     /// Sends the first `len` bytes of a loan. One in the ring is complete and never waits; one on

@@ -9,7 +9,7 @@ use crate::readiness::waiters::{Source, Step};
 use crate::readiness::{Direction, Ready, Shown};
 use crate::sync::biased_mutex::Patience;
 use crate::sync::waker::Waker;
-use crate::transport::choked;
+use crate::transport::message::choked;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 

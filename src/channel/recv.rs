@@ -10,7 +10,7 @@ use crate::readiness::Direction;
 use crate::readiness::interest::Interest;
 use crate::readiness::waiters::Step;
 use crate::sync::biased_mutex::Patience;
-use crate::transport::Head;
+use crate::transport::message::Head;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::time::Duration;

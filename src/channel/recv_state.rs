@@ -9,7 +9,8 @@ use crate::memory::{Buffer, Lent, write};
 use crate::readiness::descriptor::Descriptor;
 use crate::readiness::waiters::{Step, Waiters};
 use crate::readiness::{Direction, Readiness};
-use crate::transport::{Head, HeapMessage, Held, RecvHalf};
+use crate::transport::halves::RecvHalf;
+use crate::transport::message::{Head, HeapMessage, Held};
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
 

@@ -3,7 +3,7 @@
 use super::core::Core;
 use super::lent::LentId;
 use crate::error::{Error, Result};
-use crate::transport::RecvHalf;
+use crate::transport::halves::RecvHalf;
 
 impl Core {
     /// Gives a view back.

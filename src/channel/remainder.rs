@@ -6,7 +6,7 @@ use super::core::Core;
 use super::in_flight::InFlight;
 use super::send_state::SendState;
 use crate::error::{Error, Result, Status};
-use crate::transport::Outgoing;
+use crate::transport::message::Outgoing;
 use std::mem::replace;
 
 impl Core {

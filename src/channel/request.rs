@@ -11,7 +11,7 @@ use crate::readiness::waiters::Step;
 use crate::sync::biased_mutex::Patience;
 use crate::sync::lock;
 use crate::timeout::Deadline;
-use crate::transport::{Head, Label};
+use crate::transport::message::{Head, Label};
 use crate::wire::{FLAG_REPLY, FLAG_REQUEST};
 use std::time::Duration;
 

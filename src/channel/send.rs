@@ -9,7 +9,7 @@ use crate::error::{Error, Result, Status};
 use crate::readiness::Direction;
 use crate::readiness::interest::Interest;
 use crate::readiness::waiters::Step;
-use crate::transport::{Label, Outgoing};
+use crate::transport::message::{Label, Outgoing};
 use crate::wire::{EARLY_SIZE_MAX, Gather};
 use std::sync::atomic::Ordering;
 use std::time::Duration;

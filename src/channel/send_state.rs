@@ -4,7 +4,7 @@ use super::in_flight::InFlight;
 use super::lent::HeapId;
 use crate::error::{Error, Result};
 use crate::memory::Buffer;
-use crate::transport::SendHalf;
+use crate::transport::halves::SendHalf;
 use std::collections::HashMap;
 use std::mem::take;
 

@@ -1,6 +1,6 @@
 //! What a channel lends: messages in place, to be read or written.
 
-use super::Channel;
+use super::core::Core;
 use crate::channel::info::Info;
 use crate::channel::lent::LentId;
 use crate::channel::lent::LoanParts;
@@ -32,14 +32,14 @@ use std::time::Duration;
 /// }
 /// ```
 pub struct View<'a> {
-    pub(super) channel: &'a Channel,
+    core: &'a Core,
     parts: ViewParts,
     bytes: Bytes,
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(channel: &'a Channel, parts: ViewParts) -> View<'a> {
-        View { channel, bytes: Bytes::new(parts.bytes), parts }
+    pub(super) fn new(core: &'a Core, parts: ViewParts) -> View<'a> {
+        View { core, bytes: Bytes::new(parts.bytes), parts }
     }
 
     /// Its tag, id and flags.
@@ -70,7 +70,7 @@ impl fmt::Debug for View<'_> {
 
 impl Drop for View<'_> {
     fn drop(&mut self) {
-        let _ = self.channel.core.release(self.parts.id);
+        let _ = self.core.release(self.parts.id);
     }
 }
 
@@ -90,14 +90,14 @@ impl Drop for View<'_> {
 /// }
 /// ```
 pub struct Loan<'a> {
-    pub(super) channel: &'a Channel,
+    core: &'a Core,
     parts: Option<LoanParts>,
     bytes: Bytes,
 }
 
 impl<'a> Loan<'a> {
-    pub(super) fn new(channel: &'a Channel, parts: LoanParts) -> Loan<'a> {
-        Loan { channel, bytes: Bytes::new(parts.bytes), parts: Some(parts) }
+    pub(super) fn new(core: &'a Core, parts: LoanParts) -> Loan<'a> {
+        Loan { core, bytes: Bytes::new(parts.bytes), parts: Some(parts) }
     }
 
     /// Writes `bytes` from `offset` on. Panics if they reach past the end.
@@ -111,8 +111,8 @@ impl<'a> Loan<'a> {
     }
 
     /// Sends the first `len` bytes as a message. A loan that lies in the ring never waits; one
-    /// that doesn't is sent as [`Channel::send`] does it. Where nothing of it could be sent, the
-    /// error gives the loan back.
+    /// that doesn't is sent as [`Channel::send`](crate::Channel::send) does it. Where nothing of it
+    /// could be sent, the error gives the loan back.
     pub fn commit(
         mut self,
         tag: u32,
@@ -121,7 +121,7 @@ impl<'a> Loan<'a> {
     ) -> std::result::Result<(), CommitError<'a>> {
         let parts = self.parts.take().expect("commit takes the loan");
         let (id, lent) = (parts.id, parts.bytes.len());
-        let sent = self.channel.commit(id, lent, tag, len, timeout);
+        let sent = self.core.commit_lent(id, lent, tag, len, timeout);
         sent.map_err(|error| {
             let loan = is_still_lent(error.status()).then(|| {
                 self.parts = Some(parts);
@@ -188,7 +188,7 @@ impl fmt::Debug for Loan<'_> {
 impl Drop for Loan<'_> {
     fn drop(&mut self) {
         if let Some(parts) = &self.parts {
-            let _ = self.channel.core.discard(parts.id);
+            let _ = self.core.discard(parts.id);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A message that comes in fragments, and is put together on the heap.
 
-use super::{Head, HeapMessage};
 use crate::error::{Error, Result};
 use crate::memory::Buffer;
+use crate::transport::message::{Head, HeapMessage};
 use crate::wire::Header;
 use std::mem::replace;
 
@@ -61,7 +61,7 @@ impl Assembler {
 
     /// Where the payload of the next fragment goes. It must belong to the message that has begun.
     pub fn fragment(&mut self, header: &Header) -> Result<&mut Buffer> {
-        let head = Head { len: 0, ..Head::of(header) };
+        let head = Head::of(header).with_len(0);
         if self.is_idle() {
             self.begin(HeapMessage { head, data: Buffer::default() });
         }
@@ -73,7 +73,7 @@ impl Assembler {
 
     /// Begins with a message of which some is here.
     pub fn begin(&mut self, message: HeapMessage) {
-        let head = Head { len: 0, ..message.head };
+        let head = message.head.with_len(0);
         self.state = State::Partial(HeapMessage { head, ..message });
     }
 

@@ -4,7 +4,6 @@
 use super::peer::{Peer, SocketUse};
 use super::ring::RingLink;
 use super::stream::{Framing, StreamLink, StreamRecv, StreamSend};
-use super::{RecvHalf, SendHalf};
 use crate::error::{Error, Result};
 use crate::os::local_socket;
 use crate::os::poll::Wanted;
@@ -14,6 +13,7 @@ use crate::readiness::descriptor::{Marker, Token, Watched};
 use crate::readiness::interest::Interest;
 use crate::readiness::waiters::Source;
 use crate::sync::waker::Waker;
+use crate::transport::halves::{RecvHalf, SendHalf};
 use crate::transport::handshake::stage::Stage;
 use crate::transport::handshake::upgrade::Upgrade;
 use std::os::fd::AsFd;

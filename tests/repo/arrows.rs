@@ -49,8 +49,11 @@ fn modules() -> BTreeMap<String, String> {
 fn arrows(modules: &BTreeMap<String, String>) -> Arrows {
     let mut arrows = Arrows::new();
     for (module, text) in modules {
-        let targets = paths(&without_tests_and_comments(text)).into_iter();
-        let targets = targets.filter_map(|path| target(modules, module, &path));
+        let children = modules.keys().filter_map(|one| child_of(module, one));
+        let starts = ["crate", "super", "self"].into_iter().chain(children);
+        let code = without_tests_and_comments(text);
+        let paths = starts.flat_map(|start| paths(&code, start));
+        let targets = paths.filter_map(|path| target(modules, module, &path));
         arrows.insert(module.clone(), targets.filter(|one| one != module).collect());
     }
     arrows
@@ -65,15 +68,19 @@ fn without_tests_and_comments(text: &str) -> String {
     }
 }
 
-/// All paths that begin with `crate::`, `super::` or `self::`, those in braces one by one.
-fn paths(code: &str) -> Vec<String> {
+/// The name of `other`, if it is a module within `module`.
+fn child_of<'a>(module: &str, other: &'a str) -> Option<&'a str> {
+    let name = other.strip_prefix(module)?.strip_prefix("::")?;
+    (!name.contains("::")).then_some(name)
+}
+
+/// All paths that begin with `start`, those in braces one by one.
+fn paths(code: &str, start: &str) -> Vec<String> {
     let is_inside = |c: char| c.is_alphanumeric() || c == '_' || c == ':' || c == '$';
     let mut found = Vec::new();
-    for start in ["crate::", "super::", "self::"] {
-        for (at, _) in code.match_indices(start) {
-            if !code[..at].ends_with(is_inside) {
-                add_tree(&code[at..], "", &mut found);
-            }
+    for (at, _) in code.match_indices(&format!("{start}::")) {
+        if !code[..at].ends_with(is_inside) {
+            add_tree(&code[at..], "", &mut found);
         }
     }
     found
@@ -180,6 +187,8 @@ fn arrows_and_circles_are_found_in_every_form() {
         ("b", "use std::io; // crate::a"),
         ("b::c", "use super::d::{E, F};"),
         ("b::d", "pub(crate) use crate::{b::c::G, e};"),
+        ("d", "mod x;\nfn h() -> x::Y { z::x::w() }"),
+        ("d::x", "use super::Q;"),
         ("e", "fn g() {}\nmod tests {\n    use crate::a;\n}"),
     ];
     let modules = texts.map(|(module, text)| (module.to_owned(), text.to_owned())).into();
@@ -188,5 +197,9 @@ fn arrows_and_circles_are_found_in_every_form() {
     assert_eq!(of("a"), ["b", "b::c"]);
     assert!(of("b").is_empty() && of("e").is_empty());
     assert_eq!((of("b::c"), of("b::d")), (vec!["b::d"], vec!["b::c", "e"]));
-    assert_eq!(circle(&arrows), Some(vec!["b::c".to_owned(), "b::d".to_owned()]));
+    assert_eq!((of("d"), of("d::x")), (vec!["d::x"], vec!["d"]));
+    let names = |names: [&str; 2]| Some(names.map(str::to_owned).to_vec());
+    assert_eq!(circle(&arrows), names(["b::c", "b::d"]));
+    let within_d = arrows.into_iter().filter(|(module, _)| module.starts_with('d')).collect();
+    assert_eq!(circle(&within_d), names(["d", "d::x"]));
 }

@@ -1,6 +1,6 @@
-//! The receiving end of two rings.
+//! The receiving half of two rings.
 
-use super::RingLink;
+use super::link::RingLink;
 use crate::endpoint::Views;
 use crate::error::{Error, Result};
 use crate::memory::{Buffer, Lent, write};
@@ -8,8 +8,8 @@ use crate::ring::doorbell;
 use crate::ring::spans::SpanId;
 use crate::ring::spsc::Reader;
 use crate::transport::assemble::Assembler;
+use crate::transport::message::{Front, Head, Held, pieces, too_long};
 use crate::transport::peer::closed_by_peer;
-use crate::transport::{Front, Head, Held, pieces, too_long};
 use crate::wire::{FLAG_MORE, Header, Kind};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
@@ -32,10 +32,10 @@ pub struct RingRecv {
 
 impl RingRecv {
     /// The receiving end of a ring from which nothing was read.
-    pub fn new(link: &Arc<RingLink>, reader: Reader, message_size_max: usize) -> RingRecv {
+    pub fn new(link: &Arc<RingLink>, message_size_max: usize) -> RingRecv {
         RingRecv {
+            reader: Reader::new(&link.shared, link.incoming),
             link: Arc::clone(link),
-            reader,
             front_len: 0,
             assembler: Assembler::default(),
             small: 0,

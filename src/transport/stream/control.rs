@@ -1,14 +1,14 @@
 //! The frames on a stream that are no messages: HELLO, SHARE, PING, PONG and CLOSE.
 
-use super::closed_because;
+use super::link::closed_because;
 use super::recv::StreamRecv;
 use crate::error::{Error, Result, Status};
 use crate::os::local_socket;
 use crate::readiness::interest::Interest;
 use crate::transport::handshake::stage::Stage;
+use crate::transport::message::too_long;
 use crate::transport::peer::closed_by_peer;
 use crate::transport::ring::RingRecv;
-use crate::transport::too_long;
 use crate::wire::{
     CLOSE_SIZE_MAX, EARLY_SIZE_MAX, HEADER_SIZE, HELLO_SIZE_MAX, Header, Hello, Kind,
     PING_SIZE_MAX, SHARE_SIZE, refused,
@@ -125,7 +125,7 @@ impl StreamRecv {
     /// The end in the ring, once messages come there.
     pub fn ring(&self) -> Option<RingRecv> {
         let rings = self.link.upgrade.rings().filter(|_| self.has_moved());
-        rings.map(|rings| rings.receiving(self.message_size_max))
+        rings.map(|rings| RingRecv::new(rings, self.message_size_max))
     }
 
     /// Bytes that are missing of the header in front, or of its frame: nothing is read beyond it.

@@ -1,6 +1,6 @@
 //! How a stream ends, as its receiving end sees it.
 
-use super::BLOCK;
+use super::link::BLOCK;
 use crate::error::Error;
 use crate::os::local_socket;
 use crate::transport::peer::{closed_by_peer, lost};

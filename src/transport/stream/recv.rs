@@ -1,13 +1,13 @@
 //! The receiving end of a stream.
 
-use super::{BLOCK, StreamLink};
+use super::link::{BLOCK, StreamLink};
 use crate::error::{Error, Result};
 use crate::memory::{Buffer, Filling, write};
 use crate::os::fork::Fd;
 use crate::os::local_socket;
 use crate::transport::assemble::Assembler;
 use crate::transport::handshake::stage::Stage;
-use crate::transport::{FRAGMENT_LEN_MIN, Front, Head, HeapMessage, PIECE_LEN};
+use crate::transport::message::{FRAGMENT_LEN_MIN, Front, Head, HeapMessage, PIECE_LEN};
 use crate::wire::{FLAG_MORE, HEADER_SIZE, HELLO_SIZE, Header, Kind};
 use std::io;
 use std::mem::MaybeUninit;

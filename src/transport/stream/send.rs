@@ -1,13 +1,13 @@
 //! The sending end of a stream.
 
-use super::{BLOCK, StreamLink};
+use super::link::{BLOCK, StreamLink};
 use crate::error::{Error, Result};
 use crate::memory::Buffer;
 use crate::readiness::interest::Interest;
 use crate::transport::handshake::stage::Stage;
+use crate::transport::message::{Label, Outgoing, Sent};
 use crate::transport::peer::lost;
 use crate::transport::ring::RingSend;
-use crate::transport::{Label, Outgoing, Sent};
 use crate::wire::{HEADER_SIZE, Header, Kind};
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ impl StreamSend {
     /// The end in the ring, once messages go there.
     pub fn ring(&self) -> Option<RingSend> {
         let moved = self.link.upgrade.stage().moved().has(Interest::WRITE);
-        self.link.upgrade.rings().filter(|_| moved).map(|rings| rings.sending())
+        self.link.upgrade.rings().filter(|_| moved).map(RingSend::new)
     }
 
     /// Sends answers to pings; true once none is half out.
