@@ -2,8 +2,9 @@
 //! readable unless the last call that came for the same thing, and may not wait, was refused, and
 //! nothing has happened since.
 //!
-//! It is a [`Descriptor`] whose marker is the handle's doorbell, and on demand a timer. The doorbell
-//! can always be written unless it is full, so the mark is that the descriptor shows that too.
+//! It is a [`Descriptor`] whose marker is the handle's doorbell, and on demand a timer. The
+//! doorbell can always be written unless it is full, so the mark is that the descriptor shows that
+//! too.
 
 use crate::error::{Error, Result};
 use crate::object::holder::Holder;

@@ -1,5 +1,6 @@
-//! The doorbells of those that hold an object: FIFOs beside it. Each holder that asked for a
-//! descriptor has one a purpose, which it polls; others open it by its name, and keep it open.
+//! The doorbells of an object's holders: FIFOs beside the object. A holder that asked for a
+//! descriptor has one for each purpose, which it polls. Other holders open it by its name, and keep
+//! it open.
 
 use crate::error::{Error, Result};
 use crate::object::file::File;
@@ -20,17 +21,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-/// How many doorbells of others a handle keeps open; more are opened anew each time.
+/// How many doorbells of others a handle keeps open. It opens further ones each time.
 const KEPT_MAX: usize = 64;
-/// How many of them are opened by who may lose the right to do so, before it signals any.
+/// How many of them a process opens early if it may lose the right to open them.
 const OPENED_EARLY_MAX: usize = 16;
-/// Numbers that are tried for a name, all of which others would have to be faster with.
+/// How many numbers are tried for a name. Each fails only if a stranger has taken that name.
 const TRIES_MAX: u32 = 100;
-/// A doorbell this old that nobody has open isn't only on its way to being opened by who makes it.
+/// If a doorbell is this old and nobody has it open, it isn't one that its maker is about to open.
 const AGE_MIN: Duration = Duration::from_secs(60);
-/// doorbells that are swept in one go.
+/// How many doorbells are swept in one go.
 const SWEPT_MAX: usize = 64;
-/// By [`Purpose`]: how a doorbell's name ends.
+/// By [`Purpose`]: how a doorbell's name ends. Processes with other versions of this library see
+/// these names too.
 const SUFFIXES: [&str; PURPOSES] = ["changes", "turns"];
 
 /// A handle's own doorbells, and those of others that it has signalled.
@@ -59,7 +61,7 @@ impl Doorbells {
         self.own[purpose as usize].get()
     }
 
-    /// The own doorbell, which is made if need be.
+    /// The own doorbell; the first call makes it.
     pub fn make(&self, file: &File, slot: &Slot, purpose: Purpose) -> Result<&Arc<Fd>> {
         self.own[purpose as usize].get_or_try_init(|| {
             sweep();
@@ -98,7 +100,7 @@ impl Doorbells {
         })
     }
 
-    /// Opens doorbells that there are, for who may not be able to later.
+    /// Opens the doorbells of other holders now, as this process may not have the right to later.
     pub fn open_early(&self, file: &File, slots: &[Slot]) {
         let mut others = lock(&self.others);
         for (slot, of) in slots.iter().enumerate() {
@@ -115,7 +117,7 @@ impl Doorbells {
     }
 }
 
-/// Takes away the names of a slot's doorbells: its holder is dead, or goes.
+/// Removes the names of a slot's doorbells: its holder is dead, or closes its handle.
 pub fn remove(file: &File, slot: &Slot) {
     for purpose in [Purpose::Change, Purpose::Available] {
         let number = slot.doorbells[purpose as usize].swap(0, Ordering::SeqCst);
@@ -125,8 +127,8 @@ pub fn remove(file: &File, slot: &Slot) {
     }
 }
 
-/// Takes away the names of all doorbells of an object that nobody holds any more, and may not be
-/// mapped.
+/// Removes the names of all doorbells of an object that nobody holds any more. It isn't mapped, as
+/// the file may be shorter than it says.
 pub fn remove_all(file: &File) {
     const SLOT: usize = size_of::<Slot>();
     let mut bytes = vec![0; SLOTS_OFFSET + HOLDERS_MAX * SLOT];
@@ -154,7 +156,8 @@ fn number(slot: &Slot, purpose: Purpose) -> u32 {
     slot.doorbells[purpose as usize].load(Ordering::SeqCst)
 }
 
-/// A name that says which object it is of, as anybody who may write one writes the number.
+/// A doorbell's name. It says which object it belongs to, as any holder may write any number into a
+/// slot.
 fn name(file: &File, purpose: Purpose, number: u32) -> Vec<u8> {
     let end = format!("{number:08x}.{}", SUFFIXES[purpose as usize]);
     [file_names::of_holders(&file.name, &file.facts), end.into_bytes()].concat()
@@ -163,9 +166,9 @@ fn name(file: &File, purpose: Purpose, number: u32) -> Vec<u8> {
 fn make(file: &File, object: &Facts, slot: &Slot, purpose: Purpose) -> io::Result<Fd> {
     let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
     for _ in 0..TRIES_MAX {
-        // No stranger can guess it, and be there before.
+        // No stranger can guess the number and take the name first.
         let number = ((random() * f64::from(u32::MAX)) as u32).max(1);
-        // Before it is there, so that whoever reclaims the slot takes it away.
+        // The slot says it before the FIFO is there, so that whoever reclaims the slot removes it.
         slot.doorbells[purpose as usize].store(number, Ordering::SeqCst);
         match fifo::make(&name(file, purpose, number), object) {
             Ok(fd) => return Ok(fd),
@@ -179,7 +182,8 @@ fn make(file: &File, object: &Facts, slot: &Slot, purpose: Purpose) -> io::Resul
     Err(last)
 }
 
-/// Opens the doorbell of another holder, unless it is a stranger's, who may not write the object.
+/// Opens the doorbell of another holder. If its owner may not write the object, it is a stranger's,
+/// and isn't opened.
 fn open(file: &File, purpose: Purpose, number: u32) -> io::Result<Fd> {
     let (fd, doorbell) = fifo::open(&name(file, purpose, number))?;
     let object = &file.facts;
@@ -192,8 +196,8 @@ fn open(file: &File, purpose: Purpose, number: u32) -> io::Result<Fd> {
     }
 }
 
-/// Takes away, once a process, what doorbells of killed ones were left: of objects whose names were
-/// taken away while they were held, and that nobody can reclaim any more.
+/// Removes, once in a process, the doorbells that killed holders left. Their objects' names were
+/// removed while they were held, so nobody can reclaim their slots.
 fn sweep() {
     static SWEPT: AtomicBool = AtomicBool::new(false);
     if SWEPT.swap(true, Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! An open object, its name, and the bytes of it that are locked.
+//! An open object, its name, and the bytes of it that holders lock.
 
 use crate::endpoint::names::ObjectName;
 use crate::error::{Error, Result, Status};
@@ -11,19 +11,20 @@ use crate::sync::backoff::Pauses;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// Waiting for the byte that guards who comes and goes; it is held for microseconds.
+/// The most that a call waits for the lifecycle lock, which is held for microseconds.
 pub const LIFECYCLE_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// The same for who leaves, as whoever may write an object may lock its bytes for ever, but shall
-/// hold up nobody's end. The name then stays for the next one that comes or goes to take away.
+/// The same for a handle that is closed: whoever may write an object can lock its bytes for ever,
+/// but must not keep others from closing. The name then stays until the next process opens or
+/// closes the object.
 pub const LIFECYCLE_TIME_MAX_LEAVING: Duration = Duration::from_millis(500);
 
-/// Between two tries for the lifecycle lock, at most: hundreds that look all the time would keep
-/// whoever is behind it from the processor, and who sleeps for longer would be passed by all that
-/// come.
+/// The longest pause between two tries for the lifecycle lock. If hundreds of processes tried all
+/// the time, they would keep its holder from the processor; a process that slept for longer would
+/// be overtaken by all that come.
 const LIFECYCLE_PAUSE_MAX: Duration = Duration::from_millis(5);
 
-/// Locked by whoever comes or goes.
+/// The lifecycle lock, which whoever opens or closes the object has.
 const LIFECYCLE: Bytes = Bytes(0, 1);
 /// One for each slot, locked by its holder.
 pub const SLOT_BYTES: Bytes = Bytes(1, HOLDERS_MAX as u64);
@@ -31,9 +32,9 @@ pub const SLOT_BYTES: Bytes = Bytes(1, HOLDERS_MAX as u64);
 pub const OBSERVER_BYTES: Bytes = Bytes(1 + HOLDERS_MAX as u64, HOLDERS_MAX as u64);
 /// Locked by whoever sweeps.
 const SWEEPING: Bytes = Bytes(1 + 2 * HOLDERS_MAX as u64, 1);
-/// What nobody else has locked while it may be swept: all but the lifecycle lock.
+/// What nobody else may have locked while the object is swept: all but the lifecycle lock.
 const SWEPT_BYTES: Bytes = Bytes(1, 2 * HOLDERS_MAX as u64 + 1);
-/// All that holders lock.
+/// All that holders have locked.
 const HELD_BYTES: Bytes = Bytes(1, 2 * HOLDERS_MAX as u64);
 /// All of these.
 const ALL_BYTES: Bytes = Bytes(0, 2 + 2 * HOLDERS_MAX as u64);
@@ -65,7 +66,7 @@ impl Access {
     }
 }
 
-/// Opens what has a name, whatever that is; None if nothing has it.
+/// Opens whatever has this name; None if nothing has.
 pub fn open_named(name: &[u8], access: Access) -> Result<Option<Fd>> {
     let opened = named_memory::open(name, access == Access::ReadWrite);
     opened.map(Some).or_else(|error| match Cause::of(&error) {
@@ -79,8 +80,8 @@ pub fn open_named(name: &[u8], access: Access) -> Result<Option<Fd>> {
 }
 
 impl File {
-    /// Keeps others from coming and going until [`File::unlock_lifecycle`]. Who may only read comes
-    /// in together with others that may only read.
+    /// Keeps others from opening and closing the object until [`File::unlock_lifecycle`]. Processes
+    /// that may only read it share this lock.
     pub fn lock_lifecycle(&self, patience: Duration) -> Result<()> {
         let pauses = Pauses::new(LIFECYCLE_PAUSE_MAX, patience);
         let kind = if self.writable { Kind::Exclusive } else { Kind::Shared };
@@ -103,13 +104,14 @@ impl File {
         byte_lock::try_lock(self.fd.as_fd(), LIFECYCLE, Kind::Exclusive).unwrap_or(false)
     }
 
-    /// Keeps others from coming, going and sweeping, without waiting and without the right to
-    /// write, until [`File::unlock_all`]; false if anybody is about to, or holds it.
+    /// Keeps others from opening, closing and sweeping the object until [`File::unlock_all`]. It
+    /// doesn't wait, and needs no right to write. False if anybody is about to do so, or holds the
+    /// object.
     pub fn try_lock_all(&self) -> bool {
         let fd = self.fd.as_fd();
         let shared = |bytes| byte_lock::try_lock(fd, bytes, Kind::Shared).unwrap_or(false);
-        // The slots are looked at and not locked, as who may only read shares the lifecycle lock:
-        // that one would take the locks of a sweeper for those of holders.
+        // The slots' bytes are looked at and not locked: a process that may only read shares the
+        // lifecycle lock, and would take a sweeper's locks for those of holders.
         shared(LIFECYCLE)
             && shared(SWEEPING)
             && !byte_lock::is_locked(fd, SWEPT_BYTES).unwrap_or(true)
@@ -119,7 +121,7 @@ impl File {
         byte_lock::unlock(self.fd.as_fd(), LIFECYCLE);
     }
 
-    /// Gives back all that this descriptor has locked, the lifecycle lock too.
+    /// Unlocks all that this descriptor has locked, the lifecycle lock too.
     pub fn unlock_all(&self) {
         byte_lock::unlock(self.fd.as_fd(), ALL_BYTES);
     }
@@ -131,11 +133,11 @@ impl File {
 
     /// Whether others hold it.
     pub fn is_held(&self) -> bool {
-        // Whoever can't tell leaves it alone.
+        // If the system can't say, the object counts as held.
         byte_lock::is_locked(self.fd.as_fd(), HELD_BYTES).unwrap_or(true)
     }
 
-    /// Takes the name away, if it still is this object's.
+    /// Removes the name, if it still is this object's.
     pub fn remove(&self) {
         if self.is_named() {
             let _ = named_memory::remove(&self.name);

@@ -13,9 +13,9 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 const PREFIX: &str = "treenail.";
-/// What is put in its place, where others may not be made.
+/// The environment variable with another prefix, for where files of that one may not be made.
 const PREFIX_VARIABLE: &str = "TREENAIL_SHM_PREFIX";
-/// Bytes of that at most: with all that follows it is a file's name.
+/// Bytes of that prefix at most: a file's name has room for it and all that follows.
 const PREFIX_SIZE_MAX: usize = 100;
 /// No name has a tilde: a segment and a semaphore of one name are two files.
 const SEMAPHORE: &str = "~semaphore";
@@ -29,7 +29,7 @@ pub enum FileName<'a> {
     Companion(&'a str),
 }
 
-/// What all of them begin with, as long as the process lives.
+/// What all names begin with. It doesn't change while the process lives.
 pub fn prefix() -> Result<&'static str> {
     static CHOSEN: OnceLock<Option<OsString>> = OnceLock::new();
     let Some(chosen) = CHOSEN.get_or_init(|| process::variable(PREFIX_VARIABLE)) else {
@@ -53,23 +53,23 @@ pub fn of_object(kind: Kind, owner: u32, name: &str) -> Result<Vec<u8>> {
     Ok(format!("{}{owner}.{name}{suffix}", prefix()?).into_bytes())
 }
 
-/// The file of the lock of another program's object, named by what is the same for all that see
-/// the object: not by its owner, who has another number in another user namespace.
+/// The companion file with the lock of another program's object. Its name is the same for all that
+/// see the object: it isn't made of the owner's number, which differs between user namespaces.
 pub fn of_companion(native: &Facts) -> Result<Vec<u8>> {
     Ok(format!("{}~{}", prefix()?, identity(native)).into_bytes())
 }
 
-/// What tells an object of another program from all others.
+/// The identity of another program's object: its device and inode.
 pub fn identity(native: &Facts) -> String {
     format!("{:x}.{}", native.device, native.inode)
 }
 
-/// What the files of a dead object's holders begin with, that lie beside it.
+/// What the names of the files beside an object, those of its holders, begin with.
 pub fn of_holders(file_name: &[u8], facts: &Facts) -> Vec<u8> {
     [file_name, format!("~{:x}.", facts.inode).as_bytes()].concat()
 }
 
-/// Reads a file's name; None for what is no object's.
+/// Reads a file's name; None if no object has such a name.
 pub fn read(file_name: &[u8]) -> Option<FileName<'_>> {
     let rest = std::str::from_utf8(file_name).ok()?.strip_prefix(prefix().ok()?)?;
     if let Some(identity) = rest.strip_prefix('~') {
@@ -84,7 +84,7 @@ pub fn read(file_name: &[u8]) -> Option<FileName<'_>> {
     name_is_valid(name).then_some(FileName::Object(kind, owner, name))
 }
 
-/// All names in /dev/shm; none where there is none.
+/// All names in /dev/shm; none if there is no such directory.
 pub fn all() -> Result<Vec<Vec<u8>>> {
     let folder = Path::new(FOLDER);
     let names = Directory::open(folder, LastLink::Followed, Purpose::Read)

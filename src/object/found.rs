@@ -1,5 +1,5 @@
-//! Named objects seen from outside: who looks holds none of them, and takes no lock to look. What
-//! nobody holds is swept.
+//! Named objects seen from outside: listing them neither holds nor locks any. Objects that nobody
+//! holds are swept.
 
 use crate::endpoint::name_is_valid;
 use crate::endpoint::names::Kind;
@@ -29,7 +29,7 @@ pub struct Found {
     pub persists: bool,
 }
 
-/// The objects of this user that a pattern means, one after another.
+/// Calls `act` with each of this user's objects that a pattern matches.
 pub fn each(pattern: &Pattern, mut act: impl FnMut(&Found)) -> Result<()> {
     file_names::prefix()?;
     let user = process::user();
@@ -69,7 +69,7 @@ pub fn each(pattern: &Pattern, mut act: impl FnMut(&Found)) -> Result<()> {
     Ok(())
 }
 
-/// Another program's object, if it is the one that a companion is named by.
+/// Another program's object, if a companion of this identity is its.
 fn native(file_name: &[u8], identity: &str) -> Option<(String, Facts)> {
     let facts = named_memory::facts_at(file_name).ok()?;
     let is_it = file_names::identity(&facts) == identity;
@@ -77,7 +77,7 @@ fn native(file_name: &[u8], identity: &str) -> Option<(String, Facts)> {
 }
 
 impl Found {
-    /// None for what is gone, isn't this user's, or none of this library's.
+    /// None if it is gone, or isn't this user's, or isn't this library's.
     fn open(file_name: &[u8], kind: NamedKind, name: &str) -> Option<Found> {
         let facts = named_memory::facts_at(file_name).ok()?;
         if !facts.is_file || facts.owner != process::user() {
@@ -104,12 +104,12 @@ impl Found {
         format!("{FOLDER}/{}", String::from_utf8_lossy(&self.file.name))
     }
 
-    /// How many hold it now.
+    /// How many handles hold it now.
     pub fn holders(&self) -> usize {
         self.locked(SLOT_BYTES).count() + self.locked(OBSERVER_BYTES).count()
     }
 
-    /// The processes of those that have slots, as each of them sees its own number, and says.
+    /// The process numbers that the holders with slots wrote there, as each sees its own.
     pub fn pids(&self) -> Vec<u32> {
         let pid = |index: usize| {
             let at = SLOTS_OFFSET + index * size_of::<Slot>() + offset_of!(Slot, pid);
@@ -128,7 +128,7 @@ impl Found {
         (0..all).filter(move |index| is_locked(byte(bytes, *index)))
     }
 
-    /// What else there is to say: a segment's version, or a semaphore's free units.
+    /// What else a listing says of it: a segment's version, or a semaphore's free units.
     pub fn count(&self) -> (&'static str, u64) {
         let at = match self.object {
             Kind::Segment => offset_of!(Header, version),
@@ -144,13 +144,13 @@ impl Found {
         }
     }
 
-    /// Takes the name away if nobody holds it and it is to go then: what the files of its holders
-    /// begin with.
+    /// Removes the name if nobody holds the object and it doesn't persist. Returns what the names
+    /// of its holders' files begin with.
     pub fn sweep(&self) -> Option<Vec<u8>> {
         if !self.file.try_lock_all() {
             return None;
         }
-        // What was true before may not be any more.
+        // Looks once more, as this may have changed before it was locked.
         let is_to_go = self.file.is_named()
             && read_header(&self.file, self.object).is_ok_and(|info| !info.persists);
         let swept = is_to_go && named_memory::remove(&self.file.name).is_ok();
@@ -159,8 +159,7 @@ impl Found {
     }
 }
 
-/// Takes away what lies beside objects that were swept: pipes, by which their holders were
-/// notified.
+/// Removes the FIFOs beside objects that were swept: the doorbells of their holders.
 pub fn sweep_beside(prefixes: &[Vec<u8>]) {
     if prefixes.is_empty() {
         return;

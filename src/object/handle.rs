@@ -1,4 +1,5 @@
-//! What handles on named objects have in common: the name, the hold, the descriptor, and the end.
+//! What handles on all kinds of named objects have in common: the name, the hold, the descriptors,
+//! and closing.
 
 use super::descriptor::{ObjectDescriptor, Recheck};
 use crate::endpoint::names::{Kind, ObjectName};
@@ -12,8 +13,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Who publishes signals before it has done what it signals for: a moment more, and one who is
-/// called finds it. How often one looks, if others are in the way of that.
+/// How often a refused call looks again while another holder is about to make a change: a publisher
+/// also signals before its change, so a moment later the change may be there.
 const YIELDS_MAX: u32 = 20;
 
 /// A handle on a named object.
@@ -21,17 +22,17 @@ pub struct Object {
     kind: Kind,
     name: Arc<str>,
     generation: u32,
-    /// Why a call is refused that would have to wait: for the lock or units, and for a change.
+    /// The errors of calls that would have to wait: for the lock or units, and for a change.
     would_block: [Error; 2],
     pub holder: Holder,
     /// Shows another version.
     pub changes: ObjectDescriptor,
-    /// Shows that the lock may be free, or units.
+    /// Shows that the lock, or units, may be free.
     pub available: ObjectDescriptor,
 }
 
 impl Object {
-    /// Reads a name, and takes hold of that object by `hold`.
+    /// Reads a name, and holds that object by `hold`.
     pub fn new(
         kind: Kind,
         verb: &'static str,
@@ -49,7 +50,7 @@ impl Object {
         Ok((object, name))
     }
 
-    /// Takes the name of an object away.
+    /// Removes the name of an object.
     pub fn remove(kind: Kind, name: &str) -> Result<()> {
         let name = ObjectName::parse(kind, name)?;
         lifecycle::remove(&name).map_err(|error| error.during("remove", &name.text))
@@ -75,8 +76,9 @@ impl Object {
         }
     }
 
-    /// Tries to get something. A call that may not wait, and is refused, makes the descriptor that
-    /// shows it unreadable, and tries once more.
+    /// Runs `attempt`. If the call may not wait and is refused, this makes its descriptor
+    /// unreadable and tries again. `recheck` says when the descriptor is shown again; it is told
+    /// whether another holder is about to make a change.
     pub fn attempt<T>(
         &self,
         descriptor: &ObjectDescriptor,
@@ -114,7 +116,7 @@ impl Object {
         }
     }
 
-    /// Says what was tried on what.
+    /// The error of a verb on this object.
     #[cold]
     pub fn with_context(&self, error: Error, verb: &'static str) -> Error {
         error.during(verb, &self.name)
@@ -126,7 +128,7 @@ impl Object {
         Error::new(Status::Closed, format!("the {noun} was closed by this program"))
     }
 
-    /// Why a call that waits for a change gave up.
+    /// The error of a call that waited for a change in vain.
     #[cold]
     pub fn unchanged(&self, timeout: Option<Duration>) -> Error {
         match timeout {
@@ -135,7 +137,7 @@ impl Object {
         }
     }
 
-    /// Why a call that waits gave up; `overflow` says what can be counted no further.
+    /// The error of a call that waited in vain; `overflow` says what can't be counted any further.
     #[cold]
     pub fn refusal(
         &self,

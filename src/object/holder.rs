@@ -1,8 +1,8 @@
 //! One handle's hold on a named object: its memory, its slot, and what it leaves behind.
 //!
-//! Each holder has an open file description of its own, with a lock on its slot's byte. The
-//! kernel takes that back when the holder dies: that is how it is known who lives, across
-//! containers too, and without trusting what anybody says.
+//! Each holder has an open file description of its own, with a lock on its slot's byte. The kernel
+//! takes that lock back when the holder dies. So others know who lives, across containers too, and
+//! needn't trust what any process says.
 
 use crate::endpoint::names::Kind;
 use crate::error::Result;
@@ -26,9 +26,9 @@ mod slots;
 /// Whether a semaphore's holder keeps account of the units that it has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Accounting {
-    /// In its ledger: they come back when it dies.
+    /// It does, in its ledger: its units come back when it dies.
     Ledger,
-    /// Not at all.
+    /// It doesn't, so they don't come back.
     None,
 }
 
@@ -98,7 +98,7 @@ impl Holder {
         Lock { header: self.header(), slots: self.memory.slots(), own, env: self }
     }
 
-    /// The semaphore's units, if this is a semaphore and may be written.
+    /// The semaphore's units; None if this is no semaphore, or may only be read.
     #[inline]
     pub fn units(&self, accounting: Accounting) -> Option<Units<'_, Holder>> {
         self.own.and_then(|own| self.units_of(own, accounting))
@@ -124,8 +124,8 @@ impl Holder {
         if self.kind != Kind::Semaphore {
             return None;
         }
-        // SAFETY: a semaphore's data are UNITS_SIZE bytes, as lifecycle.rs has seen to; they live
-        // as long as `self` and begin page-aligned, and any bytes are valid atomics.
+        // SAFETY: a semaphore's data are UNITS_SIZE bytes, as format.rs has checked; they live as
+        // long as `self` and begin page-aligned, and any bytes are valid atomics.
         let (units, ledgers) = unsafe {
             let base = self.memory.data();
             let first = base.add(LEDGERS_OFFSET).cast::<Ledger>();

@@ -1,9 +1,11 @@
-//! How named objects come and go: exactly one makes an object, nobody sees one that isn't whole,
-//! the last one takes its name away, and what dead ones left is replaced.
+//! How named objects come and go. Exactly one process makes an object, no process sees one that
+//! isn't whole, the last holder removes its name, and an object whose holders are all dead is
+//! replaced.
 //!
 //! An object is made without a name, and linked to its name once it is whole and held. Whoever
-//! opens one takes a slot under the lifecycle lock, and looks there whether the name still is this
-//! object's. Whoever leaves does so under that lock too, and is the last if no byte is locked.
+//! opens it takes a slot under the lifecycle lock, and checks there that the name still is this
+//! object's. Whoever closes it does so under that lock too, and is the last holder if no byte is
+//! locked.
 
 mod make;
 
@@ -36,7 +38,7 @@ pub fn open(name: &ObjectName) -> Result<Holder> {
     }
 }
 
-/// Opens an object of `size` bytes or more, or makes one. With no size it opens any that is there.
+/// Opens an object of `size` bytes or more, or makes one. Size 0 opens any object.
 pub fn open_or_create(name: &ObjectName, size: usize) -> Result<Holder> {
     if size == 0 {
         return open(name);
@@ -46,7 +48,7 @@ pub fn open_or_create(name: &ObjectName, size: usize) -> Result<Holder> {
         (Object::Own(_), target) => {
             open_or_make(&target?, &plan(name, size), None, Access::of(name))
         }
-        // One that isn't there can't be made.
+        // Only the other program can make it.
         (Object::Native(_), target) => match (none_if(open(name), Status::NotFound)?, target) {
             (Some(holder), _) => Ok(holder),
             (None, target) => Err(target.err().unwrap_or_else(not_found)),
@@ -92,9 +94,9 @@ fn usable(holder: Holder) -> Result<Holder> {
     }
 }
 
-/// Takes an object's name away. Those that hold it keep it.
+/// Removes an object's name. Its holders keep it.
 pub fn remove(name: &ObjectName) -> Result<()> {
-    // Whatever it has become: this is how a spoilt one is got rid of.
+    // Whatever has the name is removed: so one gets rid of a spoilt object.
     let target = Target::of(name)?;
     retry(|| {
         let file = match target.file() {
@@ -133,7 +135,7 @@ fn open_native(name: &ObjectName, native: &str) -> Result<Holder> {
             Error::new(Status::Denied, detail)
         });
     }
-    // Who may use the data may lock them, and nobody else but the owner.
+    // Whoever may use the data may lock them, and so may the owner.
     let mode = facts.mode & 0o666 | 0o600;
     let plan = Plan { size: 0, mode, group: &None, persists: false, units: 0 };
     open_or_make(&target, &plan, Some(&native), access)
@@ -154,7 +156,7 @@ fn check_size(size: usize) -> Result<()> {
 fn hold(target: &Target, native: Option<&Native>, access: Access) -> Result<Holder> {
     let (file, size) = target.find()?.ok_or_else(not_found)?;
     let access = if file.writable || native.is_some() { access } else { Access::ReadOnly };
-    // Where this fails, closing the descriptor unlocks it.
+    // If this fails, closing the descriptor unlocks the object.
     let holder = Holder::new(target.kind, file, data_offset(), data(size, native, access))?;
     holder.unlock_lifecycle();
     Ok(holder)

@@ -46,8 +46,8 @@ impl Memory {
     /// Maps an object that was checked.
     pub fn new(file: &File, data_offset: usize, data: Data<'_>) -> Result<Memory> {
         let failed = |error| Error::system("mapping the object", &error);
-        // Not by the descriptor that has the locks: a mapping keeps its open file description, and
-        // a forked child has the mapping.
+        // It isn't mapped by the descriptor that has the locks: a mapping keeps its open file
+        // description, and a forked child has the mapping.
         let mapped = named_memory::reopen(file.fd.as_fd(), file.writable).map_err(failed)?;
         let (size, writable) = (data.size(), data.is_writable());
         let (apart, beyond) = match data {
@@ -61,7 +61,7 @@ impl Memory {
         Ok(Memory { control, apart, data_offset, size, data_writable: writable })
     }
 
-    /// What all holders share. Of one that may only be read, nothing may be changed.
+    /// What all holders share. If the object may only be read, nothing in it may be changed.
     #[inline]
     pub fn header(&self) -> &Header {
         // SAFETY: the mapping lives as long as `self`, begins page-aligned and has CONTROL_SIZE
@@ -83,7 +83,7 @@ impl Memory {
     pub fn data(&self) -> NonNull<u8> {
         match &self.apart {
             Some(apart) => apart.base(),
-            // SAFETY: then the control mapping goes on with them.
+            // SAFETY: if the data aren't mapped apart, the control mapping contains them.
             None => unsafe { self.control.base().add(self.data_offset) },
         }
     }
@@ -100,8 +100,8 @@ impl Memory {
     /// Copies `bytes` into the data at `offset`.
     pub fn write(&self, offset: usize, bytes: &[u8]) {
         assert!(self.data_writable && offset <= self.size && bytes.len() <= self.size - offset);
-        // SAFETY: within the mapping, as just checked. Others may write there as well: by pointer
-        // that spoils the bytes, and nothing else.
+        // SAFETY: the range lies within the mapping, as just checked. Others may write there at the
+        // same time; by pointer that spoils the bytes, and nothing else.
         unsafe {
             let to = self.data().as_ptr().add(offset);
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());

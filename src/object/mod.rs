@@ -1,8 +1,9 @@
-//! Named objects, which processes share: where each byte of one is (layout, lock_word), what of
-//! them is reserved (reserve) and mapped (memory), how an object comes and goes (lifecycle, file,
-//! file_names), who holds it (holder), who is notified of what (subscriptions, doorbells), a
-//! segment's lock (lock), and a semaphore's units (semaphore). `handle` and `descriptor` are what
-//! handles on all kinds of objects have in common; `found` looks at objects from outside.
+//! Named objects, which processes share. `layout` and `lock_word` say where each byte is, and
+//! `format` checks a header; `reserve` says what is reserved, and `memory` maps it. `lifecycle`,
+//! `file` and `file_names` say how an object comes and goes, and `holder` who holds it.
+//! `subscriptions` and `doorbells` notify holders, and `wait` is how calls wait. `lock` is a
+//! segment's lock, and `semaphore` a semaphore's units. `handle` and `descriptor` are what handles
+//! on all kinds of objects have in common; `found` looks at objects from outside.
 
 #[cfg(not(loom))]
 pub mod descriptor;

@@ -1,6 +1,6 @@
-//! What is there of an object's bytes: what those need that hold it now, so that using it never
-//! fails (by SIGBUS), and little more. The slots of a thousand holders are far apart from what few
-//! need: who takes one that was never used first reserves the pages that are missing.
+//! Which bytes of an object are reserved: those that its holders need now, so that using it never
+//! fails by SIGBUS, and little more. As the slots of a thousand holders take more pages than a few
+//! holders need, whoever takes a slot that was never used first reserves the missing pages.
 
 use crate::endpoint::names::Kind;
 use crate::object::layout::{CONTROL_SIZE, SLOTS_OFFSET, Slot};
@@ -25,9 +25,9 @@ pub fn at_first(kind: Kind, size: usize) -> [Part; 2] {
     [part(0..slots_end(1)), part(data)]
 }
 
-/// What is missing for a holder in slot `index`, of an object of which so many slots were used.
+/// What a holder in slot `index` needs and isn't reserved yet, if so many slots were used.
 pub fn for_slot(kind: Kind, used: usize, index: usize) -> [Part; 2] {
-    // That of the first one always is there.
+    // The pages for the first slot are always reserved.
     let (from, to) = (used.max(1), index + 1);
     let ledgers = match kind {
         Kind::Segment => 0..0,
@@ -36,12 +36,12 @@ pub fn for_slot(kind: Kind, used: usize, index: usize) -> [Part; 2] {
     [part(slots_end(from)..slots_end(to)), part(ledgers)]
 }
 
-/// Where the page ends that has the last of so many slots.
+/// The end of the page with the last of so many slots.
 fn slots_end(count: usize) -> usize {
     (SLOTS_OFFSET + count * size_of::<Slot>()).next_multiple_of(granule())
 }
 
-/// Where the page ends that has the last of so many ledgers, or the object.
+/// The end of the page with the last of so many ledgers, or of the object.
 fn ledgers_end(count: usize) -> usize {
     let len = (LEDGERS_OFFSET + count * size_of::<Ledger>()).next_multiple_of(granule());
     data_offset() + len.min(UNITS_SIZE)
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
     use crate::object::layout::HOLDERS_MAX;
 
-    /// Each byte that a holder uses is reserved before, whatever slots were used.
+    /// Each byte that a holder uses is reserved before it is used, whatever slots were used before.
     #[test]
     fn whatever_a_holder_uses_is_there() {
         for kind in [Kind::Segment, Kind::Semaphore] {

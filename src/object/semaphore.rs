@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | `word` | whoever acquires or releases | all |
 //! | `next` | a holder that has waited for long; whoever finds it dead | all |
-//! | `planned`, `committed` of a slot | its holder, under a lock in its process | who reclaims the slot |
-//! | `confirmed` of a slot | who replaces its operation in the word | its holder; who reclaims the slot |
+//! | `planned`, `committed` of a slot | its holder, under a lock in its process | a reclaimer |
+//! | `confirmed` of a slot | who replaces its operation in the word | its holder; a reclaimer |
 //! | `awaited` | who sleeps; whoever releases | whoever releases |
 //! | `releases`, `handovers` of a slot | whoever releases with `awaited` | sleepers |
 //!

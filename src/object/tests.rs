@@ -1,10 +1,10 @@
-//! Two that sweep the same object.
+//! Two processes that sweep the same object.
 
 use crate::object::file::File;
 use crate::os::named_memory;
 use std::os::fd::AsFd;
 
-/// Each would take the name away from what a third has made meanwhile.
+/// Each would remove the name of what a third process has made meanwhile.
 #[test]
 fn two_never_sweep_at_once() {
     let name = format!("treenail-sweepers-{}", std::process::id()).into_bytes();

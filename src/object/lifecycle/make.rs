@@ -1,4 +1,4 @@
-//! How named objects are made: whole, and held, before they have their names.
+//! How named objects are made: they are whole, and held, before they get their names.
 
 use super::target::{Native, Target, data, failed, retry};
 use crate::endpoint::names::{Kind, ObjectName};
@@ -18,21 +18,21 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// An object this small is made before it is known whether its name is free, as it mostly is.
+/// An object this small is made before it is known whether its name is free, as mostly it is.
 const SMALL_SIZE_MAX: usize = 1 << 20;
-/// Trying to make an object where there is no room: others may be making the same one, and all but
-/// one of them will give back what they have reserved.
+/// How long it tries to make an object where there is no room: if several processes make the same
+/// one at a time, all but one will give back what they have reserved.
 const ROOM_TIME_MAX: Duration = Duration::from_millis(2000);
-/// Between two such tries, at most.
+/// The longest pause between two such tries.
 const ROOM_PAUSE_MAX: Duration = Duration::from_millis(500);
 
-/// What is made where there is nothing.
+/// What is made if there is no object yet.
 pub struct Plan<'a> {
     pub size: usize,
     pub mode: u32,
     pub group: &'a Option<String>,
     pub persists: bool,
-    /// A semaphore's.
+    /// The free units of a semaphore.
     pub units: u32,
 }
 
@@ -66,19 +66,20 @@ pub fn make(
     let mut seems_free = plan.size <= SMALL_SIZE_MAX;
     retry(|| {
         if std::mem::take(&mut seems_free) {
-            // Whether a failure is what is to be said, only a look tells.
+            // Looks at the name before it says that this failed.
             return Ok(attempt().unwrap_or(None));
         }
         match target.find()? {
             Some(_) => Err(Error::new(Status::Exists, "somebody alive holds it, or it persists")),
-            // Of many that try at once all might fail, and again and again.
+            // It doesn't even try: of many processes that try at once all might fail, again and
+            // again.
             None if named_memory::room().free < size && room_may_come() => Ok(None),
             None => attempt(),
         }
     })
 }
 
-/// Makes an object of what was reserved; None if the name isn't free any more.
+/// Makes an object of the reserved memory; None if the name isn't free any more.
 fn finish(
     (fd, facts): (Fd, Facts),
     target: &Target,
@@ -97,7 +98,7 @@ fn finish(
     }
 }
 
-/// Nobody else can see it yet: the name comes with all of it.
+/// Fills the header. No other process sees the object before it has its name.
 fn initialise(holder: &Holder, kind: Kind, plan: &Plan<'_>) {
     if let Some(semaphore) = holder.units(Accounting::None) {
         semaphore.units.word.store(Word::new(plan.units, 0, 0).0, Ordering::Relaxed);

@@ -14,7 +14,7 @@ use crate::os::process;
 use std::io;
 use std::os::fd::AsFd;
 
-/// Tries to open what others make and remove meanwhile.
+/// How often it tries to open what others make and remove meanwhile.
 const TRIES_MAX: u32 = 10_000;
 
 /// Which file an object is, and what it must be.
@@ -45,14 +45,14 @@ impl Target {
         Ok(Target { file_name, owner, is_own: owner == user, kind: name.kind })
     }
 
-    /// Of a companion.
+    /// The companion of another program's object.
     pub fn beside(native: &Facts) -> Result<Target> {
         let file_name = file_names::of_companion(native)?;
         let is_own = native.owner == process::user();
         Ok(Target { file_name, owner: native.owner, is_own, kind: Kind::Segment })
     }
 
-    /// Opens the file; None if there is none.
+    /// Opens the file; None if there is no such file.
     pub fn file(&self) -> Result<Option<File>> {
         let (mut writable, mut opened) = (true, open_named(&self.file_name, Access::ReadWrite));
         if opened.as_ref().is_err_and(|error| error.status() == Status::Denied) {
@@ -69,7 +69,7 @@ impl Target {
         Ok(Some(File { fd, name: self.file_name.clone(), facts, writable }))
     }
 
-    /// Takes the name away from what can't be opened, unless it is a file of another user.
+    /// Removes the name of what can't be opened, unless it is another user's file.
     pub fn clear(&self, error: Error) -> Result<()> {
         let facts = named_memory::facts_at(&self.file_name);
         if !facts.is_ok_and(|facts| !facts.is_file || facts.owner == process::user()) {
@@ -81,8 +81,8 @@ impl Target {
         })
     }
 
-    /// The object of that name, under its lifecycle lock, and the size of its data; None if there
-    /// is none, or was one whose holders are all dead.
+    /// The object, under its lifecycle lock, and the size of its data. None if there is none; if
+    /// all its holders are dead, this removes it first.
     pub fn find(&self) -> Result<Option<(File, usize)>> {
         retry(|| {
             let Some(file) = self.file()? else {
@@ -116,7 +116,7 @@ pub fn failed(what: &'static str) -> impl Fn(io::Error) -> Error {
     move |error| Error::system(what, &error)
 }
 
-/// None for a failure of this status.
+/// Turns a failure of this status into None.
 pub fn none_if<T>(result: Result<T>, status: Status) -> Result<Option<T>> {
     match result {
         Err(error) if error.status() == status => Ok(None),
@@ -128,7 +128,7 @@ pub fn not_found() -> Error {
     Error::new(Status::NotFound, "there is no object of that name that somebody alive holds")
 }
 
-/// Repeats what others get in the way of.
+/// Repeats an attempt as long as it returns None, as other processes got in its way.
 pub fn retry<T>(mut attempt: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     for _ in 0..TRIES_MAX {
         if let Some(done) = attempt()? {

@@ -1,5 +1,5 @@
-//! Threads over one mapping, so that ThreadSanitizer sees what the lock orders; and how often one
-//! that waits looks who lives.
+//! Threads over one mapping, so that ThreadSanitizer sees what the lock orders; and how often a
+//! waiting call looks who lives.
 
 use super::{Acquired, Lock, LockEnv};
 use crate::object::layout::{CONTROL_SIZE, Header, SLOTS_OFFSET, Slot};
@@ -80,7 +80,7 @@ fn slices_are_short_at_first_and_grow() {
     assert_eq!(slices, [1, 1, 5, 15, 50, 50].map(milliseconds));
 }
 
-/// Whoever sleeps would look twenty times in slices of 50 ms, and a thousand times in the shortest.
+/// A sleeper would look twenty times in slices of 50 ms, and a thousand times in the shortest.
 #[test]
 #[cfg_attr(miri, ignore = "it has no clock to speak of")]
 fn who_waits_looks_often_whether_the_owner_lives() {
