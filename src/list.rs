@@ -1,4 +1,4 @@
-//! What there is on this machine for this user, and what nobody alive has left of it.
+//! What this user has on this machine, and how what no live process holds is removed.
 
 use crate::endpoint::pattern::{NamedKind, Pattern};
 use crate::error::{Error, Result};
@@ -7,10 +7,10 @@ use crate::transport::meet::sockets;
 use std::fmt::Write;
 use std::sync::Arc;
 
-/// What this user has on this machine: listeners, segments, semaphores, and locks of other
-/// programs' objects, one JSON object a line, sorted.
+/// Lists what this user has on this machine: listeners, segments, semaphores, and locks of other
+/// programs' objects. Each line is one JSON object; the lines are sorted.
 ///
-/// A pattern is `kind:name`, with `*` for any letters; None means all. It takes no lock, and
+/// A pattern is `kind:name`, with `*` for any letters; None means all. Listing takes no lock, and
 /// disturbs nobody.
 ///
 /// ```
@@ -24,8 +24,8 @@ pub fn list(pattern: Option<&str>) -> Result<String> {
     listed.map_err(|error| with_context(error, "list", pattern))
 }
 
-/// Removes what nobody alive holds and isn't `persist=1`, and socket files at which nobody listens:
-/// how many. A pattern is as for [`list`].
+/// Removes objects that no live process holds and that aren't `persist=1`, and socket files at
+/// which nobody listens. Returns how many. A pattern is as for [`list`].
 pub fn sweep(pattern: Option<&str>) -> Result<usize> {
     let swept = Pattern::parse(pattern).and_then(|pattern| {
         let (mut count, mut beside) = (0, Vec::new());

@@ -1,4 +1,4 @@
-//! A named counting semaphore: what a dead process had comes back.
+//! A named counting semaphore. The units of a process that dies come back.
 
 use crate::endpoint::names::{Kind, ObjectName};
 use crate::error::{Error, Result, Status};
@@ -17,8 +17,8 @@ use std::time::Duration;
 
 /// A named counting semaphore.
 ///
-/// It may be used from every thread at any time. What a handle has acquired and not released comes
-/// back when it is closed or dropped, and when its process dies; with `undo=0` it doesn't.
+/// Every thread may use it at any time. The units that a handle has acquired and not released come
+/// back when it is closed or dropped, and when its process dies; with `undo=0` they don't.
 ///
 /// ```
 /// let semaphore = treenail::Semaphore::open_or_create("doc-semaphore", 3)?;
@@ -64,13 +64,13 @@ impl Semaphore {
         Ok(Semaphore { object, accounting })
     }
 
-    /// Takes the name of a semaphore away. Those that hold it keep it.
+    /// Removes the name of a semaphore. Those that hold the semaphore keep it.
     pub fn remove(name: &str) -> Result<()> {
         Object::remove(Kind::Semaphore, name)
     }
 
-    /// Acquires `count` units at once. Whoever waits for many is not passed by those that want few
-    /// for long.
+    /// Acquires `count` units together. Calls that want few units don't overtake one that waits for
+    /// many for long.
     #[inline]
     pub fn acquire(&self, count: u32, timeout: Option<Duration>) -> Result<()> {
         match self.free_units() {
@@ -81,7 +81,7 @@ impl Semaphore {
 
     #[inline(never)]
     fn acquire_otherwise(&self, count: u32, timeout: Option<Duration>) -> Result<()> {
-        // A call that doesn't wait need not be woken.
+        // First it tries without waiting: a call that doesn't wait needn't be woken by a close.
         if self.usable(count).is_ok_and(|units| units.acquire_at_once(count)) {
             return Ok(());
         }
@@ -130,7 +130,7 @@ impl Semaphore {
         }
     }
 
-    /// The units, where no account is kept of who has them.
+    /// The units, if this handle keeps no account of what it has.
     #[inline]
     fn free_units(&self) -> Option<&SharedUnits> {
         self.object
@@ -139,7 +139,7 @@ impl Semaphore {
             .filter(|_| self.accounting == Accounting::None && self.object.is_alive())
     }
 
-    /// How many units are free now, after what dead ones had has come back.
+    /// How many units are free now. Units of dead holders come back first.
     pub fn value(&self) -> Result<u32> {
         let units = self.usable(1).map_err(|error| self.object.with_context(error, "value"))?;
         self.object.holder.reclaim_dead();
@@ -153,13 +153,13 @@ impl Semaphore {
         fd.map_err(|error| self.object.with_context(error, "fd"))
     }
 
-    /// Ends the hold: every call is [`Status::Closed`], whoever waits wakes with that, and what
-    /// this handle has acquired comes back. The last to go takes the name away.
+    /// Closes the handle: every call is [`Status::Closed`], waiting calls return with that, and the
+    /// units that this handle has acquired come back. The last handle to close removes the name.
     pub fn close(&self) {
         self.object.close();
     }
 
-    /// The semaphore, for a call that may use it with so many units.
+    /// The units, if this handle may use them, and may ask for so many.
     fn usable(&self, count: u32) -> Result<Units<'_, Holder>> {
         match self.object.holder.units(self.accounting) {
             Some(units) if self.object.is_alive() => check_count(count).map(|()| units),

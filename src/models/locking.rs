@@ -1,5 +1,5 @@
-//! The lock of named objects: it excludes, it wakes whoever waits, and it survives whoever dies.
-//! A sleeper that nobody wakes is a deadlock here, as sleeps have no end until somebody dies.
+//! The lock of named objects: it excludes, it wakes waiting calls, and it survives deaths. A
+//! sleeper that nobody wakes is a deadlock here, as sleeps have no end until somebody dies.
 
 mod deaths;
 
@@ -27,9 +27,9 @@ struct Object {
     held: Option<Vec<AtomicU32>>,
     doorbells: Vec<Readable>,
     data: cell::Cell<Data>,
-    /// How many are reading.
+    /// How many holders are reading.
     reading: Cell<u32>,
-    /// Whether anybody was killed, or closed its handle, who wanted the lock alone.
+    /// Whether a holder that wanted to own the lock was killed, or closed its handle.
     an_owner_ended: Cell<bool>,
 }
 
@@ -71,7 +71,7 @@ fn holders<const COUNT: usize>(mortal: bool) -> [Holder; COUNT] {
     })
 }
 
-/// One that wants the lock alone, or has it so.
+/// A holder that owns the lock, or wants to.
 struct Life<'a>(&'a Object);
 
 impl Drop for Life<'_> {
@@ -82,7 +82,7 @@ impl Drop for Life<'_> {
     }
 }
 
-/// One that reads, until it has done so or is killed.
+/// A holder that reads, until it has done so or is killed.
 struct Reads<'a>(&'a Cell<u32>);
 
 impl Drop for Reads<'_> {
@@ -125,7 +125,7 @@ impl Holder {
         Subscriptions { header, slots, purpose: Purpose::Available }
     }
 
-    /// Takes the lock and uses the data: false if the handle was closed.
+    /// Acquires the lock and uses the data; fails if the handle was closed.
     fn visit(&self, mode: Mode, timeout: Option<Duration>) -> Result<(), WaitError> {
         let _life = (mode == Exclusive).then(|| Life(&self.object));
         let held = self.lock().acquire(mode, timeout)?;
@@ -160,14 +160,14 @@ impl Holder {
         death::step();
     }
 
-    /// A death is told if it left anything half-written, and only if it was an owner's.
+    /// A death must be reported if it left anything half-written, and only if it was an owner's.
     fn judge(&self, held: Acquired, half_written: bool) {
         let died = held == Acquired::OwnerDied;
         assert!(died || !half_written, "nobody said that one died");
         assert!(!died || self.object.an_owner_ended.get(), "no owner died");
     }
 
-    /// Takes the lock whenever its descriptor, as object/ready.rs makes it, is readable.
+    /// Acquires the lock whenever its descriptor, as object/descriptor.rs makes it, is readable.
     fn poll(&self, mode: Mode) {
         let slot = self.own.slot().unwrap();
         let doorbell = &self.object.doorbells[slot];
@@ -182,7 +182,8 @@ impl Holder {
         }
     }
 
-    /// Takes the lock and gives it back: as its handle may be closed, the data may be another's.
+    /// Acquires and releases the lock. It leaves the data alone, as its handle may be closed and
+    /// they may be another's.
     fn knock(&self, mode: Mode) {
         match self.lock().acquire(mode, FOREVER) {
             Ok(_) => drop(self.lock().unlock()),
@@ -217,7 +218,7 @@ impl Holder {
         &self.object.held.as_ref().unwrap()[self.own.slot().unwrap()]
     }
 
-    /// Takes the slot of this one, which is dead, and visits.
+    /// Takes the slot of this holder, which is dead, and visits.
     fn succeed(&self) {
         let (slot, slots) = (self.own.slot().unwrap(), &self.object.slots);
         self.held().store(1, Ordering::SeqCst);
@@ -235,7 +236,7 @@ impl Holder {
     }
 }
 
-/// That nobody is in anybody's way any more, and how often the data were written.
+/// Checks that the lock is free, and returns how often the data were written.
 fn leftover(holder: &Holder) -> u32 {
     holder.visit(Exclusive, NOW).unwrap();
     holder.object.data.get().writes - 1

@@ -1,5 +1,5 @@
-//! Being notified by a descriptor: nobody waits for what was published already, whichever step
-//! whoever published it died after. One that nobody calls is a deadlock here, unless it looks by
+//! Being notified by a descriptor: no holder waits for what was published already, whichever step
+//! its publisher died after. A holder that nobody notifies is a deadlock here, unless it looks by
 //! itself.
 
 use super::{check_with, death, futex};
@@ -69,7 +69,7 @@ impl Holder {
         futex::let_time_pass();
     }
 
-    /// A call that is refused the version that was seen, as object/ready.rs does it: whether it
+    /// A refused call, as object/descriptor.rs does it, that has seen this version; whether it
     /// would look by itself after a while.
     fn is_refused(&self, seen: u64) -> Option<bool> {
         self.object.doorbells[self.slot()].drain();

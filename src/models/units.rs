@@ -1,4 +1,4 @@
-//! The units of semaphores: none is lost, none is made, and what a dead holder had comes back,
+//! The units of semaphores: none is lost, none is made, and those of a dead holder come back,
 //! whichever step it died after. A sleeper that nobody wakes is a deadlock, as for the lock.
 
 use super::{check_with, death, futex};
