@@ -7,7 +7,7 @@ use super::{check_with, death, futex};
 use crate::models::waker::Readable;
 use crate::object::layout::{Header, Purpose, Slot};
 use crate::object::lock::{Acquired, Lock, LockEnv};
-use crate::object::lock_word::Id;
+use crate::object::lock_word::HolderId;
 use crate::object::lock_word::Mode::{self, Exclusive, Shared};
 use crate::object::subscriptions::Subscriptions;
 use crate::object::wait::WaitError;
@@ -43,7 +43,7 @@ struct Data {
 #[derive(Clone)]
 struct Holder {
     object: Rc<Object>,
-    own: Id,
+    own: HolderId,
     closed: Rc<AtomicU32>,
 }
 
@@ -66,7 +66,7 @@ fn holders<const COUNT: usize>(mortal: bool) -> [Holder; COUNT] {
     });
     std::array::from_fn(|slot| Holder {
         object: Rc::clone(&object),
-        own: Id::new(slot, 1),
+        own: HolderId::new(slot, 1),
         closed: Rc::new(AtomicU32::new(0)),
     })
 }
@@ -93,7 +93,7 @@ impl Drop for Reads<'_> {
 
 impl LockEnv for Holder {
     /// As a real holder's, which locks bytes of a file.
-    fn lives(&self, id: Id) -> bool {
+    fn lives(&self, id: HolderId) -> bool {
         let Some((held, slot)) = self.object.held.as_ref().zip(id.slot()) else {
             return true;
         };
@@ -226,7 +226,7 @@ impl Holder {
         slots[slot].readers.store(2 << 16, Ordering::SeqCst);
         slots[slot].generation.store(2, Ordering::SeqCst);
         futex::let_time_pass();
-        let successor = Holder { own: Id::new(slot, 2), ..self.clone() };
+        let successor = Holder { own: HolderId::new(slot, 2), ..self.clone() };
         successor.visit(Exclusive, FOREVER).unwrap();
     }
 

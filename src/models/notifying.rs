@@ -5,7 +5,7 @@
 use super::{check_with, death, futex};
 use crate::models::waker::Readable;
 use crate::object::layout::{Header, Purpose, Slot};
-use crate::object::lock_word::Id;
+use crate::object::lock_word::HolderId;
 use crate::object::subscriptions::Subscriptions;
 use crate::sync::{AtomicU32, Ordering};
 use loom::thread::{JoinHandle, spawn};
@@ -25,7 +25,7 @@ struct Object {
 #[derive(Clone)]
 struct Holder {
     object: Rc<Object>,
-    own: Id,
+    own: HolderId,
 }
 
 fn holders<const COUNT: usize>() -> [Holder; COUNT] {
@@ -40,7 +40,7 @@ fn holders<const COUNT: usize>() -> [Holder; COUNT] {
         doorbells: (0..COUNT).map(|_| Readable::new(false)).collect(),
         held: (0..COUNT).map(|_| AtomicU32::new(1)).collect(),
     });
-    std::array::from_fn(|slot| Holder { object: Rc::clone(&object), own: Id::new(slot, 1) })
+    std::array::from_fn(|slot| Holder { object: Rc::clone(&object), own: HolderId::new(slot, 1) })
 }
 
 impl Holder {
@@ -77,7 +77,7 @@ impl Holder {
         if self.version() != seen {
             return None;
         }
-        let lives = |id: Id| self.object.held[id.slot().unwrap()].load(Ordering::SeqCst) != 0;
+        let lives = |id: HolderId| self.object.held[id.slot().unwrap()].load(Ordering::SeqCst) != 0;
         Some(self.subscriptions().others_publish(self.own, lives, |slot| self.signal(slot)))
     }
 

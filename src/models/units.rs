@@ -4,7 +4,7 @@
 use super::{check_with, death, futex};
 use crate::object::layout::{Header, Slot};
 use crate::object::lock::LockEnv;
-use crate::object::lock_word::Id;
+use crate::object::lock_word::HolderId;
 use crate::object::semaphore::Units;
 use crate::object::semaphore::units::{Ledger, SharedUnits};
 use crate::sync::{AtomicU32, Mutex, Ordering, lock};
@@ -30,7 +30,7 @@ struct Object {
 #[derive(Clone)]
 struct Holder {
     object: Rc<Object>,
-    own: Id,
+    own: HolderId,
     ledger_lock: Rc<Mutex<()>>,
 }
 
@@ -52,13 +52,13 @@ fn holders<const COUNT: usize>(units: u32) -> [Holder; COUNT] {
     });
     std::array::from_fn(|slot| Holder {
         object: Rc::clone(&object),
-        own: Id::new(slot, 1),
+        own: HolderId::new(slot, 1),
         ledger_lock: Rc::new(Mutex::new(())),
     })
 }
 
 impl LockEnv for Holder {
-    fn lives(&self, id: Id) -> bool {
+    fn lives(&self, id: HolderId) -> bool {
         let slot = id.slot().expect("only holders write");
         self.own == id || self.object.held[slot].load(Ordering::SeqCst) != 0
     }
@@ -70,7 +70,7 @@ impl LockEnv for Holder {
     /// As a real holder's.
     fn reclaim_dead(&self) -> bool {
         let semaphore = self.semaphore();
-        let is_dead = |slot: &usize| !self.lives(Id::new(*slot, 1));
+        let is_dead = |slot: &usize| !self.lives(HolderId::new(*slot, 1));
         let left = |slot: &usize| semaphore.has_any(*slot) && is_dead(slot);
         let dead: Vec<_> = (0..self.object.slots.len()).filter(left).collect();
         if dead.is_empty() {

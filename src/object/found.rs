@@ -10,7 +10,7 @@ use crate::object::file_names::{self, FileName};
 use crate::object::format::read_header;
 use crate::object::layout::{HOLDERS_MAX, Header, SLOTS_OFFSET, Slot};
 use crate::object::reserve::data_offset;
-use crate::object::semaphore::units::Word;
+use crate::object::semaphore::units::UnitsWord;
 use crate::os::byte_lock::{self, Bytes};
 use crate::os::named_memory::{self, FOLDER, Facts};
 use crate::os::process;
@@ -140,7 +140,7 @@ impl Found {
         let value = u64::from_ne_bytes(*bytes.last_chunk().expect("eight bytes"));
         match self.object {
             Kind::Segment => ("version", value),
-            Kind::Semaphore => ("units", Word(value).free().into()),
+            Kind::Semaphore => ("units", UnitsWord(value).free().into()),
         }
     }
 

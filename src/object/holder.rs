@@ -10,7 +10,7 @@ use crate::object::doorbells::{self, Doorbells};
 use crate::object::file::{File, LIFECYCLE_TIME_MAX_LEAVING};
 use crate::object::layout::{HOLDERS_MAX, Header, PERSISTS, Purpose};
 use crate::object::lock::{Lock, LockEnv};
-use crate::object::lock_word::Id;
+use crate::object::lock_word::HolderId;
 use crate::object::memory::{Data, Memory};
 use crate::object::semaphore::Units;
 use crate::object::semaphore::units::{LEDGERS_OFFSET, Ledger, SharedUnits};
@@ -38,7 +38,7 @@ pub struct Holder {
     file: File,
     memory: Memory,
     /// None: the object may only be read.
-    own: Option<Id>,
+    own: Option<HolderId>,
     /// Held by the one thread of this handle that has the lifecycle lock, or writes its ledger. It
     /// guards no value of this process, so it doesn't matter whether a thread panicked with it.
     local_lock: Mutex<()>,
@@ -94,7 +94,7 @@ impl Holder {
     }
 
     #[inline]
-    fn lock_of(&self, own: Id) -> Lock<'_, Holder> {
+    fn lock_of(&self, own: HolderId) -> Lock<'_, Holder> {
         Lock { header: self.header(), slots: self.memory.slots(), own, env: self }
     }
 
@@ -120,7 +120,7 @@ impl Holder {
     }
 
     #[inline]
-    fn units_of(&self, own: Id, accounting: Accounting) -> Option<Units<'_, Holder>> {
+    fn units_of(&self, own: HolderId, accounting: Accounting) -> Option<Units<'_, Holder>> {
         if self.kind != Kind::Semaphore {
             return None;
         }
@@ -225,7 +225,7 @@ impl Drop for WaitingCall<'_> {
 }
 
 impl LockEnv for Holder {
-    fn lives(&self, id: Id) -> bool {
+    fn lives(&self, id: HolderId) -> bool {
         let Some(slot) = id.slot().filter(|slot| *slot < self.slots_used().len()) else {
             return false;
         };
@@ -266,7 +266,7 @@ impl LockEnv for Holder {
     }
 
     #[inline]
-    fn publish<T>(&self, by: Id, act: impl FnOnce() -> T) -> T {
+    fn publish<T>(&self, by: HolderId, act: impl FnOnce() -> T) -> T {
         self.publish_by(by, Purpose::Available, act)
     }
 }

@@ -42,7 +42,7 @@ pub struct Header {
     /// No slot from this one on was ever taken. Changed under the lifecycle lock.
     pub slots_used: AtomicU32,
     pad: [u8; LINE - 40],
-    /// Who owns the lock, and who is next: [`Word`](crate::object::lock_word::Word).
+    /// Who owns the lock, and who is next: [`LockWord`](crate::object::lock_word::LockWord).
     pub lock: AtomicU64,
     pad_lock: [u8; LINE - 8],
     /// Moves on when the lock or units were released and somebody may sleep. Sleepers sleep on it.

@@ -27,7 +27,9 @@ pub mod contended;
 mod tests;
 
 use crate::object::layout::{Header, Slot};
-use crate::object::lock_word::{DIED, FAILURES_MAX, HANDED, Id, Mode, READERS, WAITERS, Word};
+use crate::object::lock_word::{
+    DIED, FAILURES_MAX, HANDED, HolderId, LockWord, Mode, READERS, WAITERS,
+};
 use crate::object::wait::{Wait, WaitError, wake, wake_all};
 use crate::sync::Ordering;
 use std::time::Duration;
@@ -35,14 +37,14 @@ use std::time::Duration;
 /// What a lock needs of the handle that it belongs to, and of the system.
 pub trait LockEnv {
     /// Whether this holder still has its slot, and lives.
-    fn lives(&self, id: Id) -> bool;
+    fn lives(&self, id: HolderId) -> bool;
     /// Whether this handle was closed, so that its threads wait no longer.
     fn is_closed(&self) -> bool;
     /// Notifies the holders whose descriptors show that the lock, or units, may be free.
     fn notify(&self);
     /// Runs `act`, which frees the lock or units, for a holder, and notifies as [`LockEnv::notify`]
     /// does. An implementation that expects deaths notifies even if this process dies meanwhile.
-    fn publish<T>(&self, _by: Id, act: impl FnOnce() -> T) -> T {
+    fn publish<T>(&self, _by: HolderId, act: impl FnOnce() -> T) -> T {
         let done = act();
         self.notify();
         done
@@ -62,7 +64,7 @@ pub enum Acquired {
 
 impl Acquired {
     /// What the word said before it was acquired.
-    pub fn after(word: Word) -> Acquired {
+    pub fn after(word: LockWord) -> Acquired {
         if word.has(DIED) { Acquired::OwnerDied } else { Acquired::Clean }
     }
 }
@@ -71,7 +73,7 @@ impl Acquired {
 pub struct Lock<'a, A> {
     pub header: &'a Header,
     pub slots: &'a [Slot],
-    pub own: Id,
+    pub own: HolderId,
     pub env: &'a A,
 }
 
@@ -79,7 +81,7 @@ impl<A: LockEnv> Lock<'_, A> {
     /// Becomes the owner, if the lock is free, nobody waits for it, and no owner has died.
     #[inline]
     pub fn lock_at_once(&self) -> bool {
-        let (lock, taken) = (&self.header.lock, Word::owned(self.own).0);
+        let (lock, taken) = (&self.header.lock, LockWord::owned(self.own).0);
         // SYNC lock: SeqCst, so that it comes before the looks for readers and for a close.
         lock.compare_exchange(0, taken, Ordering::SeqCst, Ordering::Relaxed).is_ok()
     }
@@ -93,7 +95,7 @@ impl<A: LockEnv> Lock<'_, A> {
     /// Releases the lock as its owner, if nobody waits for it.
     #[inline]
     pub fn unlock_at_once(&self) -> bool {
-        let (lock, taken) = (&self.header.lock, Word::owned(self.own).0);
+        let (lock, taken) = (&self.header.lock, LockWord::owned(self.own).0);
         // SYNC lock: Release at least, pairs with whoever acquires it.
         lock.compare_exchange(taken, 0, Ordering::SeqCst, Ordering::Relaxed).is_ok()
     }
@@ -142,14 +144,14 @@ impl<A: LockEnv> Lock<'_, A> {
         self.change(|word| (word.next() == Some(self.own)).then(|| word.without_next()));
     }
 
-    fn load(&self) -> Word {
-        Word(self.header.lock.load(Ordering::SeqCst))
+    fn load(&self) -> LockWord {
+        LockWord(self.header.lock.load(Ordering::SeqCst))
     }
 
     /// Changes the word to what `to` says, and returns what it was; None if `to` says None. None
     /// too after [`FAILURES_MAX`] failures: each means that another thread changed the word, and so
     /// many only happen where somebody scribbles.
-    fn change(&self, to: impl Fn(Word) -> Option<Word>) -> Option<Word> {
+    fn change(&self, to: impl Fn(LockWord) -> Option<LockWord>) -> Option<LockWord> {
         let mut word = self.load();
         for _ in 0..FAILURES_MAX {
             let new = to(word)?;
@@ -161,13 +163,13 @@ impl<A: LockEnv> Lock<'_, A> {
         None
     }
 
-    fn replace(&self, old: Word, new: Word) -> Result<(), Word> {
+    fn replace(&self, old: LockWord, new: LockWord) -> Result<(), LockWord> {
         if new == old {
             return Ok(());
         }
         let lock = &self.header.lock;
         let done = lock.compare_exchange(old.0, new.0, Ordering::SeqCst, Ordering::SeqCst);
-        done.map(drop).map_err(Word)
+        done.map(drop).map_err(LockWord)
     }
 
     /// Releases the word: to the slot that is next, or to anybody.
@@ -177,7 +179,7 @@ impl<A: LockEnv> Lock<'_, A> {
 
     /// The same, and sets these flags in the word.
     fn release_word_with(&self, flags: u64) {
-        let released = |word: Word| {
+        let released = |word: LockWord| {
             let released = word.with(flags).released();
             let unmarked = if released.owner().is_none() { WAITERS } else { 0 };
             (word.owner() == Some(self.own)).then(|| released.without(unmarked))
@@ -190,8 +192,8 @@ impl<A: LockEnv> Lock<'_, A> {
     }
 
     /// Wakes the slot that was next in the word before, to which the lock was handed over.
-    fn wake_next(&self, old: Word) {
-        if let Some(slot) = old.next().and_then(Id::slot) {
+    fn wake_next(&self, old: LockWord) {
+        if let Some(slot) = old.next().and_then(HolderId::slot) {
             wake_all(&self.slots[slot].handovers);
         }
     }
@@ -263,7 +265,7 @@ impl<A: LockEnv> Lock<'_, A> {
                 wake(&self.header.reader_exits, 1);
             }
         } else if word.has(WAITERS) {
-            let unmarked = |word: Word| {
+            let unmarked = |word: LockWord| {
                 let waits = word.owner().is_none() && word.has(WAITERS);
                 waits.then(|| word.without(WAITERS))
             };

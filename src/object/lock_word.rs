@@ -2,13 +2,13 @@
 //!
 //! | bits | meaning |
 //! |---|---|
-//! | 0 to 26 | the owner's [`Id`]; 0: nobody owns it |
+//! | 0 to 26 | the owner's [`HolderId`]; 0: nobody owns it |
 //! | 27 `HANDED` | it was handed over to the owner, which hasn't taken note yet |
 //! | 28 `READERS` | some slot may have readers; an owner waits until they have left |
 //! | 29 `WAITERS` | somebody may sleep, or have subscribed a descriptor |
 //! | 30 `DIED` | an owner died, and nobody has owned the lock since |
 //! | 31 `READS` | it was handed over to a reader |
-//! | 32 to 58 | the [`Id`] that is next: whoever releases the lock hands it over; 0: none |
+//! | 32 to 58 | the [`HolderId`] that is next: whoever releases the lock hands it over; 0: none |
 //! | 59 | the next one is a reader |
 //!
 //! If nobody owns the lock, nobody is next.
@@ -43,12 +43,12 @@ pub enum Mode {
 
 /// One holder: a slot, and the slot's generation while that holder has it. Never 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Id(u32);
+pub struct HolderId(u32);
 
-impl Id {
+impl HolderId {
     /// The holder of this slot in this generation, of which the lower 16 bits count.
-    pub fn new(slot: usize, generation: u32) -> Id {
-        Id((slot as u32 + 1) | (generation & 0xffff) << SLOT_BITS)
+    pub fn new(slot: usize, generation: u32) -> HolderId {
+        HolderId((slot as u32 + 1) | (generation & 0xffff) << SLOT_BITS)
     }
 
     /// Its slot; None for a number that is no slot's, as any process may have written it.
@@ -86,28 +86,28 @@ impl Id {
     }
 
     /// The holder that a word names; None: nobody.
-    pub fn read(bits: u64) -> Option<Id> {
+    pub fn read(bits: u64) -> Option<HolderId> {
         let id = (bits & ID) as u32;
-        (id != 0).then_some(Id(id))
+        (id != 0).then_some(HolderId(id))
     }
 }
 
 /// What the lock's word said at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Word(pub u64);
+pub struct LockWord(pub u64);
 
-impl Word {
+impl LockWord {
     /// Owned, and nothing else: what the word says while only one holder wants the lock.
-    pub fn owned(by: Id) -> Word {
-        Word(u64::from(by.0))
+    pub fn owned(by: HolderId) -> LockWord {
+        LockWord(u64::from(by.0))
     }
 
-    pub fn owner(self) -> Option<Id> {
-        Id::read(self.0)
+    pub fn owner(self) -> Option<HolderId> {
+        HolderId::read(self.0)
     }
 
-    pub fn next(self) -> Option<Id> {
-        Id::read(self.0 >> NEXT_SHIFT)
+    pub fn next(self) -> Option<HolderId> {
+        HolderId::read(self.0 >> NEXT_SHIFT)
     }
 
     pub fn has(self, flag: u64) -> bool {
@@ -119,30 +119,30 @@ impl Word {
         self.owner().is_some() && !self.has(HANDED | READERS)
     }
 
-    pub fn with(self, flags: u64) -> Word {
-        Word(self.0 | flags)
+    pub fn with(self, flags: u64) -> LockWord {
+        LockWord(self.0 | flags)
     }
 
-    pub fn without(self, flags: u64) -> Word {
-        Word(self.0 & !flags)
+    pub fn without(self, flags: u64) -> LockWord {
+        LockWord(self.0 & !flags)
     }
 
-    pub fn with_owner(self, owner: Option<Id>) -> Word {
-        Word(self.0 & !(ID | HANDED | READS) | owner.map_or(0, |id| u64::from(id.0)))
+    pub fn with_owner(self, owner: Option<HolderId>) -> LockWord {
+        LockWord(self.0 & !(ID | HANDED | READS) | owner.map_or(0, |id| u64::from(id.0)))
     }
 
-    pub fn with_next(self, next: Id, mode: Mode) -> Word {
+    pub fn with_next(self, next: HolderId, mode: Mode) -> LockWord {
         let reads = if mode == Mode::Shared { NEXT_READS } else { 0 };
-        Word(self.without_next().0 | u64::from(next.0) << NEXT_SHIFT | reads)
+        LockWord(self.without_next().0 | u64::from(next.0) << NEXT_SHIFT | reads)
     }
 
-    pub fn without_next(self) -> Word {
+    pub fn without_next(self) -> LockWord {
         self.without(ID << NEXT_SHIFT | NEXT_READS)
     }
 
     /// The word after its owner has released it: the next one's if that has a valid slot, else
     /// nobody's.
-    pub fn released(self) -> Word {
+    pub fn released(self) -> LockWord {
         match self.next().filter(|id| id.slot().is_some()) {
             Some(next) => {
                 let reads = if self.has(NEXT_READS) { READS } else { 0 };

@@ -23,8 +23,8 @@ pub mod units;
 
 use crate::object::layout::{Header, Slot};
 use crate::object::lock::LockEnv;
-use crate::object::lock_word::Id;
-use crate::object::semaphore::units::{Entry, Ledger, SharedUnits, UNITS_MAX, Word, more};
+use crate::object::lock_word::HolderId;
+use crate::object::semaphore::units::{Entry, Ledger, SharedUnits, UNITS_MAX, UnitsWord, more};
 use crate::object::wait::{Wait, WaitError, is_scan_due, scan_spacing, wake, wake_all};
 use crate::sync::{Mutex, Ordering, lock};
 use crate::timeout::Deadline;
@@ -36,7 +36,7 @@ pub struct Units<'a, A> {
     pub slots: &'a [Slot],
     pub units: &'a SharedUnits,
     pub ledgers: &'a [Ledger],
-    pub own: Id,
+    pub own: HolderId,
     /// Excludes this handle's threads from each other in its ledger; None: it keeps no ledger.
     pub ledger_lock: Option<&'a Mutex<()>>,
     pub env: &'a A,
@@ -110,7 +110,7 @@ impl<A: LockEnv> Units<'_, A> {
     }
 
     /// Makes a holder no longer the next one: it is dead, or its handle is closed.
-    pub fn remove_next(&self, id: Id) {
+    pub fn remove_next(&self, id: HolderId) {
         let (next, order) = (&self.units.next, Ordering::SeqCst);
         if next.compare_exchange(id.bits(), 0, order, order).is_ok() {
             self.wake_waiters(UNITS_MAX);
@@ -195,7 +195,7 @@ impl<A: LockEnv> Units<'_, A> {
 
     /// Removes the next holder if it is dead; whether it was.
     fn remove_dead_next(&self) -> bool {
-        let next = Id::read(self.units.next.load(Ordering::SeqCst).into());
+        let next = HolderId::read(self.units.next.load(Ordering::SeqCst).into());
         let dead = next.filter(|id| !self.env.lives(*id));
         dead.inspect(|id| self.remove_next(*id)).is_some()
     }
@@ -212,8 +212,8 @@ impl<A: LockEnv> Units<'_, A> {
         let header = self.header;
         let awaited = &header.awaited;
         if awaited.load(Ordering::SeqCst) != 0 && awaited.swap(0, Ordering::SeqCst) != 0 {
-            let next = Id::read(self.units.next.load(Ordering::SeqCst).into());
-            match next.and_then(Id::slot).and_then(|slot| self.slots.get(slot)) {
+            let next = HolderId::read(self.units.next.load(Ordering::SeqCst).into());
+            match next.and_then(HolderId::slot).and_then(|slot| self.slots.get(slot)) {
                 Some(next) => wake_all(&next.handovers),
                 None => wake(&header.releases, i32::try_from(count).unwrap_or(i32::MAX)),
             }
@@ -221,8 +221,8 @@ impl<A: LockEnv> Units<'_, A> {
         self.env.notify();
     }
 
-    fn word(&self) -> Word {
-        Word(self.units.word.load(Ordering::SeqCst))
+    fn word(&self) -> UnitsWord {
+        UnitsWord(self.units.word.load(Ordering::SeqCst))
     }
 
     fn own_slot(&self) -> usize {

@@ -23,7 +23,7 @@
 //! death in there only delays.
 
 use crate::object::layout::{HOLDERS_MAX, Header, Purpose, Slot};
-use crate::object::lock_word::Id;
+use crate::object::lock_word::HolderId;
 use crate::sync::{AtomicU32, Ordering};
 
 /// How many doorbells are signalled before a change.
@@ -37,7 +37,7 @@ const PUBLISHERS: u32 = 0xffff;
 /// Handed from [`Subscriptions::begin`] to [`Subscriptions::end`].
 #[must_use]
 pub struct Publication {
-    by: Id,
+    by: HolderId,
     /// Whether the slot counts this one as publishing.
     is_counted: bool,
 }
@@ -115,7 +115,7 @@ impl<'a> Subscriptions<'a> {
     #[cfg(loom)]
     pub fn publish<T>(
         &self,
-        by: Id,
+        by: HolderId,
         signal: impl Fn(usize) -> bool,
         act: impl FnOnce() -> T,
     ) -> (T, bool) {
@@ -125,7 +125,7 @@ impl<'a> Subscriptions<'a> {
     }
 
     /// Says that a change comes, and signals some doorbells.
-    pub fn begin(&self, by: Id, signal: impl Fn(usize) -> bool) -> Publication {
+    pub fn begin(&self, by: HolderId, signal: impl Fn(usize) -> bool) -> Publication {
         // SYNC publishing: SeqCst, before the look who is subscribed; pairs with `others_publish`.
         let is_counted = self.count_publishers(by, |count| count.checked_add(1));
         let seen = self.all().load(Ordering::SeqCst);
@@ -146,7 +146,7 @@ impl<'a> Subscriptions<'a> {
     }
 
     /// Counts one more, or one less, of a holder's threads that publish.
-    pub fn count_publishers(&self, by: Id, to: impl Fn(u16) -> Option<u16>) -> bool {
+    pub fn count_publishers(&self, by: HolderId, to: impl Fn(u16) -> Option<u16>) -> bool {
         by.slot().is_some_and(|slot| by.count(&self.slots[slot].publishing, to))
     }
 
@@ -154,8 +154,8 @@ impl<'a> Subscriptions<'a> {
     /// subscribed. A publisher that is dead counts once, and this call signals in its place.
     pub fn others_publish(
         &self,
-        own: Id,
-        lives: impl Fn(Id) -> bool,
+        own: HolderId,
+        lives: impl Fn(HolderId) -> bool,
         signal: impl Fn(usize) -> bool,
     ) -> bool {
         let mut found = false;
@@ -165,7 +165,7 @@ impl<'a> Subscriptions<'a> {
                 continue;
             }
             found = true;
-            if !lives(Id::new(index, seen >> 16)) {
+            if !lives(HolderId::new(index, seen >> 16)) {
                 self.notify(&signal);
                 let order = Ordering::SeqCst;
                 let _ = slot.publishing.compare_exchange(seen, seen & !PUBLISHERS, order, order);

@@ -5,7 +5,7 @@ use crate::endpoint::names::Kind;
 use crate::error::{Error, Result, Status};
 use crate::object::layout::Purpose;
 use crate::object::lock::LockEnv;
-use crate::object::lock_word::Id;
+use crate::object::lock_word::HolderId;
 use crate::object::subscriptions::{Publication, Subscriptions};
 use crate::os::fifo;
 use crate::os::fork::Fd;
@@ -52,7 +52,7 @@ impl Holder {
     /// Signals a slot's doorbell; false if the slot's holder lives and can't be reached.
     #[cold]
     fn signal(&self, index: usize, purpose: Purpose) -> bool {
-        if self.own.and_then(Id::slot) == Some(index) {
+        if self.own.and_then(HolderId::slot) == Some(index) {
             // It is open here: this process may no longer have the right to open it.
             return self
                 .own_doorbell(purpose)
@@ -60,7 +60,7 @@ impl Holder {
         }
         let slots = self.memory.slots();
         self.doorbells.signal(&self.file, slots, index, purpose)
-            || !self.lives(Id::new(index, slots[index].generation.load(Ordering::SeqCst)))
+            || !self.lives(HolderId::new(index, slots[index].generation.load(Ordering::SeqCst)))
     }
 
     /// Makes a change that descriptors show, and notifies of it even if this process dies. A holder
@@ -75,7 +75,7 @@ impl Holder {
 
     /// The same in the place of another holder, which is dead.
     #[inline]
-    pub fn publish_by<T>(&self, by: Id, purpose: Purpose, act: impl FnOnce() -> T) -> T {
+    pub fn publish_by<T>(&self, by: HolderId, purpose: Purpose, act: impl FnOnce() -> T) -> T {
         // `act` is called in one place, so that the compiler inlines it.
         let publication = self.subscriptions(purpose).is_used().then(|| self.begin(by, purpose));
         let done = act();
@@ -87,12 +87,12 @@ impl Holder {
     }
 
     #[cold]
-    fn begin(&self, by: Id, purpose: Purpose) -> Publication {
+    fn begin(&self, by: HolderId, purpose: Purpose) -> Publication {
         self.subscriptions(purpose).begin(by, |index| self.signal(index, purpose))
     }
 
     #[cold]
-    fn end(&self, by: Id, purpose: Purpose, publication: Publication) {
+    fn end(&self, by: HolderId, purpose: Purpose, publication: Publication) {
         let subscriptions = self.subscriptions(purpose);
         let reached_all = subscriptions.end(publication, |index| self.signal(index, purpose));
         if !reached_all {

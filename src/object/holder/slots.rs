@@ -5,7 +5,7 @@ use crate::error::{Error, Result, Status};
 use crate::object::doorbells;
 use crate::object::file::{OBSERVER_BYTES, SLOT_BYTES, byte};
 use crate::object::layout::{HOLDERS_MAX, Slot};
-use crate::object::lock_word::Id;
+use crate::object::lock_word::HolderId;
 use crate::object::reserve;
 use crate::os::byte_lock;
 use crate::os::clock::ticks;
@@ -18,7 +18,7 @@ const PROBES_MAX: usize = 8;
 
 impl Holder {
     /// Takes a slot; None: the object may only be read, and this holder has an observer's byte.
-    pub(super) fn take_slot(&self) -> Result<Option<Id>> {
+    pub(super) fn take_slot(&self) -> Result<Option<HolderId>> {
         let used = self.slots_used().len();
         // First it tries a few used slots that have doorbells, so that those of dead holders don't
         // become many; where many slots were used, a few of any; then one that never was. Only if
@@ -77,16 +77,16 @@ impl Holder {
 
     /// Releases whatever the slot's last holder left, and begins the next generation. Whoever is
     /// killed in here leaves a slot that the next holder reclaims.
-    fn reclaim_slot(&self, index: usize) -> Id {
+    fn reclaim_slot(&self, index: usize) -> HolderId {
         let (header, slot) = (self.header(), &self.memory.slots()[index]);
         let generation = slot.generation.load(Ordering::SeqCst);
-        let last = Id::new(index, generation);
+        let last = HolderId::new(index, generation);
         self.lock_of(last).release_all();
         if let Some(semaphore) = self.units_of(last, Accounting::None) {
             semaphore.reclaim_units(index);
             semaphore.remove_next(last);
         }
-        let id = Id::new(index, generation.wrapping_add(1));
+        let id = HolderId::new(index, generation.wrapping_add(1));
         doorbells::remove(&self.file, slot);
         slot.subscribed.iter().for_each(|word| word.store(0, Ordering::SeqCst));
         slot.publishing.store(id.generation() << 16, Ordering::SeqCst);
@@ -105,14 +105,14 @@ impl Holder {
     }
 
     pub(super) fn own_slot(&self) -> Option<(usize, &Slot)> {
-        let index = self.own.and_then(Id::slot)?;
+        let index = self.own.and_then(HolderId::slot)?;
         Some((index, &self.memory.slots()[index]))
     }
 
     /// Whether a slot is this holder's, or another live one's. Where the system can't say, it
     /// counts as taken: nothing is worse than two owners.
     pub(super) fn is_taken(&self, slot: usize) -> bool {
-        let is_own = self.own.and_then(Id::slot) == Some(slot);
+        let is_own = self.own.and_then(HolderId::slot) == Some(slot);
         is_own || byte_lock::is_locked(self.file.fd.as_fd(), byte(SLOT_BYTES, slot)).unwrap_or(true)
     }
 

@@ -8,7 +8,7 @@ use crate::object::format::FORMAT;
 use crate::object::holder::{Accounting, Holder};
 use crate::object::layout::{MAGIC_WORD, PERSISTS};
 use crate::object::reserve::{at_first, data_offset};
-use crate::object::semaphore::units::Word;
+use crate::object::semaphore::units::UnitsWord;
 use crate::os::directory::group_id;
 use crate::os::fork::Fd;
 use crate::os::named_memory::{self, Facts};
@@ -101,7 +101,7 @@ fn finish(
 /// Fills the header. No other process sees the object before it has its name.
 fn initialise(holder: &Holder, kind: Kind, plan: &Plan<'_>) {
     if let Some(semaphore) = holder.units(Accounting::None) {
-        semaphore.units.word.store(Word::new(plan.units, 0, 0).0, Ordering::Relaxed);
+        semaphore.units.word.store(UnitsWord::new(plan.units, 0, 0).0, Ordering::Relaxed);
     }
     let header = holder.header();
     header.magic.store(MAGIC_WORD, Ordering::Relaxed);

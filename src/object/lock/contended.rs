@@ -2,7 +2,7 @@
 
 use crate::object::layout::{HOLDERS_MAX, Slot};
 use crate::object::lock::{Acquired, Lock, LockEnv};
-use crate::object::lock_word::{DIED, HANDED, Id, Mode, READERS, READS, WAITERS, Word};
+use crate::object::lock_word::{DIED, HANDED, HolderId, LockWord, Mode, READERS, READS, WAITERS};
 use crate::object::wait::{Wait, WaitError, scan_spacing};
 use crate::sync::Ordering;
 use crate::timeout::Deadline;
@@ -69,13 +69,13 @@ impl<A: LockEnv> Lock<'_, A> {
     }
 
     /// Whether this call may acquire the word: it was handed over to this call, or is nobody's.
-    fn is_available(&self, word: Word, wait: &Wait) -> bool {
+    fn is_available(&self, word: LockWord, wait: &Wait) -> bool {
         let handed = wait.requested && word.owner() == Some(self.own) && word.has(HANDED);
         handed || word.owner().is_none()
     }
 
     /// Makes this holder the word's owner; what the word was before.
-    fn acquire_word(&self, wait: &Wait) -> Option<Word> {
+    fn acquire_word(&self, wait: &Wait) -> Option<LockWord> {
         self.change(|word| {
             if !self.is_available(word, wait) {
                 return None;
@@ -88,7 +88,11 @@ impl<A: LockEnv> Lock<'_, A> {
     }
 
     /// Waits until the readers that were there before the owner have left.
-    fn wait_for_readers(&self, before: Word, deadline: Deadline) -> Result<Acquired, WaitError> {
+    fn wait_for_readers(
+        &self,
+        before: LockWord,
+        deadline: Deadline,
+    ) -> Result<Acquired, WaitError> {
         if !before.has(READERS) {
             return Ok(Acquired::after(before));
         }
@@ -148,7 +152,7 @@ impl<A: LockEnv> Lock<'_, A> {
     fn has_live_readers(&self) -> bool {
         let mut found = false;
         for (index, slot, readers) in self.readers() {
-            if self.env.lives(Id::new(index, readers >> 16)) {
+            if self.env.lives(HolderId::new(index, readers >> 16)) {
                 found = true;
                 continue;
             }
@@ -170,7 +174,7 @@ impl<A: LockEnv> Lock<'_, A> {
         }
         // SYNC lock: SeqCst, behind the count that an owner looks at.
         let open =
-            |word: Word| self.is_available(word, wait).then(|| word.released().with(READERS));
+            |word: LockWord| self.is_available(word, wait).then(|| word.released().with(READERS));
         let Some(old) = self.change(open) else {
             self.remove_reader();
             return None;
@@ -199,7 +203,7 @@ impl<A: LockEnv> Lock<'_, A> {
         if wait.requested && (granted || word.next() == Some(self.own)) {
             return true;
         }
-        let requested = |word: Word| {
+        let requested = |word: LockWord| {
             let waits = word.owner().is_some() && word.next().is_none();
             let joins = mode == Mode::Shared && word.has(READS);
             (waits && !joins).then(|| word.with_next(self.own, mode))
@@ -215,7 +219,7 @@ impl<A: LockEnv> Lock<'_, A> {
 
     /// Makes whoever releases the lock next wake a sleeper; false if nobody owns the lock.
     fn announce_sleep(&self) -> bool {
-        let waits = |word: Word| word.owner().is_some().then(|| word.with(WAITERS));
+        let waits = |word: LockWord| word.owner().is_some().then(|| word.with(WAITERS));
         self.change(waits).is_some()
     }
 
@@ -224,7 +228,7 @@ impl<A: LockEnv> Lock<'_, A> {
         if !wait.requested {
             return false;
         }
-        let request = |word: Word| {
+        let request = |word: LockWord| {
             let waits = word.next() == Some(self.own);
             waits.then(|| word.without_next())
         };

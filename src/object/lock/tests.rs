@@ -3,7 +3,7 @@
 
 use super::{Acquired, Lock, LockEnv};
 use crate::object::layout::{CONTROL_SIZE, Header, SLOTS_OFFSET, Slot};
-use crate::object::lock_word::{Id, Mode};
+use crate::object::lock_word::{HolderId, Mode};
 use crate::object::wait::WaitError;
 use crate::object::wait::slice_after;
 use crate::sync::{AtomicU32, Ordering};
@@ -45,7 +45,7 @@ impl Memory {
             let slots = base.add(SLOTS_OFFSET).cast::<Slot>();
             (&*base.cast::<Header>(), std::slice::from_raw_parts(slots, HOLDERS))
         };
-        Lock { header, slots, own: Id::new(slot, 0), env }
+        Lock { header, slots, own: HolderId::new(slot, 0), env }
     }
 }
 
@@ -56,7 +56,7 @@ struct Alive {
 }
 
 impl LockEnv for Alive {
-    fn lives(&self, _: Id) -> bool {
+    fn lives(&self, _: HolderId) -> bool {
         self.asked.fetch_add(1, Ordering::Relaxed);
         true
     }

@@ -6,7 +6,7 @@
 
 use crate::object::lock::LockEnv;
 use crate::object::semaphore::Units;
-use crate::object::semaphore::units::{Confirmed, Entry, OpId, UNITS_MAX, Word, op_after};
+use crate::object::semaphore::units::{Confirmed, Entry, OpId, UNITS_MAX, UnitsWord, op_after};
 use crate::sync::Ordering;
 
 /// How often it is tried to confirm an operation that is about to be replaced. Each failure but the
@@ -53,7 +53,7 @@ impl<A: LockEnv> Units<'_, A> {
             if word.op() != 0 && by.is_none_or(|by| by.slot != word.slot()) {
                 self.confirm(word);
             }
-            let new = Word::new(free, slot, op).0;
+            let new = UnitsWord::new(free, slot, op).0;
             if failures == FAILURES_MAX {
                 shared.store(new, order);
                 break;
@@ -62,7 +62,7 @@ impl<A: LockEnv> Units<'_, A> {
             // then look at it.
             match shared.compare_exchange(word.0, new, order, order) {
                 Ok(_) => break,
-                Err(now) => word = Word(now),
+                Err(now) => word = UnitsWord(now),
             }
         }
         true
@@ -70,7 +70,7 @@ impl<A: LockEnv> Units<'_, A> {
 
     /// Confirms in a slot's ledger that its operation was done, as the word will no longer show it.
     #[inline(never)]
-    fn confirm(&self, word: Word) {
+    fn confirm(&self, word: UnitsWord) {
         let Some(ledger) = self.ledgers.get(word.slot()) else {
             return;
         };

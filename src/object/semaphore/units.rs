@@ -18,10 +18,10 @@ pub const UNITS_MAX: u32 = (1 << 31) - 1;
 /// What all holders of a semaphore share; the ledgers follow.
 #[repr(C)]
 pub struct SharedUnits {
-    /// How many are free, and which operation made them so: a [`Word`].
+    /// How many are free, and which operation made them so: a [`UnitsWord`].
     pub word: AtomicU64,
-    /// The [`Id`](crate::object::lock_word::Id) of a holder that has waited for long, and gets the
-    /// next units; 0: none.
+    /// The [`HolderId`](crate::object::lock_word::HolderId) of a holder that has waited for long,
+    /// and gets the next units; 0: none.
     pub next: AtomicU32,
     pad: [u8; 116],
 }
@@ -76,11 +76,13 @@ pub struct OpId {
 /// What the word says: free units in bits 0 to 30, the slot of the last operation in bits 31 to 40,
 /// and that operation's number from bit 41 on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Word(pub u64);
+pub struct UnitsWord(pub u64);
 
-impl Word {
-    pub fn new(free: u32, slot: usize, op: Op) -> Word {
-        Word(u64::from(free & UNITS_MAX) | (slot as u64) << SLOT_SHIFT | u64::from(op) << OP_SHIFT)
+impl UnitsWord {
+    pub fn new(free: u32, slot: usize, op: Op) -> UnitsWord {
+        UnitsWord(
+            u64::from(free & UNITS_MAX) | (slot as u64) << SLOT_SHIFT | u64::from(op) << OP_SHIFT,
+        )
     }
 
     pub fn free(self) -> u32 {
@@ -156,12 +158,12 @@ impl SharedUnits {
     /// Changes the free units, if the word shows no operation that must be confirmed first.
     #[inline]
     fn change_at_once(&self, to: impl FnOnce(u32) -> Option<u32>) -> bool {
-        let word = Word(self.word.load(Ordering::SeqCst));
+        let word = UnitsWord(self.word.load(Ordering::SeqCst));
         let Some(free) = to(word.free()).filter(|_| word.op() == 0) else {
             return false;
         };
         let order = Ordering::SeqCst;
-        self.word.compare_exchange(word.0, Word::new(free, 0, 0).0, order, order).is_ok()
+        self.word.compare_exchange(word.0, UnitsWord::new(free, 0, 0).0, order, order).is_ok()
     }
 }
 
@@ -175,7 +177,7 @@ pub fn more(free: u32, count: u32) -> Option<u32> {
 impl SharedUnits {
     /// Ones for the model checker, whose atomics are no plain words.
     pub fn model(free: u32) -> SharedUnits {
-        let word = AtomicU64::new(Word::new(free, 0, 0).0);
+        let word = AtomicU64::new(UnitsWord::new(free, 0, 0).0);
         SharedUnits { word, next: AtomicU32::new(0), pad: [0; 116] }
     }
 }
