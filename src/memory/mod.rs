@@ -10,7 +10,7 @@ mod uninit;
 pub use buffer::Buffer;
 #[cfg(not(loom))]
 pub use buffer::zeroed_vec;
-#[cfg(not(loom))]
+#[cfg(any(not(loom), test))]
 pub use lent::Bytes;
 pub use lent::Lent;
 #[cfg(not(loom))]
