@@ -5,7 +5,8 @@
 //!
 //! - [`adopt`] runs what makes a descriptor, and owns that: no fork falls between making and
 //!   registering it, and it has none of the numbers 0, 1 and 2, which are the program's. It blocks
-//!   while another thread forks. It fails as what it runs does, and where no number is left.
+//!   while another thread forks; and while another makes descriptors, where the program was started
+//!   with one of those numbers closed. It fails as what it runs does, and where no number is left.
 //! - [`enter`] keeps forks out while several are made, until the guard is dropped; it blocks as
 //!   [`adopt`] does, and can't fail. [`Owned::register`] takes each over meanwhile, and fails where
 //!   no number is left.

@@ -19,7 +19,7 @@
 //! - [`set_backlog`] sets how many connections a listening socket holds before they are accepted.
 //! - [`is_connected`] tells whether a socket has a peer.
 //! - [`is_bound`] tells whether a living socket has this path, without disturbing who listens
-//!   there.
+//!   there; it fails where the system can't tell.
 //! - [`credentials`] tells who made the other end, as the system knows.
 //! - [`watch_peer`] gives a descriptor, which the caller owns, that is readable once the process at
 //!   the other end has died. By its number alone that may be another process by now: the socket

@@ -9,8 +9,8 @@
 //!   room.
 //! - [`room`] tells how many bytes all objects can have, and how many are free; where that isn't
 //!   known, there is no end of it.
-//! - [`publish`] gives an object its mode and its name, at once: nobody sees it half. AlreadyExists
-//!   if anything has the name.
+//! - [`publish`] gives an object its mode, and then its name: nobody sees it half. AlreadyExists if
+//!   anything has the name.
 //! - [`open`] opens what has a name: it may turn out to be anything, and links are not followed.
 //!   [`reopen`] gives what is open an open description of its own, whatever its name is by now. The
 //!   caller owns either.
