@@ -72,7 +72,7 @@ fn run(command: &str, args: &[String]) -> Result<(), String> {
         "fuzz" => fuzz::run(args),
         "asan" => sanitize::address(args),
         "tsan" => sanitize::thread(args),
-        "header" => shell::run("UPDATE_HEADER=1 cargo test --test languages header::the_header_is"),
+        "header" => shell::run("UPDATE_HEADER=1 cargo test --package treenail-header"),
         _ => Err(format!("no such command\n{USAGE}")),
     }
 }

@@ -75,7 +75,7 @@ pub const QUICK: &[Step] = &[
     step("clippy", "no warnings in any target",
         "cargo clippy --workspace --all-targets -- -D warnings", &[C], 5),
     step("units", "unit tests, the form of the code, what the documents say of it",
-        "cargo test --workspace --lib --bins --test repo", &[C], 5),
+        "cargo test --workspace --lib --bins --test repo --test header", &[C], 5),
     step("behaviour", "what the library promises, but with the fewest messages",
         "TREENAIL_MESSAGES=20000 cargo test --test behaviour", &[C], 10),
     step("robustness", "where something goes wrong, without a kill after each instruction",

@@ -1,7 +1,7 @@
 //! What the header has to be: the manual's head, the statuses, and what cbindgen makes of src/ffi,
 //! put into a form that every C and C++ compiler takes.
 
-use crate::common::toolchain::root;
+use super::root;
 use std::fs;
 use treenail::Status;
 
@@ -34,26 +34,23 @@ fn sources() -> Vec<String> {
     nouns.filter(|file| root().join(file).exists()).chain([door.to_owned()]).collect()
 }
 
-/// The head of the manual: tests/languages/header/header.txt, with the table of options as the parser has it.
+/// The head of the manual: tests/repo/header/header.txt, with the table of options as the parser has it.
 fn preamble() -> String {
     let line = |(name, values, default): &(&str, &str, &str)| {
         format!(" *   {name:<13} {values}; default {default}\n")
     };
     let options: String = treenail::endpoint::OPTIONS.iter().map(line).collect();
     let of_objects: String = treenail::endpoint::names::OBJECT_OPTIONS.iter().map(line).collect();
-    let text = fs::read_to_string(root().join("tests/languages/header/header.txt"))
-        .expect("it is committed");
+    let text =
+        fs::read_to_string(root().join("tests/repo/header/header.txt")).expect("it is committed");
     text.replace(" *   @OPTIONS@\n", &options).replace(" *   @OBJECT_OPTIONS@\n", &of_objects)
 }
 
-/// Macros that say what Cargo.toml says.
+/// Macros that say what Cargo.toml says of the library.
 fn versions() -> String {
-    let (major, minor, patch) = (
-        env!("CARGO_PKG_VERSION_MAJOR"),
-        env!("CARGO_PKG_VERSION_MINOR"),
-        env!("CARGO_PKG_VERSION_PATCH"),
-    );
-    let text = env!("CARGO_PKG_VERSION");
+    let text = treenail::version();
+    let numbers: Vec<&str> = text.split('.').collect();
+    let [major, minor, patch] = numbers[..] else { panic!("{text}") };
     format!(
         "\n/** The version of this header; tn_version() tells that of the library. */\n\
          #define TN_VERSION_MAJOR {major}\n\

@@ -1,8 +1,5 @@
-//! The header is what the source says, compiles alone, and declares exactly what is exported.
-//!
-//! `UPDATE_HEADER=1 cargo test --test languages header` writes it anew.
-
-mod generated;
+//! The header compiles alone, and declares exactly what is exported. That it is what the source says
+//! is tested in tests/repo/header/.
 
 use crate::common::toolchain::{WARNINGS, build, library, root, run, succeed, workshop};
 use std::collections::BTreeSet;
@@ -16,21 +13,6 @@ fn header_path() -> PathBuf {
 
 fn header() -> String {
     fs::read_to_string(header_path()).expect("include/treenail.h is committed")
-}
-
-#[test]
-fn the_header_is_what_the_source_says() {
-    let fresh = generated::generated();
-    if std::env::var_os("UPDATE_HEADER").is_some_and(|value| value == "1") {
-        return fs::write(header_path(), fresh).expect("include/ is writable");
-    }
-    let committed = header();
-    let differs = committed.lines().zip(fresh.lines()).position(|(old, new)| old != new);
-    let line = differs.unwrap_or(committed.lines().count().min(fresh.lines().count())) + 1;
-    assert!(
-        committed == fresh,
-        "include/treenail.h differs from src/ffi at line {line}; UPDATE_HEADER=1 writes it anew"
-    );
 }
 
 /// What uses each kind of thing that the header declares, in words that all of C and C++ know.
