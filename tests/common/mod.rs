@@ -261,6 +261,12 @@ pub fn setting(name: &str, default: u64) -> u64 {
     }
 }
 
+/// How many messages prove that none is lost: a million where it is fast, unless the environment says
+/// otherwise.
+pub fn messages() -> u64 {
+    setting("TREENAIL_MESSAGES", if system::is_sanitized() { 100_000 } else { 1_000_000 })
+}
+
 /// How many processes one test kills: so many fifths of TREENAIL_KILLS, which all such tests have
 /// together, or `default` if that isn't set.
 pub fn kills(fifths: u64, default: u64) -> u64 {

@@ -3,17 +3,16 @@
 
 use super::Way;
 use crate::common::event::{Events, Flag};
-use crate::common::{SOON, setting};
+use crate::common::{SOON, messages};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use treenail::{Channel, FOREVER, NOW, Status};
 
-/// Messages each way: a million where it is fast, unless the environment says otherwise.
+/// Messages each way.
 fn count(way: Way) -> u64 {
-    let messages = setting("TREENAIL_MESSAGES", 1_000_000);
     match way {
-        Way::Shm | Way::Local => messages,
-        Way::Fallback | Way::Raw => messages / 10,
+        Way::Shm | Way::Local => messages(),
+        Way::Fallback | Way::Raw => messages() / 10,
     }
 }
 

@@ -2,7 +2,7 @@
 //! in an epoll and in a poller. Nobody waits while a call would be answered.
 
 use crate::common::event::{Events, Flag, is_readable};
-use crate::common::{SOON, WATCHDOG, bounded, pair, setting};
+use crate::common::{SOON, WATCHDOG, bounded, messages, pair};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -164,9 +164,9 @@ fn mix(scheme: &str, spin: &str, count: u64) {
     }
 }
 
-/// A million messages in all, unless the environment says otherwise.
+/// As many messages in all.
 fn mix_within_time(scheme: &'static str, spin: &'static str) {
-    let count = setting("TREENAIL_MESSAGES", 1_000_000) / 8;
+    let count = messages() / 8;
     bounded(WATCHDOG * 30, move || mix(scheme, spin, count));
 }
 

@@ -6,6 +6,8 @@ use std::fs;
 use std::io::IoSlice;
 use std::time::Duration;
 use treenail::{Channel, FOREVER, Listener, NOW, Status};
+/// For what is large, where the machine is busy.
+const LONG: Option<Duration> = Some(Duration::from_secs(60));
 const OPTIONS: &str = "max_message=200MiB&inbox=200MiB&ring=1MiB";
 /// More than is left, and than the allocator keeps for a thread.
 const LARGE: usize = 80 << 20;
@@ -52,7 +54,7 @@ fn limit(more: Option<u64>) {
 
 /// Runs `act` with a channel to a process that serves, in a child of its own.
 fn in_a_child(test: impl Fn(), act: fn(&Channel)) {
-    if !alone_for(test, Duration::from_secs(100)) {
+    if !alone_for(test, Duration::from_secs(300)) {
         return;
     }
     for scheme in ["shm", "local"] {
@@ -92,7 +94,7 @@ fn a_message_larger_than_memory_waits_until_there_is_some() {
             });
             channel.send(b"small", SOON).expect("there is room");
             limit(None);
-            assert_payload(&channel.recv_vec(SOON).expect("there is memory now"), call);
+            assert_payload(&channel.recv_vec(LONG).expect("there is memory now"), call);
             assert_eq!(channel.recv_vec(SOON).expect("it is answered"), b"small");
         }
     });
@@ -106,12 +108,12 @@ fn what_a_request_meets_and_its_reply_wait_until_there_is_memory() {
         // The message is in the way of the reply, and goes to the inbox.
         assert_eq!(status(channel.request(1, b"?", SOON)), Status::NoSpace);
         limit(None);
-        assert_payload(&channel.recv_vec(SOON).expect("there is memory now"), 0);
+        assert_payload(&channel.recv_vec(LONG).expect("there is memory now"), 0);
         let id = channel.request_begin(1, b"?", SOON).expect("there is room");
         limit(Some(LEFT));
         assert_eq!(status(channel.recv_vec(SOON)), Status::NoSpace, "the reply is in its way");
         limit(None);
-        assert_payload(&channel.request_end(id, SOON).expect("there is memory now").to_vec(), 1);
+        assert_payload(&channel.request_end(id, LONG).expect("there is memory now").to_vec(), 1);
         small_ones_still_come(channel);
     });
 }
