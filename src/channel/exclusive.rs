@@ -11,6 +11,7 @@ use crate::sync::biased_mutex::{Attempt, Patience, Refused};
 
 impl Core {
     /// Runs `act` as the thread that sends, after waiting for others.
+    #[inline]
     pub fn with_send<R>(
         &self,
         connection: &Connection,
@@ -30,6 +31,7 @@ impl Core {
     }
 
     /// Runs `act` as the thread that receives, after waiting for others.
+    #[inline]
     pub fn with_recv<R>(
         &self,
         connection: &Connection,
@@ -58,10 +60,7 @@ impl Core {
         act: impl FnOnce(&mut SendState) -> Result<Step<T>>,
     ) -> Result<Step<T>> {
         self.look_for_handshake(connection)?;
-        let attempt = connection.send.run(patience, act);
-        let step = self.got(Direction::Send, attempt)?;
-        self.follow(connection);
-        step.unwrap_or(Ok(Step::Busy))
+        self.step_of(connection, Direction::Send, connection.send.run(patience, act))
     }
 
     /// One attempt of a receiving call: runs `act` as the thread that receives.
@@ -72,10 +71,26 @@ impl Core {
         patience: Patience,
         act: impl FnOnce(&mut RecvState) -> Result<Step<T>>,
     ) -> Result<Step<T>> {
-        let attempt = connection.recv.run(patience, act);
-        let step = self.got(Direction::Receive, attempt)?;
+        self.step_of(connection, Direction::Receive, connection.recv.run(patience, act))
+    }
+
+    /// What came of one attempt of a call.
+    #[inline(always)]
+    fn step_of<T>(
+        &self,
+        connection: &Connection,
+        direction: Direction,
+        attempt: Attempt<Result<Step<T>>>,
+    ) -> Result<Step<T>> {
+        if attempt.turned_away {
+            self.readiness.mark(direction);
+        }
         self.follow(connection);
-        step.unwrap_or(Ok(Step::Busy))
+        match attempt.result {
+            Ok(step) => step,
+            Err(Refused::Held) => Ok(Step::Busy),
+            Err(Refused::Poisoned) => Err(poisoned()),
+        }
     }
 
     /// What came of an attempt to lock a direction; None where another thread has it. A thread that

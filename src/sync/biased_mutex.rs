@@ -145,17 +145,18 @@ impl<T> BiasedMutex<T> {
     #[inline]
     pub fn run<R>(&self, patience: Patience, act: impl FnOnce(&mut T) -> R) -> Attempt<R> {
         let entry = self.bias.enter();
-        if let Entry::Inside(place) = entry {
-            return self.run_held(Via::Bias(place), act);
-        }
-        let mut attempt = match self.lock_word(patience) {
-            WordLock::Locked => self.run_held(Via::Word, act),
-            WordLock::Refused { turned_away } => {
-                Attempt { result: Err(Refused::Held), turned_away }
-            }
+        let via = match entry {
+            Entry::Inside(place) => Via::Bias(place),
+            Entry::Stranger | Entry::Revoked { .. } => match self.lock_word(patience) {
+                WordLock::Locked => Via::Word,
+                WordLock::Refused { turned_away } => {
+                    let turned_away = turned_away | entry.asked();
+                    return Attempt { result: Err(Refused::Held), turned_away };
+                }
+            },
         };
-        attempt.turned_away |= entry.asked();
-        attempt
+        let Attempt { result, turned_away } = self.run_held(via, act);
+        Attempt { result, turned_away: turned_away | entry.asked() }
     }
 
     /// Runs `act` with the lock held if this thread owns it: without a locked instruction.
