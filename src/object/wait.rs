@@ -18,7 +18,7 @@ const SLICE_PART: u32 = 200;
 /// The time from one scan of all holders to the next, for each holder that there may be: scans
 /// take a twentieth of the time at most.
 const LOOK_EACH_MIN: Duration = Duration::from_micros(50);
-/// How long others may overtake a call before it requests the next turn.
+/// How long others may overtake a call before it requests to be next.
 const PATIENCE: Duration = Duration::from_millis(1);
 /// Looks before the first sleep.
 const LOOKS_MAX: u32 = 100;
