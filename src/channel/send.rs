@@ -14,6 +14,15 @@ use crate::wire::{EARLY_SIZE_MAX, Gather};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+/// How a thread comes to send without waiting for another.
+#[derive(Clone, Copy)]
+enum Via {
+    /// It owns the lock of the sending half.
+    Owner,
+    /// That lock is free.
+    FreeLock,
+}
+
 impl Core {
     /// Sends one message. `interest` is WRITE, or more where `meanwhile` is to be called whenever
     /// something comes.
@@ -63,17 +72,15 @@ impl Core {
     #[inline(always)]
     pub fn send(&self, label: Label, parts: &[&[u8]], timeout: Option<Duration>) -> Result<()> {
         match parts {
-            [data] if label == Label::tagged(label.tag) && self.send_plain(label.tag, data) => {
-                Ok(())
-            }
+            [data] if label.is_plain() && self.send_plain(Via::Owner, label.tag, data) => Ok(()),
             _ => self.send_otherwise(label, parts, timeout),
         }
     }
 
-    /// Sends a plain message in the way of nearly all: one record in a ring that has room, by the
-    /// thread that owns the lock. False: nothing was done.
+    /// Sends a plain message in the way of nearly all: one record in a ring that has room, by a
+    /// thread that need not wait for another. False: nothing was done.
     #[inline(always)]
-    fn send_plain(&self, tag: u32, data: &[u8]) -> bool {
+    fn send_plain(&self, via: Via, tag: u32, data: &[u8]) -> bool {
         let Some(connection) = self.get_connection().filter(|_| self.is_alive()) else {
             return false;
         };
@@ -81,10 +88,14 @@ impl Core {
             return false;
         }
         let mut fits = false;
-        let attempt = connection.send.run_as_owner(|state| {
+        let push = |state: &mut SendState| {
             fits = data.len() >= state.refused;
             self.is_alive() && state.push_plain(tag, data)
-        });
+        };
+        let attempt = match via {
+            Via::Owner => connection.send.run_as_owner(push),
+            Via::FreeLock => connection.send.run_if_free(push),
+        };
         // What is poisoned is told of by the call that does without this way.
         let is_sent = matches!(self.got(Direction::Send, attempt), Ok(Some(true)));
         if is_sent && fits {
@@ -100,7 +111,10 @@ impl Core {
         parts: &[&[u8]],
         timeout: Option<Duration>,
     ) -> Result<()> {
-        self.send_while(Interest::WRITE, label, parts, timeout, |_| Ok(()))
+        match parts {
+            [data] if label.is_plain() && self.send_plain(Via::FreeLock, label.tag, data) => Ok(()),
+            _ => self.send_while(Interest::WRITE, label, parts, timeout, |_| Ok(())),
+        }
     }
 
     /// Sends one message, and calls `meanwhile` whenever something comes while it waits.

@@ -140,3 +140,23 @@ fn loom_owner_tells_of_who_was_turned_away() {
         assert!(told || got, "turned away, and nobody knows");
     });
 }
+
+#[test]
+fn loom_owner_lets_one_in_that_finds_it_free() {
+    check_with(1, || {
+        let count = count();
+        own(&count);
+        let stranger = {
+            let count = Arc::clone(&count);
+            thread::spawn(move || {
+                if count.run_if_free(increment).result.is_err() {
+                    add(&count);
+                }
+            })
+        };
+        add(&count);
+        add(&count);
+        stranger.join().unwrap();
+        assert_eq!(total(&count), 5);
+    });
+}

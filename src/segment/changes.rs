@@ -93,8 +93,8 @@ impl Segment {
     }
 
     /// A descriptor that is readable while the version may differ from what [`Segment::wait`] with
-    /// [`NOW`](crate::NOW) last found: until that returns [`Status::Again`]. Never read or write
-    /// it.
+    /// [`NOW`](crate::NOW) last found: until that returns [`Status::Again`](crate::Status::Again).
+    /// Never read or write it.
     pub fn fd(&self) -> Result<BorrowedFd<'_>> {
         let fd = self.usable().and_then(|_| self.0.changes.fd(&self.0.holder));
         fd.map_err(|error| self.0.with_context(error, "fd"))

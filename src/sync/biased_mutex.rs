@@ -168,6 +168,21 @@ impl<T> BiasedMutex<T> {
         }
     }
 
+    /// Runs `act` with the lock held if no thread holds it or sleeps for it. For a thread that does
+    /// not own it, this is the short way.
+    #[inline]
+    pub fn run_if_free<R>(&self, act: impl FnOnce(&mut T) -> R) -> Attempt<R> {
+        if !self.try_once() {
+            return Attempt { result: Err(Refused::Held), turned_away: false };
+        }
+        self.bias.revoke();
+        if !self.bias.is_empty() {
+            return Attempt { result: Err(Refused::Held), turned_away: self.unlock_word() };
+        }
+        self.count_in_a_row();
+        self.run_held(Via::Word, act)
+    }
+
     #[inline(always)]
     fn run_held<R>(&self, via: Via, act: impl FnOnce(&mut T) -> R) -> Attempt<R> {
         let holding = Holding { mutex: self, via };

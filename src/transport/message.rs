@@ -30,6 +30,12 @@ impl Label {
     pub fn tagged(tag: u32) -> Label {
         Label { tag, id: 0, flags: 0 }
     }
+
+    /// Whether the message asks for nothing and answers nothing.
+    #[inline(always)]
+    pub fn is_plain(self) -> bool {
+        self.id == 0 && self.flags == 0
+    }
 }
 
 /// A message on its way out, and how far it has got.
