@@ -1,4 +1,4 @@
-//! The room that most users know: a two-way channel of messages.
+//! A two-way channel of messages: what most programs use of this library.
 
 mod connecting;
 mod connection;
@@ -50,8 +50,8 @@ use std::time::Duration;
 
 /// A two-way channel of messages to one peer.
 ///
-/// It may be used from every thread at any time; none of them owns anything. What a
-/// send took arrives whole, in order, or not at all.
+/// Every thread may use it at any time; no thread owns anything of it. The peer receives what a
+/// send took whole, in order, or not at all.
 ///
 /// ```
 /// use treenail::{Channel, FOREVER, Listener};
@@ -73,18 +73,18 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Connects to a listener: `connect("shm:NAME", timeout)`. It is done when somebody listens:
-    /// what is sent before the other side accepts waits in the socket and arrives first, and what
-    /// the handshake refuses is told by the next call and all later ones. With `early=0` it waits
+    /// Connects to a listener: `connect("shm:NAME", timeout)`. It returns once a program listens
+    /// there. What is sent before the other side accepts waits in the socket and arrives first. If
+    /// the handshake is refused, the next call and all later ones say so. With `early=0` it waits
     /// for the handshake. With `retry=1` it keeps trying until the timeout while nobody listens.
     pub fn connect(endpoint: &str, timeout: Option<Duration>) -> Result<Channel> {
         let channel = Channel::connect_start(endpoint)?;
         channel.opened("connect", timeout)
     }
 
-    /// The same without any waiting. Until it is connected (the listener's backlog is full, nobody
-    /// listens yet with `retry=1`, or `early=0`) calls give [`Status::Again`], or wait where they
-    /// are given time.
+    /// Connects as [`Channel::connect`] does, but without waiting. Calls give [`Status::Again`]
+    /// until the channel is connected (while the listener's backlog is full, while nobody listens
+    /// with `retry=1`, or during the handshake with `early=0`), or wait if they are given time.
     ///
     /// [`Status::Again`]: crate::Status::Again
     pub fn connect_start(endpoint: &str) -> Result<Channel> {
@@ -95,13 +95,14 @@ impl Channel {
         Ok(Channel { core })
     }
 
-    /// For exactly two programs: listens, takes the first that connects, and stops listening.
+    /// For exactly two programs: listens, accepts the first connection, and stops listening.
     pub fn create(endpoint: &str, timeout: Option<Duration>) -> Result<Channel> {
         let channel = Channel::create_start(endpoint)?;
         channel.opened("create", timeout)
     }
 
-    /// The same without waiting for the other one, as with [`Channel::connect_start`].
+    /// Listens as [`Channel::create`] does, but without waiting for the other program. Calls behave
+    /// as after [`Channel::connect_start`].
     pub fn create_start(endpoint: &str) -> Result<Channel> {
         let endpoint = Arc::new(Endpoint::parse(endpoint)?);
         let connecting = Connecting::listening(&endpoint);
@@ -121,7 +122,7 @@ impl Channel {
         match self.core.connection(Direction::Receive, timeout) {
             Ok(_) => Ok(self),
             Err(error) if error.status() == Status::Again => {
-                // Nothing was to be received yet.
+                // There was nothing to receive yet.
                 let connecting = lock(&self.core.connecting);
                 let error = connecting.as_ref().map_or_else(Error::again, Connecting::again);
                 Err(error.during(verb, &self.core.endpoint.text))
@@ -135,7 +136,7 @@ impl Channel {
         self.core.explain(verb, result)
     }
 
-    /// Sends one message; an empty one is a message too.
+    /// Sends one message, which may be empty.
     #[inline]
     pub fn send(&self, data: &[u8], timeout: Option<Duration>) -> Result<()> {
         self.explain("send", self.core.send(Label::default(), &[data], timeout))
@@ -147,7 +148,7 @@ impl Channel {
         self.send_as("send_tagged", tag, &[data], timeout)
     }
 
-    /// Sends one message out of parts, with a tag.
+    /// Sends one message that consists of parts, with a tag.
     pub fn sendv(&self, tag: u32, parts: &[IoSlice<'_>], timeout: Option<Duration>) -> Result<()> {
         let parts = self.explain("sendv", slices(parts))?;
         self.send_parts(tag, &parts, timeout)
@@ -173,7 +174,7 @@ impl Channel {
         self.explain(verb, sent.and_then(|()| self.core.send(Label::tagged(tag), parts, timeout)))
     }
 
-    /// Sends many messages with one wake-up: how many were taken.
+    /// Sends many messages with one wake-up, and returns how many were taken.
     pub fn send_many(&self, messages: &[IoSlice<'_>], timeout: Option<Duration>) -> Result<usize> {
         let messages = self.explain("send_many", slices(messages))?;
         self.send_slices(&messages, timeout)
@@ -187,8 +188,8 @@ impl Channel {
         self.explain("send_many", self.core.send_many(messages, timeout))
     }
 
-    /// Receives one message into `buf`: its size. One that is larger than `buf` stays, and
-    /// [`Error::needed`] says how much it needs.
+    /// Receives one message into `buf`, and returns its size. A message that is larger than `buf`
+    /// stays, and [`Error::needed`] says how much room it needs.
     #[inline]
     pub fn recv(&self, buf: &mut [u8], timeout: Option<Duration>) -> Result<usize> {
         self.recv_len(uninit(buf), timeout)
@@ -204,17 +205,17 @@ impl Channel {
         self.recv_info(uninit(buf), timeout)
     }
 
-    /// Receives one message in place, without a copy where the transport can. Several views may
-    /// be open at a time; each holds room in the ring until it is dropped.
+    /// Receives one message in place, without a copy if the transport can. Several views may be
+    /// open at a time; each holds room in the ring until it is dropped.
     pub fn recv_view(&self, timeout: Option<Duration>) -> Result<View<'_>> {
         let parts = self.explain("recv_view", self.core.recv_view(timeout))?;
         self.core.note_request(parts.head);
         Ok(View::new(&self.core, parts))
     }
 
-    /// Receives as many messages as are there and fit, at most `max`: what each is, with its tag,
-    /// id and flags, and its place in `buf`, are left in `out`. Each begins 16-byte aligned. It
-    /// waits for the first only.
+    /// Receives as many messages as are there and fit, at most `max`. `out` says of each message
+    /// its size, tag, id and flags, and its place in `buf`. Each begins 16-byte aligned. The call
+    /// waits for the first message only.
     pub fn recv_many(
         &self,
         buf: &mut [u8],
@@ -226,49 +227,49 @@ impl Channel {
         self.recv_batch(uninit(buf), max, timeout, |info, place| out.push((info, place)))
     }
 
-    /// Lends room to write a message of up to `len` bytes in place. What is sent after it is
-    /// held back until it is committed or dropped.
+    /// Lends room to write a message of up to `len` bytes in place. Messages that are sent after it
+    /// are held back until it is committed or dropped.
     pub fn loan(&self, len: usize, timeout: Option<Duration>) -> Result<Loan<'_>> {
         let parts = self.explain("loan", self.core.loan(len, timeout))?;
         Ok(Loan::new(&self.core, parts))
     }
 
-    /// Sends a request and waits for the reply to it. Other messages that come meanwhile wait in
-    /// the inbox for a receiving call.
+    /// Sends a request and waits for its reply. Other messages that come meanwhile wait in the
+    /// inbox for a receiving call.
     pub fn request(&self, tag: u32, data: &[u8], timeout: Option<Duration>) -> Result<View<'_>> {
         let parts = self.explain("request", self.core.request(tag, data, timeout))?;
         Ok(View::new(&self.core, parts))
     }
 
-    /// Sends a request, as [`Channel::request`] does: its id, with which
-    /// [`Channel::request_end`] fetches the reply. For programs that wait in an event loop, or in
-    /// pieces.
+    /// Sends a request, as [`Channel::request`] does, and returns its id. [`Channel::request_end`]
+    /// fetches the reply by this id. For programs that wait in an event loop, or in several steps.
     pub fn request_begin(&self, tag: u32, data: &[u8], timeout: Option<Duration>) -> Result<u32> {
         self.explain("request_begin", self.core.request_begin(tag, data, timeout))
     }
 
-    /// The reply to the request that was begun under this id. [`crate::Status::Again`] and
-    /// [`crate::Status::TimedOut`]: it has not come yet, and may be waited for again; any other
-    /// failure ends the request.
+    /// Returns the reply to the request that was begun under this id. [`crate::Status::Again`] and
+    /// [`crate::Status::TimedOut`] mean that it has not come yet, and that the program may wait for
+    /// it again; any other failure ends the request.
     pub fn request_end(&self, id: u32, timeout: Option<Duration>) -> Result<View<'_>> {
         let parts = self.explain("request_end", self.core.request_end(id, timeout))?;
         Ok(View::new(&self.core, parts))
     }
 
-    /// Waits no longer for the reply to the request that was begun or started under this id: it is
-    /// dropped when it comes.
+    /// Gives up the request that was begun or started under this id: its reply is dropped when it
+    /// comes.
     pub fn request_cancel(&self, id: u32) -> Result<()> {
         self.explain("request_cancel", self.core.request_cancel(id))
     }
 
-    /// Sends a request whose reply is received like a message: its id.
+    /// Sends a request whose reply is received like a message, and returns the request's id.
     pub fn request_start(&self, tag: u32, data: &[u8], timeout: Option<Duration>) -> Result<u32> {
         self.explain("request_start", self.core.request_start(tag, data, timeout))
     }
 
-    /// Answers a request that came by [`Channel::recv_message`], `recv_view` or `recv_many`, once:
-    /// [`crate::Status::Invalid`] for a second answer, as far as the last 65,536 unanswered
-    /// requests are remembered. One that could not be sent may be tried again.
+    /// Answers a request that came by [`Channel::recv_message`], `recv_view` or `recv_many`, once.
+    /// A second answer is [`crate::Status::Invalid`], as long as the request is among the last
+    /// 65,536 unanswered ones, which are remembered. A reply that could not be sent may be tried
+    /// again.
     pub fn reply(&self, request: &Info, data: &[u8], timeout: Option<Duration>) -> Result<()> {
         if !request.is_request() || request.id == 0 {
             let error = Error::invalid("the message to reply to is not a request");
@@ -277,18 +278,18 @@ impl Channel {
         self.explain("reply", self.core.reply(request.tag, request.id, data, timeout))
     }
 
-    /// Waits until all that was taken is out of this process.
+    /// Waits until everything that sends have taken is out of this process.
     pub fn flush(&self, timeout: Option<Duration>) -> Result<()> {
         self.explain("flush", self.core.flush(timeout))
     }
 
-    /// Looks for a short while, 50 µs at most, whether there is something to receive. For an event
-    /// loop that has just handled a message, and is about to sleep though the next comes at once.
+    /// Looks for 50 µs at most whether there is something to receive. This is for an event loop
+    /// that has just handled a message and would sleep, although the next message comes at once.
     pub fn busy_poll(&self) -> Result<bool> {
         self.explain("busy_poll", self.core.busy_poll())
     }
 
-    /// Ends the channel: every call is [`Status::Closed`] from here on, in all threads, and the
+    /// Ends the channel: from here on every call in every thread is [`Status::Closed`], and the
     /// peer is told. It does not wait; flush first if a send left a remainder.
     ///
     /// [`Status::Closed`]: crate::Status::Closed
@@ -297,7 +298,7 @@ impl Channel {
     }
 }
 
-/// The same pieces as plain slices.
+/// Converts the parts to plain slices.
 fn slices<'a>(pieces: &'a [IoSlice<'_>]) -> Result<Vec<&'a [u8]>> {
     let mut slices: Vec<&[u8]> = Vec::new();
     slices.try_reserve_exact(pieces.len()).map_err(|_| Error::no_memory())?;

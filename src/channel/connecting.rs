@@ -1,5 +1,5 @@
-//! A channel on its way to being open: dialling, or listening for the one that connects, and
-//! where that is wished then the handshake.
+//! A channel that is not connected yet: it dials, or listens for the other program, and then waits
+//! for the handshake if the endpoint says so.
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
@@ -21,43 +21,43 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// How soon dialling is tried again at first, and at most.
+/// The first and the longest pause before dialling is tried again.
 const RETRY_MIN: Duration = Duration::from_millis(1);
 const RETRY_MAX: Duration = Duration::from_millis(20);
 
 enum Stage {
     /// Dials again at that time.
     Dialling(Instant),
-    /// Listens for the one that connects.
+    /// Listens for the other program.
     Listening(Box<Acceptor>),
-    /// Waits for the handshake's end.
+    /// Waits until the handshake is done.
     Greeting(Box<Greeting>),
-    /// The channel is connected, and has what was here.
+    /// The channel is connected, and has taken over everything from here.
     Done,
 }
 
-/// A connection whose connector waits until the listener has answered, and rings are there.
+/// A connection whose connector waits until the listener has answered and the rings are there.
 struct Greeting {
     joined: Joined,
-    /// When it has taken too long; from the listener's first byte on.
+    /// When the handshake has taken too long. It counts from the listener's first byte.
     deadline: Option<Instant>,
 }
 
 impl Greeting {
-    /// Takes what has come, and answers; whether a message comes before the rest.
+    /// Takes what has come, and answers. True if a message comes before the rest.
     fn take(&mut self) -> Result<bool> {
         let is_behind = self.joined.recv.take_handshake()?;
         match self.joined.send.push_owed() {
             Err(error) if error.status() != Status::PeerLost => Err(error),
-            // Who has gone again may have left messages.
+            // A peer that is already gone may have left messages.
             _ => Ok(is_behind),
         }
     }
 
-    /// Whether all has come, or a message, behind which the rest is.
+    /// True once everything has come, or a message behind which the rest comes.
     fn step(&mut self, endpoint: &Endpoint) -> Result<bool> {
         let is_behind = self.take().inspect_err(|error| {
-            // The peer is told why, unless it is the one that has gone.
+            // The peer is told why, unless it is gone.
             let gone = matches!(error.status(), Status::PeerLost | Status::Closed);
             let refusal = self.joined.link.refusal_of(error);
             self.joined.link.close(Some(&refusal).filter(|_| !gone).map(Vec::as_slice));
@@ -82,24 +82,24 @@ impl Greeting {
     }
 }
 
-/// A channel that isn't open yet.
+/// A channel that is not connected yet.
 pub struct Connecting {
     endpoint: Arc<Endpoint>,
     stage: Stage,
     retry: Duration,
-    /// Why the last dialling was in vain.
+    /// Why the last dialling failed.
     in_vain: Option<Error>,
-    /// Goes off when something is due. Made once somebody watches the fd.
+    /// Expires when something is due. It is made once a thread watches the descriptor.
     timer: Option<Fd>,
 }
 
 impl Connecting {
-    /// Will dial.
+    /// A channel that will dial.
     pub fn dialling(endpoint: &Arc<Endpoint>) -> Connecting {
         Connecting::at(Stage::Dialling(Instant::now()), endpoint)
     }
 
-    /// Listens for one connection.
+    /// A channel that listens for one connection.
     pub fn listening(endpoint: &Arc<Endpoint>) -> Result<Connecting> {
         let acceptor = Box::new(Acceptor::open(endpoint)?);
         Ok(Connecting::at(Stage::Listening(acceptor), endpoint))
@@ -110,7 +110,7 @@ impl Connecting {
         Connecting { endpoint, stage, retry: RETRY_MIN, in_vain: None, timer: None }
     }
 
-    /// What it waits for.
+    /// Says what it waits for.
     pub fn obstacle(&self) -> String {
         match (&self.stage, &self.in_vain) {
             (Stage::Dialling(_), Some(error)) => error.to_string(),
@@ -123,7 +123,7 @@ impl Connecting {
         }
     }
 
-    /// What a call says that may not wait for an open channel, and has none to wait with.
+    /// The error of a call that may not wait for the connection.
     pub fn again(&self) -> Error {
         let obstacle = self.obstacle();
         let detail = format!(
@@ -133,8 +133,8 @@ impl Connecting {
         Error::new(Status::Again, detail)
     }
 
-    /// Goes on as far as it can without waiting.
-    /// `show` is given what the channel's descriptors are to show from now on.
+    /// Goes on as far as it can without waiting. `show` is given what the channel's descriptors
+    /// must show from now on.
     pub fn step(
         &mut self,
         show: impl Fn(&Watched<'_>),
@@ -172,7 +172,7 @@ impl Connecting {
         }
     }
 
-    /// What the handshake has brought together, once it is done.
+    /// Takes the result of the handshake, once it is done.
     fn take_greeted(&mut self) -> Option<Joined> {
         match replace(&mut self.stage, Stage::Done) {
             Stage::Greeting(greeting) => Some(greeting.joined),
@@ -194,12 +194,12 @@ impl Connecting {
         Ok(None)
     }
 
-    /// When `step` should be called again, whatever the descriptors say.
+    /// When `step` must be called again, whatever the descriptors say.
     fn due(&self) -> Option<Instant> {
         match &self.stage {
             Stage::Dialling(next) => Some(*next),
             Stage::Greeting(greeting) => greeting.deadline,
-            // The acceptor has a timer of its own.
+            // The acceptor has its own timer.
             Stage::Listening(_) | Stage::Done => None,
         }
     }
@@ -212,10 +212,10 @@ impl Connecting {
         }
     }
 
-    /// What the fd shows meanwhile; with a timer for what descriptors don't tell.
+    /// What the descriptor shows meanwhile, with a timer for what no other descriptor tells.
     pub fn watched(&mut self) -> Vec<Watched<'_>> {
         if self.timer.is_none() && !matches!(self.stage, Stage::Listening(_)) {
-            // Without a descriptor for it, waiting calls still see the time pass.
+            // If the timer can't be made, waiting calls still see the time pass.
             self.timer = timer().ok();
             self.set_timer();
         }

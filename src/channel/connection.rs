@@ -1,4 +1,4 @@
-//! An established connection: what a channel has once the other side is found.
+//! An established connection: what a channel has once the two sides have met.
 
 use super::in_flight::{InFlight, Remainder};
 use super::recv_state::RecvState;
@@ -18,14 +18,14 @@ pub struct Connection {
     pub send: BiasedMutex<SendState>,
     pub recv: BiasedMutex<RecvState>,
     pub requests: Requests,
-    /// Bits of the directions that go through rings, as descriptors and sleepers know.
+    /// Bits of the directions that go through rings, as descriptors and sleepers know them.
     pub known_moved: AtomicU32,
-    /// Whether nothing of that changes any more.
+    /// Whether `known_moved` no longer changes.
     pub is_settled: AtomicBool,
     /// Whether a sender waits for the peer's HELLO.
     pub awaits_hello: AtomicBool,
-    /// Whether part of a message that was taken is still in this process: what `SendState` knows,
-    /// for a look without its lock. Only [`Connection::set_in_flight`] writes it.
+    /// Whether part of a message that was taken is still in this process. `SendState` knows it too;
+    /// this copy can be read without its lock. Only [`Connection::set_in_flight`] writes it.
     pub owes_remainder: AtomicBool,
     pub spinner: Spinner,
     pub send_waits: AtomicU64,
@@ -34,7 +34,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// What dialling or accepting has brought together.
+    /// Makes a connection of what dialling or accepting has brought together.
     pub fn new(endpoint: &Endpoint, joined: Joined, slot: Option<ChannelSlot>) -> Connection {
         let Joined { link, send, recv } = joined;
         Connection {
@@ -60,7 +60,7 @@ impl Connection {
         self.link.close(state.is_between_messages().then_some(frame));
     }
 
-    /// Something else is in flight from here on.
+    /// Changes what is in flight.
     pub fn set_in_flight(&self, state: &mut SendState, in_flight: InFlight) {
         state.in_flight = in_flight;
         self.owes_remainder.store(state.in_flight.is_remainder(), Ordering::SeqCst);

@@ -1,5 +1,5 @@
-//! What every verb of a channel goes through: is it open, try, and if need be spin, sleep, or
-//! be refused with TN_AGAIN.
+//! What every call on a channel does: it checks that the channel is alive and connected, tries, and
+//! if need be spins, sleeps, or is refused with TN_AGAIN.
 
 use super::connecting::{ConnectSource, Connecting};
 use super::connection::Connection;
@@ -23,16 +23,16 @@ use std::time::Duration;
 
 /// A channel, whatever its state.
 pub struct Core {
-    /// Tells this channel's views and loans from another's; never 0.
+    /// Distinguishes this channel's views and loans from those of others; never 0.
     pub mark: u16,
     pub endpoint: Arc<Endpoint>,
     pub generation: u32,
     /// Whether every call is refused: closed by this program, or failed.
     ended: AtomicBool,
     connection: OnceLock<Connection>,
-    /// Why it never opened, or broke.
+    /// Why it never connected, or broke.
     failure: OnceLock<Error>,
-    /// Why a call is refused that would have to wait: one that receives, and one that sends.
+    /// The errors of calls that would have to wait: of one that receives, and of one that sends.
     pub again: [Error; 2],
     pub connecting: Mutex<Option<Connecting>>,
     pub waiters: Waiters,
@@ -40,7 +40,7 @@ pub struct Core {
 }
 
 impl Core {
-    /// A channel that is still to be connected, unless it is None.
+    /// A channel that is connected later, by `connecting` if it is given.
     pub fn new(endpoint: Arc<Endpoint>, connecting: Option<Connecting>) -> Core {
         static MARKS: AtomicU32 = AtomicU32::new(0);
         Core {
@@ -64,7 +64,7 @@ impl Core {
         core
     }
 
-    /// The handshake is done.
+    /// Puts in the connection, as the handshake is done.
     pub fn set_connection(&self, joined: Joined, slot: Option<ChannelSlot>) {
         let connection = Connection::new(&self.endpoint, joined, slot);
         // Only the holder of `connecting` comes here, and only once.
@@ -75,8 +75,8 @@ impl Core {
         self.readiness.mark_both();
     }
 
-    /// Nothing more can be done with the channel, for good: its handshake has failed, or its peer
-    /// does not keep to the format.
+    /// Ends the channel for good, because its handshake has failed or its peer does not keep to the
+    /// format.
     pub fn fail(&self, error: &Error) {
         let _ = self.failure.set(error.clone());
         if self.ended.swap(true, Ordering::AcqRel) {
@@ -88,15 +88,15 @@ impl Core {
         self.tell_end();
     }
 
-    /// Ends the connection, and tells the peer by `frame`. Meanwhile no send is in the middle of a
-    /// message and then says TN_OK.
+    /// Ends the connection, and tells the peer by `frame`. It holds the sending lock, so no send is
+    /// in the middle of a message meanwhile and says TN_OK afterwards.
     fn end_link(&self, connection: &Connection, frame: &[u8]) {
         if self.with_send(connection, |send| connection.close(send, frame)).is_err() {
             connection.link.close(None);
         }
     }
 
-    /// Every call comes to an end from here on: whoever waits is told.
+    /// Wakes all waiting threads, as every call comes to an end from here on.
     fn tell_end(&self) {
         self.readiness.mark_both();
         self.waiters.notify();
@@ -114,13 +114,13 @@ impl Core {
         }
     }
 
-    /// Whether calls are not refused; `alive` says why they are.
+    /// Whether calls are allowed; `alive` says why they are refused.
     #[inline(always)]
     pub fn is_alive(&self) -> bool {
         self.generation == generation() && !self.ended.load(Ordering::Acquire)
     }
 
-    /// Says in a failure what was tried on what.
+    /// Adds to a failure what was tried on what.
     #[inline]
     pub fn explain<T>(&self, verb: &'static str, result: Result<T>) -> Result<T> {
         result.map_err(|error| error.during(verb, &self.endpoint.text))
@@ -137,12 +137,12 @@ impl Core {
         if self.generation == generation() { Ok(()) } else { Err(Error::forked()) }
     }
 
-    /// The open channel, if it is that by now.
+    /// The established connection, if there is one by now.
     pub fn get_connection(&self) -> Option<&Connection> {
         self.connection.get()
     }
 
-    /// The open channel, and what is left of `timeout` after waiting for it.
+    /// The established connection, and what is left of `timeout` after waiting for it.
     #[inline]
     pub fn connection(
         &self,
@@ -156,7 +156,8 @@ impl Core {
         }
     }
 
-    /// The open channel, for what tells of it: that is no progress that a descriptor waits for.
+    /// The established connection, for calls that report on it: these don't count as the progress
+    /// that a descriptor waits for.
     pub fn connection_now(&self) -> Result<&Connection> {
         self.alive()?;
         if self.connection.get().is_none() {
@@ -205,7 +206,7 @@ impl Core {
         }
     }
 
-    /// Goes on with connecting, as far as that goes without waiting.
+    /// Goes on with connecting, as far as that is possible without waiting.
     pub fn step_connecting(&self) -> Result<Step<()>> {
         self.alive()?;
         let mut connecting = lock(&self.connecting);
@@ -235,7 +236,7 @@ impl Core {
         }
     }
 
-    /// What a failure means for the channel, and what to call it.
+    /// Decides what a failure means for the channel, and which error the call gives.
     #[cold]
     pub fn judge(&self, error: Error) -> Error {
         match error.status() {
@@ -251,7 +252,7 @@ impl Core {
                 error
             }
             // The peer has refused, or this side can't do without rings. Any other failure ends
-            // nothing, even if another thread has found the end meanwhile.
+            // nothing, even if another thread has met the end meanwhile.
             _ if self.get_connection().is_some_and(|one| one.link.ended_by(&error)) => {
                 self.fail(&error);
                 error

@@ -1,5 +1,5 @@
-//! A channel's two descriptors: one for receiving, one for sending. Each is made when it is first
-//! asked for, and stays the same.
+//! A channel's two descriptors: one for receiving, one for sending. Each is made at the first
+//! request for it, and stays the same.
 
 use super::Channel;
 use super::connection::Connection;
@@ -12,10 +12,10 @@ use crate::sync::lock;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 impl Channel {
-    /// A descriptor that is readable while there may be a message, progress of connecting, the
-    /// end, or something that the library itself has still to send, such as the rest of a message.
-    /// It shows a state: only a receiving call that returns [`Status::Again`] makes it unreadable.
-    /// Never read or write it. It is made the first time, and stays the same.
+    /// A descriptor that is readable while there may be a message, progress of connecting, the end,
+    /// or something that the library itself must still send, such as the rest of a message. It
+    /// shows a state: only a receiving call that returns [`Status::Again`] makes it unreadable.
+    /// Never read or write it. It is made by the first call, and stays the same.
     ///
     /// [`Status::Again`]: crate::Status::Again
     pub fn fd(&self) -> Result<BorrowedFd<'_>> {
@@ -25,11 +25,11 @@ impl Channel {
 
     /// A descriptor that is readable while a send may succeed, on progress of connecting, and at
     /// the end. It starts readable. Only a send, commit or flush that returns [`Status::Again`] or
-    /// [`Status::TimedOut`], or leaves part of a message here, makes it unreadable. Room is room
-    /// for what was refused last: a shorter message may fit meanwhile.
+    /// [`Status::TimedOut`], or leaves part of a message here, makes it unreadable. It then waits
+    /// for the room that the last refused message needs: a shorter message may fit earlier.
     ///
-    /// Wait for it only while there is something to send. Never read or write it. It is made the
-    /// first time, and stays the same.
+    /// Wait for it only while there is something to send. Never read or write it. It is made by the
+    /// first call, and stays the same.
     ///
     /// [`Status::Again`]: crate::Status::Again
     /// [`Status::TimedOut`]: crate::Status::TimedOut
@@ -40,7 +40,8 @@ impl Channel {
 }
 
 impl AsFd for Channel {
-    /// As [`Channel::fd`]; panics where no descriptor is left for it.
+    /// Returns the descriptor of [`Channel::fd`]; panics if the process has no descriptor left for
+    /// it.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd().expect("a descriptor for the channel")
     }
@@ -53,7 +54,7 @@ impl AsRawFd for Channel {
 }
 
 impl Core {
-    /// One of the channel's two descriptors, made the first time.
+    /// One of the channel's two descriptors, made by the first call.
     pub fn descriptor(&self, direction: Direction) -> Result<&Descriptor> {
         if self.generation != generation() {
             return Err(Error::forked());
@@ -78,8 +79,8 @@ impl Core {
         Ok(self.readiness.set(direction, made))
     }
 
-    /// The channel has been connected, or got further: what its descriptors show from here on. Only
-    /// for one who holds `connecting`, under which they are made.
+    /// Changes what the descriptors show, as the channel has been connected or has moved on. The
+    /// caller holds the lock `connecting`, under which they are made.
     pub fn show_link(&self, connection: &Connection) {
         for direction in DIRECTIONS {
             let Some(descriptor) = self.readiness.get(direction) else { continue };

@@ -1,5 +1,5 @@
-//! How a call goes on until it is done: it tries, and if need be spins and sleeps, or is refused
-//! with TN_AGAIN.
+//! How a call runs until it is done: it tries, and if need be spins and sleeps, or is refused with
+//! TN_AGAIN.
 
 use super::connection::Connection;
 use super::core::Core;
@@ -19,7 +19,7 @@ const CHOKED_MAX: Duration = Duration::from_millis(100);
 
 impl Core {
     /// Runs `attempt` until it is done, fails, or the time is over. `attempt` is told whether it
-    /// may wait behind another thread.
+    /// may wait for another thread.
     #[inline]
     pub fn drive<T>(
         &self,
@@ -92,7 +92,7 @@ impl Core {
         done.ok_or_else(out_of_time)
     }
 
-    /// A call that came to send is out of time: its descriptor shows when there is room.
+    /// A sending call is out of time: its descriptor shows when there is room.
     fn time_out<T>(
         &self,
         connection: &Connection,

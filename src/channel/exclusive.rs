@@ -10,7 +10,7 @@ use crate::readiness::waiters::Step;
 use crate::sync::biased_mutex::{Attempt, Patience, Refused};
 
 impl Core {
-    /// Runs `act` as the thread that sends, after waiting for others.
+    /// Runs `act` as the thread that sends. Waits while another thread sends.
     #[inline]
     pub fn with_send<R>(
         &self,
@@ -21,7 +21,7 @@ impl Core {
         self.got(Direction::Send, attempt)?.ok_or_else(Error::again)
     }
 
-    /// Runs `act` as the thread that sends; None where another thread is at it.
+    /// Runs `act` as the thread that sends. None if another thread sends.
     pub fn try_with_send<R>(
         &self,
         connection: &Connection,
@@ -30,7 +30,7 @@ impl Core {
         self.got(Direction::Send, connection.send.run(Patience::Try, act))
     }
 
-    /// Runs `act` as the thread that receives, after waiting for others.
+    /// Runs `act` as the thread that receives. Waits while another thread receives.
     #[inline]
     pub fn with_recv<R>(
         &self,
@@ -41,7 +41,7 @@ impl Core {
         self.got(Direction::Receive, attempt)?.ok_or_else(Error::again)
     }
 
-    /// Runs `act` as the thread that receives; None where another thread is at it.
+    /// Runs `act` as the thread that receives. None if another thread receives.
     pub fn try_with_recv<R>(
         &self,
         connection: &Connection,
@@ -74,7 +74,7 @@ impl Core {
         self.step_of(connection, Direction::Receive, connection.recv.run(patience, act))
     }
 
-    /// What came of one attempt of a call.
+    /// The outcome of one attempt of a call.
     #[inline(always)]
     fn step_of<T>(
         &self,
@@ -93,8 +93,8 @@ impl Core {
         }
     }
 
-    /// What came of an attempt to lock a direction; None where another thread has it. A thread that
-    /// was turned away meanwhile is called back by its descriptor.
+    /// The outcome of an attempt to lock a direction; None if another thread holds the lock. A
+    /// thread that was turned away meanwhile is called back by its descriptor.
     #[inline]
     pub fn got<R>(&self, direction: Direction, attempt: Attempt<R>) -> Result<Option<R>> {
         if attempt.turned_away {

@@ -1,4 +1,4 @@
-//! A message of which a part is out, and the rest is still in this process.
+//! A message of which one part is out and the rest is still in this process.
 
 use crate::error::Result;
 use crate::memory::Buffer;
@@ -6,11 +6,11 @@ use crate::transport::halves::SendHalf;
 use crate::transport::message::{Label, Outgoing, Sent};
 use crate::wire::Gather;
 
-/// What stands between the last message and the next.
+/// What is still to be sent between the last message and the next.
 pub enum InFlight {
     /// Nothing: a message may begin.
     Nothing,
-    /// A message whose sender is inside a call, and waits for room.
+    /// A message whose sender is inside a call and waits for room.
     OfSender,
     /// The rest of a message whose sender ran out of time. Later calls send it.
     Remainder(Remainder),

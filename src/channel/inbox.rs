@@ -12,12 +12,12 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// An empty inbox for this many bytes.
+    /// An empty inbox for at most this many bytes.
     pub fn new(bytes_max: u64) -> Inbox {
         Inbox { messages: VecDeque::new(), bytes: 0, bytes_max }
     }
 
-    /// Whether there is nothing in it.
+    /// Whether it is empty.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()
@@ -29,7 +29,7 @@ impl Inbox {
         self.messages.front()
     }
 
-    /// Makes room for a message of this length, or refuses it.
+    /// Makes room for a message of this length, or refuses the message.
     pub fn make_room(&mut self, len: usize) -> Result<()> {
         if self.bytes + size_of_kept(len) <= self.bytes_max {
             return self.messages.try_reserve(1).map_err(|_| Error::no_memory());
@@ -39,7 +39,7 @@ impl Inbox {
         Err(Error::new(Status::NoSpace, detail))
     }
 
-    /// Keeps a message that there is room for.
+    /// Adds a message, for which there is room.
     pub fn push(&mut self, message: HeapMessage) {
         self.bytes += size_of_kept(message.data.len());
         self.messages.push_back(message);
@@ -53,7 +53,7 @@ impl Inbox {
     }
 }
 
-/// What a message takes: an empty one isn't free either.
+/// The bytes that a message counts as: an empty one is not free either.
 fn size_of_kept(len: usize) -> u64 {
     (len + size_of::<HeapMessage>()) as u64
 }

@@ -1,4 +1,4 @@
-//! What can be asked of a message, of a peer and of a channel.
+//! What a program can ask about a message, a peer and a channel.
 
 use crate::transport::message::Head;
 use crate::wire::{FLAG_REPLY, FLAG_REQUEST};
@@ -10,7 +10,7 @@ pub struct Info {
     pub len: usize,
     /// The user's message type; 0 where none was given.
     pub tag: u32,
-    /// Which request this is, or answers; else 0.
+    /// The number of the request that this message is, or answers; else 0.
     pub id: u32,
     /// 1 for a request, 2 for a reply, else 0.
     pub flags: u32,
@@ -45,13 +45,13 @@ pub enum TransportKind {
     Local = 2,
 }
 
-/// Who is at the other end, as the kernel says.
+/// The process at the other side, as the kernel reports it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Peer {
-    /// How messages cross: a `shm:` endpoint may have got a socket.
+    /// How messages cross: a `shm:` endpoint may use a socket.
     pub transport: TransportKind,
-    /// The process that connected or listened; 0 if it is out of sight.
+    /// The process that connected or listened; 0 if this process can't see it.
     pub pid: i64,
     /// Its user.
     pub uid: u32,
@@ -66,9 +66,9 @@ pub struct Peer {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// sizeof(tn_stats), set by the caller; more fields may be added behind the last.
+    /// sizeof(tn_stats), set by the caller; later versions may add fields behind the last one.
     pub(crate) struct_size: u32,
-    /// 0.
+    /// Always 0.
     pub(crate) reserved: u32,
     /// Messages that sends have taken.
     pub messages_sent: u64,
@@ -88,10 +88,10 @@ pub struct Stats {
     pub pending_bytes: u64,
     /// Bytes of the ring to the peer; 0 on a socket.
     pub ring_bytes: u64,
-    /// Bytes of it in use now.
+    /// Bytes of that ring in use now.
     pub ring_used: u64,
-    /// The most bytes of it found in use, whenever the reader's position was looked at.
+    /// The most bytes of that ring found in use, whenever the reader's position was looked at.
     pub ring_used_max: u64,
-    /// Replies that were dropped, as nobody waited for them any more.
+    /// Replies that were dropped because no caller waited for them any more.
     pub late_replies: u64,
 }

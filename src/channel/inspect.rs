@@ -1,4 +1,4 @@
-//! What a channel tells of itself.
+//! What a channel reports about itself.
 
 use super::Channel;
 use super::info::{Peer, Stats, TransportKind};
@@ -8,7 +8,7 @@ use crate::transport::handshake::stage::Stage;
 use std::sync::atomic::Ordering;
 
 impl Channel {
-    /// Who is at the other end.
+    /// Reports the process at the other side.
     pub fn peer(&self) -> Result<Peer> {
         let connection = self.explain("peer", self.core.connection_now())?;
         let who = connection.link.peer().credentials;
@@ -20,7 +20,7 @@ impl Channel {
         Ok(Peer { transport, pid: who.pid.into(), uid: who.uid, gid: who.gid, address })
     }
 
-    /// What has gone through.
+    /// Reports what has gone through.
     pub fn stats(&self) -> Result<Stats> {
         let connection = self.explain("stats", self.core.connection_now())?;
         let mut stats = Stats {

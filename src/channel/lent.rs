@@ -1,4 +1,4 @@
-//! What a channel has lent: which loan or view it is, and where its bytes are.
+//! What a channel has lent: the id of each loan or view, and where its bytes are.
 
 use crate::memory::Lent;
 use crate::ring::spans::SpanId;
@@ -25,7 +25,7 @@ impl HeapId {
 }
 
 impl LentId {
-    /// Bits that [`LentId::to_bits`] uses.
+    /// How many bits [`LentId::to_bits`] uses.
     pub const BITS: u32 = 48;
     const ON_HEAP: u64 = 1 << (LentId::BITS - 1);
 
@@ -37,7 +37,7 @@ impl LentId {
         }
     }
 
-    /// What [`LentId::to_bits`] gave.
+    /// The id that [`LentId::to_bits`] gave these bits for.
     pub fn from_bits(bits: u64) -> LentId {
         match bits & LentId::ON_HEAP {
             0 => LentId::InRing(SpanId(bits)),

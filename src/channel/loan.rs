@@ -14,11 +14,11 @@ use crate::transport::message::Label;
 use crate::wire::{Header, Kind};
 use std::time::Duration;
 
-/// Loans on the heap at a time.
+/// How many loans may be on the heap at a time.
 const HEAP_LOANS_MAX: usize = 1024;
 
 impl Core {
-    /// Lends room for a message: in the ring where it fits as one record, else on the heap.
+    /// Lends room for a message: in the ring if it fits as one record, else on the heap.
     pub fn loan(&self, len: usize, timeout: Option<Duration>) -> Result<LoanParts> {
         let timeout = self.await_hello_for(len, timeout)?;
         self.drive(Interest::WRITE, timeout, |connection, patience| {
@@ -68,7 +68,7 @@ impl Core {
         Ok(Step::Done(LoanParts { id: LentId::OnHeap(id), bytes }))
     }
 
-    /// Sends the first `len` bytes of a loan of `lent` bytes, and says in a failure what was tried.
+    /// Sends the first `len` bytes of a loan of `lent` bytes. A failure says what was tried.
     pub fn commit_lent(
         &self,
         id: LentId,
@@ -82,8 +82,8 @@ impl Core {
         self.explain("commit", sent)
     }
 
-    /// Sends the first `len` bytes of a loan. One in the ring is complete and never waits; one on
-    /// the heap is sent as any message is.
+    /// Sends the first `len` bytes of a loan. A loan in the ring is complete and never waits; a
+    /// loan on the heap is sent as any message is.
     pub fn commit(
         &self,
         id: LentId,
@@ -103,7 +103,8 @@ impl Core {
         }
     }
 
-    /// Meanwhile nobody else finds the loan; it comes back where nothing of it could be sent.
+    /// Takes the loan out meanwhile, so that no other thread finds it. It puts the loan back if
+    /// nothing of it could be sent.
     fn commit_on_heap(
         &self,
         connection: &Connection,
@@ -156,7 +157,7 @@ fn commit_in_ring(state: &mut SendState, id: SpanId, tag: u32, len: usize) -> Re
     ended
 }
 
-/// Whether a loan is open still after a commit that came to this.
+/// Whether a loan stays open after a commit with this status.
 pub fn is_still_lent(status: Status) -> bool {
     matches!(status, Status::Again | Status::TimedOut | Status::Invalid | Status::Unsupported)
 }

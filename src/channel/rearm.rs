@@ -1,5 +1,5 @@
-//! What a call owes the descriptors: to make its own unreadable when it is refused, to show what
-//! came for the other one, and to ask for wake-ups only as long as somebody needs them.
+//! What a call does for the descriptors: it makes its own unreadable when it is refused, shows on
+//! the other one what came for that, and asks for wake-ups only as long as a thread needs them.
 
 use super::connection::Connection;
 use super::core::Core;
@@ -13,7 +13,7 @@ use crate::transport::message::choked;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// An open channel, as its descriptors and those who wait see it.
+/// An established connection, as its descriptors and waiting threads see it.
 pub struct Side<'a> {
     pub core: &'a Core,
     pub connection: &'a Connection,
@@ -47,7 +47,7 @@ impl Shown for Side<'_> {
     }
 
     fn is_idle(&self, direction: Direction, ready: Ready) -> bool {
-        // The kernel knows what has come; what was read ahead is known here.
+        // The kernel knows what has come; only this side knows what was read ahead.
         direction == Direction::Receive
             && !ready.other
             && !ready.end
@@ -70,8 +70,8 @@ impl Shown for Side<'_> {
 }
 
 impl Core {
-    /// Nothing can be done now, and the call may not wait. If somebody watches its descriptor, that
-    /// is made to show what comes next.
+    /// Refuses a call that can do nothing now and may not wait. If its descriptor is watched, the
+    /// descriptor will show what comes next.
     #[cold]
     pub fn refuse<T>(
         &self,
@@ -93,7 +93,7 @@ impl Core {
         }
     }
 
-    /// The call would have to wait, and may not.
+    /// The error of a call that would have to wait and may not.
     pub fn again(&self, direction: Direction) -> Error {
         self.again[direction as usize].clone()
     }
@@ -114,7 +114,7 @@ impl Core {
             Direction::Send => {}
             Direction::Receive => {
                 self.show_owed(connection);
-                // Whoever asked for a reply, and waits for it at the descriptor, has not seen it.
+                // The caller that waits for its reply at the descriptor has not seen the reply.
                 if connection.requests.has_news() {
                     self.readiness.mark(Direction::Receive);
                 }
@@ -123,7 +123,7 @@ impl Core {
         Ok(step)
     }
 
-    /// A send has succeeded that was as long as what was refused last, or longer.
+    /// Shows room, after a send that was as long as the one refused last, or longer.
     #[inline]
     pub fn show_room(&self) {
         if self.readiness.may_be_unmarked(Direction::Send) {
@@ -139,20 +139,20 @@ impl Core {
         }
     }
 
-    /// A send has waited for room and got it: nobody is to be woken for that any more.
+    /// Takes back the wish to be woken for room, as a send has waited for room and got it.
     pub fn disarm(&self, connection: &Connection) {
         let owes = || connection.owes_remainder.load(Ordering::SeqCst);
         self.readiness.disarm(&Side { core: self, connection }, &self.waiters, owes);
     }
 
-    /// Whether this side has something to send that no call will come back for.
+    /// Whether this side has something to send for which no call will come back.
     #[inline]
     pub fn owes(&self, connection: &Connection) -> bool {
         connection.link.owes() || connection.owes_remainder.load(Ordering::SeqCst)
     }
 
-    /// Part of a message that was taken stays here. Both descriptors tell when there is room for
-    /// it: a sender may come back, and whoever only receives gets it out as well.
+    /// Shows on both descriptors when there is room for the part of a message that stays here: a
+    /// sender may come back, and a program that only receives also sends it.
     pub fn show_remainder(&self, connection: &Connection) {
         self.readiness.unmark(Direction::Send);
         if self.readiness.is_watched_at_all() {
@@ -176,8 +176,8 @@ impl Core {
         }
     }
 
-    /// Something changed in this process that others may wait for: threads inside a call, and
-    /// senders that were turned away, at their descriptor.
+    /// Tells of a change in this process that others may wait for: threads inside a call, and
+    /// senders that were turned away and wait at their descriptor.
     pub fn changed(&self) {
         self.waiters.notify();
         self.readiness.mark(Direction::Send);
@@ -199,7 +199,7 @@ impl Core {
     }
 }
 
-/// Whether a call may find something: where another thread is at it, or it fails, it may.
+/// Whether a call may find something. It may if another thread holds the lock, or if it fails.
 fn may(found: Result<Option<bool>>) -> bool {
     !matches!(found, Ok(Some(false)))
 }

@@ -1,4 +1,4 @@
-//! Receiving: a copy, a view in place, many at once; and the replies among them.
+//! Receiving: by copy, by a view in place, many at once, and the replies among the messages.
 
 use super::connection::Connection;
 use super::core::Core;
@@ -15,9 +15,9 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::time::Duration;
 
-/// Messages of a batch, at most: empty ones take no room.
+/// The most messages of a batch: empty ones take no room.
 const BATCH_MAX: usize = 1 << 16;
-/// Where messages of a batch begin.
+/// Messages of a batch begin at multiples of this many bytes.
 const BATCH_ALIGNMENT: usize = 16;
 
 impl Core {
@@ -70,7 +70,8 @@ impl Core {
         })
     }
 
-    /// Receives as many messages as are there and fit: `each` is told of them, and where in `buf`.
+    /// Receives as many messages as are there and fit. `each` is told of each one, and of its place
+    /// in `buf`.
     pub fn recv_many(
         &self,
         buf: &mut [MaybeUninit<u8>],
@@ -113,7 +114,7 @@ impl Core {
     }
 
     /// One attempt of a receiving call: runs `act` as the thread that receives, and does what every
-    /// such call owes others.
+    /// receiving call must do for others.
     #[inline(always)]
     pub fn receive<T>(
         &self,
@@ -131,9 +132,9 @@ impl Core {
             step
         });
         self.help_sending(connection);
-        // A message that stays, as it was too large, is there to be received still.
+        // A message that was too large stays, and can still be received.
         if !matches!(step, Ok(Step::Blocked | Step::Busy | Step::Choked)) {
-            // What was read ahead shows on no descriptor: others are told.
+            // No descriptor shows what was read ahead, so others are told.
             if ahead {
                 self.waiters.notify();
             }
@@ -145,7 +146,7 @@ impl Core {
         step
     }
 
-    /// Where the replies among what is received go.
+    /// Where the replies among the received messages go.
     #[inline(always)]
     pub fn replies<'a>(&'a self, connection: &'a Connection) -> Replies<'a> {
         let (waiters, readiness) = (&self.waiters, &self.readiness);

@@ -1,4 +1,4 @@
-//! The receiving side of a connection: what its lock guards.
+//! The receiving side of a connection: what the receiving lock guards.
 
 use super::inbox::Inbox;
 use super::lent::{HeapId, LentId, ViewParts};
@@ -14,10 +14,10 @@ use crate::transport::message::{Head, HeapMessage, Held};
 use std::collections::HashMap;
 use std::mem::MaybeUninit;
 
-/// Replies that nobody waits for any more, dropped in one go, and bytes of them.
+/// How many replies that no caller waits for are dropped in one go, and how many bytes of them.
 const LATE_REPLIES_MAX: u32 = 1024;
 const LATE_BYTES_MAX: usize = 4 << 20;
-/// The receiving side of a connection; one thread at a time has it.
+/// The receiving side of a connection; one thread at a time holds it.
 pub struct RecvState {
     pub half: RecvHalf,
     /// Messages that came while a request waited for its reply.
@@ -25,7 +25,7 @@ pub struct RecvState {
     views: Views,
     pub heap_views: HashMap<HeapId, Buffer>,
     next_heap_view: HeapId,
-    /// Whether the last look ended before all that is there was looked at.
+    /// Whether the last look ended before it had looked at everything.
     more: bool,
     pub messages: u64,
     pub bytes: u64,
@@ -40,7 +40,7 @@ pub struct Replies<'a> {
 }
 
 impl Replies<'_> {
-    /// One has come for a call that waits.
+    /// Notes that a reply has come for a waiting call.
     pub fn has_come(&self) {
         self.waiters.notify();
         self.readiness.mark(Direction::Receive);
@@ -87,7 +87,7 @@ impl RecvState {
         !self.inbox.is_empty()
     }
 
-    /// The next message for the user. Replies that a waiting request is for go there instead.
+    /// The next message for the user. Replies that a request waits for go to that request instead.
     #[inline(always)]
     pub fn front(
         &mut self,
@@ -117,14 +117,15 @@ impl RecvState {
         Ok(None)
     }
 
-    /// Takes a reply out of the way: to the thread that waits for it, or to nowhere if nobody
-    /// does. False: it is one that the user asked to receive.
+    /// Moves a reply out of the way: to the thread that waits for it, or drops it if no thread
+    /// does. False if the user asked to receive it.
     #[cold]
     pub fn route(&mut self, replies: &Replies<'_>, head: Head) -> Result<bool> {
         match replies.requests.who_waits(head.id()) {
             Waiter::Receiver => Ok(false),
             Waiter::Caller => {
-                // On the heap: in the ring it would be in everybody's way until that thread runs.
+                // It goes to the heap: in the ring it would be in the way of others until that
+                // thread runs.
                 let view = self.hold(head, Views::Copy)?;
                 if !replies.requests.answer(view) {
                     self.drop_view(view.id);
@@ -144,7 +145,7 @@ impl RecvState {
 
     /// Takes the front message of the transport as a view.
     fn hold(&mut self, head: Head, views: Views) -> Result<ViewParts> {
-        // Before the message is taken.
+        // This comes before the message is taken.
         self.heap_views.try_reserve(1).map_err(|_| Error::no_memory())?;
         Ok(match self.half.hold_front(views)? {
             Held::InRing(span) => {
@@ -182,7 +183,7 @@ impl RecvState {
         }
     }
 
-    /// Copies the front message and takes it; its size must have been checked.
+    /// Copies the front message and takes it; the caller has checked its size.
     #[inline(always)]
     pub fn take_copy(
         &mut self,
@@ -215,8 +216,8 @@ impl RecvState {
         Ok(view)
     }
 
-    /// There is no message now; what was passed over on the way is given back, as the peer may
-    /// wait for just that room.
+    /// There is no message now. What was passed over on the way is given back, as the peer may wait
+    /// for just that room.
     pub fn blocked<T>(&mut self) -> Result<Step<T>> {
         self.half.give_back();
         Ok(match self.more || self.half.has_more() {
@@ -226,7 +227,8 @@ impl RecvState {
         })
     }
 
-    /// With `raw=1` what arrived has no bounds to keep: as much as fits, and the rest later.
+    /// Receives with `raw=1`, where bytes have no message boundaries: as much as fits, and the rest
+    /// later.
     pub fn take_raw(&mut self, buf: &mut [MaybeUninit<u8>]) -> Option<Head> {
         let RecvHalf::Stream(half) = &mut self.half else {
             return None;
@@ -241,8 +243,8 @@ impl RecvState {
         Some(Head::plain(buf.len(), 0))
     }
 
-    /// On behalf of a waiting request: makes way for its reply by moving the front message to the
-    /// inbox, or to whom it is for. Its size; None if there was nothing to move.
+    /// Makes way for the reply of a waiting request: moves the front message to the inbox, or to
+    /// the request that it answers. Returns its size; None if there was nothing to move.
     pub fn make_way(&mut self, replies: &Replies<'_>) -> Result<Option<usize>> {
         let Some(front) = self.half.front(None)? else {
             return Ok(None);

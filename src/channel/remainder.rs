@@ -1,5 +1,5 @@
-//! The rest of a message whose sender ran out of time: it stays in the handle, and goes out with
-//! later calls.
+//! The rest of a message whose sender ran out of time: it stays in the handle, and later calls send
+//! it.
 
 use super::connection::Connection;
 use super::core::Core;
@@ -22,7 +22,7 @@ impl Core {
         state.half.push_owed()
     }
 
-    /// Sends all that goes before a new message; true once nothing of it is left.
+    /// Sends everything that goes before a new message; true once nothing of it is left.
     #[inline]
     pub fn push_owed(&self, connection: &Connection, state: &mut SendState) -> Result<bool> {
         match state.in_flight {
@@ -31,8 +31,8 @@ impl Core {
         }
     }
 
-    /// Lets a call that has nothing to send move a remainder, or answer pings. A failure is told by
-    /// the next call that sends.
+    /// Lets a call that has nothing to send move a remainder, or answer pings. The next sending
+    /// call reports a failure.
     #[inline]
     pub fn help_sending(&self, connection: &Connection) {
         if self.owes(connection) {
@@ -44,7 +44,7 @@ impl Core {
         }
     }
 
-    /// A message that has begun to go out has been taken: the rest of it stays in the handle.
+    /// Keeps the rest of a message that has begun to go out: the message counts as taken.
     #[cold]
     pub fn after_failed_send(
         &self,
@@ -76,8 +76,8 @@ impl Core {
             self.changed();
         }
         if !kept {
-            // It was to wait for ever, and broke off for another reason. The peer has its
-            // beginning, and will never have its end.
+            // The send was to wait for ever, and broke off for another reason. The peer has the
+            // beginning of the message, and will never have the rest.
             self.fail(&error);
             return Err(error);
         }
@@ -85,7 +85,7 @@ impl Core {
             return Err(self.end_of_sending(connection, error));
         }
         self.show_remainder(connection);
-        // The rest goes out in any case, as the peer has its beginning.
+        // The rest goes out in any case, as the peer has the beginning.
         if timed_out { Ok(()) } else { Err(error) }
     }
 }

@@ -38,12 +38,12 @@ impl Core {
         reply
     }
 
-    /// Sends a request: its id, with which the reply is fetched.
+    /// Sends a request, and returns the id by which the reply is fetched.
     pub fn request_begin(&self, tag: u32, data: &[u8], timeout: Option<Duration>) -> Result<u32> {
         let (connection, timeout) = self.connection(Direction::Send, timeout)?;
         self.refuse_raw()?;
         let id = connection.requests.begin(Pending::call())?;
-        // It reads while it sends: else two peers that ask at once would wait for each other.
+        // It reads while it sends. Otherwise two peers that ask at once would wait for each other.
         let read =
             |connection: &Connection| self.make_way::<()>(connection, Patience::Wait).map(drop);
         let label = Label { tag, id, flags: FLAG_REQUEST };
@@ -54,8 +54,8 @@ impl Core {
         sent.map(|()| id)
     }
 
-    /// The reply to the request that was begun under this id. Where it has not come in time the
-    /// request stays; any other failure is its end.
+    /// The reply to the request that was begun under this id. If it has not come in time the
+    /// request stays; any other failure ends the request.
     pub fn request_end(&self, id: u32, timeout: Option<Duration>) -> Result<ViewParts> {
         if timeout == crate::NOW
             && let Some(connection) = self.get_connection()
@@ -78,7 +78,8 @@ impl Core {
         })
     }
 
-    /// Other messages that requests have read are there to be received still.
+    /// Shows on the descriptor the other messages that requests have read: they can still be
+    /// received.
     fn show_inbox(&self) {
         let Some(connection) = self.get_connection() else { return };
         if self.readiness.is_watched(Direction::Receive) {
@@ -89,7 +90,7 @@ impl Core {
         }
     }
 
-    /// Nobody waits any more for the reply to the request that was begun or started under this id.
+    /// Gives up the request that was begun or started under this id.
     pub fn request_cancel(&self, id: u32) -> Result<()> {
         self.alive_here()?;
         let is_open = |connection: &Connection| connection.requests.is_open(id);
@@ -126,7 +127,7 @@ impl Core {
         }
     }
 
-    /// Reads what has come: replies go to whom they are for, the rest to the inbox.
+    /// Reads what has come: replies go to their requests, the rest goes to the inbox.
     fn make_way<T>(&self, connection: &Connection, patience: Patience) -> Result<Step<T>> {
         let mut any = false;
         let step = self.taking(connection, patience, |state| {
@@ -162,7 +163,7 @@ impl Core {
         sent.map(|()| id)
     }
 
-    /// A message is being handed out with all that a reply needs.
+    /// Notes a request that is handed out, so that it can be answered.
     #[inline(always)]
     pub fn note_request(&self, head: Head) {
         if head.is_request() {
@@ -193,13 +194,14 @@ impl Core {
         sent
     }
 
-    /// Refuses a tag that could not go along.
+    /// Refuses a tag that can't be sent.
     #[inline]
     pub fn check_tag(&self, tag: u32) -> Result<()> {
         if tag == 0 { Ok(()) } else { self.refuse_raw() }
     }
 
-    /// Tags and requests are in the frame, which `raw=1` does without.
+    /// Refuses tags and requests with `raw=1`: they are in the frame, and a raw stream has no
+    /// frames.
     fn refuse_raw(&self) -> Result<()> {
         match self.endpoint.raw {
             false => Ok(()),

@@ -1,4 +1,4 @@
-//! The requests of one connection, and who waits for their replies.
+//! The requests of one connection, and what waits for their replies.
 
 use super::lent::ViewParts;
 use super::unanswered::Unanswered;
@@ -8,29 +8,29 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// Requests that wait for a reply at a time.
+/// How many requests may wait for a reply at a time.
 const PENDING_MAX: usize = 1 << 16;
 
-/// Who a reply is for.
+/// The recipient of a reply.
 pub enum Waiter {
-    /// Whoever asked, with `request` or `request_begin`.
+    /// The caller that asked, with `request` or `request_begin`.
     Caller,
-    /// Whoever receives: it was asked for with `request_start`.
+    /// A receiving call: the request was made with `request_start`.
     Receiver,
-    /// Nobody any more.
+    /// No recipient is left.
     Nobody,
 }
 
-/// How a reply is waited for.
+/// How a request waits for its reply.
 pub enum Pending {
-    /// The reply is left here. `awaited`: whoever asked waits for it at the descriptor.
+    /// The reply is left here. `awaited`: the caller that asked waits for it at the descriptor.
     Call { answer: Option<ViewParts>, awaited: bool },
     /// The reply is received like a message.
     Receive,
 }
 
 impl Pending {
-    /// By a call.
+    /// A request whose caller waits.
     pub fn call() -> Pending {
         Pending::Call { answer: None, awaited: false }
     }
@@ -41,7 +41,7 @@ impl Pending {
 pub struct Requests {
     next: AtomicU32,
     pending: Mutex<HashMap<u32, Pending>>,
-    /// How many were answered whose replies somebody waits for at the descriptor.
+    /// How many requests are answered whose callers wait at the descriptor.
     awaited: AtomicU32,
     /// Whether a reply has come since a receiving call last found nothing.
     news: AtomicBool,
@@ -60,7 +60,7 @@ impl Requests {
         }
     }
 
-    /// A new request waits: its id.
+    /// Adds a request that waits, and returns its id.
     pub fn begin(&self, pending: Pending) -> Result<u32> {
         let mut all = lock(&self.pending);
         if all.len() >= PENDING_MAX {
@@ -77,7 +77,7 @@ impl Requests {
         }
     }
 
-    /// Who waits for the reply with this id.
+    /// The recipient of the reply with this id.
     pub fn who_waits(&self, id: u32) -> Waiter {
         match lock(&self.pending).get(&id) {
             Some(Pending::Call { answer: None, .. }) => Waiter::Caller,
@@ -91,8 +91,7 @@ impl Requests {
         lock(&self.pending).contains_key(&id)
     }
 
-    /// Leaves a reply for the thread that waits for it.
-    /// False: it has given up meanwhile.
+    /// Leaves a reply for the thread that waits for it. False if the thread has given up meanwhile.
     pub fn answer(&self, view: ViewParts) -> bool {
         match lock(&self.pending).get_mut(&view.head.id()) {
             Some(Pending::Call { answer: answer @ None, awaited }) => {
@@ -105,26 +104,27 @@ impl Requests {
         }
     }
 
-    /// Whether a call that received nothing leaves a reply that is to be seen at the descriptor:
-    /// one that somebody waits for there, or one that has just come. A reply that nobody fetches
-    /// keeps nobody awake.
+    /// Whether the descriptor must show a reply, though a call received nothing: a reply that a
+    /// caller waits for there, or one that has just come. A reply that no caller fetches does not
+    /// keep the descriptor readable.
     pub fn has_news(&self) -> bool {
         self.news.swap(false, Ordering::SeqCst) || self.awaited.load(Ordering::SeqCst) > 0
     }
 
-    /// Whoever asked waits at the descriptor from here on, until the reply has come.
+    /// Notes that the caller waits at the descriptor from here on, until the reply has come.
     pub fn await_by_descriptor(&self, id: u32) {
         if let Some(Pending::Call { awaited, answer: None }) = lock(&self.pending).get_mut(&id) {
             *awaited = true;
         }
     }
 
-    /// The reply was handed out, or is waited for no longer: what was left of it.
+    /// Ends a request, as its reply was handed out or its caller has given up. Returns what was
+    /// left of the reply.
     pub fn finish(&self, id: u32) -> Option<ViewParts> {
         self.remove(&mut lock(&self.pending), id)
     }
 
-    /// The reply, if it has come. No such request is an error.
+    /// The reply, if it has come. It is an error if there is no such request.
     pub fn take_answer(&self, id: u32) -> Result<Option<ViewParts>> {
         let mut all = lock(&self.pending);
         match all.get(&id) {

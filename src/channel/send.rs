@@ -24,7 +24,7 @@ enum Via {
 }
 
 impl Core {
-    /// Sends one message. `interest` is WRITE, or more where `meanwhile` is to be called whenever
+    /// Sends one message. `interest` is WRITE, or more if `meanwhile` must be called whenever
     /// something comes.
     #[inline]
     fn send_while(
@@ -77,8 +77,8 @@ impl Core {
         }
     }
 
-    /// Sends a plain message in the way of nearly all: one record in a ring that has room, by a
-    /// thread that need not wait for another. False: nothing was done.
+    /// Sends a plain message on the fast path, which nearly all take: one record in a ring that has
+    /// room, by a thread that need not wait for another. False if nothing was done.
     #[inline(always)]
     fn send_plain(&self, via: Via, tag: u32, data: &[u8]) -> bool {
         let Some(connection) = self.get_connection().filter(|_| self.is_alive()) else {
@@ -96,7 +96,7 @@ impl Core {
             Via::Owner => connection.send.run_as_owner(push),
             Via::FreeLock => connection.send.run_if_free(push),
         };
-        // What is poisoned is told of by the call that does without this way.
+        // The slow path reports a poisoned lock.
         let is_sent = matches!(self.got(Direction::Send, attempt), Ok(Some(true)));
         if is_sent && fits {
             self.show_room();
@@ -164,7 +164,8 @@ impl Core {
         }
     }
 
-    /// A peer that has closed a stream in good order said so before the socket broke.
+    /// Picks the error at the end: a peer that has closed a stream in good order said so before the
+    /// socket broke.
     pub fn end_of_sending(&self, connection: &Connection, error: Error) -> Error {
         if error.status() != Status::PeerLost {
             return error;
@@ -173,7 +174,7 @@ impl Core {
         seen.ok().flatten().unwrap_or(error)
     }
 
-    /// The end, where nothing can be sent any more.
+    /// Looks for the end, if nothing can be sent any more.
     pub fn look_for_end_of_sending(&self, connection: &Connection) -> Result<()> {
         let ended = self.with_send(connection, |state| state.half.look_for_end())?;
         ended.map_err(|error| self.end_of_sending(connection, error))
@@ -206,8 +207,8 @@ impl Core {
         }
     }
 
-    /// Waits for the peer's HELLO if a message of the batch needs it. Those before that one may go
-    /// where there is no time to wait.
+    /// Waits for the peer's HELLO if a message of the batch needs it. If there is no time to wait,
+    /// the messages before that one may go.
     #[inline]
     fn await_hello_for_batch<'a, 'b>(
         &self,
@@ -260,7 +261,7 @@ impl Core {
                 connection.keep_rest(state, messages[*sent], Label::default(), cut);
                 *sent += 1;
             } else if *sent < messages.len() && count == 0 {
-                // One that doesn't go in whole, or is too large: as a message of its own.
+                // One that doesn't fit whole, or is too large, is sent as a message of its own.
                 if !send_one_of_many(connection, state, messages[*sent])? {
                     return Ok(Step::Blocked);
                 }
@@ -274,7 +275,7 @@ impl Core {
         }
     }
 
-    /// Waits until all that was taken is out of this process.
+    /// Waits until everything that sends have taken is out of this process.
     pub fn flush(&self, timeout: Option<Duration>) -> Result<()> {
         let result = self.drive(Interest::WRITE, timeout, |connection, patience| {
             self.sending(connection, patience, |state| self.flush_step(connection, state))
@@ -301,8 +302,8 @@ impl Core {
     }
 }
 
-/// Sends a message of a batch on its own: false if there is no room for its beginning. The rest of
-/// one that has begun is kept.
+/// Sends a message of a batch on its own: false if there is no room for its beginning. If it has
+/// begun, the rest is kept.
 fn send_one_of_many(
     connection: &Connection,
     state: &mut SendState,

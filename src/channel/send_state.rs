@@ -1,4 +1,4 @@
-//! The sending side of a connection: what its lock guards.
+//! The sending side of a connection: what the sending lock guards.
 
 use super::in_flight::InFlight;
 use super::lent::HeapId;
@@ -8,14 +8,14 @@ use crate::transport::halves::SendHalf;
 use std::collections::HashMap;
 use std::mem::take;
 
-/// Room for the rest of messages up to this size is kept from one to the next. It is memory that
+/// Room for the rest of a message is kept for the next message up to this size. It is memory that
 /// was never touched.
 const SPARE_MAX: usize = 64 << 10;
 
-/// The sending side of a connection; one thread at a time has it.
+/// The sending side of a connection; one thread at a time holds it.
 pub struct SendState {
     pub half: SendHalf,
-    /// What stands between the last message and the next.
+    /// What is still to be sent between the last message and the next.
     pub in_flight: InFlight,
     /// Room for the rest of a message.
     spare: Buffer,
@@ -47,7 +47,7 @@ impl SendState {
         self.in_flight.is_nothing() && !amid_pong
     }
 
-    /// Whether a message like the one that was refused last may go out now.
+    /// Whether a message as long as the one refused last may go out now.
     pub fn has_room(&mut self) -> bool {
         match &self.in_flight {
             InFlight::Nothing => self.half.has_room_for(self.refused),
@@ -61,7 +61,7 @@ impl SendState {
         self.bytes += bytes as u64;
     }
 
-    /// Sends a plain message that goes in as one record, if nothing is before it.
+    /// Sends a plain message that fits as one record, if nothing must go before it.
     #[inline(always)]
     pub fn push_plain(&mut self, tag: u32, data: &[u8]) -> bool {
         let sent = match &mut self.half {
@@ -74,7 +74,7 @@ impl SendState {
         sent
     }
 
-    /// Bytes that were taken and are not out.
+    /// Bytes that were taken and are not out yet.
     pub fn pending(&self) -> usize {
         match &self.in_flight {
             InFlight::Remainder(remainder) => remainder.left().len(),
@@ -82,8 +82,8 @@ impl SendState {
         }
     }
 
-    /// Makes room for the rest of a message of this length, before its first byte is out: whatever
-    /// memory is like when the time is over, what began has to go on.
+    /// Makes room for the rest of a message of this length, before its first byte is out: once it
+    /// has begun it must go on, even if there is no memory when the time is over.
     #[inline]
     pub fn make_spare(&mut self, len: usize) -> Result<()> {
         match len > self.half.whole_max() && len > self.spare.capacity() {
@@ -92,7 +92,7 @@ impl SendState {
         }
     }
 
-    /// A message is out: room for the rest of a long one is no longer needed.
+    /// Frees the room for the rest of a long message, as the message is out.
     #[inline]
     pub fn trim_spare(&mut self) {
         if self.spare.capacity() > SPARE_MAX {
@@ -100,7 +100,7 @@ impl SendState {
         }
     }
 
-    /// The room for the rest of a message.
+    /// Takes the room for the rest of the message.
     pub fn take_spare(&mut self) -> Buffer {
         take(&mut self.spare)
     }

@@ -1,4 +1,4 @@
-//! Spinning: nothing is faster than not to sleep, as long as what is waited for comes soon.
+//! Spinning: it is faster than sleeping, as long as the awaited event comes soon.
 
 use super::connection::Connection;
 use super::core::Core;
@@ -12,7 +12,7 @@ use crate::sync::biased_mutex::Patience;
 use crate::timeout::Deadline;
 
 impl Core {
-    /// Looks for a while, as nothing is faster than not to sleep.
+    /// Tries again for a while before the call sleeps.
     pub fn spin<T>(
         &self,
         connection: &Connection,
@@ -38,7 +38,7 @@ impl Core {
                 false => Ok(Step::Blocked),
             })
         };
-        // What is there already says nothing about whether spinning pays off.
+        // What is there already does not tell whether spinning pays off.
         let found = match attempt()? {
             Step::Done(()) => Some(()),
             _ => self.spin_within(connection, in_ticks(SPIN_MAX), &mut attempt)?,
@@ -57,7 +57,7 @@ impl Core {
             Spin::Forever => u64::MAX,
             Spin::For(_) if processors::allowed() == 1 => 0,
             Spin::For(time) => in_ticks(time),
-            // A program may be alone on one processor while its peer runs on another.
+            // All processors count, not those allowed here: the peer may run on another one.
             Spin::Auto if processors::online() == 1 => 0,
             Spin::Auto => connection.spinner.limit(),
         });
@@ -67,7 +67,7 @@ impl Core {
         let began = ticks();
         loop {
             let glance = connection.link.glance();
-            // What the peer's positions don't tell of is looked for again at once.
+            // The peer's positions don't tell of this, so it looks again at once.
             let glance = match attempt()? {
                 Step::Done(value) => {
                     connection.spinner.paid_off();
@@ -85,7 +85,7 @@ impl Core {
         Ok(None)
     }
 
-    /// Watches the shared positions until one moves; false once the time for it is over.
+    /// Watches the shared positions until one moves; false once the time is over.
     fn watch(
         &self,
         connection: &Connection,

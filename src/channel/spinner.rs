@@ -1,4 +1,4 @@
-//! Whether and how long to spin: what is remembered of it.
+//! Whether to spin, and how long: what a channel remembers for this.
 
 use crate::endpoint::Spin;
 use crate::error::Result;
@@ -8,12 +8,12 @@ use crate::readiness::waiters::Step;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// How long `spin=auto` spins at most: about what it costs to wake a sleeper.
+/// How long `spin=auto` spins at most: about as long as it takes to wake a sleeper.
 pub const SPIN_MAX: Duration = Duration::from_micros(50);
-/// How many waits go without spinning, at most, between two tries whether it pays off again.
+/// The most waits without spinning before it tries again whether spinning pays off.
 const SPINLESS_MAX: u32 = 63;
 
-/// Looks for a while whether a handshake gets on: its peer is awake, if it is honest.
+/// Looks for a while whether a handshake goes on: the peer is awake, if it is honest.
 pub fn spin_on_handshake<T>(
     spin: Spin,
     mut attempt: impl FnMut() -> Result<Step<T>>,
@@ -33,12 +33,12 @@ pub fn spin_on_handshake<T>(
     Ok(None)
 }
 
-/// Whether spinning has paid off lately. After it was in vain, ever more waits go without, so
-/// that two programs on one processor lose next to nothing.
+/// Whether spinning has paid off lately. After each failure more waits go without spinning, so that
+/// two programs on one processor lose next to nothing.
 pub struct Spinner {
-    /// Waits that are still to go without.
+    /// How many waits still go without spinning.
     skip: AtomicU32,
-    /// How many go without after the next time in vain.
+    /// How many waits go without spinning after the next failure.
     backoff: AtomicU32,
 }
 
@@ -57,12 +57,12 @@ impl Spinner {
         in_ticks(SPIN_MAX)
     }
 
-    /// What was waited for came while this side spun.
+    /// Spinning paid off: the awaited event came meanwhile.
     pub fn paid_off(&self) {
         self.backoff.store(0, Ordering::Relaxed);
     }
 
-    /// It did not come.
+    /// Spinning failed: the event did not come.
     pub fn in_vain(&self) {
         let backoff = (self.backoff.load(Ordering::Relaxed) * 2 + 1).min(SPINLESS_MAX);
         self.backoff.store(backoff, Ordering::Relaxed);
@@ -70,7 +70,7 @@ impl Spinner {
     }
 }
 
-/// How many ticks a time has.
+/// Converts a time to ticks.
 pub fn in_ticks(time: Duration) -> u64 {
     (time.as_nanos() as u64).saturating_mul(ticks_a_millisecond()) / 1_000_000
 }

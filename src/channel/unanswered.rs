@@ -1,30 +1,29 @@
-//! Which requests of the peer this program was handed and has not answered: so none is answered
-//! twice.
+//! Which requests this program was handed and has not answered, so that it answers none twice.
 
 use std::collections::BTreeMap;
 
-/// As many unanswered requests are certainly remembered; one may be answered long after it came.
+/// At least this many unanswered requests are remembered; one may be answered long after it came.
 const UNANSWERED_MAX: usize = 1 << 16;
 
 /// The requests that may be answered.
 ///
-/// Their ids are the peer's choice, and a hostile one may use an id again before its reply: it may
+/// The peer chooses their ids, and a hostile one may use an id again before its reply: that id may
 /// be answered as often as it came.
 #[derive(Default)]
 pub struct Unanswered {
     connection: Recent,
-    /// What was answered since the first open one was forgotten. An id that is not found anywhere
-    /// may then be of a forgotten one.
+    /// What was answered since the first unanswered request was forgotten. An id that is not found
+    /// anywhere may then belong to a forgotten one.
     answered: Recent,
 }
 
 impl Unanswered {
-    /// A request was handed out.
+    /// Adds a request that was handed out.
     pub fn add(&mut self, id: u32) {
         self.connection.add(id);
     }
 
-    /// It is being answered. False: it was answered before, or is none.
+    /// Takes a request that is being answered. False if it was answered before, or never was one.
     pub fn take(&mut self, id: u32) -> bool {
         if self.connection.remove(id) {
             if self.connection.forgets {
@@ -35,21 +34,21 @@ impl Unanswered {
         self.connection.forgets && !self.answered.has(id)
     }
 
-    /// The answer could not be sent: it may be tried again.
+    /// Puts a request back whose answer could not be sent: it may be tried again.
     pub fn put_back(&mut self, id: u32) {
         self.answered.remove(id);
         self.connection.add(id);
     }
 }
 
-/// A bag of ids that remembers the last [`UNANSWERED_MAX`] at least, and twice as many at most. It
+/// A bag of ids that remembers at least the last [`UNANSWERED_MAX`], and at most twice as many. It
 /// is a tree, so that no choice of ids makes it slow.
 #[derive(Default)]
 struct Recent {
     new: BTreeMap<u32, u32>,
     new_count: usize,
     old: BTreeMap<u32, u32>,
-    /// Whether any was ever forgotten.
+    /// Whether it has ever forgotten an id.
     forgets: bool,
 }
 

@@ -1,4 +1,4 @@
-//! A channel on its way from its socket into rings, as its calls see it: the handshake goes on
+//! A channel that moves from its socket into rings, as its calls see it: the handshake goes on
 //! while they send and receive.
 
 use super::connection::Connection;
@@ -20,8 +20,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 impl Core {
-    /// A turn is over in which the channel may have got further: descriptors and sleepers are told
-    /// where messages come from now.
+    /// Runs after a thread has sent or received, which may have moved the channel on: tells
+    /// descriptors and sleepers where messages come from now.
     #[inline]
     pub fn follow(&self, connection: &Connection) {
         if !connection.is_settled.load(Ordering::Relaxed) {
@@ -53,7 +53,7 @@ impl Core {
         self.waiters.notify();
     }
 
-    /// A call that only sends takes what the handshake brings, as nobody else may receive.
+    /// Takes what the handshake brings for a call that only sends, as no other thread may receive.
     #[inline]
     pub fn look_for_handshake(&self, connection: &Connection) -> Result<()> {
         match !connection.is_settled.load(Ordering::Relaxed) && connection.link.stage().listens() {
@@ -72,21 +72,21 @@ impl Core {
         let Some((taken, ahead)) = taken else {
             return Ok(());
         };
-        // What was read ahead shows on no descriptor.
+        // No descriptor shows what was read ahead.
         if ahead {
             self.waiters.notify();
             self.readiness.mark(Direction::Receive);
         }
         match taken {
             Err(end) if connection.link.ended_by(&end) => Err(end),
-            // It stays, and who receives is told what is short.
+            // The frame stays, and the receiving call reports the shortage.
             Err(error) if error.status() == Status::NoSpace => Ok(()),
             taken => taken.map(drop),
         }
     }
 
-    /// Waits for the peer's HELLO, if only that tells whether it takes a message of this size: what
-    /// is left of the timeout.
+    /// Waits for the peer's HELLO if this side can't know without it whether the peer takes a
+    /// message of this size. Returns what is left of the timeout.
     #[inline]
     pub fn await_hello_for(
         &self,
@@ -127,14 +127,15 @@ impl Core {
         if let Step::Done(()) = attempt()? {
             return Ok(timeout);
         }
-        // Said before it looks again, so that whoever takes HELLO hears of it, or is seen.
+        // This is set before it looks again: a thread that takes HELLO later sees it, and one that
+        // took HELLO earlier is seen by the look.
         connection.awaits_hello.store(true, Ordering::SeqCst);
         let deadline = Deadline::after(timeout);
         if matches!(deadline, Deadline::Now) {
             self.readiness.unmark(Direction::Send);
             if let Some(descriptor) = self.readiness.get(Direction::Send) {
                 let socket = connection.link.peer().socket.as_fd();
-                // There is room: what is waited for comes.
+                // There is room already, so the descriptor shows the socket's next frame.
                 descriptor.watch(&Watched { fd: socket, events: READABLE, token: Token::Other });
             }
             return match attempt()? {

@@ -1,4 +1,4 @@
-//! What a channel lends: messages in place, to be read or written.
+//! What a channel lends: messages in place, to read or to write.
 
 use super::core::Core;
 use crate::channel::info::Info;
@@ -12,8 +12,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
-/// A message that was received in place; dropping it gives its room back. It can't be kept
-/// longer than its channel:
+/// A message that was received in place. Dropping it gives its room back. It can't outlive its
+/// channel:
 ///
 /// ```
 /// fn look(channel: treenail::Channel) -> treenail::Result<Vec<u8>> {
@@ -47,7 +47,7 @@ impl<'a> View<'a> {
         self.parts.head.into()
     }
 
-    /// The id that releases it, and the bytes; the view itself is forgotten.
+    /// The id that releases it, its bytes and its info. The view itself is not dropped.
     pub(crate) fn into_parts(self) -> (LentId, Lent, Info) {
         let (id, bytes, info) = (self.parts.id, self.parts.bytes, self.info());
         std::mem::forget(self);
@@ -74,8 +74,8 @@ impl Drop for View<'_> {
     }
 }
 
-/// Room for a message that is written in place; dropping it discards the message. It can't be
-/// written to once it is committed:
+/// Room for a message that is written in place. Dropping it discards the message. It can't be
+/// written to after it is committed:
 ///
 /// ```
 /// fn write(mut loan: treenail::Loan<'_>) -> treenail::Result<()> {
@@ -105,14 +105,14 @@ impl<'a> Loan<'a> {
         self.bytes.write_at(offset, bytes);
     }
 
-    /// Where to write: 16-byte aligned.
+    /// Where to write; 16-byte aligned.
     pub fn as_mut_ptr(&mut self) -> *mut u8 {
         self.bytes.as_mut_ptr()
     }
 
-    /// Sends the first `len` bytes as a message. A loan that lies in the ring never waits; one
-    /// that doesn't is sent as [`Channel::send`](crate::Channel::send) does it. Where nothing of it
-    /// could be sent, the error gives the loan back.
+    /// Sends the first `len` bytes as a message. A loan in the ring never waits; any other loan is
+    /// sent as [`Channel::send`](crate::Channel::send) sends. If nothing of it could be sent, the
+    /// error gives the loan back.
     pub fn commit(
         mut self,
         tag: u32,
@@ -131,7 +131,7 @@ impl<'a> Loan<'a> {
         })
     }
 
-    /// The number that commits it, and the room; the loan itself is forgotten.
+    /// The id that commits it, and its room. The loan itself is not dropped.
     pub(crate) fn into_parts(mut self) -> (LentId, Lent) {
         let parts = self.parts.take().expect("nothing has taken the loan");
         (parts.id, parts.bytes)
@@ -146,13 +146,13 @@ pub struct CommitError<'a> {
 }
 
 impl<'a> CommitError<'a> {
-    /// The status, to branch on.
+    /// The status, for the program to branch on.
     pub fn status(&self) -> Status {
         self.error.status()
     }
 
-    /// The loan, to be committed again: after [`Status::Again`] and [`Status::TimedOut`], and where
-    /// `len` or the tag was refused. After any other failure it is over.
+    /// The loan, to be committed again: after [`Status::Again`] and [`Status::TimedOut`], and if
+    /// `len` or the tag was refused. After any other failure there is no loan any more.
     pub fn into_loan(self) -> Option<Loan<'a>> {
         self.loan
     }
