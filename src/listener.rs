@@ -1,4 +1,4 @@
-//! Where channels come from: a name that others connect to.
+//! A listener: a name that other programs connect to, and a source of channels.
 
 use crate::channel::Channel;
 use crate::channel::spinner::spin_on_handshake;
@@ -21,8 +21,8 @@ use std::time::Duration;
 
 /// Listens for connections.
 ///
-/// It may be used from every thread at any time. Handshakes go on whenever `accept`
-/// is called; one that stalls holds up nobody else.
+/// Every thread may use it at any time. Handshakes go on whenever `accept` is called; one that
+/// stalls does not hold up others.
 ///
 /// ```
 /// let listener = treenail::Listener::open("local:doc-listener?backlog=16")?;
@@ -36,16 +36,17 @@ pub struct Listener {
     closed: AtomicBool,
     acceptor: Mutex<Option<Acceptor>>,
     wait_set: Arc<WaitSet>,
-    /// Shows the own close. Made at once, as running out of descriptors must not hide that.
+    /// Becomes ready when this side closes. It is made at once, as a lack of descriptors must not
+    /// hide the close.
     end: Fd,
     waiters: Waiters,
-    /// Why an accept is refused that would have to wait.
+    /// The error of an accept that would have to wait.
     again: Error,
 }
 
 impl Listener {
-    /// Starts listening: `open("shm:NAME")`. The name of a listener that was killed is taken
-    /// over; that of one alive is [`Status::Exists`].
+    /// Starts listening: `open("shm:NAME")`. It takes over the name of a listener that was killed;
+    /// the name of one that is alive is [`Status::Exists`].
     pub fn open(endpoint: &str) -> Result<Listener> {
         let endpoint = Arc::new(Endpoint::parse(endpoint)?);
         let acceptor = Acceptor::open(&endpoint);
@@ -71,8 +72,8 @@ impl Listener {
         })
     }
 
-    /// The next connection whose HELLO has come. It may have ended already: what it sent is
-    /// received first.
+    /// Returns the next connection whose HELLO has come. The connection may have ended already:
+    /// what its peer sent is received first.
     pub fn accept(&self, timeout: Option<Duration>) -> Result<Channel> {
         let accepted = self.accept_by(Deadline::after(timeout));
         accepted.map_err(|error| error.during("accept", &self.endpoint.text))
@@ -93,7 +94,7 @@ impl Listener {
         accepted.ok_or_else(|| Error::new(Status::TimedOut, "nobody connected in time"))
     }
 
-    /// Looks whether clients still find it, unless another thread is at it.
+    /// Looks whether clients still find the listener, unless another thread drives the acceptor.
     fn look(&self) {
         if self.alive().is_ok()
             && let Ok(mut acceptor) = self.acceptor.try_lock()
@@ -143,14 +144,14 @@ impl Listener {
         self.endpoint.text.split('?').next().unwrap_or_default().to_owned()
     }
 
-    /// The set behind the listener's descriptor.
+    /// The wait set behind the listener's descriptor.
     pub(crate) fn shown_by(&self) -> &Arc<WaitSet> {
         &self.wait_set
     }
 
-    /// A descriptor that is readable while `accept` may get on. Never read or write it. Every 5 s
-    /// it is readable for `accept` to look whether the socket's file is there: one that was taken
-    /// away is made anew.
+    /// A descriptor that is readable while `accept` may get on. Never read or write it. It is also
+    /// readable every 5 s, so that `accept` looks whether the socket's file is there: a file that
+    /// was removed is made anew.
     pub fn fd(&self) -> Result<BorrowedFd<'_>> {
         match self.generation == generation() {
             true => Ok(self.wait_set.fd().as_fd()),
@@ -158,13 +159,14 @@ impl Listener {
         }
     }
 
-    /// Stops listening, and wakes whoever waits. Channels that were accepted stay as they are.
+    /// Stops listening, and wakes all waiting threads. Channels that were accepted stay as they
+    /// are.
     pub fn close(&self) {
         if self.generation != generation() || self.closed.swap(true, Ordering::AcqRel) {
             return;
         }
         *crate::sync::lock(&self.acceptor) = None;
-        // An eventfd of which nothing was read is writable.
+        // An eventfd that nobody reads is writable.
         let shown = self.wait_set.modify(self.end.as_fd(), WRITABLE, END);
         debug_assert!(shown.is_ok(), "{shown:?}");
         self.waiters.notify();

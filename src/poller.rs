@@ -20,10 +20,9 @@ use std::time::Duration;
 /// The token of a poller's own wake-up; those of its members count up from 0.
 const WAKE_UP: u64 = u64::MAX;
 
-/// Waits for many handles at once. Each has a key of the user's choice.
+/// Waits for many handles at once. The user chooses a key for each.
 ///
-/// It may be used from every thread at any time. A handle that is freed leaves its
-/// pollers by itself.
+/// Every thread may use it at any time. A handle that is freed leaves its pollers by itself.
 ///
 /// ```
 /// use treenail::{Listener, NOW, Poller};
@@ -42,12 +41,12 @@ pub struct Poller {
     woken: AtomicBool,
     generation: u32,
     members: Mutex<Members>,
-    /// The key that was given out last: the next call begins behind it, so that all have their
-    /// turn where there is room for a few only.
+    /// The key that was given out last. The next call begins behind it, so that every key is
+    /// reported in time even if there is room for a few only.
     last_key: AtomicU64,
 }
 
-/// What the wait set calls a member. It is never used again, as the key is.
+/// The number of a member in the wait set. It is never used again, though the key may be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Token(u64);
 
@@ -59,14 +58,14 @@ struct Members {
 }
 
 enum Member {
-    /// A channel's descriptor, or a listener's: it leaves the set when it is closed, with its
-    /// handle.
+    /// The descriptor of a channel or a listener. It leaves the set when it is closed together with
+    /// its handle.
     Handle(Weak<WaitSet>),
     Descriptor(RawFd),
 }
 
 impl Member {
-    /// Whether it was freed, and so has left.
+    /// Whether its handle was freed, so that it has left.
     fn is_gone(&self) -> bool {
         match self {
             Member::Handle(wait_set) => wait_set.strong_count() == 0,
@@ -76,7 +75,7 @@ impl Member {
 }
 
 impl Poller {
-    /// A poller that waits for nothing yet.
+    /// Makes a poller that waits for nothing yet.
     pub fn new() -> Result<Poller> {
         let make = || {
             let (set, event) = (WaitSet::new()?, event()?);
@@ -99,15 +98,15 @@ impl Poller {
         if self.generation == generation() { Ok(()) } else { Err(Error::forked()) }
     }
 
-    /// Waits for a channel's messages and its end: the key comes whenever [`Channel::fd`] is
+    /// Waits for a channel's messages and its end: `wait` gives the key while [`Channel::fd`] is
     /// readable.
     pub fn add_channel(&self, channel: &Channel, key: u64) -> Result<()> {
         self.add_direction(channel, Direction::Receive, key)
     }
 
-    /// Waits for a channel's room to send, and its end: the key comes whenever
-    /// [`Channel::send_fd`] is readable, so put it in only while there is something to send. It
-    /// is another key than that of the channel's messages.
+    /// Waits for a channel's room to send, and its end: `wait` gives the key while
+    /// [`Channel::send_fd`] is readable, so add it only while there is something to send. The key
+    /// must differ from the one of the channel's messages.
     pub fn add_channel_send(&self, channel: &Channel, key: u64) -> Result<()> {
         self.add_direction(channel, Direction::Send, key)
     }
@@ -116,7 +115,7 @@ impl Poller {
         self.add_handle(channel.core.descriptor(direction)?.wait_set(), key)
     }
 
-    /// Waits for a listener: its key comes whenever `accept` may get on.
+    /// Waits for a listener: `wait` gives the key while `accept` may get on.
     pub fn add_listener(&self, listener: &Listener, key: u64) -> Result<()> {
         listener.fd()?;
         self.add_handle(listener.shown_by(), key)
@@ -127,7 +126,7 @@ impl Poller {
         self.add_descriptor(wait_set.fd().as_fd(), key, member)
     }
 
-    /// Waits for any descriptor to become readable. It stays the caller's, who removes it before
+    /// Waits for any descriptor to become readable. The caller keeps it, and removes it here before
     /// closing it.
     pub fn add_fd(&self, fd: &impl AsFd, key: u64) -> Result<()> {
         self.add_descriptor(fd.as_fd(), key, Member::Descriptor(fd.as_fd().as_raw_fd()))
@@ -152,7 +151,7 @@ impl Poller {
         self.alive()?;
         let mut members = lock(&self.members);
         if let Some((_, member)) = members.by_key.get(&key) {
-            // The key of a handle that was freed is free too.
+            // The key of a freed handle is free too.
             if !member.is_gone() {
                 let detail = format!("key {key} is in use in this poller");
                 return Err(Error::new(Status::Exists, detail));
@@ -162,7 +161,7 @@ impl Poller {
         room.map_err(|_| Error::no_memory())?;
         let token = members.next_token;
         members.next_token = Token(token.0 + 1);
-        // Before joining: what is ready may show at once.
+        // This comes before joining: a member that is ready may show at once.
         members.keys.insert(token, key);
         match join(token) {
             Ok(member) => {
@@ -178,7 +177,7 @@ impl Poller {
         }
     }
 
-    /// Waits no longer for what has this key.
+    /// No longer waits for the member with this key.
     pub fn remove(&self, key: u64) -> Result<()> {
         self.alive()?;
         let mut members = lock(&self.members);
@@ -198,8 +197,8 @@ impl Poller {
         Ok(())
     }
 
-    /// Waits until something is ready: the keys, at most `max`, are left in `keys`. A
-    /// [`Poller::wake`] ends the wait with none.
+    /// Waits until something is ready, and leaves the keys, at most `max`, in `keys`. A
+    /// [`Poller::wake`] ends the wait with no keys.
     pub fn wait(
         &self,
         keys: &mut Vec<u64>,
@@ -232,7 +231,7 @@ impl Poller {
         }
     }
 
-    /// Keys of what is ready, after waiting if nothing is.
+    /// The keys of what is ready. It waits if nothing is ready.
     fn ready(&self, deadline: Deadline) -> Result<BTreeSet<u64>> {
         let mut tokens = Vec::new();
         let waited = self.set.wait(&mut tokens, deadline.left());
@@ -242,10 +241,10 @@ impl Poller {
         Ok(tokens.iter().filter_map(key).collect())
     }
 
-    /// Takes a wake-up that was given; whether there was one.
+    /// Takes a pending wake-up; false if there was none.
     fn take_wake_up(&self) -> bool {
-        // In this order: whoever wakes says so first and signals then, so that a wake-up that is
-        // not taken here leaves the event readable.
+        // The order matters: a waking thread sets the flag first and signals then, so that a
+        // wake-up that is not taken here leaves the event readable.
         clear(self.event.as_fd());
         self.woken.swap(false, Ordering::SeqCst)
     }
@@ -255,8 +254,7 @@ impl Poller {
         self.alive().map(|()| self.set.fd().as_fd())
     }
 
-    /// Ends the current wait, or the next one if there is none. May be called from a signal
-    /// handler.
+    /// Ends the current wait, or the next one if no thread waits. A signal handler may call it.
     pub fn wake(&self) -> Result<()> {
         self.alive()?;
         self.woken.store(true, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! A message that comes in fragments, and is put together on the heap.
+//! A message that comes in fragments and is put together on the heap.
 
 use crate::error::{Error, Result};
 use crate::memory::Buffer;
@@ -51,7 +51,7 @@ impl Assembler {
         }
     }
 
-    /// Bytes of the message that are here; 0 where none has begun.
+    /// How many bytes of the message are here; 0 if none has begun.
     pub fn len(&self) -> usize {
         match &self.state {
             State::Idle => 0,
@@ -59,7 +59,8 @@ impl Assembler {
         }
     }
 
-    /// Where the payload of the next fragment goes. It must belong to the message that has begun.
+    /// Where the payload of the next fragment goes. The fragment must belong to the message that
+    /// has begun.
     pub fn fragment(&mut self, header: &Header) -> Result<&mut Buffer> {
         let head = Head::of(header).with_len(0);
         if self.is_idle() {
@@ -71,13 +72,13 @@ impl Assembler {
         }
     }
 
-    /// Begins with a message of which some is here.
+    /// Begins with a message of which the first bytes are here.
     pub fn begin(&mut self, message: HeapMessage) {
         let head = message.head.with_len(0);
         self.state = State::Partial(HeapMessage { head, ..message });
     }
 
-    /// Where the rest of the present fragment goes, if a message has begun.
+    /// Where the rest of the current fragment goes, if a message has begun.
     pub fn partial(&mut self) -> Option<&mut Buffer> {
         match &mut self.state {
             State::Partial(message) => Some(&mut message.data),
@@ -85,7 +86,7 @@ impl Assembler {
         }
     }
 
-    /// The last fragment is here: the whole message's head.
+    /// Notes that the last fragment is here, and returns the head of the whole message.
     pub fn complete(&mut self) -> Option<Head> {
         let State::Partial(mut message) = replace(&mut self.state, State::Idle) else {
             return None;

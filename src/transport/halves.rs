@@ -34,15 +34,15 @@ use crate::endpoint::Views;
 use crate::error::{Error, Result};
 use std::mem::MaybeUninit;
 
-/// The sending end of a channel.
+/// The sending half of a channel.
 pub enum SendHalf {
     Ring(RingSend),
     Stream(StreamSend),
 }
 
 impl SendHalf {
-    /// Sends frames that are no messages; true once none is owed. By them this end may move into
-    /// its ring. Only between messages.
+    /// Sends frames that are no messages; true once none is owed. These frames may move this half
+    /// into its ring. Call it between messages only.
     #[inline(always)]
     pub fn push_owed(&mut self) -> Result<bool> {
         match self {
@@ -89,8 +89,8 @@ impl SendHalf {
         }
     }
 
-    /// Sends as many whole messages as there is room for. On a stream the last may be cut: how
-    /// much of it is out is in the second value.
+    /// Sends as many whole messages as there is room for. On a stream the last one may be cut: the
+    /// second value says how much of it is out.
     pub fn push_many(&mut self, messages: &[&[u8]]) -> Result<(usize, Option<Sent>)> {
         match self {
             SendHalf::Ring(end) => end.push_many(messages).map(|count| (count, None)),
@@ -102,19 +102,19 @@ impl SendHalf {
     pub fn has_room_for(&mut self, len: usize) -> bool {
         match self {
             SendHalf::Ring(end) => end.has_room_for(len),
-            // The kernel tells of that.
+            // The kernel reports that.
             SendHalf::Stream(_) => true,
         }
     }
 
-    /// Drops what is being written in place, so that what was sent behind it goes out.
+    /// Drops what is being written in place, so that the messages sent after it go out.
     pub fn discard_loans(&mut self) {
         if let SendHalf::Ring(end) = self {
             end.discard_loans();
         }
     }
 
-    /// The end, if a message that was sent now would meet it.
+    /// Returns the end, if a message that was sent now would meet it.
     pub fn look_for_end(&self) -> Result<()> {
         match self {
             SendHalf::Ring(end) => end.check_peer(),
@@ -131,15 +131,15 @@ impl SendHalf {
     }
 }
 
-/// The receiving end of a channel.
+/// The receiving half of a channel.
 pub enum RecvHalf {
     Ring(RingRecv),
     Stream(StreamRecv),
 }
 
 impl RecvHalf {
-    /// The message at the front, if a whole one is there. A stream may put the payload of a
-    /// large one straight `into` the caller's buffer; then it is delivered.
+    /// The message at the front, if a whole one is there. A stream may put the payload of a large
+    /// message straight `into` the caller's buffer; then it is delivered.
     #[inline(always)]
     pub fn front(&mut self, into: Option<&mut [MaybeUninit<u8>]>) -> Result<Option<Front>> {
         match self {
@@ -151,7 +151,7 @@ impl RecvHalf {
         }
     }
 
-    /// The socket brings nothing now: perhaps what follows is in the ring.
+    /// Moves on if the socket brings nothing now: what follows may be in the ring.
     #[cold]
     fn front_after_socket(&mut self) -> Result<Option<Front>> {
         self.move_if_due();
@@ -169,8 +169,9 @@ impl RecvHalf {
         }
     }
 
-    /// Takes what stands in front of the next message, and leaves that where it is: for a call that
-    /// only sends. Whether it stands before what the handshake still brings.
+    /// Takes the frames in front of the next message, and leaves the message where it is. This is
+    /// for a call that only sends. True if the message stands before what the handshake still
+    /// brings.
     pub fn take_handshake(&mut self) -> Result<bool> {
         let RecvHalf::Stream(end) = self else {
             return Ok(false);
@@ -180,8 +181,8 @@ impl RecvHalf {
         Ok(is_behind)
     }
 
-    /// Why the peer ended, if it said so behind what is still to be received: for a sender that
-    /// found the connection broken.
+    /// Why the peer ended, if it said so behind what is still to be received. A sender that found
+    /// the connection broken asks this.
     pub fn end_seen_ahead(&mut self) -> Option<Error> {
         match self {
             RecvHalf::Ring(end) => end.end_seen_ahead(),
@@ -189,7 +190,7 @@ impl RecvHalf {
         }
     }
 
-    /// Copies the front message's payload, from its first byte, as much as there is room for.
+    /// Copies the front message's payload from its first byte, as much as there is room for.
     #[inline(always)]
     pub fn copy_front(&self, to: &mut [MaybeUninit<u8>]) {
         match self {
@@ -207,7 +208,7 @@ impl RecvHalf {
         }
     }
 
-    /// Tells the peer of the room that there is now; once after a call's messages.
+    /// Tells the peer how much room there is now. A call does it once, after its messages.
     #[inline(always)]
     pub fn give_back(&mut self) {
         if let RecvHalf::Ring(end) = self {
@@ -215,7 +216,7 @@ impl RecvHalf {
         }
     }
 
-    /// Takes the front message, in place if that is possible and wished.
+    /// Takes the front message, in place if that is possible and wanted.
     pub fn hold_front(&mut self, views: Views) -> Result<Held> {
         match self {
             RecvHalf::Ring(end) => end.hold_front(views),
@@ -223,7 +224,7 @@ impl RecvHalf {
         }
     }
 
-    /// Whether the last look for a message ended before all that is there was looked at.
+    /// Whether the last look for a message ended before it had looked at everything.
     pub fn has_more(&self) -> bool {
         match self {
             RecvHalf::Ring(end) => end.has_more(),
@@ -236,7 +237,7 @@ impl RecvHalf {
         matches!(self, RecvHalf::Ring(end) if end.is_choked())
     }
 
-    /// Whether messages were read ahead, so that no descriptor shows them.
+    /// Whether messages were read ahead, which no descriptor shows.
     pub fn has_read_ahead(&self) -> bool {
         match self {
             RecvHalf::Ring(_) => false,

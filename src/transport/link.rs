@@ -1,5 +1,5 @@
-//! What both ends of a channel share: its socket, and its rings once there are some. Each direction
-//! goes through one of them.
+//! What both halves of a channel share: its socket, and its rings once there are some. Each
+//! direction goes through one of them.
 
 use super::peer::{Peer, SocketUse};
 use super::ring::RingLink;
@@ -20,7 +20,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a handshake, or the beginning of one, has brought together.
+/// What a handshake has brought together, or the beginning of one.
 pub struct Joined {
     pub link: Link,
     pub send: SendHalf,
@@ -28,7 +28,7 @@ pub struct Joined {
 }
 
 impl Joined {
-    /// A channel whose both directions go through the socket so far.
+    /// A channel that uses its socket for both directions so far.
     pub fn new(peer: Peer, framing: Framing, upgrade: Upgrade, message_size_max: usize) -> Joined {
         let stream = StreamLink::new(peer, framing, upgrade);
         let send = SendHalf::Stream(StreamSend::new(&stream));
@@ -37,52 +37,52 @@ impl Joined {
     }
 }
 
-/// What both ends of a channel share.
+/// What both halves of a channel share.
 pub struct Link {
     stream: Arc<StreamLink>,
 }
 
 impl Link {
-    /// The other side.
+    /// The peer.
     #[inline]
     pub fn peer(&self) -> &Peer {
         &self.stream.peer
     }
 
-    /// How far the channel has got on its way into rings.
+    /// How far the channel has moved into rings.
     #[inline]
     pub fn stage(&self) -> Stage {
         self.stream.upgrade.stage()
     }
 
-    /// Whether what comes does so through the ring.
+    /// Whether this side receives through the ring.
     #[inline]
     pub fn receives_by_ring(&self) -> bool {
         self.stream.upgrade.is_at(Stage::Rings) || self.stage().moved().has(Interest::READ)
     }
 
-    /// Whether what is sent goes through the ring.
+    /// Whether this side sends through the ring.
     pub fn sends_by_ring(&self) -> bool {
         self.stage().moved().has(Interest::WRITE)
     }
 
-    /// The largest message that the peer takes, as far as is known.
+    /// The size of the largest message that the peer takes, as far as this side knows.
     #[inline]
     pub fn message_size_max(&self) -> usize {
         self.stream.upgrade.message_size_max()
     }
 
-    /// The rings, if any direction goes through them.
+    /// The rings, if a direction uses them.
     pub fn rings(&self) -> Option<&Arc<RingLink>> {
         self.stream.upgrade.rings().filter(|_| self.stage().moved() != Interest::NONE)
     }
 
-    /// A call of this side is about to sleep.
+    /// Notes that a call of this side is about to sleep.
     pub fn idle(&self) {
         self.stream.upgrade.idle();
     }
 
-    /// Whether a frame is to be sent that no call of the program's asked for.
+    /// Whether this side owes a frame that no call of the program asked for.
     #[inline]
     pub fn owes(&self) -> bool {
         if self.stream.upgrade.is_at(Stage::Rings) {
@@ -92,7 +92,7 @@ impl Link {
         stage.owes() || !stage.moved().has(Interest::WRITE) && self.stream.owes_pong()
     }
 
-    /// Whether this failure is the end that the receiving end has met on the socket.
+    /// Whether this failure is the end that the receiving half has met on the socket.
     pub fn ended_by(&self, failure: &Error) -> bool {
         self.stream.end().is_some_and(|end| end.status() == failure.status())
     }
@@ -102,7 +102,7 @@ impl Link {
         self.stream.refusal_of(error)
     }
 
-    /// What the socket is watched for on the channel's descriptor of this direction.
+    /// The socket events that the channel's descriptor of this direction watches.
     pub fn watched_socket(&self, direction: Direction) -> Watched<'_> {
         let moved = self.stage().moved();
         let (events, token) = match direction {
@@ -115,31 +115,31 @@ impl Link {
         Watched { fd: self.stream.peer.socket.as_fd(), events, token }
     }
 
-    /// What the channel's descriptor of this direction watches, beside its marker.
+    /// What the channel's descriptor of this direction watches beside its marker.
     pub fn watched(&self, direction: Direction) -> Vec<Watched<'_>> {
         let Watched { events, token, .. } = self.watched_socket(direction);
         self.stream.peer.watched(events, token)
     }
 
-    /// What carries the marks of its descriptors, if it has something that can.
+    /// What carries the marks of the descriptors, if the link has something that can.
     pub fn marker(&self) -> Option<Marker> {
         self.rings().map(|rings| rings.marker())
     }
 
-    /// Takes back that this side waits for room; whether it had said so.
+    /// Takes back the wish to be woken for room; false if there was none.
     pub fn disarm(&self) -> bool {
         self.sends_by_ring() && self.rings().is_some_and(|rings| rings.disarm())
     }
 
-    /// Wakes whoever sleeps on this side.
+    /// Wakes the threads that sleep on this side.
     pub fn wake_self(&self) {
         if let Some(rings) = self.rings() {
             rings.wake_self();
         }
     }
 
-    /// Something to compare with later, to see whether looking again is worth it; None where
-    /// only looking tells.
+    /// A value to compare with later, to see whether looking again is worth it. None if only
+    /// looking tells.
     #[inline]
     pub fn glance(&self) -> Option<(u64, u64)> {
         match self.stage() {

@@ -1,17 +1,17 @@
-//! A message on its way out, and one that has come.
+//! A message that goes out, and one that has come.
 
 use crate::error::{Error, Status};
 use crate::memory::Buffer;
 use crate::ring::spans::SpanId;
 use crate::wire::{FLAG_MORE, FLAG_REPLY, FLAG_REQUEST, Gather, Header};
 
-/// A fragment below this size is small: honest ones are large, but for a message's last. A peer
-/// that floods with small ones must not keep a call beyond its time.
+/// A fragment below this size is small. Honest fragments are large, except for a message's last. A
+/// peer that floods with small ones must not keep a call beyond its time.
 pub const FRAGMENT_LEN_MIN: usize = 512;
-/// A large one counts as so many of this size.
+/// A large fragment counts as several pieces of this size.
 pub const PIECE_LEN: usize = 4096;
 
-/// As how much a fragment counts towards what one call takes.
+/// How many pieces a fragment counts as towards what one call takes.
 pub fn pieces(len: usize) -> u32 {
     u32::from(len < FRAGMENT_LEN_MIN) + (len / PIECE_LEN) as u32
 }
@@ -25,7 +25,7 @@ pub struct Label {
 }
 
 impl Label {
-    /// Of a message that asks for nothing and answers nothing.
+    /// The label of a message that asks for nothing and answers nothing.
     #[inline]
     pub fn tagged(tag: u32) -> Label {
         Label { tag, id: 0, flags: 0 }
@@ -38,11 +38,11 @@ impl Label {
     }
 }
 
-/// A message on its way out, and how far it has got.
+/// A message that goes out, and how far it has got.
 #[derive(Clone)]
 pub struct Outgoing<'a> {
     pub label: Label,
-    /// What is left of the payload.
+    /// The rest of the payload.
     pub data: Gather<'a>,
     /// How much of it is out.
     pub sent: Sent,
@@ -51,14 +51,14 @@ pub struct Outgoing<'a> {
 /// How much of a message is out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
-    /// Bytes of the frame's header; on streams.
+    /// Bytes of the frame's header that are out; on streams.
     pub header: usize,
-    /// Bytes of the payload.
+    /// Bytes of the payload that are out.
     pub data: usize,
 }
 
 impl Sent {
-    /// Whether any of it is out: then all of it must follow.
+    /// Whether any of it is out: then the rest must follow.
     pub fn has_begun(self) -> bool {
         self != Sent::default()
     }
@@ -70,15 +70,15 @@ impl<'a> Outgoing<'a> {
         Outgoing { label, data, sent: Sent::default() }
     }
 
-    /// Bytes of the payload are out.
+    /// Passes over bytes of the payload that are out.
     pub fn skip(&mut self, count: usize) {
         self.data.skip(count);
         self.sent.data += count;
     }
 }
 
-/// What is known of a message besides its bytes. Three whole words: smaller fields would be
-/// written one by one and read together, for which a processor has to wait.
+/// What is known of a message besides its bytes. It consists of three whole words: smaller fields
+/// would be written one by one and read together, which makes a processor wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head {
     pub len: usize,
@@ -87,13 +87,13 @@ pub struct Head {
 }
 
 impl Head {
-    /// A message that asks for nothing and answers nothing.
+    /// The head of a message that asks for nothing and answers nothing.
     #[inline(always)]
     pub fn plain(len: usize, tag: u32) -> Head {
         Head { len, tag_and_id: tag.into(), flags: 0 }
     }
 
-    /// The message that a frame is, or is a fragment of.
+    /// The head of the message that this frame is, or is a fragment of.
     pub fn of(header: &Header) -> Head {
         Head {
             len: header.length as usize,
@@ -102,7 +102,7 @@ impl Head {
         }
     }
 
-    /// The same of a message of `len` bytes.
+    /// Copies the head, with `len` as the length.
     pub fn with_len(self, len: usize) -> Head {
         Head { len, ..self }
     }
@@ -130,13 +130,13 @@ impl Head {
     }
 }
 
-/// A message that lies on the heap.
+/// A message on the heap.
 pub struct HeapMessage {
     pub head: Head,
     pub data: Buffer,
 }
 
-/// A message kept for its receiver until that releases it.
+/// A message kept for its receiver until the receiver releases it.
 pub enum Held {
     /// In the ring.
     InRing(SpanId),
@@ -147,16 +147,16 @@ pub enum Held {
 /// The front message of a receiving half.
 pub struct Front {
     pub head: Head,
-    /// The payload is in the caller's buffer already, and the message taken.
+    /// Whether the payload is in the caller's buffer already and the message is taken.
     pub delivered: bool,
 }
 
-/// A message over what this side takes.
+/// The error for a message over the limit of this side.
 pub fn too_long(most: usize) -> Error {
     Error::protocol(format!("the peer's message is over this side's max_message of {most} bytes"))
 }
 
-/// Waiting is no use, as the peer may wait for views that this program holds.
+/// The error when waiting is no use, as the peer may wait for views that this program holds.
 pub fn choked() -> Error {
     let detail = "open views hold more than half of the ring, so the peer may be unable to send; \
                   release some views, or raise ring=";

@@ -1,8 +1,8 @@
-//! What carries messages between two processes. `meet` is how two sides find each other,
-//! `handshake` what they say first and how they get from their socket into rings, `carrier` what
-//! moves bytes, and `stream` and `ring` what cuts bytes into messages. `link` is what both halves
-//! of a channel share, `halves` what sends and what receives: one enum a direction, one match a
-//! verb. `peer` is the other side.
+//! What carries messages between two processes. `meet` is how two sides find each other.
+//! `handshake` is what they say first, and how they move from their socket into rings. `carrier`
+//! moves bytes, and `stream` and `ring` cut bytes into messages. `link` is what both halves of a
+//! channel share. `halves` is what sends and what receives: one enum for each direction, one match
+//! for each verb. `peer` is the other side.
 
 mod assemble;
 mod carrier;
@@ -15,7 +15,7 @@ pub mod peer;
 pub mod ring;
 pub mod stream;
 
-/// What a program is to the other: the one that listened, or the one that connected.
+/// The role of a program: it listened, or it connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Listener,

@@ -1,5 +1,5 @@
-//! Whether the other side is still there: its socket hangs up when it dies, and its pidfd tells
-//! even if it has forked and a child of it keeps the socket open.
+//! Whether the peer is still there: its socket hangs up when it dies. Its pidfd tells too, even if
+//! it has forked and a child keeps the socket open.
 
 use super::Role;
 use crate::endpoint::{Endpoint, PeerUid, Trust};
@@ -24,41 +24,41 @@ const THERE: u32 = 0;
 const GONE: u32 = 1;
 const STRAY: u32 = 2;
 
-/// The socket to the peer, and what is known of it.
+/// The socket to the peer, and what this side knows of the peer.
 pub struct Peer {
     pub socket: Arc<Fd>,
     pub credentials: Credentials,
-    /// None before its HELLO, where the kernel has none, and where a child may serve in the name of
-    /// its parent.
+    /// None before the peer's HELLO, if the kernel has none, and if a child may serve in the name
+    /// of its parent.
     pidfd: OnceLock<Fd>,
-    /// The bits of an `Interest`: which directions go through the socket. Without READ, bytes on it
-    /// are nonsense.
+    /// Which directions go through the socket, as the bits of an `Interest`. Without READ, bytes on
+    /// it are nonsense.
     on_socket: AtomicU32,
     state: AtomicU32,
-    /// When it was last looked at, in ticks.
+    /// When this side last looked at it, in ticks.
     looked: AtomicU64,
     period: u64,
 }
 
-/// Places in the list of what a thread sleeps on.
+/// Indices in the list of what a thread sleeps on.
 const SOCKET: usize = 1;
 const PROCESS: usize = 2;
 
-/// What a thread wants of the socket.
+/// What a thread wants from the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketUse {
-    /// To hear of its end.
+    /// To learn of its end.
     End,
     /// Bytes to read.
     Read,
     /// Room to write.
     Write,
-    /// Either.
+    /// Both bytes and room.
     Both,
 }
 
 impl Peer {
-    /// Watches the peer behind `socket`, through which its messages come.
+    /// Watches the peer at the other side of `socket`, through which its messages come.
     pub fn new(socket: Arc<Fd>, credentials: Credentials) -> Peer {
         Peer {
             socket,
@@ -66,18 +66,18 @@ impl Peer {
             pidfd: OnceLock::new(),
             on_socket: AtomicU32::new(Interest::BOTH.bits()),
             state: AtomicU32::new(THERE),
-            // Long ago: the first call looks.
+            // This lies long ago, so that the first call looks.
             looked: AtomicU64::new(ticks().wrapping_sub(2 * ticks_a_millisecond())),
             period: ticks_a_millisecond(),
         }
     }
 
-    /// Its HELLO has come: its process is watched from here on, if it is the one that the kernel
-    /// names. A child that serves in its parent's name says another number, and its parent's death
-    /// is none of our business.
+    /// Watches the peer's process from here on, as its HELLO has come, if it is the process that
+    /// the kernel names. A child that serves in its parent's name gives another number, and its
+    /// parent's death does not matter here.
     pub fn watch_process(&self, said: u32) -> Result<()> {
         let pid = self.credentials.pid;
-        // One in a pid namespace that this process can't see has none.
+        // A process in a pid namespace that this process can't see has none.
         if pid <= 0 || i64::from(said) != i64::from(pid) {
             return Ok(());
         }
@@ -95,7 +95,7 @@ impl Peer {
         }
     }
 
-    /// Messages of this direction go through a ring from here on.
+    /// Notes that messages of this direction go through a ring from here on.
     pub fn leave_socket(&self, direction: Interest) {
         self.on_socket.fetch_and(!direction.bits(), Ordering::AcqRel);
     }
@@ -105,7 +105,7 @@ impl Peer {
         self.on_socket.load(Ordering::Acquire) & direction.bits() != 0
     }
 
-    /// What a descriptor watches of it: the socket for these events, and its process.
+    /// What a descriptor watches of the peer: the socket for these events, and its process.
     pub fn watched(&self, events: u32, token: Token) -> Vec<Watched<'_>> {
         let socket = Watched { fd: self.socket.as_fd(), events, token };
         let process = self.pidfd.get().map(|pidfd| Watched {
@@ -116,18 +116,18 @@ impl Peer {
         std::iter::once(socket).chain(process).collect()
     }
 
-    /// How far it is trusted.
+    /// How far this side trusts it.
     pub fn trust(&self) -> Trust {
         if is_trusted(self.credentials.uid) { Trust::Full } else { Trust::None }
     }
 
-    /// Whether its end has been seen. What it sent before is received first.
+    /// Whether its end has been seen. What it sent before the end is received first.
     #[inline]
     pub fn is_gone(&self) -> bool {
         self.state.load(Ordering::Acquire) != THERE
     }
 
-    /// Why nothing more can come.
+    /// The error that says why nothing more can come.
     pub fn loss(&self) -> Error {
         match self.state.load(Ordering::Acquire) {
             STRAY => Error::protocol("the peer sent bytes where none belong"),
@@ -135,17 +135,17 @@ impl Peer {
         }
     }
 
-    /// Bytes came on the socket that belong nowhere.
+    /// Notes that bytes came on the socket that belong nowhere.
     pub fn note_stray(&self) {
         self.state.store(STRAY, Ordering::Release);
     }
 
-    /// It has ended on the socket: nobody reads any more what goes through the ring.
+    /// Notes that the peer has ended on the socket: it no longer reads what goes through the ring.
     pub fn note_end(&self) {
         let _ = self.state.compare_exchange(THERE, GONE, Ordering::AcqRel, Ordering::Acquire);
     }
 
-    /// Looks at its end about once a millisecond, so that one who is busy sees it too.
+    /// Looks for its end about once a millisecond, so that a busy thread sees it too.
     #[inline]
     pub fn look_sometimes(&self) {
         let now = ticks();
@@ -155,7 +155,7 @@ impl Peer {
         }
     }
 
-    /// Looks sometimes, and tells whether its end has just been seen.
+    /// Looks sometimes; true if its end has just been seen.
     pub fn is_found_gone(&self) -> bool {
         !self.is_gone() && {
             self.look_sometimes();
@@ -163,7 +163,7 @@ impl Peer {
         }
     }
 
-    /// Looks at its end now.
+    /// Looks for its end now.
     #[cold]
     pub fn look(&self) {
         if self.is_gone()
@@ -199,7 +199,7 @@ impl Peer {
         let socket = self.socket.as_fd();
         let receives = self.uses_socket(Interest::READ);
         let socket = match on_socket {
-            // Who sends or receives there meets the end there.
+            // A thread that sends or receives on the socket meets the end there.
             SocketUse::End if receives && self.uses_socket(Interest::WRITE) => Wanted::nothing(),
             SocketUse::End if receives => Wanted::hung_up(socket),
             SocketUse::End | SocketUse::Read => Wanted::readable(socket),
@@ -226,23 +226,23 @@ impl Peer {
     }
 }
 
-/// The end without a close.
+/// The error for an end without a close.
 pub fn lost() -> Error {
     let detail = "the peer died or dropped the connection without closing it; connect again";
     Error::new(Status::PeerLost, detail)
 }
 
-/// The end in good order.
+/// The error for an end in good order.
 pub fn closed_by_peer() -> Error {
     Error::new(Status::Closed, "the peer has closed the channel")
 }
 
-/// Whether a user can do what this program can anyway.
+/// Whether this user can do anyway what this program can.
 fn is_trusted(uid: u32) -> bool {
     uid == process::user() || uid == 0
 }
 
-/// Whether the endpoint lets this user in. Root connects to whoever listens, as connect(2) does.
+/// Whether the endpoint lets this user in. Root may connect to any listener, as with connect(2).
 pub fn admit(endpoint: &Endpoint, uid: u32, role: Role) -> Result<()> {
     let admitted = match endpoint.peer_uid {
         PeerUid::Any => true,

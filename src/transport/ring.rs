@@ -1,5 +1,5 @@
-//! A channel over two rings in shared memory. A message goes in as one record, or as fragments
-//! where it is longer than half a ring; nobody is woken who does not wait.
+//! A channel over two rings in shared memory. A message goes in as one record, or as fragments if
+//! it is longer than half a ring. A side wakes the other only if the other waits.
 
 mod link;
 mod recv;

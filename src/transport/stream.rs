@@ -1,5 +1,5 @@
-//! A channel over a byte stream: frames that follow each other, or with `raw=1` bytes as they
-//! come. A socket's file only dials and accepts; all framing is here.
+//! A channel over a byte stream: frames that follow each other, or with `raw=1` bytes as they come.
+//! The socket's file only dials and accepts; all framing is here.
 
 mod control;
 mod eof;

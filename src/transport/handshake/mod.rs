@@ -1,5 +1,5 @@
-//! What a side does before a channel is there: a connector says HELLO, and a listener waits for it.
-//! A handshake never waits: it is driven by whoever calls, whenever its socket is readable.
+//! What a side does before there is a channel: a connector sends HELLO, and a listener waits for
+//! it. A handshake never waits: any call drives it whenever its socket is readable.
 
 pub mod share;
 pub mod stage;
@@ -22,8 +22,8 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The connector's side: checks who listens, and says HELLO. That is all of connecting: what the
-/// listener says comes with its messages.
+/// The connector's side: checks the listener's process, and sends HELLO. That is all of connecting:
+/// the listener's frames come with its messages.
 pub fn greet(endpoint: &Arc<Endpoint>, socket: Fd) -> Result<Joined> {
     if endpoint.scheme == Scheme::Local {
         local_socket::refuse_descriptors(socket.as_fd());
@@ -32,7 +32,7 @@ pub fn greet(endpoint: &Arc<Endpoint>, socket: Fd) -> Result<Joined> {
     let peer = Peer::new(Arc::new(socket), credentials);
     if !endpoint.raw {
         match say(&peer.socket, &own_hello(endpoint).encode()) {
-            // Who has gone again may have left a CLOSE that says why.
+            // A peer that is already gone may have left a CLOSE that says why.
             Err(error) if error.status() != Status::PeerLost => return Err(error),
             _ => {}
         }
@@ -43,21 +43,21 @@ pub fn greet(endpoint: &Arc<Endpoint>, socket: Fd) -> Result<Joined> {
     })
 }
 
-/// A listener's handshake under way: the connector's HELLO has not come.
+/// A listener's handshake that goes on: the connector's HELLO has not come.
 pub struct Handshake {
     endpoint: Arc<Endpoint>,
     /// None once the handshake is done.
     peer: Option<Peer>,
     /// The frame that is coming in.
     frame: Buffer,
-    /// When it has taken too long.
+    /// When the handshake has taken too long.
     pub deadline: Instant,
     /// When it began.
     pub began: Instant,
 }
 
 impl Handshake {
-    /// Begins: checks who the connector is.
+    /// Begins a handshake: checks the connector's process.
     pub fn begin(endpoint: &Arc<Endpoint>, socket: Fd) -> Result<Handshake> {
         let credentials = credentials_of_admitted(endpoint, &socket, Role::Listener)?;
         let began = Instant::now();
@@ -70,7 +70,7 @@ impl Handshake {
         })
     }
 
-    /// The socket, to wait for.
+    /// The socket to wait for.
     pub fn socket(&self) -> &Arc<Fd> {
         &self.peer().socket
     }
@@ -79,7 +79,8 @@ impl Handshake {
         self.peer.as_ref().expect("a handshake has its peer until it is done")
     }
 
-    /// Goes on as far as it can: the channel once it is done, None as long as it must wait.
+    /// Goes on as far as it can. Returns the channel once the handshake is done, and None while it
+    /// must wait.
     pub fn step(&mut self) -> Result<Option<Joined>> {
         if self.endpoint.raw {
             return Ok(Some(self.join(Framing::Raw, Upgrade::none(&self.endpoint))));
@@ -99,7 +100,7 @@ impl Handshake {
         }
     }
 
-    /// Says HELLO. A connector that has gone by now may have left messages.
+    /// Sends HELLO. A connector that is gone by now may have left messages.
     fn answer(&mut self, hello: &Hello) -> Result<Joined> {
         let known = self.peer().watch_process(hello.pid);
         let upgrade =
@@ -110,7 +111,7 @@ impl Handshake {
             _ => {}
         }
         let mut joined = self.join(Framing::Frames, upgrade);
-        // A connector that waits for the rings gets them now; what fails here ends the channel.
+        // A connector that waits for the rings gets them now. A failure here ends the channel.
         match joined.send.push_owed() {
             Err(error) if error.status() != Status::PeerLost => {
                 let _ = say(&joined.link.peer().socket, &wire::refusal(&error));
@@ -120,7 +121,7 @@ impl Handshake {
         }
     }
 
-    /// The peer is told why, unless it is the one that has gone.
+    /// Tells the peer why, unless the peer is gone.
     fn refuse(&self, error: &Error) {
         if !matches!(error.status(), Status::PeerLost | Status::Closed) {
             let _ = say(self.socket(), &wire::refusal(error));
@@ -132,8 +133,8 @@ impl Handshake {
         join(&self.endpoint, peer, framing, upgrade)
     }
 
-    /// Reads the connector's HELLO, and not a byte of what follows it; None if not all of it is
-    /// here.
+    /// Reads the connector's HELLO, and not a byte of what follows it. None if part of it is
+    /// missing.
     fn read_hello(&mut self) -> Result<Option<Hello>> {
         loop {
             let have = self.frame.len();
@@ -174,7 +175,7 @@ impl Handshake {
     }
 }
 
-/// The payload's size, if a frame like this may come first.
+/// The payload's size, if a frame with this header may come first.
 fn check_first(header: &Header) -> Result<usize> {
     let most = match header.kind {
         Kind::Hello => HELLO_SIZE_MAX,
@@ -187,7 +188,8 @@ fn check_first(header: &Header) -> Result<usize> {
     }
 }
 
-/// Who is at the other end, if the endpoint admits it. A connector that isn't admitted is told so.
+/// The process at the other side, if the endpoint admits it. A connector that is not admitted is
+/// told so.
 fn credentials_of_admitted(
     endpoint: &Endpoint,
     socket: &Fd,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Descriptors that come with SHARE: the memfd and two pipes.
 pub const SHARED_FDS: usize = 3;
 
-/// The wake-ups and the memory of a ring channel.
+/// The wake-ups and the memory of a channel over rings.
 pub struct Rings {
     pub shared: Arc<Shared>,
     pub own_wake: Fd,
@@ -25,12 +25,13 @@ pub struct Rings {
 pub struct Offer {
     share: Share,
     memfd: Fd,
-    /// The end of this side's pipe that the peer writes to, and that of its own that it reads.
+    /// The descriptor of this side's pipe that the peer writes to, and that of the peer's own pipe,
+    /// which it reads.
     ends: (Fd, Fd),
 }
 
 impl Offer {
-    /// Makes rings for a peer that is this user, with the wish that its HELLO has.
+    /// Makes rings for a peer of this user, with the ring size that its HELLO asks for.
     pub fn new(own: &Endpoint, ring_wish: u32, uid: u32) -> Result<(Offer, Rings)> {
         let to_listener = granted_ring_size(own.ring, ring_wish.into(), own.ring_max);
         let to_connector = granted_ring_size(own.ring, 0, own.ring_max);
@@ -44,7 +45,7 @@ impl Offer {
         Ok((Offer { share, memfd, ends: (own_write, peer_read) }, rings))
     }
 
-    /// The frame.
+    /// The SHARE frame.
     pub fn frame(&self) -> Vec<u8> {
         self.share.encode()
     }

@@ -1,38 +1,40 @@
-//! How far a channel has got on its way into rings, and how the two turns of a side get it further.
+//! How far a channel has moved into rings, and how the two threads of a side move it further.
 //!
-//! The receiving turn takes what the peer says of it, and the sending turn says what is owed. The
-//! answer to a frame may be read before its sender has noted that it is out: then it is the answer
-//! that counts.
+//! The thread that receives takes what the peer says about it, and the thread that sends says what
+//! is owed. The answer to a frame may be read before its sender has noted that the frame is out:
+//! then the answer counts.
 
 use crate::error::{Error, Result};
 use crate::readiness::interest::Interest;
 use crate::sync::{AtomicU32, Ordering};
 
-/// How far a channel has got. C: of a connector; L: of a listener.
+/// How far a channel has moved. C: the stage of a connector; L: the stage of a listener.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// C: the listener's HELLO has not come.
     AwaitsHello,
-    /// C: SHARE has not come, and will.
+    /// C: SHARE has not come yet.
     AwaitsShare,
-    /// C: the rings are mapped, and the listener is to be told. Then sending goes through its ring.
+    /// C: the rings are mapped, and the listener must be told. After that this side sends through
+    /// its ring.
     Mapped,
-    /// C: there are no rings, and the listener is to be told.
+    /// C: there are no rings, and the listener must be told.
     Unmapped,
-    /// C: sending goes through its ring; the listener moves when it likes.
+    /// C: this side sends through its ring. The listener moves when it likes.
     AwaitsMove,
-    /// L: rings may be handed over.
+    /// L: this side may hand over rings.
     MayShare,
-    /// L: they are to be handed over.
+    /// L: this side must hand over rings.
     IsToShare,
-    /// L: the connector has not answered.
+    /// L: the connector has not answered yet.
     AwaitsAnswer,
-    /// L: receiving goes through its ring, and the connector is to be told that sending does.
+    /// L: this side receives through its ring, and must tell the connector that it sends through
+    /// its own.
     IsToMove,
-    /// Both directions go through the socket, for good.
+    /// Both directions use the socket for good.
     Socket,
-    /// Both directions go through rings.
+    /// Both directions use rings.
     Rings,
 }
 
@@ -51,7 +53,7 @@ const STAGES: [Stage; 11] = [
 ];
 
 impl Stage {
-    /// Which directions go through rings.
+    /// Which directions use rings.
     pub fn moved(self) -> Interest {
         match self {
             Stage::AwaitsMove => Interest::WRITE,
@@ -61,28 +63,28 @@ impl Stage {
         }
     }
 
-    /// Whether this side is to say something.
+    /// Whether this side must send a frame.
     pub fn owes(self) -> bool {
         matches!(self, Stage::Mapped | Stage::Unmapped | Stage::IsToShare | Stage::IsToMove)
     }
 
-    /// Whether nothing changes any more.
+    /// Whether the stage no longer changes.
     pub fn is_final(self) -> bool {
         matches!(self, Stage::Socket | Stage::Rings)
     }
 
-    /// Whether the next thing is the peer's to say, and a call that only sends looks for it.
+    /// Whether the peer must send the next frame, and a call that only sends looks for it.
     pub fn listens(self) -> bool {
         matches!(self, Stage::AwaitsHello | Stage::AwaitsShare | Stage::AwaitsAnswer)
     }
 }
 
-/// What a SHARE frame of the peer's is.
+/// What a SHARE frame from the peer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
-    /// C: the memory, or that there is none.
+    /// C: it brings the memory, or says that there is none.
     Memory,
-    /// L: the answer to it.
+    /// L: it answers the listener's SHARE.
     Answer,
     /// C: the listener's last frame on the socket.
     Move,
@@ -91,37 +93,37 @@ pub enum Due {
 /// The stage of one side.
 pub struct Progress {
     stage: AtomicU32,
-    /// 1: the frame that ends the stage is on its way, and its answer may come.
+    /// 1: the frame that ends the stage is on its way, so its answer may come.
     said: AtomicU32,
 }
 
 impl Progress {
-    /// At this stage.
+    /// A side at this stage.
     pub fn new(stage: Stage) -> Progress {
         Progress { stage: AtomicU32::new(stage as u32), said: AtomicU32::new(0) }
     }
 
-    /// How far it has got.
+    /// The stage.
     #[inline]
     pub fn stage(&self) -> Stage {
         STAGES[self.stage.load(Ordering::Acquire) as usize]
     }
 
-    /// Whether it has got so far, and no further.
+    /// Whether this side is at exactly this stage.
     #[inline]
     pub fn is_at(&self, stage: Stage) -> bool {
         self.stage.load(Ordering::Acquire) == stage as u32
     }
 
-    /// Leaves a stage, unless the other turn has done so.
+    /// Leaves a stage, unless the other thread has done so.
     pub fn leave(&self, from: Stage, to: Stage) {
         let (from, to) = (from as u32, to as u32);
         let _ = self.stage.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
     }
 
-    /// Sends the frame that ends a stage: false if there was no room for it.
+    /// Sends the frame that ends a stage; false if there was no room for it.
     pub fn say(&self, from: Stage, to: Stage, send: impl FnOnce() -> Result<bool>) -> Result<bool> {
-        // Before it is out, as its answer may come at once.
+        // This comes before the frame is out, as its answer may come at once.
         self.said.store(1, Ordering::SeqCst);
         let said = send();
         if matches!(said, Ok(true)) {
@@ -131,9 +133,9 @@ impl Progress {
         said
     }
 
-    /// What a SHARE frame is that has been read.
+    /// What the SHARE frame is that was read.
     pub fn due(&self) -> Result<Due> {
-        // Read before the stage: who takes it back has left the stage.
+        // Read before the stage: a thread that takes it back has left the stage.
         let said = self.said.load(Ordering::SeqCst) != 0;
         match self.stage() {
             Stage::AwaitsShare => Ok(Due::Memory),
@@ -145,13 +147,13 @@ impl Progress {
         }
     }
 
-    /// L: the answer was read. The sending turn may not have noted yet what it answers.
+    /// L: the answer was read. The thread that sends may not have noted yet what it answers.
     pub fn on_answer(&self, to: Stage) {
         self.leave(Stage::IsToShare, to);
         self.leave(Stage::AwaitsAnswer, to);
     }
 
-    /// C: the listener has moved. The sending turn may not have noted yet that this side has.
+    /// C: the listener has moved. The thread that sends may not have noted yet that this side has.
     pub fn on_move(&self) {
         self.leave(Stage::Mapped, Stage::Rings);
         self.leave(Stage::AwaitsMove, Stage::Rings);

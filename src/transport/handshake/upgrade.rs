@@ -19,26 +19,26 @@ use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-/// With which message, counted over both directions, a listener hands over rings, unless it had the
-/// time before: who asks once and goes has its answer by then.
+/// The number of the message, counted over both directions, with which a listener hands over rings
+/// if it did not have the time before: a peer that asks once and leaves has its answer by then.
 const MESSAGES_BEFORE_RINGS: u32 = 3;
-/// A message of this size counts as many.
+/// A message of at least this size counts as many.
 const LARGE: usize = 64 << 10;
 
-/// What the listener has made, and was not yet told to use.
+/// What the listener has made, and the connector has not answered yet.
 struct Made {
     rings: Arc<RingLink>,
-    /// What is still to be handed over.
+    /// What must still be handed over.
     offer: Option<Offer>,
 }
 
-/// How far one channel has got, and what it has got there with.
+/// How far a channel has moved, and what it has received for this.
 pub struct Upgrade {
     endpoint: Arc<Endpoint>,
     pub progress: Progress,
-    /// The largest message that the peer takes, as far as is known.
+    /// The size of the largest message that the peer takes, as far as this side knows.
     message_size_max: AtomicUsize,
-    /// The ring that the connector wishes to have.
+    /// The ring size that the connector asks for.
     ring_wish: u32,
     made: Mutex<Option<Made>>,
     rings: OnceLock<Arc<RingLink>>,
@@ -58,13 +58,13 @@ impl Upgrade {
         }
     }
 
-    /// Of a connector that has said HELLO.
+    /// The state of a connector that has sent HELLO.
     pub fn of_connector(endpoint: &Arc<Endpoint>) -> Upgrade {
         Upgrade::new(endpoint, Stage::AwaitsHello, EARLY_SIZE_MAX, 0)
     }
 
-    /// Of a listener that has read the connector's HELLO. A connector that has not said anything
-    /// else gets the rings at once; one that has gets its answer first.
+    /// The state of a listener that has read the connector's HELLO. A connector that has sent
+    /// nothing else gets the rings at once; any other gets its answer first.
     pub fn of_listener(endpoint: &Arc<Endpoint>, socket: &Fd, hello: &Hello) -> Result<Upgrade> {
         let is_silent = || {
             let behind = local_socket::peek::<1>(socket.as_fd());
@@ -79,50 +79,50 @@ impl Upgrade {
         Ok(Upgrade::new(endpoint, stage, most, hello.ring_wish))
     }
 
-    /// Of a channel without frames.
+    /// The state of a channel without frames.
     pub fn none(endpoint: &Arc<Endpoint>) -> Upgrade {
         Upgrade::new(endpoint, Stage::Socket, usize::MAX, 0)
     }
 
-    /// How far it has got.
+    /// The stage.
     #[inline]
     pub fn stage(&self) -> Stage {
         self.progress.stage()
     }
 
-    /// Whether it has got so far, and no further.
+    /// Whether this side is at exactly this stage.
     #[inline]
     pub fn is_at(&self, stage: Stage) -> bool {
         self.progress.is_at(stage)
     }
 
-    /// The rings, once a direction goes through them or is about to.
+    /// The rings, once a direction uses them or is about to.
     #[inline]
     pub fn rings(&self) -> Option<&Arc<RingLink>> {
         self.rings.get()
     }
 
-    /// The largest message that the peer takes; until its HELLO has come, the largest that may be
-    /// sent without it.
+    /// The size of the largest message that the peer takes. Until the peer's HELLO has come, the
+    /// largest that may be sent without it.
     #[inline]
     pub fn message_size_max(&self) -> usize {
         self.message_size_max.load(Ordering::Relaxed)
     }
 
-    /// The end, if the peer has said it in its ring.
+    /// The end, if the peer has marked it in its ring.
     pub fn end_in_ring(&self) -> Option<Error> {
         let made = lock(&self.made);
         let rings = self.rings.get().or(made.as_ref().map(|made| &made.rings));
         rings.filter(|rings| rings.is_closed_by_peer()).map(|_| closed_by_peer())
     }
 
-    /// Whether there is a frame to say, once no message is half out.
+    /// Whether a frame must be sent, once no message is half out.
     #[inline]
     pub fn owes(&self) -> bool {
         self.stage().owes()
     }
 
-    /// A message of this many bytes has gone one way or the other.
+    /// Counts a message of this many bytes, in either direction.
     #[inline]
     pub fn count(&self, len: usize) {
         if self.is_at(Stage::MayShare) {
@@ -133,20 +133,20 @@ impl Upgrade {
         }
     }
 
-    /// A call of this side is about to sleep: a listener has the time to make rings.
+    /// A call of this side is about to sleep, so a listener has the time to make rings.
     pub fn idle(&self) {
         if self.is_at(Stage::MayShare) {
             self.progress.leave(Stage::MayShare, Stage::IsToShare);
         }
     }
 
-    /// The listener's HELLO.
+    /// Takes the listener's HELLO.
     pub fn on_hello(&self, peer: &Peer, hello: &Hello) -> Result<()> {
         peer.watch_process(hello.pid)?;
         let next = match offers_rings(&self.endpoint, hello)? {
             true => Stage::AwaitsShare,
             false => {
-                // No descriptor is due.
+                // No descriptor is expected.
                 local_socket::refuse_descriptors(peer.socket.as_fd());
                 Stage::Socket
             }
@@ -156,7 +156,7 @@ impl Upgrade {
         Ok(())
     }
 
-    /// A SHARE frame, with its descriptors unless they were lost.
+    /// Takes a SHARE frame, with its descriptors unless they were lost.
     pub fn on_share(&self, peer: &Arc<Peer>, payload: &[u8], fds: Option<Vec<Fd>>) -> Result<()> {
         match self.progress.due()? {
             Due::Memory => self.on_memory(peer, payload, fds),
@@ -165,9 +165,9 @@ impl Upgrade {
         }
     }
 
-    /// The connector maps what it was handed, or is to say that it can't.
+    /// Maps what the connector was handed, or notes that the connector must report that it can't.
     fn on_memory(&self, peer: &Arc<Peer>, payload: &[u8], fds: Option<Vec<Fd>>) -> Result<()> {
-        // No more descriptors are due.
+        // No more descriptors are expected.
         local_socket::refuse_descriptors(peer.socket.as_fd());
         let mapped = match (payload, fds) {
             ([], _) => Err(no_rings("the listener could not make it")),
@@ -189,7 +189,7 @@ impl Upgrade {
         }
     }
 
-    /// The connector's answer: its direction moves here, or both stay.
+    /// Takes the connector's answer: its direction moves here, or both directions stay.
     fn on_answer(&self, peer: &Peer, payload: &[u8]) -> Result<()> {
         let made = lock(&self.made).take();
         match (read_status(payload)?, made) {
@@ -208,7 +208,7 @@ impl Upgrade {
         }
     }
 
-    /// The listener's direction moves here.
+    /// Takes the listener's frame by which its direction moves.
     fn on_move(&self, peer: &Peer, payload: &[u8]) -> Result<()> {
         if read_status(payload)? != 0 {
             return Err(Error::protocol("the listener gave up the rings after they were taken"));
@@ -218,7 +218,7 @@ impl Upgrade {
         Ok(())
     }
 
-    /// Says what is owed, between two messages; false if the socket has no room for it.
+    /// Sends what is owed, between two messages; false if the socket has no room for it.
     pub fn push(&self, peer: &Arc<Peer>) -> Result<bool> {
         match self.stage() {
             stage @ Stage::Mapped => self.say_status(peer, 0, stage, Stage::AwaitsMove),
@@ -239,7 +239,7 @@ impl Upgrade {
         Ok(said)
     }
 
-    /// The listener hands over rings, or says that there are none.
+    /// Hands over the listener's rings, or says that there are none.
     fn share(&self, peer: &Arc<Peer>) -> Result<bool> {
         let mut made = lock(&self.made);
         if made.is_none() {
@@ -271,7 +271,7 @@ impl Upgrade {
     }
 }
 
-/// What this side says of itself.
+/// The HELLO of this side.
 pub fn own_hello(endpoint: &Endpoint) -> Hello {
     let has_rings = endpoint.scheme == Scheme::Shm;
     Hello {
@@ -282,7 +282,7 @@ pub fn own_hello(endpoint: &Endpoint) -> Hello {
     }
 }
 
-/// Whether both sides have rings.
+/// Whether both sides can use rings.
 fn offers_rings(own: &Endpoint, hello: &Hello) -> Result<bool> {
     let has_rings = own.scheme == Scheme::Shm && hello.features & FEATURE_RING != 0;
     match own.shm_required && !has_rings {

@@ -1,5 +1,5 @@
-//! Accepting: a listening socket and the handshakes under way. Whoever calls drives all of them
-//! as far as they go, and none holds up another.
+//! Accepting: a listening socket and its handshakes. Each call drives all of them as far as they
+//! go, and none holds up another.
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
@@ -14,22 +14,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// Once all places for handshakes are taken, one that has taken this long makes way.
+/// Once all places for handshakes are taken, one that has taken this long is dropped for a new one.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Connections taken in one go. Clients that are refused and come again must not keep a call beyond
-/// its time.
+/// How many connections a call takes in one go. Clients that are refused and come again must not
+/// keep a call beyond its time.
 const CONNECTIONS_MAX: u32 = 16;
 
 /// How long a handshake counts as just begun.
 const FRESH: Duration = Duration::from_millis(1);
 
-/// How often a listener looks whether its socket's file is there, while nobody comes.
+/// How often a listener looks whether its socket's file is there, while no client comes.
 const LOOK_PERIOD: Duration = Duration::from_secs(5);
 
 const LISTENER: u64 = 0;
 const TIMER: u64 = 1;
-/// The listener's own close.
+/// The token of the listener's own close.
 pub const END: u64 = 2;
 const FIRST: u64 = 3;
 
@@ -42,16 +42,16 @@ impl Drop for ChannelSlot {
     }
 }
 
-/// Whether connections are taken.
+/// Whether the listener takes connections.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Accepting {
     On,
-    /// All places are taken, or no descriptor is left: the listening sockets show nothing.
+    /// All places are taken, or no descriptor is left: the listening sockets are not watched.
     Paused,
 }
 
 impl Accepting {
-    /// What the listening sockets are watched for.
+    /// The events that the listening sockets are watched for.
     fn events(self) -> u32 {
         match self {
             Accepting::On => READABLE,
@@ -64,17 +64,18 @@ impl Accepting {
 pub struct Acceptor {
     endpoint: Arc<Endpoint>,
     listening: Listening,
-    /// All of it in one descriptor.
+    /// Everything that the acceptor waits for, in one descriptor.
     wait_set: Arc<WaitSet>,
-    /// Made at once, so that running out of descriptors can't leave a listener without it.
+    /// Made at once, so that a lack of descriptors can't leave a listener without it.
     timer: Fd,
-    /// When it goes off.
+    /// When the timer expires.
     timer_at: Option<Instant>,
     handshakes: HashMap<u64, Handshake>,
     next_token: u64,
-    /// Whether the listening socket is out of the epoll, as there is no place or no descriptor.
+    /// Whether the listening socket is in the epoll. It is out if there is no place or no
+    /// descriptor.
     accepting: Accepting,
-    /// Whether others hindered the last look.
+    /// Whether other processes hindered the last look.
     look_soon: bool,
     channels: Arc<AtomicU32>,
     /// When the last handshake began.
@@ -109,17 +110,17 @@ impl Acceptor {
         Ok(acceptor)
     }
 
-    /// Readable whenever [`Acceptor::step`] may get on.
+    /// The wait set, which is readable whenever [`Acceptor::step`] may get on.
     pub fn wait_set(&self) -> &Arc<WaitSet> {
         &self.wait_set
     }
 
-    /// Drives everything as far as it goes: a channel if one is done.
+    /// Drives everything as far as it goes. Returns a channel if one is done.
     pub fn step(&mut self) -> Result<Option<(Joined, ChannelSlot)>> {
         let mut ready = Vec::new();
         let waited = self.wait_set.wait(&mut ready, Some(Duration::ZERO));
         waited.map_err(|error| Error::system("looking for connections", &error))?;
-        // Handshakes first: those that are done make room for others.
+        // Handshakes come first: those that are done make room for others.
         for &token in ready.iter().filter(|&&token| token >= FIRST) {
             if let Some(done) = self.drive(token) {
                 return Ok(Some(done));
@@ -139,7 +140,7 @@ impl Acceptor {
         Ok(None)
     }
 
-    /// Looks whether the socket's file is there, and listens anew where it is gone.
+    /// Looks whether the socket's file is there, and listens anew if it is gone.
     pub fn look(&mut self) {
         let events = self.accepting.events();
         let watch = |socket: BorrowedFd<'_>| self.wait_set.set(socket, events, LISTENER);
@@ -151,7 +152,7 @@ impl Acceptor {
         self.handshakes.retain(|_, handshake| now < handshake.deadline);
     }
 
-    /// Accepts some of what is waiting, and begins its handshakes.
+    /// Accepts some of the waiting connections, and begins their handshakes.
     fn take_connections(&mut self, ready: &[u64]) -> Result<Option<(Joined, ChannelSlot)>> {
         for _ in 0..CONNECTIONS_MAX {
             if !self.has_place() {
@@ -180,19 +181,20 @@ impl Acceptor {
         self.watch_sockets(Accepting::On).map(|()| None)
     }
 
-    /// Begins the handshake of a new connection, which is done at once if its HELLO is here.
+    /// Begins the handshake of a new connection. It is done at once if its HELLO is here.
     fn begin(&mut self, socket: Fd) -> Option<(Joined, ChannelSlot)> {
         let taken = self.channels.load(Ordering::Relaxed) as usize + self.handshakes.len();
         if taken >= self.endpoint.max_channels as usize {
             self.refuse_one_more(&socket);
             return None;
         }
-        // One who may not come in, or has gone already, is no failure of the listener's.
+        // A client that is refused, or already gone, is no failure of the listener.
         let mut handshake = Handshake::begin(&self.endpoint, socket).ok()?;
         if let Some(joined) = handshake.step().ok()? {
             return Some(self.done(joined));
         }
-        // Its HELLO is still to come. Where that can't be waited for it is dropped, and sees it.
+        // Its HELLO has not come. If the listener can't wait for that it drops the connection,
+        // which the client sees.
         self.handshakes.try_reserve(1).ok()?;
         self.began = handshake.began;
         let token = self.next_token;
@@ -214,7 +216,7 @@ impl Acceptor {
         let _ = crate::os::local_socket::send(socket.as_fd(), &[std::io::IoSlice::new(&refusal)]);
     }
 
-    /// Goes on with one handshake; one that fails is dropped, and holds up nobody.
+    /// Goes on with one handshake. One that fails is dropped, and holds up no other.
     fn drive(&mut self, token: u64) -> Option<(Joined, ChannelSlot)> {
         let handshake = self.handshakes.get_mut(&token)?;
         match handshake.step() {
@@ -231,8 +233,8 @@ impl Acceptor {
         }
     }
 
-    /// Whether another handshake may begin. Where all places are taken, the oldest makes way if
-    /// it has had its time: an honest one takes a millisecond.
+    /// Whether another handshake may begin. If all places are taken, the oldest is dropped once it
+    /// has had its time: an honest one takes a millisecond.
     fn has_place(&mut self) -> bool {
         if self.handshakes.len() < self.endpoint.backlog as usize {
             return true;
@@ -260,7 +262,7 @@ impl Acceptor {
         Ok(())
     }
 
-    /// Sets the timer to what is due next.
+    /// Sets the timer to the next time that something is due.
     fn reset_timer(&mut self, ready: &[u64]) {
         let now = Instant::now();
         let deadline = self.handshakes.values().map(|handshake| handshake.deadline).min();
@@ -279,7 +281,7 @@ impl Acceptor {
         }
     }
 
-    /// Whether a handshake has just begun, which is done in no time if its peer is honest.
+    /// Whether a handshake has just begun. An honest peer finishes it almost at once.
     pub fn is_busy(&self) -> bool {
         !self.handshakes.is_empty() && self.began.elapsed() < FRESH
     }

@@ -1,5 +1,5 @@
-//! Where the two sides meet: a local socket in one of the user's own directories, or at a path.
-//! Dialling, and taking over the name of a listener that was killed.
+//! How two sides meet: by a local socket in one of the user's own directories, or at a path. This
+//! file dials, and takes over the name of a listener that was killed.
 
 use crate::endpoint::{Address, Endpoint};
 use crate::error::{Error, Result, Status};
@@ -23,19 +23,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a call to accept waits for others that change names in the same directory.
+/// How long an accepting call waits for other processes that change names in the same directory.
 const LOOK_LOCK_TIME_MAX: Duration = Duration::from_millis(5);
 
-/// What came of dialling.
+/// The result of dialling.
 pub enum Dialled {
     Connected(Fd),
-    /// Somebody listens, but its queue of connections is full: try again.
+    /// A listener is there, but its queue of connections is full: try again.
     Full,
 }
 
-/// Dials an endpoint once, without waiting: the first of its places where somebody listens.
+/// Dials an endpoint once, without waiting: the first of its places with a listener.
 pub fn dial(endpoint: &Endpoint) -> Result<Dialled> {
-    // Where nobody listens, and why it was passed over: put into words only if that is all.
+    // The places without a listener, and why each was passed over. The text is made only if there
+    // is no listener at all.
     let mut nobody: Vec<(Candidate, Option<Error>)> = Vec::new();
     for candidate in places::candidates(&endpoint.address)? {
         let place = match candidate.open(Purpose::Search) {
@@ -71,7 +72,7 @@ fn connect(path: &Path) -> io::Result<Dialled> {
             .map(OwnedFd::from)
     });
     match stream {
-        // interprocess takes EAGAIN for a connection in progress. On local sockets it is none.
+        // interprocess takes EAGAIN for a connection in progress. On a local socket it is not one.
         Ok(stream) if !local_socket::is_connected(stream.as_fd()) => Ok(Dialled::Full),
         Ok(stream) => Ok(Dialled::Connected(stream)),
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Dialled::Full),
@@ -83,7 +84,7 @@ fn fs_name(path: &Path) -> io::Result<Name<'_>> {
     path.to_fs_name::<GenericFilePath>()
 }
 
-/// A socket that listens under a name, which goes when this is dropped.
+/// A socket that listens under a name. Dropping it removes the name.
 struct Bound {
     listener: Owned<uds::Listener>,
     place: Place,
@@ -104,14 +105,14 @@ impl Bound {
         }
     }
 
-    /// Whether the name still is this socket's.
+    /// Whether the name still belongs to this socket.
     fn has_name(&self) -> bool {
         self.place.identify().is_ok_and(|file| file.is(&self.file))
     }
 }
 
 impl Drop for Bound {
-    /// Removes the name, but only if it is still this socket's; never in a forked child.
+    /// Removes the name, but only if it still belongs to this socket, and never in a forked child.
     fn drop(&mut self) {
         let is_own = self.generation == crate::os::fork::generation();
         if !is_own || !self.has_name() || self.place.lock(places::lock_deadline()).is_err() {
@@ -124,20 +125,20 @@ impl Drop for Bound {
     }
 }
 
-/// Listens at an endpoint, with one socket after another where their files are taken away: by
-/// who cleans /tmp, or with all of /run/user/UID at logout.
+/// Listens at an endpoint. If the socket's file is removed, by a program that cleans /tmp or with
+/// all of /run/user/UID at logout, it makes a new socket.
 pub struct Listening {
     endpoint: Arc<Endpoint>,
     address: Address,
     group: Option<u32>,
     root: Option<FileId>,
     bound: Bound,
-    /// The one before, as long as somebody waits in its queue.
+    /// The previous socket, as long as connections wait in its queue.
     before: Option<Bound>,
 }
 
 impl Listening {
-    /// Listens at an endpoint, and takes its name over from one that was killed.
+    /// Listens at an endpoint, and takes over its name from a listener that was killed.
     pub fn open(endpoint: &Arc<Endpoint>) -> Result<Listening> {
         let group = endpoint.group.as_deref().map(group_id).transpose()?;
         let address = places::absolute(&endpoint.address);
@@ -158,16 +159,16 @@ impl Listening {
         self.bound.accept()
     }
 
-    /// The listening sockets, to wait for.
+    /// The listening sockets to wait for.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let all = std::iter::once(&self.bound).chain(&self.before);
         all.map(|bound| bound.listener.as_fd())
     }
 
-    /// Listens anew if the socket's file is gone and nobody alive has the name. `watch` is shown
-    /// the new socket first. True if others kept the directory locked: try again soon.
+    /// Listens anew if the socket's file is gone and no living listener has the name. `watch` gets
+    /// the new socket first. True if another process kept the directory locked: try again soon.
     pub fn renew(&mut self, watch: impl FnOnce(BorrowedFd<'_>) -> io::Result<()>) -> bool {
-        // Where a process has another root now, it can't tell what others see.
+        // A process that has another root now can't tell what others see.
         let is_reachable =
             || self.bound.place.directory.is_there() || self.root != directory::root();
         if self.before.is_some() || (self.bound.has_name() && is_reachable()) {
@@ -194,11 +195,12 @@ fn group_id(name: &str) -> Result<u32> {
     })
 }
 
-/// Under the locks of the claim: binds to a temporary name, sees whether anybody alive has the
-/// name, and renames over it. So nobody ever meets a socket that is not listening yet.
+/// Under the locks of the claim: binds to a temporary name, checks whether a living listener has
+/// the name, and renames over it. So no client ever meets a socket that does not listen yet.
 fn take_name(claim: Claim, endpoint: &Endpoint, group: Option<u32>) -> Result<Bound> {
     let place = claim.place();
-    // Whoever holds the lock is alone with this name: what is there was left by one killed.
+    // Only the holder of the lock uses this name: a file that is there was left by a killed
+    // process.
     let temporary = OsString::from(format!(".treenail-{}.tmp", process::user()));
     let path = place.socket_path(&temporary);
     let mode = endpoint.mode.unwrap_or(0o600);
@@ -207,7 +209,8 @@ fn take_name(claim: Claim, endpoint: &Endpoint, group: Option<u32>) -> Result<Bo
     let listener = adopt(|| {
         let options = ListenerOptions::new().name(fs_name(&path)?).reclaim_name(false);
         let options = options.nonblocking(ListenerNonblockingMode::Accept);
-        // Until its mode is set nobody can connect: what is in a queue can't be refused later.
+        // No client can connect until the mode is set: a connection in the queue can't be refused
+        // later.
         let options = options.mode(0);
         options.create_sync_as::<uds::Listener>()
     });
@@ -221,7 +224,7 @@ fn take_name(claim: Claim, endpoint: &Endpoint, group: Option<u32>) -> Result<Bo
             let set = place.directory.set_group(&temporary, gid);
             set.map_err(failed("giving the socket to its group"))?;
         }
-        // Behind the group, as changing that may take bits away.
+        // This comes after the group, as changing the group may clear mode bits.
         let set = place.directory.set_mode(&temporary, mode);
         set.map_err(failed("setting the socket's mode"))?;
         claim.check_free()?;

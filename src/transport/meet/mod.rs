@@ -1,5 +1,6 @@
-//! How two sides find each other: a name in the user's directories (places), whom it leads to
-//! (local), who comes to a listener (accept), and which names there are (sockets).
+//! How two sides find each other: a name in the user's directories (places), the listener that it
+//! leads to (local), the clients that come to a listener (accept), and the names that there are
+//! (sockets).
 
 pub mod accept;
 pub mod local;

@@ -1,5 +1,5 @@
-//! Where a name is: the directories that its socket may lie in, whose they must be, and the locks
-//! under which names change there.
+//! Where a name is: the directories that its socket may lie in, which user must own them, and the
+//! locks under which names change there.
 
 use crate::endpoint::Address;
 use crate::error::{Error, Result, Status};
@@ -14,13 +14,13 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How long a listener waits for others that change names in the same directories.
+/// How long a listener waits for other processes that change names in the same directories.
 const LOCK_TIME_MAX: Duration = Duration::from_secs(2);
-/// Tries to lock directories that others make and remove meanwhile.
+/// How often to try to lock directories that other processes make and remove meanwhile.
 const DIRECTORY_TRIES_MAX: u32 = 100;
 
-/// The directories of a user's names, in the order in which connecting tries them.
-/// XDG_RUNTIME_DIR isn't asked: programs of one user meet whatever has started them.
+/// The directories of a user's names, in the order in which connecting tries them. XDG_RUNTIME_DIR
+/// is not asked: programs of one user meet, however they were started.
 fn own_directories() -> Vec<PathBuf> {
     if let Some(chosen) = std::env::var_os("TREENAIL_DIR").filter(|dir| !dir.is_empty()) {
         return vec![chosen.into()];
@@ -29,12 +29,12 @@ fn own_directories() -> Vec<PathBuf> {
     vec![format!("/run/user/{uid}/treenail").into(), format!("/tmp/treenail-{uid}").into()]
 }
 
-/// When to give up waiting for those others.
+/// When to give up waiting for those processes.
 pub fn lock_deadline() -> Instant {
     Instant::now() + LOCK_TIME_MAX
 }
 
-/// Locks a directory's names, which others may have locked until `end`.
+/// Locks a directory's names. Other processes may keep them locked until `end`.
 pub fn lock(directory: &Directory, end: Instant) -> Result<()> {
     loop {
         let path = directory.path().display();
@@ -59,34 +59,34 @@ pub struct Place {
 }
 
 impl Place {
-    /// What a socket's address says for `name` in the same directory.
+    /// The path of `name` in the same directory, as a socket's address says it.
     pub fn socket_path(&self, name: &OsStr) -> PathBuf {
         self.directory.socket_path(name)
     }
 
-    /// Locks the directory's names, for as long as the directory is not unlocked.
+    /// Locks the directory's names. The lock lasts until the directory is unlocked.
     pub fn lock(&self, end: Instant) -> Result<()> {
         lock(&self.directory, end)
     }
 
-    /// What has the name.
+    /// The file that has the name.
     pub fn identify(&self) -> io::Result<FileId> {
         self.directory.identify(&self.name)
     }
 
-    /// Whether a listener that is alive has the name.
+    /// Whether a living listener has the name.
     fn is_taken(&self) -> Result<bool> {
         local_socket::is_bound(&self.socket_path(&self.name))
             .map_err(|error| Error::system("asking whether the name is in use", &error))
     }
 }
 
-/// A place as it is written, which may not be there.
+/// A place as it is written. It may not exist.
 pub struct Candidate {
     path: PathBuf,
     name: OsString,
     is_own: bool,
-    /// Whether there are others to go on to.
+    /// Whether there are other places to try.
     is_one_of_many: bool,
 }
 
@@ -115,7 +115,7 @@ pub fn candidates(address: &Address) -> Result<Vec<Candidate>> {
     }])
 }
 
-/// The directories of the user's names that are there and are ours.
+/// The directories of the user's names that exist and belong to the user.
 pub fn own(purpose: Purpose) -> Result<Vec<Directory>> {
     let mut found = Vec::new();
     for path in own_directories() {
@@ -134,7 +134,7 @@ fn open_own(path: &Path, purpose: Purpose) -> Result<Directory> {
     check_own(&directory, path).map(|()| directory)
 }
 
-/// The same address whatever the working directory will be.
+/// The same address, made independent of the working directory.
 pub fn absolute(address: &Address) -> Address {
     let path = match address {
         Address::Path(bytes) => std::path::absolute(OsStr::from_bytes(bytes)).ok(),
@@ -144,13 +144,13 @@ pub fn absolute(address: &Address) -> Address {
 }
 
 impl Candidate {
-    /// Whether to go on without it, as it is one of many and isn't there or isn't ours: else any
-    /// user could shut out others by making a directory in /tmp.
+    /// Whether to go on without this place, as it is one of many and is not there or does not
+    /// belong to the user. Otherwise any user could shut out others by making a directory in /tmp.
     pub fn is_skipped_for(&self, error: &Error) -> bool {
         self.is_one_of_many && matches!(error.status(), Status::NotFound | Status::Denied)
     }
 
-    /// Opens it.
+    /// Opens the place.
     pub fn open(&self, purpose: Purpose) -> Result<Place> {
         let directory = match self.is_own {
             true => open_own(&self.path, purpose)?,
@@ -164,7 +164,7 @@ impl Candidate {
         Ok(Place { directory, name: self.name.clone() })
     }
 
-    /// Makes the directory, if it is the user's own and is not there.
+    /// Makes the directory, if it is the user's own and does not exist.
     fn make(&self) -> Result<()> {
         let made = if self.is_own { directory::make(&self.path) } else { Ok(()) };
         match made {
@@ -183,7 +183,8 @@ impl fmt::Display for Candidate {
     }
 }
 
-/// Others could change what lies in a directory that isn't ours alone.
+/// Refuses a directory that does not belong to this user alone: others could change what lies in
+/// it.
 fn check_own(directory: &Directory, path: &Path) -> Result<()> {
     let failed = |error| bad_directory(path, &error);
     let (owner, mode) = directory.owner_and_mode().map_err(failed)?;
@@ -224,15 +225,15 @@ fn bad_directory(path: &Path, error: &io::Error) -> Error {
     }
 }
 
-/// The places of an address, locked: nobody else takes its name meanwhile.
+/// The places of an address, locked: no other process takes its name meanwhile.
 pub struct Claim {
-    /// The one to bind in comes first.
+    /// The first is the one to bind in.
     places: Vec<Place>,
 }
 
 impl Claim {
-    /// Makes the directory to bind in, and locks all of the address that are there, which others
-    /// may have locked until `end`.
+    /// Makes the directory to bind in, and locks all directories of the address that exist. Other
+    /// processes may keep them locked until `end`.
     pub fn on(address: &Address, end: Instant) -> Result<Claim> {
         let mut failure = Error::new(Status::Io, "directories are made and removed all the time");
         for _ in 0..DIRECTORY_TRIES_MAX {
@@ -251,7 +252,7 @@ impl Claim {
         let candidates = candidates(address)?;
         let chosen = to_bind_in(&candidates);
         let mut places = Vec::new();
-        // From the last to the first, whoever comes: so that no two wait for each other.
+        // Every process goes from the last to the first, so that no two wait for each other.
         for (index, candidate) in candidates.iter().enumerate().rev() {
             if index == chosen {
                 candidate.make()?;
@@ -269,7 +270,7 @@ impl Claim {
         Ok(unchanged.then_some(Claim { places }))
     }
 
-    /// Where to bind.
+    /// The place to bind in.
     pub fn place(&self) -> &Place {
         &self.places[0]
     }
@@ -298,7 +299,7 @@ impl Claim {
         Ok(())
     }
 
-    /// Unlocks all, and keeps the one to bind in.
+    /// Unlocks all places, and keeps the one to bind in.
     pub fn into_place(mut self) -> Place {
         let place = self.places.swap_remove(0);
         place.directory.unlock();
@@ -306,7 +307,8 @@ impl Claim {
     }
 }
 
-/// Which of these to bind in: the first whose parent is there and is ours, or else the last.
+/// Which of these to bind in: the first whose parent exists and belongs to the user, or else the
+/// last.
 fn to_bind_in(candidates: &[Candidate]) -> usize {
     let is_ours = |candidate: &Candidate| {
         let parent = candidate.path.parent().unwrap_or(&candidate.path);

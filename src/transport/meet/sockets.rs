@@ -1,5 +1,5 @@
-//! Socket files in the user's own directories, seen from outside. Those at which nobody listens are
-//! swept.
+//! Socket files in the user's own directories, seen from outside. Those without a listener are
+//! removed.
 
 use crate::endpoint::name_is_valid;
 use crate::endpoint::pattern::{NamedKind, Pattern};
@@ -17,18 +17,18 @@ pub struct Found<'a> {
     file_name: OsString,
     pub name: String,
     pub id: FileId,
-    /// Whether anybody listens there.
+    /// Whether a listener is there.
     pub alive: bool,
 }
 
 impl Found<'_> {
-    /// Where it is.
+    /// The path of the socket file.
     pub fn path(&self) -> PathBuf {
         self.directory.path().join(&self.file_name)
     }
 }
 
-/// The socket files that a pattern means, one after another.
+/// Calls `act` for each socket file that the pattern matches.
 pub fn each(pattern: &Pattern, mut act: impl FnMut(&Found<'_>)) -> Result<()> {
     if pattern.has_kind(NamedKind::Listener) {
         for directory in places::own(Purpose::Read)? {
@@ -38,7 +38,8 @@ pub fn each(pattern: &Pattern, mut act: impl FnMut(&Found<'_>)) -> Result<()> {
     Ok(())
 }
 
-/// Takes away those at which nobody listens: how many. Names change under the directory's lock.
+/// Removes the socket files without a listener, and returns how many. Names change under the
+/// directory's lock.
 pub fn sweep(pattern: &Pattern) -> Result<usize> {
     let mut count = 0;
     if pattern.has_kind(NamedKind::Listener) {
@@ -68,7 +69,7 @@ fn each_in(
             continue;
         }
         let (name, id) = (name.to_owned(), directory.identify(&file_name));
-        // One that can't be asked is left alone.
+        // A socket that can't be asked is left alone.
         let asked = local_socket::is_bound(&directory.socket_path(&file_name));
         if let (Ok(id), Ok(alive)) = (id, asked)
             && id.is_socket

@@ -23,14 +23,14 @@ pub struct RingLink {
     pub shared: Arc<Shared>,
     pub incoming: usize,
     pub outgoing: usize,
-    /// Open for reading and writing, and with no description shared.
+    /// Open for reading and writing. Its open file description is shared with nothing else.
     own_wake: Arc<Fd>,
     peer_wake: Fd,
     pub wakeups_sent: AtomicU64,
 }
 
 impl RingLink {
-    /// This side of what a listener has handed over.
+    /// This side of the rings that a listener has handed over.
     pub fn new(peer: &Arc<Peer>, rings: Rings, role: Role) -> Arc<RingLink> {
         let (incoming, outgoing) = match role {
             Role::Listener => (TO_LISTENER, TO_CONNECTOR),
@@ -53,7 +53,7 @@ impl RingLink {
         pipe::signal(&self.peer_wake);
     }
 
-    /// The peer's end, if it has come: nothing can be sent any more.
+    /// Returns the peer's end, if it has come: nothing can be sent any more.
     #[inline]
     pub fn check_peer(&self) -> Result<()> {
         self.peer.look_sometimes();
@@ -66,17 +66,17 @@ impl RingLink {
         }
     }
 
-    /// The pipe of wake-ups carries a descriptor's mark.
+    /// The pipe of wake-ups, which carries the mark of a descriptor.
     pub fn marker(&self) -> Marker {
         Marker::pipe(&self.own_wake)
     }
 
-    /// Takes back that this side waits for room; whether it had said so.
+    /// Takes back the wish to be woken for room; false if there was none.
     pub fn disarm(&self) -> bool {
         doorbell::disarm_writer(&self.shared, self.outgoing)
     }
 
-    /// Wakes whoever sleeps on this side.
+    /// Wakes the threads that sleep on this side.
     pub fn wake_self(&self) {
         pipe::signal(&self.own_wake);
     }
@@ -95,7 +95,7 @@ impl RingLink {
         let room =
             !interest.has(Interest::WRITE) || doorbell::arm_writer(&self.shared, self.outgoing);
         if !(records && room) {
-            // The look that follows may miss something: rather woken for nothing than never.
+            // The next look may miss something: a needless wake-up is better than none.
             pipe::signal(&self.own_wake);
         }
     }
@@ -114,7 +114,7 @@ impl RingLink {
         doorbell::is_closed(&self.shared, self.incoming)
     }
 
-    /// Nothing more is sent: all that was taken is in the ring.
+    /// Tells the peer that nothing more is sent: everything that was taken is in the ring.
     pub fn close(&self) {
         if Writer::close(&self.shared, self.outgoing) {
             self.wake_peer();

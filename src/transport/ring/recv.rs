@@ -14,16 +14,16 @@ use crate::wire::{FLAG_MORE, Header, Kind};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-/// Padding, small fragments and pieces of large ones, taken in one go.
+/// How much padding, small fragments and pieces of large ones a call takes in one go.
 const SMALL_MAX: u32 = 1024;
 
-/// The receiving end.
+/// The receiving half.
 pub struct RingRecv {
     link: Arc<RingLink>,
     reader: Reader,
     /// Bytes of the message in the front record, as `front` has read it.
     front_len: usize,
-    /// The front message, where it comes in fragments.
+    /// The front message, if it comes in fragments.
     assembler: Assembler,
     /// Padding, small fragments and pieces of large ones, since the last call.
     small: u32,
@@ -31,7 +31,7 @@ pub struct RingRecv {
 }
 
 impl RingRecv {
-    /// The receiving end of a ring from which nothing was read.
+    /// The receiving half of a ring that nothing was read from.
     pub fn new(link: &Arc<RingLink>, message_size_max: usize) -> RingRecv {
         RingRecv {
             reader: Reader::new(&link.shared, link.incoming),
@@ -93,12 +93,12 @@ impl RingRecv {
         }
     }
 
-    /// Whether the last look ended before all that is there was looked at.
+    /// Whether the last look ended before it had looked at everything.
     pub fn has_more(&self) -> bool {
         self.small >= SMALL_MAX
     }
 
-    /// The ring is empty. False: so far; true: look once more, as the end has come since.
+    /// The ring is empty. False: it is so far. True: look once more, as the end has come since.
     #[cold]
     fn end(&mut self) -> Result<bool> {
         let closed = self.link.is_closed_by_peer();
@@ -109,14 +109,14 @@ impl RingRecv {
         if self.reader.front()?.is_some() {
             return Ok(true);
         }
-        // A close that was written before the hang-up outranks it.
+        // A close that was written before the hang-up counts more than it.
         match self.link.is_closed_by_peer() {
             true => Err(closed_by_peer()),
             false => Err(self.link.peer.loss()),
         }
     }
 
-    /// The end, if the peer has said so: for a sender that found the connection broken.
+    /// The end, if the peer has said so. A sender that found the connection broken asks this.
     pub fn end_seen_ahead(&self) -> Option<Error> {
         self.link.is_closed_by_peer().then(closed_by_peer)
     }
@@ -131,7 +131,7 @@ impl RingRecv {
         self.reader.pinned() > self.reader.size() / 2
     }
 
-    /// Adds a fragment; the message's front once it is whole.
+    /// Adds a fragment. Returns the message's front once it is whole.
     #[cold]
     fn collect(&mut self, header: &Header) -> Result<Option<Front>> {
         let len = header.length as usize;
@@ -141,7 +141,7 @@ impl RingRecv {
             return Err(too_long(self.message_size_max));
         }
         self.small += pieces(len);
-        // Both stay, until there is memory.
+        // The message and the fragment both stay until there is memory.
         self.reader.append_front(len, data)?;
         self.reader.skip_front(len);
         self.give_back();
@@ -166,8 +166,8 @@ impl RingRecv {
         }
     }
 
-    /// Takes the front message. Where open views pin more than half the ring it is copied, so
-    /// that it doesn't add to that.
+    /// Takes the front message. If open views pin more than half the ring it copies the message, so
+    /// that the pinned part does not grow.
     pub fn hold_front(&mut self, views: Views) -> Result<Held> {
         if let Some(whole) = self.assembler.take_whole() {
             return Ok(Held::OnHeap(whole.data));

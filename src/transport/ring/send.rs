@@ -9,7 +9,7 @@ use crate::transport::message::{Label, Outgoing};
 use crate::wire::{FLAG_MORE, Gather, Header, Kind};
 use std::sync::Arc;
 
-/// Bytes of a batch after which the peer is shown what is there, to work at the same time.
+/// After this many bytes of a batch the peer is shown them, so that it works at the same time.
 const BATCH_SHOWN: u64 = 16 << 10;
 
 /// The sending half.
@@ -19,7 +19,7 @@ pub struct RingSend {
 }
 
 impl RingSend {
-    /// The sending half, to be made once.
+    /// Makes the sending half. This happens once.
     pub fn new(link: &Arc<RingLink>) -> RingSend {
         RingSend { writer: Writer::new(&link.shared, link.outgoing), link: Arc::clone(link) }
     }
@@ -40,7 +40,7 @@ impl RingSend {
         Ok(written)
     }
 
-    /// Sends a plain message that goes in as one record. False: nothing was done, and `push` says
+    /// Sends a plain message that fits as one record. False if nothing was done; `push` then says
     /// why.
     #[inline(always)]
     pub fn push_plain(&mut self, tag: u32, data: &[u8]) -> bool {
@@ -98,7 +98,8 @@ impl RingSend {
         Ok(count)
     }
 
-    /// There is no room. Open views of the reader's may be in the way, so it is to hear of that.
+    /// Notes that there is no room. Open views of the reader may be in the way, so the reader must
+    /// learn of it.
     #[cold]
     fn tell_refused(&self) {
         let (shared, ring) = (&self.link.shared, self.link.outgoing);
@@ -107,7 +108,7 @@ impl RingSend {
         }
     }
 
-    /// Shows the peer what is whole, and wakes it if it waits.
+    /// Shows the peer the whole records, and wakes it if it waits.
     #[inline]
     pub fn show(&mut self) {
         if self.writer.publish() {
@@ -115,7 +116,7 @@ impl RingSend {
         }
     }
 
-    /// The peer's end, if it has come.
+    /// Returns the peer's end, if it has come.
     pub fn check_peer(&self) -> Result<()> {
         self.link.check_peer()
     }
@@ -124,11 +125,11 @@ impl RingSend {
     pub fn has_room_for(&mut self, len: usize) -> bool {
         let most = self.writer.payload_size_max();
         let piece = if len > most { most / 2 } else { len };
-        // A broken peer is told of by the next send.
+        // The next send reports a broken peer.
         self.writer.has_room_for(piece).unwrap_or(true)
     }
 
-    /// Drops what is being written in place, so that what was sent behind it goes out.
+    /// Drops what is being written in place, so that the messages sent after it go out.
     pub fn discard_loans(&mut self) {
         self.writer.discard_loans();
         self.show();

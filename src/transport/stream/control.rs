@@ -18,7 +18,7 @@ use std::mem::take;
 use std::os::fd::AsFd;
 
 impl StreamRecv {
-    /// Takes a frame that is no message; false if not all of it is here.
+    /// Takes a frame that is no message; false if part of it is missing.
     pub(super) fn control(&mut self, header: &Header) -> Result<bool> {
         self.controls += 1;
         let len = header.length as usize;
@@ -55,7 +55,7 @@ impl StreamRecv {
         Ok(true)
     }
 
-    /// The longest payload of a frame that may come here and now.
+    /// The longest payload that a frame of this kind may have here and now.
     fn control_size_max(&self, kind: Kind) -> Result<usize> {
         let is_first = self.link.upgrade.stage() == Stage::AwaitsHello;
         match kind {
@@ -68,7 +68,7 @@ impl StreamRecv {
         }
     }
 
-    /// Refuses DATA before HELLO, and descriptors with it.
+    /// Refuses DATA before HELLO, and DATA with descriptors.
     pub(super) fn check_data(&self) -> Result<()> {
         if self.is_settled {
             return Ok(());
@@ -82,7 +82,7 @@ impl StreamRecv {
         }
     }
 
-    /// Without rings a channel ends that must have them.
+    /// Ends a channel that must have rings and has none.
     fn ended_by(&self, error: Error) -> Error {
         match error.status() {
             Status::Unsupported => self.ended(error),
@@ -90,7 +90,7 @@ impl StreamRecv {
         }
     }
 
-    /// What a CLOSE comes to. One that opens with a status refuses.
+    /// The error that a CLOSE means. One that opens with a status refuses.
     pub(super) fn end_by_close(&self, reason: &[u8]) -> Error {
         let error = refused(reason);
         let is_early = matches!(self.link.upgrade.stage(), Stage::AwaitsHello | Stage::AwaitsShare);
@@ -107,7 +107,8 @@ impl StreamRecv {
         }
     }
 
-    /// A message over what this side takes. A peer that could not know of that limit is told so.
+    /// The error for a message over the limit of this side. A peer that could not know the limit is
+    /// told.
     pub(super) fn too_long(&self, len: usize) -> Error {
         let most = self.message_size_max;
         if len <= EARLY_SIZE_MAX {
@@ -122,18 +123,19 @@ impl StreamRecv {
         !self.is_settled && self.link.upgrade.stage().moved().has(Interest::READ)
     }
 
-    /// The end in the ring, once messages come there.
+    /// The receiving half of the ring, once messages come there.
     pub fn ring(&self) -> Option<RingRecv> {
         let rings = self.link.upgrade.rings().filter(|_| self.has_moved());
         rings.map(|rings| RingRecv::new(rings, self.message_size_max))
     }
 
-    /// Bytes that are missing of the header in front, or of its frame: nothing is read beyond it.
+    /// How many bytes are missing of the header in front, or of its frame: nothing is read beyond
+    /// them.
     pub(super) fn frame_left(&self) -> usize {
         let bytes = self.ahead.bytes();
         let header = bytes.first_chunk::<HEADER_SIZE>().map(Header::decode);
         match header {
-            // A broken header is met again where it is read.
+            // The next reader of a broken header meets it again.
             Some(Ok(header)) => {
                 (HEADER_SIZE + header.length as usize - bytes.len()).clamp(1, super::BLOCK)
             }
@@ -142,8 +144,8 @@ impl StreamRecv {
         }
     }
 
-    /// Takes the frames of the handshake that stand in front, and the end; whether something else
-    /// stands there, which is left where it is.
+    /// Takes the frames of the handshake in front, and the end. True if something else is in front,
+    /// which stays there.
     pub fn take_handshake(&mut self) -> Result<bool> {
         while self.link.upgrade.stage().listens() {
             if !self.assembler.is_idle() {
@@ -163,7 +165,7 @@ impl StreamRecv {
         Ok(false)
     }
 
-    /// The header in front, which stays in the socket if it is there still.
+    /// The header in front. It stays in the socket if it is still there.
     fn peek_header(&mut self) -> Result<Option<Header>> {
         let bytes = &self.ahead.bytes()[self.start..];
         if let Some(header) = bytes.first_chunk::<HEADER_SIZE>() {
@@ -180,7 +182,7 @@ impl StreamRecv {
                 _ => {}
             }
         }
-        // It comes in pieces, or it is the end.
+        // The header comes in pieces, or this is the end.
         match self.read()? {
             true => self.peek_header(),
             false => Ok(None),

@@ -13,17 +13,17 @@ use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-/// Bytes that are read ahead at most, and sent together at most.
+/// The most bytes that are read ahead, and that are sent together.
 pub const BLOCK: usize = 64 << 10;
-/// Answers to pings that are kept until there is room; more pings go unanswered.
+/// How many answers to pings are kept until there is room; further pings get no answer.
 const PONGS_MAX: usize = 16;
 
-/// How messages are told apart on a socket.
+/// How messages are separated on a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// Each has a header.
     Frames,
-    /// They aren't: bytes come as they are.
+    /// Messages are not separated: bytes come as they are.
     Raw,
 }
 
@@ -34,14 +34,14 @@ pub struct StreamLink {
     pub upgrade: Upgrade,
     pongs: Mutex<VecDeque<Vec<u8>>>,
     owes_pong: AtomicBool,
-    /// The end, once the receiving end has met it.
+    /// The end, once the receiving half has met it.
     pub end: OnceLock<Error>,
-    /// What the peer is to be told of it, if that is something else.
+    /// What the peer is told about the end, if that differs.
     pub refusal: OnceLock<Error>,
 }
 
 impl StreamLink {
-    /// A stream on which both sides may talk.
+    /// A stream on which both sides may send.
     pub fn new(peer: Peer, framing: Framing, upgrade: Upgrade) -> Arc<StreamLink> {
         Arc::new(StreamLink {
             peer: Arc::new(peer),
@@ -54,7 +54,7 @@ impl StreamLink {
         })
     }
 
-    /// The end, once the receiving end has met it.
+    /// The end, once the receiving half has met it.
     pub fn end(&self) -> Option<&Error> {
         self.end.get()
     }
@@ -64,7 +64,7 @@ impl StreamLink {
         refusal(self.refusal.get().unwrap_or(error))
     }
 
-    /// Says CLOSE.
+    /// Sends CLOSE.
     pub fn close(&self, frame: &[u8]) {
         let socket = self.peer.socket.as_fd();
         if !self.raw {
@@ -82,7 +82,7 @@ impl StreamLink {
         self.owes_pong.load(Ordering::Relaxed)
     }
 
-    /// A ping is to be answered.
+    /// Keeps the answer to a ping.
     pub fn owe_pong(&self, payload: &[u8]) {
         let mut pongs = lock(&self.pongs);
         if pongs.len() < PONGS_MAX {
@@ -93,8 +93,8 @@ impl StreamLink {
         }
     }
 
-    /// The next answer to a ping; once there is none, none is owed. To be called when the one
-    /// before is out.
+    /// The next answer to a ping. Once it returns None, none is owed. Call it when the previous
+    /// answer is out.
     pub fn next_pong(&self) -> Option<Vec<u8>> {
         let mut pongs = lock(&self.pongs);
         let next = pongs.pop_front();
@@ -102,13 +102,13 @@ impl StreamLink {
         next
     }
 
-    /// Sends; 0 where the kernel has no room.
+    /// Sends; 0 if the kernel has no room.
     pub fn send(&self, parts: &[IoSlice<'_>]) -> Result<usize> {
         carrier::send(self.peer.socket.as_fd(), parts)
     }
 }
 
-/// The end in good order, for a reason that the peer gave.
+/// The error for an end in good order, with the reason that the peer gave.
 pub fn closed_because(reason: &str) -> Error {
     let detail = format!("the peer has closed the channel: {reason}");
     Error::new(crate::error::Status::Closed, detail)

@@ -1,4 +1,4 @@
-//! The receiving end of a stream.
+//! The receiving half of a stream.
 
 use super::link::{BLOCK, StreamLink};
 use crate::error::{Error, Result};
@@ -14,21 +14,22 @@ use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-/// Messages of this size and more are read straight to where they go.
+/// Messages of at least this size are read straight to where they go.
 const LARGE: usize = 8 << 10;
-/// Frames that are no messages, small fragments, and pieces of what was read, in one go.
+/// How many frames that are no messages, small fragments, and pieces of what was read a call takes
+/// in one go.
 const CONTROLS_MAX: u32 = 1024;
-/// Where the stream is, between frames or within one that brings a piece of a message.
+/// The position in the stream: between frames, or within one that brings a piece of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Frame {
     /// The next byte begins a header.
     Between,
-    /// So many bytes of a fragment's payload are missing, and `more` fragments come after it.
+    /// `left` bytes of a fragment's payload are missing. If `more`, another fragment follows.
     Within { left: usize, more: bool },
 }
 
 impl Frame {
-    /// Bytes that the present frame still brings.
+    /// How many bytes the current frame still brings.
     pub(super) fn left(self) -> usize {
         match self {
             Frame::Between => 0,
@@ -37,13 +38,13 @@ impl Frame {
     }
 }
 
-/// The receiving end.
+/// The receiving half.
 pub struct StreamRecv {
     pub(super) link: Arc<StreamLink>,
     /// Bytes read ahead, from `start` on.
     pub(super) ahead: Buffer,
     pub(super) start: usize,
-    /// Bytes of the front message, if it lies whole in `ahead`.
+    /// Bytes of the front message, if all of it is in `ahead`.
     front_len: Option<usize>,
     /// The front message, if it is put together on the heap.
     pub(super) assembler: Assembler,
@@ -54,14 +55,14 @@ pub struct StreamRecv {
     pub(super) message_size_max: usize,
     /// Descriptors that came with the frame in front.
     pub(super) fds: Vec<Fd>,
-    /// Whether descriptors were lost: there was no place for them, or the end was looked for.
+    /// Whether descriptors were lost: there was no room for them, or the end was looked for.
     pub(super) has_dropped_fds: bool,
-    /// Whether they go on through the socket for good.
+    /// Whether messages use the socket for good.
     pub(super) is_settled: bool,
 }
 
 impl StreamRecv {
-    /// The receiving end of a stream that nothing was read from.
+    /// The receiving half of a stream that nothing was read from.
     pub fn new(link: &Arc<StreamLink>, message_size_max: usize) -> StreamRecv {
         StreamRecv {
             link: Arc::clone(link),
@@ -88,7 +89,7 @@ impl StreamRecv {
         }
     }
 
-    /// The front message if it is a plain one that was read ahead, as in a batch nearly all are.
+    /// The front message, if it is a plain one that was read ahead, as nearly all in a batch are.
     #[inline(always)]
     fn plain_front(&mut self) -> Option<Front> {
         if self.link.raw || !self.assembler.is_idle() {
@@ -147,7 +148,7 @@ impl StreamRecv {
         Some(Front { head: Head::plain(len, 0), delivered: false })
     }
 
-    /// The next message among the bytes that are here, if it is whole.
+    /// The next message among the bytes that are here, if all of it is.
     fn parse(&mut self, into: &mut Option<&mut [MaybeUninit<u8>]>) -> Result<Option<Front>> {
         loop {
             self.continue_fragment()?;
@@ -203,14 +204,14 @@ impl StreamRecv {
         }
     }
 
-    /// Reads a large message straight into the caller's buffer. What came of it when the socket
-    /// runs dry moves to `spare`, as the call may end before the rest comes.
+    /// Reads a large message straight into the caller's buffer. If the socket runs dry, what has
+    /// come moves to `spare`, as the call may end before the rest comes.
     fn deliver(&mut self, head: Head, to: &mut [MaybeUninit<u8>], mut spare: Buffer) -> bool {
         let mut to = Filling::new(to);
         self.start += to.push(&self.ahead.bytes()[self.start..]);
         let socket = self.link.peer.socket.as_fd();
         while to.left() > 0 {
-            // Both the end and a failure are met again by the next read.
+            // The next read meets the end or the failure again.
             if !local_socket::recv_filling(socket, &mut to).is_ok_and(|count| count > 0) {
                 break;
             }
@@ -255,7 +256,7 @@ impl StreamRecv {
     pub(super) fn read(&mut self) -> Result<bool> {
         let link = Arc::clone(&self.link);
         let socket = link.peer.socket.as_fd();
-        // Seen before reading: what the peer sent before it died is read first.
+        // This is read before the socket: what the peer sent before it died is read first.
         let gone = link.peer.is_gone();
         let received = match (self.frame, self.assembler.partial()) {
             (Frame::Within { left, more }, Some(data)) if left > 0 => {
@@ -296,8 +297,9 @@ impl StreamRecv {
         }
     }
 
-    /// A block; but only a header where messages are large, as their payload is then read to where
-    /// it goes, and where descriptors may come, which belong to the header that they come with.
+    /// Reads a block. It reads only a header if messages are large, as their payload is then read
+    /// to where it goes, and if descriptors may come, as they belong to the header that they come
+    /// with.
     fn read_ahead(&mut self) -> io::Result<usize> {
         let stage = match self.is_settled {
             true => Stage::Socket,
@@ -343,7 +345,7 @@ impl StreamRecv {
         write(&mut to[..len], &bytes[..len]);
     }
 
-    /// Drops the front message; of a raw one at most `most` bytes.
+    /// Drops the front message; from a raw stream at most `most` bytes.
     #[inline(always)]
     pub fn drop_front(&mut self, most: usize) {
         if self.assembler.take_whole().is_some() {
@@ -372,7 +374,7 @@ impl StreamRecv {
         }
     }
 
-    /// Whether the last look ended before all that is there was looked at.
+    /// Whether the last look ended before it had looked at everything.
     pub fn has_more(&self) -> bool {
         self.controls >= CONTROLS_MAX
     }

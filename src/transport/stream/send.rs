@@ -1,4 +1,4 @@
-//! The sending end of a stream.
+//! The sending half of a stream.
 
 use super::link::{BLOCK, StreamLink};
 use crate::error::{Error, Result};
@@ -12,40 +12,40 @@ use crate::wire::{HEADER_SIZE, Header, Kind};
 use std::io::IoSlice;
 use std::sync::Arc;
 
-/// The sending end.
+/// The sending half.
 pub struct StreamSend {
     link: Arc<StreamLink>,
     /// Where batches are put together.
     block: Buffer,
-    /// What is left of a pong that is being sent.
+    /// The rest of a pong that is being sent.
     pong: Vec<u8>,
 }
 
 impl StreamSend {
-    /// The sending end of a stream that nothing was sent on.
+    /// The sending half of a stream that nothing was sent on.
     pub fn new(link: &Arc<StreamLink>) -> StreamSend {
         StreamSend { link: Arc::clone(link), block: Buffer::default(), pong: Vec::new() }
     }
 
-    /// Whether frames are to be sent that are no messages.
+    /// Whether frames that are no messages must be sent.
     #[inline]
     pub fn owes(&self) -> bool {
         let is_settled = self.link.upgrade.is_at(Stage::Socket);
         self.link.owes_pong() || self.is_amid_pong() || !is_settled && self.link.upgrade.owes()
     }
 
-    /// Sends them; true once there are none. Only between messages.
+    /// Sends frames that are no messages; true once there are none. Call it between messages only.
     pub fn push_owed(&mut self) -> Result<bool> {
         Ok(self.push_pongs()? && self.link.upgrade.push(&self.link.peer)?)
     }
 
-    /// The end in the ring, once messages go there.
+    /// The sending half of the ring, once messages go there.
     pub fn ring(&self) -> Option<RingSend> {
         let moved = self.link.upgrade.stage().moved().has(Interest::WRITE);
         self.link.upgrade.rings().filter(|_| moved).map(RingSend::new)
     }
 
-    /// Sends answers to pings; true once none is half out.
+    /// Sends answers to pings; true if none is half out.
     fn push_pongs(&mut self) -> Result<bool> {
         loop {
             if self.pong.is_empty() {
@@ -62,7 +62,7 @@ impl StreamSend {
         }
     }
 
-    /// The end, if the receiving end has met it.
+    /// Returns the end, if the receiving half has met it.
     pub fn check_end(&self) -> Result<()> {
         self.link.peer.look_sometimes();
         match self.link.end.get() {
@@ -72,13 +72,13 @@ impl StreamSend {
         }
     }
 
-    /// The end, if the kernel knows of it: it says so when nothing is sent as well.
+    /// Returns the end, if the kernel knows of it: it says so even if nothing is sent.
     pub fn look_for_end(&self) -> Result<()> {
         self.check_end()?;
         self.link.send(&[]).map(drop)
     }
 
-    /// Whether a frame is half out that is no message.
+    /// Whether a frame that is no message is half out.
     pub fn is_amid_pong(&self) -> bool {
         !self.pong.is_empty()
     }
@@ -87,9 +87,9 @@ impl StreamSend {
         self.check_end()?;
         let Label { tag, id, flags } = out.label;
         let header = Header { length: out.data.len() as u32, kind: Kind::Data, flags, tag, id };
-        // The length is that of the whole frame; it is not used once the header is out.
+        // The length is that of the whole frame. It is not used once the header is out.
         let header = header.encode();
-        // A raw stream has none.
+        // A raw stream has no header.
         let header = if self.link.raw { &[] } else { &header[..] };
         loop {
             let left = &header[out.sent.header..];
@@ -145,7 +145,8 @@ impl StreamSend {
         Ok((done, None))
     }
 
-    /// Puts frames into the block: how many fit. A message larger than it is sent on its own.
+    /// Puts frames into the block, and returns how many fit. A message larger than the block is
+    /// sent on its own.
     fn fill_block(&mut self, messages: &[&[u8]]) -> Result<usize> {
         self.block.truncate(0);
         self.block.reserve(BLOCK).map_err(|_| Error::no_memory())?;
@@ -161,7 +162,7 @@ impl StreamSend {
         Ok(messages.len())
     }
 
-    /// How many messages are whole in the first `sent` bytes, and how much of the next is.
+    /// How many messages are whole in the first `sent` bytes, and how much of the next one is out.
     fn cut(&self, messages: &[&[u8]], mut sent: usize) -> (usize, Option<Sent>) {
         let frame = if self.link.raw { 0 } else { HEADER_SIZE };
         for (index, message) in messages.iter().enumerate() {
