@@ -299,6 +299,7 @@ fn who_has_no_descriptor_left_is_heard_of_all_the_same() {
     hide(&late);
     page.set(0, 3);
     assert!(becomes_readable(&late), "it looks by itself");
+    until("all is said", || page.get(1) == 3);
     page.set(0, 4);
     assert_eq!(reap(child), 0);
     let _ = fs::remove_file(page_path);

@@ -101,11 +101,11 @@ fn bury(pid: libc::pid_t) {
     unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
 }
 
-/// A busy machine may delay some, but not all.
+/// A busy machine delays many, but not all: a lock that is found too late is so each time.
 fn judge(what: &str, mut times: Vec<Duration>) {
     times.sort();
     println!("{what}: the lock was there after {times:?}");
-    assert!(times[times.len() / 3] <= NOTICE_MAX, "{what}: {times:?}");
+    assert!(times[1] <= NOTICE_MAX, "{what}: {times:?}");
 }
 
 #[test]
