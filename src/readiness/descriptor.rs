@@ -2,7 +2,7 @@
 //!
 //! The mark is EPOLLOUT of a descriptor that is always writable and that no other handle has: the
 //! ring's own wake-up pipe, which is open for writing too, or else an eventfd of the handle's own.
-//! (A descriptor that all handles share would do for 500 of them: the kernel allows no more paths
+//! (One descriptor that all handles share would serve only 500 of them: the kernel limits the paths
 //! from one file through epolls, epoll(7).)
 
 use crate::os::fork::Fd;
@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 impl Mark {
-    /// What the marker is watched for.
+    /// The events that the marker is watched for.
     fn events(self) -> u32 {
         match self {
             Mark::Set => WRITABLE,
@@ -23,21 +23,21 @@ impl Mark {
     }
 }
 
-/// What a descriptor shows: the epoll events of a file descriptor that make it count.
+/// What a descriptor shows: a file descriptor, and the epoll events of it that count.
 pub struct Watched<'a> {
     pub fd: BorrowedFd<'a>,
     pub events: u32,
     pub token: Token,
 }
 
-/// What a watched descriptor tells of.
+/// What a watched descriptor tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Token {
     /// The marker itself, which may be the pipe of wake-ups.
     Marker = 0,
-    /// The peer's end.
+    /// The peer has ended.
     End = 1,
-    /// Anything else: looking tells.
+    /// Anything else: looking tells what.
     Other = 2,
 }
 
@@ -45,23 +45,23 @@ pub enum Token {
 #[derive(Clone)]
 pub struct Marker {
     fd: Arc<Fd>,
-    /// The events that it is watched for anyway.
+    /// The events that it is watched for even without the mark.
     events: u32,
 }
 
 impl Marker {
-    /// An eventfd that is for this alone.
+    /// An eventfd of its own.
     pub fn eventfd() -> io::Result<Marker> {
         Ok(Marker { fd: Arc::new(event()?), events: 0 })
     }
 
-    /// The pipe of wake-ups, open for reading and writing.
+    /// The pipe of wake-ups, which is open for reading and writing.
     pub fn pipe(pipe: &Arc<Fd>) -> Marker {
         Marker { fd: Arc::clone(pipe), events: READABLE }
     }
 }
 
-/// The descriptor.
+/// A channel's own descriptor.
 pub struct Descriptor {
     wait_set: Arc<WaitSet>,
     state: Mutex<State>,
@@ -70,15 +70,15 @@ pub struct Descriptor {
 struct State {
     marker: Marker,
     mark: Mark,
-    /// Whether something could not be watched, for want of kernel memory: then the mark stays, as
-    /// readable for nothing is better than never.
+    /// Whether something could not be watched, because the kernel had no memory. Then the mark
+    /// stays: a descriptor that is readable for nothing is better than one that is never readable.
     blind: bool,
     /// Whether a socket is watched for room too.
     shows_room: bool,
 }
 
 impl Descriptor {
-    /// A marked descriptor that shows these.
+    /// A marked descriptor that shows `watched`.
     pub fn new(marker: Marker, watched: &[Watched<'_>]) -> io::Result<Descriptor> {
         let wait_set = Arc::new(WaitSet::new()?);
         wait_set.add(marker.fd.as_fd(), marker.events | WRITABLE, Token::Marker as u64)?;
@@ -89,17 +89,17 @@ impl Descriptor {
         Ok(Descriptor { wait_set, state })
     }
 
-    /// The set whose descriptor it is.
+    /// The wait set that has this descriptor.
     pub fn wait_set(&self) -> &Arc<WaitSet> {
         &self.wait_set
     }
 
-    /// What carries its mark, for another one of the same handle.
+    /// What carries its mark, for another descriptor of the same handle.
     pub fn marker(&self) -> Marker {
         lock(&self.state).marker.clone()
     }
 
-    /// Shows this too, or other events of it.
+    /// Adds what it shows, or changes its events.
     pub fn watch(&self, Watched { fd, events, token }: &Watched<'_>) {
         let mut state = lock(&self.state);
         state.shows_room = false;
@@ -107,8 +107,8 @@ impl Descriptor {
         self.check(&mut state, set);
     }
 
-    /// Shows room on a socket that is watched for other events, or no longer. `wanted` is asked
-    /// under the lock, so that of two callers the later one's answer counts.
+    /// Shows or hides room on a socket that is watched for other events. `wanted` is called under
+    /// the lock, so that of two callers the later one's answer counts.
     pub fn show_room(&self, socket: &Watched<'_>, wanted: impl FnOnce() -> bool) {
         let mut state = lock(&self.state);
         let wanted = wanted();
@@ -120,7 +120,7 @@ impl Descriptor {
         }
     }
 
-    /// Carries the mark by `marker` from here on.
+    /// Uses `marker` for the mark from here on.
     pub fn replace_marker(&self, marker: Marker) {
         let mut state = lock(&self.state);
         if Arc::ptr_eq(&marker.fd, &state.marker.fd) {
@@ -147,7 +147,7 @@ impl Descriptor {
         if state.mark != mark {
             state.mark = mark;
             let events = state.marker.events | mark.events();
-            // The marker is in, and changing its events needs no memory.
+            // The set has the marker already, and changing its events needs no memory.
             let put = self.wait_set.modify(state.marker.fd.as_fd(), events, Token::Marker as u64);
             debug_assert!(put.is_ok(), "{put:?}");
         }

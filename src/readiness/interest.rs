@@ -2,7 +2,7 @@
 
 use std::ops::{BitAnd, BitOr};
 
-/// A set of what can be waited for.
+/// A set of the things that a call can wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interest(u32);
 
@@ -13,28 +13,28 @@ impl Interest {
     pub const READ: Interest = Interest(1);
     /// Room to send.
     pub const WRITE: Interest = Interest(2);
-    /// Both.
+    /// Both messages and room.
     pub const BOTH: Interest = Interest(3);
 
-    /// Whether anything of `other` is in it.
+    /// Whether it has anything of `other`.
     #[inline]
     pub fn has(self, other: Interest) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// The rest without `other`.
+    /// The set without `other`.
     #[inline]
     pub fn without(self, other: Interest) -> Interest {
         Interest(self.0 & !other.0)
     }
 
-    /// `self`, if `condition` holds; else nothing.
+    /// `self` if `condition` holds, else nothing.
     #[inline]
     pub fn when(self, condition: bool) -> Interest {
         if condition { self } else { Interest::NONE }
     }
 
-    /// As a number, for an atomic.
+    /// The set as a number, for an atomic.
     #[inline]
     pub fn bits(self) -> u32 {
         self.0

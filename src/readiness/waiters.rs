@@ -1,6 +1,6 @@
 //! How the threads that use one handle wait: one of them, the leader, polls the descriptors; the
-//! others follow it on a futex. Whoever changes something in this process that another thread
-//! may wait for says so with [`Waiters::notify`].
+//! others follow it on a futex. A thread that changes something in this process for which others
+//! may wait calls [`Waiters::notify`].
 //!
 //! The rules that keep a wake-up from getting lost:
 //! - Only a leader drains wake-up bytes, and it tells all followers when there were any: the
@@ -9,8 +9,8 @@
 //!   wake-up.
 //! - `events` is read before looking, and moves on after leadership ends, so a follower never
 //!   sleeps behind a leader that has left.
-//! - A leader polls for all that the threads inside wait for; one who comes later with another
-//!   interest wakes it.
+//! - A leader polls for everything that the threads inside wait for. A thread that comes later with
+//!   another interest wakes it.
 
 use crate::error::Result;
 use crate::os::futex;
@@ -21,24 +21,24 @@ use crate::timeout::Deadline;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a leader sleeps at most when nobody can waker it, for want of a descriptor.
+/// How long a leader sleeps at most if other threads can't wake it, as it has no descriptor.
 const UNWOKEN_MAX: Duration = Duration::from_millis(10);
 
-/// How often a choked call looks whether there is room again, though nobody told it.
+/// How often a choked call looks again whether there is room, even without a notice.
 const CHOKED_SLICE: Duration = Duration::from_millis(10);
 
-/// What can be waited for.
+/// What threads can wait for.
 pub trait Source {
-    /// Tells the peer what is waited for. The caller looks once more afterwards.
+    /// Tells the peer what this side waits for. The caller looks once more afterwards.
     fn arm(&self, interest: Interest);
-    /// Empties the wake-up descriptor; whether anything was in it.
+    /// Empties the wake-up descriptor; false if it was empty.
     fn drain(&self) -> bool;
     /// Sleeps until something of `interest` may have happened, a wake-up, or the end of `time`.
     fn poll(&self, interest: Interest, waker: Option<&Waker>, time: Option<Duration>)
     -> Result<()>;
 }
 
-/// What an attempt came to.
+/// The outcome of an attempt.
 pub enum Step<T> {
     /// It is done.
     Done(T),
@@ -46,14 +46,14 @@ pub enum Step<T> {
     Blocked,
     /// Another thread of this process must do something first, and will call `notify`.
     Busy,
-    /// Open views are in the way, which other threads of this process may release.
+    /// Open views are in the way. Other threads of this process may release them.
     Choked,
-    /// It got on, but not to its end: there is more to do at once. So a peer that floods can't
-    /// keep a call beyond its time.
+    /// It made progress, and there is more to do at once. It breaks off so that a peer that floods
+    /// can't keep a call beyond its time.
     More,
 }
 
-/// What a leader is there for.
+/// The task of a leader.
 #[derive(Clone, Copy)]
 enum LeadsTo {
     /// It is inside [`Waiters::wait`], and polls.
@@ -62,13 +62,13 @@ enum LeadsTo {
     Drain,
 }
 
-/// The threads that wait for one handle.
+/// The threads that wait on one handle.
 pub struct Waiters {
-    /// Moves on when something changed in this process; followers sleep on it.
+    /// Increases when something changes in this process; followers sleep on it.
     events: AtomicU32,
     /// Threads inside [`Waiters::wait`].
     inside: AtomicU32,
-    /// How many of them wait to read, and to write.
+    /// How many of them wait to read, and how many to write.
     readers: AtomicU32,
     writers: AtomicU32,
     leader: Mutex<Option<Leader>>,
@@ -80,7 +80,7 @@ struct Leader {
 }
 
 impl Waiters {
-    /// Nobody waits yet.
+    /// No thread waits yet.
     pub fn new() -> Waiters {
         let zero = || AtomicU32::new(0);
         Waiters {
@@ -92,8 +92,8 @@ impl Waiters {
         }
     }
 
-    /// Repeats `attempt` until it is done, fails or the time is over (None). It has just been
-    /// tried in vain; `interest` is what it waits for now.
+    /// Repeats `attempt` until it is done, fails, or the time is over (None). The caller has just
+    /// tried it without success; `interest` is what it waits for now.
     pub fn wait<T>(
         &self,
         source: &impl Source,
@@ -121,7 +121,7 @@ impl Waiters {
             match (step, lead) {
                 (Step::Done(value), _) => return Ok(Some(value)),
                 (Step::More, _) => {}
-                // Letting go of the lead moves `events` on: look again before following.
+                // Giving up the lead changes `events`, so it looks again before it follows.
                 (Step::Busy | Step::Choked, Some(_)) => follow = true,
                 (Step::Blocked, Some(lead)) => lead.poll(source, left)?,
                 (Step::Choked, None) => {
@@ -129,7 +129,7 @@ impl Waiters {
                     futex::wait_here(&self.events, seen, Some(most));
                     follow = false;
                 }
-                // It kept from leading for another reason, which is over: somebody must poll.
+                // The reason not to lead was another one, and is over: some thread must poll.
                 (Step::Blocked, None) if follow => follow = false,
                 (Step::Blocked | Step::Busy, None) => {
                     futex::wait_here(&self.events, seen, left);
@@ -139,7 +139,7 @@ impl Waiters {
         }
     }
 
-    /// Something changed that threads of this process may wait for.
+    /// Tells of a change that threads of this process may wait for.
     #[inline]
     pub fn notify(&self) {
         if self.inside.load(Ordering::SeqCst) != 0 {
@@ -161,8 +161,8 @@ impl Waiters {
         self.writers.load(Ordering::SeqCst) != 0
     }
 
-    /// Drains wake-up bytes on behalf of a thread that does not wait, unless another thread
-    /// leads: then the bytes are its business. Whether there were any.
+    /// Drains wake-up bytes on behalf of a thread that does not wait. If another thread leads, it
+    /// leaves the bytes to that thread. True if there were any.
     pub fn drain(&self, source: &impl Source) -> bool {
         match self.try_lead(Interest::NONE, LeadsTo::Drain) {
             Some(_lead) => source.drain(),
@@ -170,7 +170,7 @@ impl Waiters {
         }
     }
 
-    /// Wakes followers, who then look for themselves.
+    /// Wakes followers, which then look for themselves.
     fn tell(&self, to: LeadsTo) {
         self.events.fetch_add(1, Ordering::AcqRel);
         let own = match to {
@@ -195,7 +195,7 @@ impl Waiters {
         }
     }
 
-    /// Becomes the leader, unless there is one; that one is woken if it doesn't poll for
+    /// Becomes the leader, unless there is one. It wakes that one if it doesn't poll for
     /// `interest`.
     fn try_lead(&self, interest: Interest, to: LeadsTo) -> Option<Lead<'_>> {
         let mut leader = lock(&self.leader);
@@ -209,7 +209,7 @@ impl Waiters {
         let interest = interest
             | Interest::READ.when(waits(&self.readers))
             | Interest::WRITE.when(waits(&self.writers));
-        // One that only drains never polls.
+        // A leader that only drains never polls.
         let waker = match to {
             LeadsTo::Drain => None,
             LeadsTo::Wait => Waker::own(),
@@ -227,7 +227,7 @@ impl Leader {
     }
 }
 
-/// One thread's leadership.
+/// The leadership of one thread.
 struct Lead<'a> {
     waiters: &'a Waiters,
     waker: Option<Arc<Waker>>,
@@ -253,7 +253,7 @@ impl Drop for Lead<'_> {
     }
 }
 
-/// One thread's presence inside `wait`.
+/// The presence of one thread inside `wait`.
 struct Inside<'a> {
     waiters: &'a Waiters,
     interest: Interest,

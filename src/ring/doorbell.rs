@@ -1,4 +1,4 @@
-//! The wait words: who sleeps on a ring, who must be woken, and which barrier that takes. The
+//! The wait words: which side sleeps on a ring and must be woken, and which barrier that takes. The
 //! protocol is in the table at the head of spsc.rs.
 
 use crate::os::barrier;
@@ -8,10 +8,10 @@ use crate::ring::own_waits::OwnWait;
 use crate::sync::{AtomicU32, Ordering, fence, lock};
 use std::time::Instant;
 
-/// After how many records a side says that it is busy.
+/// After this many records a side says that it is busy.
 const RECORDS_TO_BUSY: u32 = if cfg!(loom) { 1 } else { 64 };
 
-/// After a position was published: whether the other side waits for it, and must be woken.
+/// Runs after a position was published: true if the other side waits for it, and must be woken.
 #[inline]
 pub fn wakes(waits: &AtomicU32) -> bool {
     // SYNC waits: light, pairs with the heavy barrier in `arm`.
@@ -25,8 +25,9 @@ pub fn wakes(waits: &AtomicU32) -> bool {
     waits.load(Ordering::Relaxed) == WAITS && waits.swap(AWAKE, Ordering::Relaxed) == WAITS
 }
 
-/// After a writer has found no room behind `tail`, though the reader could make some: whether the
-/// reader waits, and must be woken to hear of it. Open views of its own may be in the way.
+/// Runs after a writer has found no room behind `tail`, although the reader could make some: true
+/// if the reader waits, and must be woken to learn of it. Open views of the reader's may be in the
+/// way.
 #[cold]
 pub fn refuse(shared: &Shared, ring: usize, tail: u64) -> bool {
     let control = &shared.control().rings[ring];
@@ -35,14 +36,14 @@ pub fn refuse(shared: &Shared, ring: usize, tail: u64) -> bool {
     wakes(&control.reader_waits)
 }
 
-/// Where the tail was when the writer last found no room.
+/// The tail at which the writer last found no room.
 pub fn refused_at(shared: &Shared, ring: usize) -> u64 {
-    // Relaxed is enough: whoever has armed is woken to look again.
+    // Relaxed is enough: a thread that has armed is woken to look again.
     shared.control().rings[ring].refused.load(Ordering::Relaxed)
 }
 
-/// Says that this side is busy, if it has moved some records since it last came to this and the
-/// other side is registered.
+/// Says that this side is busy, if it has moved some records since it last came here and the other
+/// side is registered.
 #[inline]
 pub(super) fn count_towards_busy(
     count: &mut u32,
@@ -53,14 +54,14 @@ pub(super) fn count_towards_busy(
     *count += 1;
     if *count >= RECORDS_TO_BUSY {
         *count = 0;
-        // One that sleeps more often than that would pay more than the other side saves.
+        // A side that sleeps more often would pay more than the other side saves.
         let sleeps = own.armed.load(Ordering::Relaxed);
         own.armed.store(false, Ordering::Relaxed);
         let fit =
             !sleeps && registered.load(Ordering::Relaxed) == 1 && barrier::available_everywhere();
         if fit && waits.load(Ordering::Relaxed) == AWAKE {
             own.said_busy.store(1, Ordering::Relaxed);
-            // A wait that another thread of this side announces meanwhile must not get lost.
+            // The swap must not lose a wait that another thread of this side announces meanwhile.
             // SYNC said_busy: Release, pairs with Acquire in `arm`.
             let (awake, busy) = (AWAKE, BUSY);
             let _ = waits.compare_exchange(awake, busy, Ordering::Release, Ordering::Relaxed);
@@ -68,22 +69,22 @@ pub(super) fn count_towards_busy(
     }
 }
 
-/// Whether the peer has closed its sending end of `ring`.
+/// Whether the peer has closed its sending half of `ring`.
 #[inline]
 pub fn is_closed(shared: &Shared, ring: usize) -> bool {
     // SYNC writer_closed: Acquire, pairs with Release in `Writer::close`.
     shared.control().rings[ring].writer_closed.load(Ordering::Acquire) != 0
 }
 
-/// Says that this side waits for records of `ring`. Whoever calls must look once more, and if
-/// this is false, again and again until it isn't: no barrier was to be had, so that what the
-/// peer did before may show a little later.
+/// Says that this side waits for records of `ring`. The caller must look once more. If the result
+/// is false, it must look again and again until the result is true: there was no barrier, so that
+/// what the peer did before may become visible a little later.
 #[must_use]
 pub fn arm_reader(shared: &Shared, ring: usize) -> bool {
     arm(&shared.control().rings[ring].reader_waits, &shared.own_waits(ring).reader)
 }
 
-/// Says that this side waits for room in `ring`. Whoever calls must look, as for records.
+/// Says that this side waits for room in `ring`. The caller must look, as for records.
 #[must_use]
 pub fn arm_writer(shared: &Shared, ring: usize) -> bool {
     arm(&shared.control().rings[ring].writer_waits, &shared.own_waits(ring).writer)
@@ -112,13 +113,13 @@ fn arm(waits: &AtomicU32, own: &OwnWait) -> bool {
     unfenced.is_none()
 }
 
-/// Takes back what `arm_writer` said; false if the peer has answered it, or nothing was said.
-/// Whoever calls must look afterwards whether somebody else of this side has come to wait.
+/// Takes back what `arm_writer` said; false if the peer has answered it, or nothing was said. The
+/// caller must look afterwards whether another thread of this side has begun to wait.
 pub fn disarm_writer(shared: &Shared, ring: usize) -> bool {
     let waits = &shared.control().rings[ring].writer_waits;
-    // SYNC unfenced: the lock orders what one noted before it armed before what follows here.
+    // SYNC unfenced: the lock orders what a thread noted before it armed before what follows here.
     let unfenced = lock(&shared.own_waits(ring).writer.unfenced);
-    // AWAKE is to mean that the peer has answered, where no barrier was to be had.
+    // If there was no barrier, AWAKE must mean that the peer has answered.
     let disarms = unfenced.is_none();
     let (waiting, awake) = (WAITS, AWAKE);
     let disarmed = disarms
@@ -128,7 +129,7 @@ pub fn disarm_writer(shared: &Shared, ring: usize) -> bool {
     disarmed
 }
 
-/// How far the peer has got with both rings: what a spinning side watches.
+/// How far the peer has got with both rings. A spinning side watches this.
 #[inline]
 pub fn positions(shared: &Shared, incoming: usize, outgoing: usize) -> (u64, u64) {
     let rings = &shared.control().rings;

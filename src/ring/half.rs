@@ -1,4 +1,4 @@
-//! What the writer and the reader of a ring have in common: where its words and its bytes are.
+//! What the writer and the reader of a ring share: where its words and its bytes are.
 
 use crate::memory::prefetch::{LINE, Prefetch};
 use crate::ring::layout::{RingControl, payload_size_max};
@@ -6,11 +6,11 @@ use crate::ring::mapping::{RingBytes, Shared};
 use crate::ring::own_waits::OwnWaits;
 use std::sync::Arc;
 
-/// How far in front of what is written lines are fetched: half a dozen small records, as long as
-/// it takes another processor to let go of a line.
+/// How far ahead of the current write cache lines are fetched: half a dozen small records, as long
+/// as another processor takes to give up a line.
 const AHEAD: u64 = 8 * LINE;
 
-/// One half's view of a ring.
+/// The view that one half has of a ring.
 pub(super) struct Half {
     shared: Arc<Shared>,
     ring: usize,
@@ -34,7 +34,7 @@ impl Half {
         self.shared.own_waits(self.ring)
     }
 
-    /// Where position `at` is; a whole ring's size of bytes follows it.
+    /// The address of position `at`. A whole ring's size of bytes follows it.
     #[inline]
     pub fn address(&self, at: u64) -> *mut u8 {
         let offset = (at & (self.bytes.size - 1)) as usize;
@@ -42,9 +42,10 @@ impl Half {
         unsafe { self.bytes.base.as_ptr().add(offset) }
     }
 
-    /// Fetches lines that a later record is written to than the one that ended at `at`, where the
-    /// reader was through with them when it was last seen at `head`. Else each store to a line
-    /// that the reader had waits until it lets go, and all stores behind it do too.
+    /// Fetches the cache lines of a record that comes some records after the one that ended at
+    /// `at`, if the reader, last seen at `head`, has read them. Otherwise each store to a line that
+    /// the reader had waits until the reader's processor gives the line up, and all later stores
+    /// wait behind it.
     #[inline(always)]
     pub fn fetch_ahead(&self, at: u64, head: u64) {
         let ahead = at + AHEAD;
@@ -54,8 +55,8 @@ impl Half {
         }
     }
 
-    /// Fetches the second line of the record at `at`, if the tail is beyond it: at the same time
-    /// as the first, which says how long the record is.
+    /// Fetches the second line of the record at `at`, if the tail is beyond it. This runs at the
+    /// same time as the fetch of the first line, which says how long the record is.
     #[inline(always)]
     pub fn fetch_second(&self, at: u64, tail: u64) {
         if tail - at > LINE {
@@ -68,6 +69,6 @@ impl Half {
     }
 }
 
-// SAFETY: the ends of a ring are used by one thread at a time (their methods take `&mut self`),
-// and the bytes that one touches are not touched by the other until tail or head passes them.
+// SAFETY: one thread at a time uses each half of a ring (their methods take `&mut self`), and one
+// half does not touch the bytes of the other until tail or head passes them.
 unsafe impl Send for Half {}

@@ -1,5 +1,5 @@
-//! The shared bytes of a channel: one control page, then two rings. Whatever is at which offset
-//! is said here and nowhere else; docs/wire-format.md has the same as a table.
+//! The shared bytes of a channel: one control page, then two rings. Only this file says what is at
+//! which offset; docs/wire-format.md has the same as a table.
 
 use crate::sync::{AtomicU32, AtomicU64};
 use crate::wire::{HEADER_SIZE, MAGIC};
@@ -10,13 +10,13 @@ pub const RECORD_ALIGNMENT: u64 = 16;
 pub const TO_LISTENER: usize = 0;
 /// The ring from the listener to the connector.
 pub const TO_CONNECTOR: usize = 1;
-/// What the control page begins with: the magic as the machine reads it.
+/// The first word of the control page: the magic as the machine reads it.
 pub const MAGIC_WORD: u64 = u64::from_ne_bytes(MAGIC);
 
 /// Two cache lines, as some processors fetch them in pairs.
 const LINE: usize = 128;
 
-/// The first page.
+/// The control page, which is the first page.
 #[repr(C)]
 pub struct ControlPage {
     pub magic: AtomicU64,
@@ -26,16 +26,16 @@ pub struct ControlPage {
     pub rings: [RingControl; 2],
 }
 
-/// A wait word: its side is awake, and the other must fence before looking at it.
+/// A wait word: its side is awake, and the other side must fence before looking at the word.
 pub const AWAKE: u32 = 0;
 /// A wait word: its side sleeps, or is about to, and wants to be woken.
 pub const WAITS: u32 = 1;
-/// A wait word: its side is busy, and will make the other pass a barrier before it sleeps, so
-/// that the other need not fence.
+/// A wait word: its side is busy, and will make the other side pass a barrier before it sleeps, so
+/// that the other side need not fence.
 pub const BUSY: u32 = 2;
 
-/// What the two sides of one ring tell each other. Each word has one writer, but for the two
-/// wait words: those are set by the side they speak of, and WAITS is cleared by the other.
+/// What the two sides of one ring tell each other. Each word has one writer, except the two wait
+/// words: the side that a wait word speaks of sets it, and the other side clears WAITS.
 #[repr(C)]
 pub struct RingControl {
     /// Bytes ever published; only grows.
@@ -48,7 +48,7 @@ pub struct RingControl {
     /// 1: the writer has registered for barriers, so the reader may be BUSY.
     pub writer_registered: AtomicU32,
     pad_refused: [u8; 4],
-    /// The tail when the writer last found no room, though the reader could make some.
+    /// The tail at which the writer last found no room, although the reader could make some.
     pub refused: AtomicU64,
     pad_writer: [u8; LINE - 24],
     /// Bytes ever given back; only grows.
@@ -111,7 +111,7 @@ pub const FORMAT: u32 = {
 };
 
 impl ControlPage {
-    /// A page of its own, for the model checker, whose atomics are no plain words.
+    /// A page of its own for the model checker, whose atomics are no plain words.
     #[cfg(loom)]
     #[allow(clippy::new_without_default)]
     pub fn new() -> ControlPage {
@@ -139,8 +139,8 @@ impl ControlPage {
     }
 }
 
-/// The most payload that one record of a ring of `ring_size` bytes has: a record is at most half
-/// a ring, so that the next always fits once the reader has caught up.
+/// The most payload that one record of a ring of `ring_size` bytes has. A record is at most half a
+/// ring, so that the next one always fits once the reader has caught up.
 pub const fn payload_size_max(ring_size: u64) -> u64 {
     ring_size / 2 - HEADER_SIZE as u64
 }

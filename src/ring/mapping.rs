@@ -1,4 +1,4 @@
-//! The memory of a channel: made by the listener, checked and mapped by the connector.
+//! The memory of a channel: the listener makes it, the connector checks and maps it.
 //!
 //! Each ring is mapped twice in a row, so that a record that wraps around is still contiguous.
 
@@ -22,8 +22,8 @@ pub struct Shared {
     _mapping: Mapping,
 }
 
-// SAFETY: the control page is made of atomics, and what is done with the rings' bytes is argued
-// in ring.rs.
+// SAFETY: the control page consists of atomics. The halves of a ring argue for their accesses to
+// the ring's bytes (spsc.rs, reader.rs, half.rs).
 unsafe impl Send for Shared {}
 // SAFETY: as above.
 unsafe impl Sync for Shared {}
@@ -35,19 +35,19 @@ pub struct RingBytes {
     pub size: u64,
 }
 
-/// What the model checker hears of: it sees no plain accesses.
+/// What the model checker is told: it sees no plain accesses.
 impl RingBytes {
-    /// `len` bytes at position `at` are read.
+    /// The caller reads `len` bytes at position `at`.
     #[inline(always)]
     pub fn reads(&self, _at: u64, _len: u64) {}
 
-    /// `len` bytes at position `at` are written.
+    /// The caller writes `len` bytes at position `at`.
     #[inline(always)]
     pub fn writes(&self, _at: u64, _len: u64) {}
 }
 
-/// The ring size that a listener grants: the larger of its own and the peer's wish, within
-/// `max`, rounded up to a power of two, and at least a page.
+/// The ring size that a listener grants: the larger one of its own size and the size that the peer
+/// asks for, within `max`, rounded up to a power of two, and at least a page.
 pub fn granted_ring_size(own: u64, wish: u64, max: u64) -> u64 {
     let floor = granule() as u64;
     let largest = if max.is_power_of_two() { max } else { max.next_power_of_two() / 2 };
@@ -55,8 +55,8 @@ pub fn granted_ring_size(own: u64, wish: u64, max: u64) -> u64 {
 }
 
 impl Shared {
-    /// Makes the memory of a channel: rings of these sizes, to the listener and to the
-    /// connector. The memfd goes to the peer, with what SHARE says of it.
+    /// Makes the memory of a channel: a ring of each size, to the listener and to the connector.
+    /// The memfd and the description of it in SHARE go to the peer.
     pub fn create(to_listener: u64, to_connector: u64) -> Result<(Arc<Shared>, Fd, Share)> {
         let page = granule() as u64;
         let size = page + to_listener + to_connector;
@@ -76,7 +76,7 @@ impl Shared {
         Ok((Arc::new(shared), memfd, share))
     }
 
-    /// Maps what a listener handed over, once all that it says of it has been checked.
+    /// Maps what a listener handed over, after checking everything that the listener says about it.
     pub fn open(memfd: BorrowedFd<'_>, share: &Share) -> Result<Arc<Shared>> {
         check_share(share)?;
         sealed_memory::check(memfd, share.size).map_err(|error| match error.kind() {
@@ -102,7 +102,7 @@ impl Shared {
         unsafe { self.control.as_ref() }
     }
 
-    /// What this side keeps to itself of its wait words of one ring.
+    /// This side's private part of its wait words of one ring.
     #[inline]
     pub(crate) fn own_waits(&self, ring: usize) -> &OwnWaits {
         &self.own_waits[ring]
@@ -114,7 +114,7 @@ impl Shared {
     }
 }
 
-/// Everything that can be wrong with a SHARE before anything is mapped.
+/// Checks everything in a SHARE that can be wrong before anything is mapped.
 fn check_share(share: &Share) -> Result<()> {
     let page = granule() as u64;
     if share.format != FORMAT {
@@ -160,7 +160,8 @@ fn map(memfd: BorrowedFd<'_>, share: &Share) -> std::io::Result<Shared> {
     Ok(Shared { control: base.cast(), rings, own_waits, _mapping: mapping })
 }
 
-/// Adds a part, to the last one where both are neighbours in the file too: a system call less.
+/// Adds a part. If it follows the last part in the file too, the two become one, which saves a
+/// system call.
 fn add_part(parts: &mut Vec<Part>, part: Part) {
     if let Some(last) = parts.last_mut()
         && last.file_offset + last.len as u64 == part.file_offset

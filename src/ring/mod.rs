@@ -1,6 +1,6 @@
-//! The bytes of a channel that two processes share: where each is (layout), how both sides get
-//! them (mapping), how messages go through them (spsc), what of them is lent (spans), and how a
-//! side that sleeps is woken (doorbell, own_waits).
+//! The bytes of a channel that two processes share: where each is (layout), how both sides get them
+//! (mapping), how messages go through them (spsc), which of them are lent (spans), and how a
+//! sleeping side is woken (doorbell, own_waits).
 
 pub mod doorbell;
 mod half;

@@ -1,29 +1,30 @@
-//! What a side keeps to itself of the wait words of its rings.
+//! The private part that a side has of the wait words of its rings.
 
 use crate::sync::{AtomicU32, Mutex};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-/// What a side keeps to itself of one of its wait words.
+/// The private part of one wait word.
 pub(crate) struct OwnWait {
-    /// 1: it has said BUSY at some time. So a peer that writes BUSY where this side never did
-    /// makes it call for no barrier.
+    /// 1: this side has said BUSY at some time. If it never did, a peer that writes BUSY can't make
+    /// it call for a barrier.
     pub said_busy: AtomicU32,
-    /// Whether it has armed since it last came to saying BUSY. A hint, which no model needs.
+    /// Whether it has armed since it last considered saying BUSY. This is a hint, which no model
+    /// needs.
     pub armed: AtomicBool,
-    /// Held by one who arms: so whoever finds WAITS knows that the barrier for it is through.
-    /// Since when WAITS stands there for BUSY, where no barrier was to be had.
+    /// A thread that arms holds this lock. So a thread that finds WAITS knows that the barrier for
+    /// it is done. The value is the time since when WAITS has replaced BUSY without a barrier.
     pub unfenced: Mutex<Option<Instant>>,
 }
 
-/// Those of both halves of a ring.
+/// The private parts of both halves of a ring.
 pub(crate) struct OwnWaits {
     pub reader: OwnWait,
     pub writer: OwnWait,
 }
 
 impl OwnWaits {
-    /// Those of a ring that nobody has used yet.
+    /// The private parts of a ring that no thread has used yet.
     pub fn new() -> OwnWaits {
         let own = || OwnWait {
             said_busy: AtomicU32::new(0),

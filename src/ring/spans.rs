@@ -1,17 +1,17 @@
-//! Spans of a ring that are held out of order: loans that hold back the tail, views that hold
-//! back the head. The frontier passes a span only when it and all before it are done.
+//! Spans of a ring that are held out of order: loans hold back the tail, views hold back the head.
+//! The frontier passes a span only when that span and all before it are done.
 
 use std::collections::VecDeque;
 
-/// The spans from the frontier on; nothing is kept while none is open.
+/// The spans from the frontier on. Nothing is kept while none is open.
 #[derive(Default)]
 pub struct Spans {
     spans: VecDeque<Span>,
-    /// How many spans were ever dropped from the front: the front's number.
+    /// How many spans were ever dropped from the front; this is the number of the front.
     first: u64,
 }
 
-/// Which span: it is never used again.
+/// The number of a span. It is never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpanId(pub u64);
 
@@ -30,9 +30,9 @@ impl Spans {
         self.spans.is_empty()
     }
 
-    /// Opens a span that begins where all others end; the id closes it. None: no memory.
+    /// Opens a span that begins where all others end. Its id closes it. None if there is no memory.
     pub fn open(&mut self, start: u64, end: u64) -> Option<SpanId> {
-        // One more for what is passed behind it.
+        // One place more, for what is done behind it.
         self.spans.try_reserve(2).ok()?;
         self.spans.push_back(Span { start, end, open: true });
         Some(SpanId(self.first + self.spans.len() as u64 - 1))
@@ -72,12 +72,13 @@ impl Spans {
         true
     }
 
-    /// Whether anything that is done lies behind an open span.
+    /// Whether anything that is done is behind an open span.
     pub fn holds_back(&self) -> bool {
         self.spans.iter().skip_while(|span| !span.open).any(|span| !span.open)
     }
 
-    /// How far everything is done: where the first open span starts, or `end` without one.
+    /// The position up to which everything is done: the start of the first open span, or `end` if
+    /// none is open.
     #[inline]
     pub fn frontier(&mut self, end: u64) -> u64 {
         while let Some(front) = self.spans.front() {

@@ -17,21 +17,21 @@
 //! Why Release/Acquire isn't enough for waiting: the writer stores `tail` and then loads
 //! `reader_waits`; the reader stores `reader_waits` and then loads `tail`. Without a barrier
 //! between its store and its load each could miss the other's store, and the reader would sleep
-//! over a record.
+//! although there is a record.
 //!
 //! Which barrier: both sides fence (SeqCst), unless the wait word says BUSY. Then the side that
-//! publishes goes without, and the side that wants to sleep first sets WAITS and makes every
+//! publishes does not fence, and the side that wants to sleep first sets WAITS and makes every
 //! processor that runs the other side pass a barrier (membarrier). A side says BUSY after some
-//! records between which it didn't arm, so one that sleeps often never pays for that.
+//! records between which it didn't arm, so a side that sleeps often never pays for that.
 //!
-//! Where membarrier is forbidden from the start nobody says BUSY. Where it is forbidden later, it
-//! fails once a wait word at most, as nobody says BUSY any more. Then it is left to time: stores
+//! If membarrier is forbidden from the start no side says BUSY. If it is forbidden later, it fails
+//! at most once for each wait word, as no side says BUSY any more. Then time has to do: stores
 //! become visible within [`STORES_VISIBLE_AFTER`](crate::os::barrier::STORES_VISIBLE_AFTER), or
-//! with the peer's next answer, as that comes behind a fence. Until then one who armed looks again
-//! and again.
+//! with the peer's next answer, as that comes after a fence. Until then a thread that has armed
+//! looks again and again.
 //!
-//! Every number that comes from shared memory is checked against what this side knows, each
-//! time. A record's header is copied once, and only the copy is used.
+//! Every number from shared memory is checked against what this side knows, each time. A record's
+//! header is copied once, and only the copy is used.
 
 mod reader;
 
@@ -49,14 +49,14 @@ use crate::sync::{Ordering, fence};
 use crate::wire::{Gather, HEADER_SIZE, Header, Kind};
 use std::sync::Arc;
 
-/// The sending end.
+/// The sending half.
 pub struct Writer {
     half: Half,
     /// Where the next record goes.
     cursor: u64,
-    /// What the peer was shown last.
+    /// The tail that the peer was shown last.
     tail: u64,
-    /// What the peer had given back when last looked.
+    /// The head that this side saw last.
     head: u64,
     used_max: u64,
     records: u32,
@@ -64,7 +64,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// The sending end of ring number `ring`, which nobody has used yet.
+    /// The sending half of ring number `ring`, which no thread has used yet.
     pub fn new(shared: &Arc<Shared>, ring: usize) -> Writer {
         let half = Half::new(shared, ring);
         let registered = u32::from(barrier::available_everywhere());
@@ -78,17 +78,17 @@ impl Writer {
         self.half.payload_size_max()
     }
 
-    /// Whether records are held back behind an open loan; the loan itself is none.
+    /// Whether records are held back behind an open loan. The loan itself does not count.
     pub fn is_held_back(&self) -> bool {
         self.loans.holds_back()
     }
 
-    /// Bytes of the ring.
+    /// Size of the ring in bytes.
     pub fn size(&self) -> u64 {
         self.half.bytes.size
     }
 
-    /// Looks at how far the peer has read.
+    /// Reads how far the peer has read.
     #[inline(never)]
     fn look(&mut self) -> Result<()> {
         // SYNC head: Acquire, pairs with Release in `Reader::publish`.
@@ -101,9 +101,9 @@ impl Writer {
         Ok(())
     }
 
-    /// Bytes of the ring in use, and the most that was found in use whenever this was looked at.
+    /// Bytes of the ring in use, and the most that was ever found in use at a look.
     pub fn fill_level(&mut self) -> (u64, u64) {
-        // A broken peer is told of by the next send.
+        // The next send reports a broken peer.
         let _ = self.look();
         (self.cursor - self.head, self.used_max)
     }
@@ -117,18 +117,18 @@ impl Writer {
         Ok(self.cursor + size - self.head <= self.half.bytes.size)
     }
 
-    /// Whether a record with so much payload can be written now.
+    /// Whether a record with this much payload can be written now.
     pub fn has_room_for(&mut self, len: usize) -> Result<bool> {
         self.has_room(record_size(len as u64))
     }
 
-    /// What the peer was shown last, unless it has given all of that back.
+    /// The tail that the peer was shown last, unless the peer has given everything before it back.
     pub fn shown(&self) -> Option<u64> {
         (self.head < self.tail).then_some(self.tail)
     }
 
-    /// Writes the header's record with the next `header.length` bytes of `data`, if there is
-    /// room. It is not published yet.
+    /// Writes the header's record with the next `header.length` bytes of `data`, if there is room.
+    /// It is not published yet.
     #[inline(always)]
     pub fn write(&mut self, header: &Header, data: &mut Gather<'_>) -> Result<bool> {
         debug_assert!(header.length as usize <= self.payload_size_max());
@@ -142,8 +142,8 @@ impl Writer {
         while left > 0 {
             let part = data.take(left);
             assert!(!part.is_empty(), "a header announces no more than there is");
-            // SAFETY: the record's room was checked above, and the reader does not look past
-            // the tail; the source is another allocation.
+            // SAFETY: the record's room was checked above, and the reader does not look past the
+            // tail; the source is another allocation.
             unsafe {
                 std::ptr::copy_nonoverlapping(part.as_ptr(), to, part.len());
                 to = to.add(part.len());
@@ -156,19 +156,19 @@ impl Writer {
         Ok(true)
     }
 
-    /// Writes a header at a position that is this end's; where the payload goes.
+    /// Writes a header at a position that belongs to this half, and returns where the payload goes.
     #[inline]
     fn put_header(&mut self, at: u64, header: &Header) -> *mut u8 {
         let address = self.half.address(at);
-        // SAFETY: records begin 16-byte aligned with room for a header, and are ours until the
-        // tail passes them.
+        // SAFETY: a record begins 16-byte aligned with room for a header, and belongs to this half
+        // until the tail passes it.
         unsafe {
             address.cast::<[u64; 2]>().write(header.words());
             address.add(HEADER_SIZE)
         }
     }
 
-    /// Shows the peer all that is whole. True: it waits, and must be woken.
+    /// Shows the peer all whole records. True if the peer waits, and must be woken.
     #[inline(always)]
     pub fn publish(&mut self) -> bool {
         let tail = self.loans.frontier(self.cursor);
@@ -200,13 +200,13 @@ impl Writer {
     /// The room for the payload of a reserved record.
     pub fn reserved(&self, id: SpanId) -> Option<Lent> {
         let Span { start, end, .. } = self.loans.find(id)?;
-        // SAFETY: a record's room begins with its header.
+        // SAFETY: the room of a record begins with its header.
         let data = unsafe { self.half.address(start).add(HEADER_SIZE) };
         Some(Lent::new(data, (end - start) as usize - HEADER_SIZE))
     }
 
-    /// Makes a reserved record whole with `header`, or skips it; what it doesn't use is padded.
-    /// False if there is none with this id.
+    /// Makes a reserved record whole with `header`, or skips it. The room that it doesn't use
+    /// becomes padding. False if there is none with this id.
     pub fn fill(&mut self, id: SpanId, header: Option<&Header>) -> bool {
         let Some(Span { start, end, .. }) = self.loans.find(id) else {
             return false;
@@ -223,14 +223,14 @@ impl Writer {
         self.loans.close(id)
     }
 
-    /// Skips all records that are reserved still.
+    /// Skips all records that are still reserved.
     pub fn discard_loans(&mut self) {
         while let Some(id) = self.loans.first_open() {
             self.fill(id, None);
         }
     }
 
-    /// Tells the peer that nothing comes any more. There is always room for this.
+    /// Tells the peer that nothing comes any more. This needs no room.
     pub fn close(shared: &Shared, ring: usize) -> bool {
         let control = &shared.control().rings[ring];
         // SYNC writer_closed: Release, pairs with Acquire in `is_closed`.

@@ -1,4 +1,4 @@
-//! Both ends of a ring as threads over one mapping: what ThreadSanitizer can see into, which
+//! Both halves of a ring as threads over one mapping. ThreadSanitizer can see into this, as it
 //! knows a race by its address.
 
 use crate::memory::Buffer;
@@ -15,19 +15,19 @@ use std::thread;
 
 const RING: usize = 0;
 const RING_SIZE: u64 = 4096;
-/// Few enough for ThreadSanitizer, and many rounds of the ring.
+/// Few enough for ThreadSanitizer, but many times around the ring.
 const MESSAGES: u64 = 20_000;
 
 fn shared() -> Arc<Shared> {
     Shared::create(RING_SIZE, RING_SIZE).expect("there is memory").0
 }
 
-/// How long message number `number` is: every length up to some, in no order.
+/// The length of message number `number`: every length up to some limit, in no order.
 fn len_of(number: u64) -> usize {
     (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize % 700
 }
 
-/// What message number `number` says.
+/// The payload of message number `number`.
 fn payload_of(number: u64) -> Vec<u8> {
     let seed = number.wrapping_mul(31);
     (0..len_of(number) as u64).map(|at| (seed + at) as u8).collect()
@@ -39,9 +39,9 @@ fn write(writer: &mut Writer, number: u64) -> bool {
     writer.write(&header, &mut Gather::new(&[&payload])).expect("the reader is honest")
 }
 
-/// Writes a message into a loan, or discards it; false: there is no room.
+/// Writes a message into a loan, or discards the loan; false if there is no room.
 fn lend(writer: &mut Writer, loans: &mut VecDeque<(SpanId, u64)>, number: u64) -> bool {
-    // Longer than it will be: what is left over is padded.
+    // The loan is longer than the message: the rest becomes padding.
     let loan = writer.reserve(len_of(number) + 40).expect("the reader is honest");
     loan.inspect(|loan| loans.push_back((*loan, number))).is_some()
 }
@@ -52,7 +52,7 @@ fn fill(writer: &mut Writer, (loan, number): (SpanId, u64)) {
     assert!(writer.fill(loan, Some(&Header::plain(Kind::Data, payload.len()))));
 }
 
-/// The record at the front; padding is passed over.
+/// The record at the front, after passing over padding.
 fn front(reader: &mut Reader) -> Option<Header> {
     loop {
         match reader.front().expect("the writer is honest") {
@@ -62,7 +62,7 @@ fn front(reader: &mut Reader) -> Option<Header> {
     }
 }
 
-/// Reads one message and checks it; false: there is none.
+/// Reads one message and checks it; false if there is none.
 fn read(reader: &mut Reader, number: u64) -> bool {
     let Some(header) = front(reader) else {
         return false;
@@ -115,7 +115,7 @@ fn threads_fill_loans_out_of_order() {
     let mut loans = VecDeque::new();
     for number in 0..MESSAGES {
         while !lend(&mut writer, &mut loans, number) {
-            // The last first, so that those before it hold it back.
+            // The last loan comes first, so that the earlier ones hold it back.
             while let Some(loan) = loans.pop_back() {
                 fill(&mut writer, loan);
             }
@@ -149,7 +149,7 @@ fn threads_release_views_out_of_order() {
             views.push_back((reader.hold_front(len).expect("there is memory"), len, number));
             return true;
         }
-        // The youngest and the oldest in turn: the head waits for the oldest.
+        // The youngest and the oldest alternate: the head waits for the oldest.
         let view = if number % 2 == 0 { views.pop_back() } else { views.pop_front() };
         if let Some((view, len, number)) = view {
             let data = Bytes::new(reader.held(view, len).expect("it is held")).to_vec();
@@ -183,7 +183,7 @@ fn threads_exclude_each_other() {
             let (mutex, left_out) = (Arc::clone(&mutex), Arc::clone(&left_out));
             thread::spawn(move || {
                 for number in 0..TIMES {
-                    // Long runs without company make owners; then others come.
+                    // A thread becomes the owner by long runs alone; then others come.
                     let waits = (number / 1000 + thread) % 2 == 0;
                     let patience = if waits { Patience::Wait } else { Patience::Try };
                     if mutex.run(patience, add).result.is_err() {
@@ -202,7 +202,7 @@ fn threads_exclude_each_other() {
     assert_eq!(total, THREADS * TIMES);
 }
 
-/// One thread locks often enough to own the mutex; a stranger comes by now and then.
+/// One thread locks often enough to own the mutex; another one locks it now and then.
 #[test]
 fn threads_take_the_ownership_away() {
     const TIMES: u64 = 100_000;

@@ -2,9 +2,9 @@
 //! held as long as a copy takes.
 //!
 //! It differs from the standard mutex in three ways.
-//! - Only one sleeping thread is woken at a time (as in Go's sync.Mutex, where the idea of a
-//!   "woken" bit is from). Else each unlock under contention is a system call, and eight senders
-//!   on one handle are slower than one.
+//! - An unlock wakes only one sleeping thread at a time (as in Go's sync.Mutex, from which the idea
+//!   of a "woken" bit comes). Otherwise each unlock under contention is a system call, and eight
+//!   senders on one handle are slower than one.
 //! - A thread that may not wait leaves a mark when it is turned away. The holder sees the mark when
 //!   it unlocks, and makes the other's descriptor readable.
 //! - It is biased towards a thread that has locked it many times in a row: that thread owns it
@@ -19,20 +19,20 @@ use std::cell::UnsafeCell;
 
 /// A thread holds the lock.
 const LOCKED: u32 = 1;
-/// A sleeper was woken and has not tried yet: no need to wake another.
+/// A sleeper was woken and has not tried to lock yet, so no other need be woken.
 const WOKEN: u32 = 2;
 /// A thread that may not wait was turned away.
 const TURNED_AWAY: u32 = 4;
-/// One sleeping thread; counted from this bit up.
+/// One sleeping thread. The sleepers are counted from this bit up.
 const SLEEPER: u32 = 8;
 
-/// How often a thread looks before it sleeps or is turned away.
+/// How often a thread tries before it sleeps or is turned away.
 #[cfg(not(loom))]
 const LOOKS: u32 = 200;
 #[cfg(loom)]
 const LOOKS: u32 = 1;
 
-/// How often in a row a thread locks it before it owns it.
+/// How many times in a row a thread must lock it to own it.
 #[cfg(not(loom))]
 const LOCKS_TO_OWN: u32 = 256;
 #[cfg(loom)]
@@ -41,9 +41,9 @@ const LOCKS_TO_OWN: u32 = 1;
 /// Whether a thread sleeps until the lock is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
-    /// It does.
+    /// The thread sleeps until the lock is free.
     Wait,
-    /// It looks for a moment.
+    /// The thread tries for a moment only.
     Try,
 }
 
@@ -56,7 +56,7 @@ pub enum Refused {
     Poisoned,
 }
 
-/// What came of an attempt to lock.
+/// The outcome of an attempt to lock.
 pub struct Attempt<R> {
     /// What the holder's closure returned.
     pub result: Result<R, Refused>,
@@ -67,38 +67,40 @@ pub struct Attempt<R> {
 /// A value that one thread at a time can change.
 pub struct BiasedMutex<T> {
     state: AtomicU32,
-    /// Changes with each wake-up; sleepers wait for that.
+    /// Increases with each wake-up; sleepers wait for that.
     wakeups: AtomicU32,
     bias: Bias,
-    /// Changed by the holder alone.
+    /// Only the holder changes it.
     held: UnsafeCell<HeldState>,
     value: UnsafeCell<T>,
 }
 
 /// What the lock guards besides its value.
 struct HeldState {
-    /// Which thread locked it last, and how often it has done so in a row before.
+    /// The thread that locked it last, and how many times in a row that thread had locked it
+    /// before.
     last: u64,
     in_a_row: u32,
     is_poisoned: bool,
 }
 
-// SAFETY: the value and the held state are only reached by the one thread that holds the lock.
+// SAFETY: only the one thread that holds the lock reaches the value and the held state.
 unsafe impl<T: Send> Sync for BiasedMutex<T> {}
 
-/// What came of locking the word.
+/// The outcome of locking the word.
 enum WordLock {
     Locked,
-    /// Another thread holds the lock. `turned_away`: while this one held the word, a third was.
+    /// Another thread holds the lock. `turned_away`: a third thread was turned away while this one
+    /// held the word.
     Refused {
         turned_away: bool,
     },
 }
 
-/// How the lock was got.
+/// How the lock was acquired.
 #[derive(Clone, Copy)]
 enum Via {
-    /// As its owner, through this place.
+    /// By its owner, through this place.
     Bias(usize),
     /// By the word.
     Word,
@@ -130,7 +132,7 @@ impl<T> Drop for Holding<'_, T> {
 }
 
 impl<T> BiasedMutex<T> {
-    /// A value that no thread has locked.
+    /// Guards a value, which no thread has locked.
     pub fn new(value: T) -> BiasedMutex<T> {
         BiasedMutex {
             state: AtomicU32::new(0),
@@ -159,7 +161,7 @@ impl<T> BiasedMutex<T> {
         Attempt { result, turned_away: turned_away | entry.asked() }
     }
 
-    /// Runs `act` with the lock held if this thread owns it: without a locked instruction.
+    /// Runs `act` with the lock held, if this thread owns it: without a locked instruction.
     #[inline(always)]
     pub fn run_as_owner<R>(&self, act: impl FnOnce(&mut T) -> R) -> Attempt<R> {
         match self.bias.enter() {
@@ -205,7 +207,7 @@ impl<T> BiasedMutex<T> {
         }
         self.bias.revoke();
         if !self.bias.is_empty() && !self.await_owner(patience) {
-            // The owner tells of this thread when it unlocks.
+            // The owner tells about this thread when it unlocks.
             return WordLock::Refused { turned_away: self.unlock_word() };
         }
         self.count_in_a_row();
@@ -231,7 +233,7 @@ impl<T> BiasedMutex<T> {
         true
     }
 
-    /// Makes this thread the owner, once it has locked many times in a row and nobody waits.
+    /// Makes this thread the owner, once it has locked many times in a row and no thread waits.
     fn count_in_a_row(&self) {
         // SAFETY: this thread holds the lock.
         let held = unsafe { &mut *self.held.get() };
@@ -250,7 +252,7 @@ impl<T> BiasedMutex<T> {
         free.is_ok()
     }
 
-    /// Locks though others sleep for it, unless it is locked.
+    /// Locks ahead of the sleepers, unless the lock is held.
     fn barge(&self) -> bool {
         let state = self.state.load(Ordering::Relaxed);
         if state & LOCKED != 0 {
@@ -270,7 +272,7 @@ impl<T> BiasedMutex<T> {
         false
     }
 
-    /// Locks, or marks the lock so that its holder hears of this thread.
+    /// Locks, or marks the lock so that its holder learns of this thread.
     #[cold]
     fn lock_or_mark(&self) -> bool {
         if self.look_a_while() {
@@ -301,9 +303,9 @@ impl<T> BiasedMutex<T> {
         loop {
             let seen = self.wakeups.load(Ordering::Acquire);
             let state = self.state.load(Ordering::Relaxed);
-            // WOKEN goes in any case. The thread for which it was set may have found the lock free
-            // before it slept, and then nobody would ever take WOKEN off. One wake-up too many does
-            // no harm.
+            // WOKEN is cleared in any case. The thread for which it was set may have found the lock
+            // free before it slept, and then no thread would ever clear WOKEN. A needless wake-up
+            // does no harm.
             let next = match state & LOCKED {
                 0 => ((state | LOCKED) - SLEEPER) & !WOKEN,
                 _ => state & !WOKEN,
@@ -335,7 +337,7 @@ impl<T> BiasedMutex<T> {
         before != LOCKED && self.unlock_slowly(before)
     }
 
-    /// Wakes a sleeper, if there is one and none was woken already.
+    /// Wakes a sleeper, if there is one and no sleeper is woken already.
     #[cold]
     fn unlock_slowly(&self, before: u32) -> bool {
         let turned_away = before & TURNED_AWAY != 0
@@ -346,7 +348,8 @@ impl<T> BiasedMutex<T> {
             let woken = state | WOKEN;
             let set =
                 self.state.compare_exchange(state, woken, Ordering::Relaxed, Ordering::Relaxed);
-            // Where it failed, whoever changed the state holds the lock, and will unlock it.
+            // If the exchange failed, the thread that changed the state holds the lock, and will
+            // unlock it.
             if set.is_ok() {
                 self.wakeups.fetch_add(1, Ordering::Release);
                 futex::wake_here(&self.wakeups, 1);
@@ -361,7 +364,7 @@ mod tests {
     use super::*;
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    /// The next holder would go on with a value that is half changed.
+    /// A poisoned lock refuses: its next holder would go on with a value that is half changed.
     #[test]
     fn a_holder_that_panicked_is_told_of() {
         let mutex = BiasedMutex::new(0);

@@ -1,4 +1,4 @@
-//! What threads of this process wait and exclude each other by, and the atomics of the code that is
+//! How threads of this process wait for and exclude each other, and the atomics of the code that is
 //! model checked: the standard ones, or loom's.
 
 #[cfg(not(loom))]
@@ -34,7 +34,7 @@ pub fn spin_loop() {
     loom::thread::yield_now();
 }
 
-/// Locks, whatever a panicking thread has done.
+/// Locks the mutex, even if a thread that held it has panicked.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

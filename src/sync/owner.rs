@@ -1,56 +1,58 @@
 //! A bias: one thread, the owner, locks a mutex without a locked instruction. On x86 a locked
-//! instruction waits until earlier stores are visible, which on a busy ring means until the peer
-//! has let go of the cache line: longer than all the rest of a send. (Biased locking, as in Dice,
-//! Moir and Scherer's "Quickly Reacquirable Locks", with membarrier(2) for the revocation.)
+//! instruction waits until earlier stores are visible. On a busy ring this is when the peer's
+//! processor has given up the cache line, which takes longer than all the rest of a send. (Biased
+//! locking, as in Dice, Moir and Scherer's "Quickly Reacquirable Locks", with membarrier(2) for the
+//! revocation.)
 //!
 //! | word         | written by           | meaning                                          |
 //! |--------------|----------------------|--------------------------------------------------|
-//! | owner        | whoever has the lock | the owning thread, and its place; 0: none        |
+//! | owner        | the lock's holder    | the owning thread, and its place; 0: none        |
 //! | place.inside | the place's thread   | 1: it holds the lock, or looks whether it may    |
 //! | place.asked  | others, 1; it, 0     | a thread waits for it to unlock, or was refused  |
 //!
-//! A place belongs to one thread for good: a thread that owned the mutex long ago may be on its
-//! way in still, and must not be taken for the present owner when it backs out. The owner stores
-//! `inside`, then looks at `owner`; who revokes stores `owner`, then looks at `inside`: that is
-//! Dekker's pattern, with a light barrier for the owner and a heavy one for the other. The same
-//! holds for `inside` and `asked` on the way out.
+//! A place belongs to one thread for good. A thread that owned the mutex long ago may still be on
+//! its way in; when it backs out, it must not be taken for the present owner. The owner stores
+//! `inside`, then looks at `owner`. A thread that revokes stores `owner`, then looks at `inside`.
+//! This is Dekker's pattern, with a light barrier for the owner and a heavy one for the other
+//! thread. `inside` and `asked` work in the same way when the owner leaves.
 
 use crate::os::thread_id::this_thread;
 use crate::os::{barrier, futex};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
-/// How many threads can ever own one mutex; the bits that name a place.
+/// How many threads can ever own one mutex. It matches the bits that name a place.
 const PLACES: usize = 4;
 const PLACE_BITS: u64 = PLACES as u64 - 1;
 
-/// Which thread owns a mutex, and whether it is inside.
+/// Which thread owns a mutex, and whether that thread is inside.
 pub struct Bias {
     owner: AtomicU64,
     places: [Place; PLACES],
-    /// The place that was revoked last; written by the lock's holder, as `Place::whose` is.
+    /// The place that was revoked last. The lock's holder writes it, as it writes `Place::whose`.
     revoked: AtomicU32,
 }
 
 struct Place {
-    /// The thread that it belongs to; 0: nobody yet.
+    /// The thread to which the place belongs; 0: none yet.
     whose: AtomicU64,
     inside: AtomicU32,
     asked: AtomicU32,
 }
 
-/// What came of a thread's attempt to lock as the owner.
+/// The outcome of a thread's attempt to lock as the owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// It is the owner, and holds the lock through this place.
     Inside(usize),
     /// It isn't the owner.
     Stranger,
-    /// The ownership was taken away meanwhile. `asked`: a thread waited for it to come out.
+    /// Another thread took the ownership away meanwhile. `asked`: a thread waited for this one to
+    /// leave.
     Revoked { asked: bool },
 }
 
 impl Entry {
-    /// Whether another thread is to be told.
+    /// Whether another thread must be told.
     #[inline]
     pub fn asked(self) -> bool {
         matches!(self, Entry::Revoked { asked: true })
@@ -58,7 +60,7 @@ impl Entry {
 }
 
 impl Bias {
-    /// Nobody owns it.
+    /// A bias that no thread has.
     pub fn new() -> Bias {
         let place = || Place {
             whose: AtomicU64::new(0),
@@ -90,7 +92,7 @@ impl Bias {
         Entry::Revoked { asked: self.exit(place) }
     }
 
-    /// Unlocks; whether a thread had asked for that.
+    /// Unlocks; true if a thread had asked for that.
     #[inline]
     pub fn exit(&self, place: usize) -> bool {
         let place = &self.places[place];
@@ -102,7 +104,7 @@ impl Bias {
     }
 
     /// Makes this thread the owner, if there is a place for it. Only the holder of the mutex may
-    /// call this, while nobody is inside.
+    /// call this, while no thread is inside.
     pub fn own(&self) {
         let own = this_thread();
         let whose = |place: &Place| place.whose.load(Ordering::Relaxed);
@@ -113,8 +115,8 @@ impl Bias {
         }
     }
 
-    /// Takes the ownership away; the owner may still be inside. Only the holder of the mutex's
-    /// word may call this.
+    /// Takes the ownership away. The owner may still be inside. Only the holder of the mutex's word
+    /// may call this.
     #[inline]
     pub fn revoke(&self) {
         let owner = self.owner.load(Ordering::Relaxed);
@@ -126,20 +128,20 @@ impl Bias {
         }
     }
 
-    /// Where the last owner is, or was.
+    /// The place that the last owner has, or had.
     #[inline]
     fn last(&self) -> &Place {
         &self.places[self.revoked.load(Ordering::Relaxed) as usize]
     }
 
-    /// Whether nobody is inside; after [`Bias::revoke`] it stays so.
+    /// Whether no thread is inside. After [`Bias::revoke`] the place stays empty.
     #[inline]
     pub fn is_empty(&self) -> bool {
         // SYNC inside: Acquire, pairs with Release in `exit`.
         self.last().inside.load(Ordering::Acquire) == 0
     }
 
-    /// Asks the thread inside to tell when it unlocks. False: it has unlocked.
+    /// Asks the thread inside to tell when it unlocks. False if it has unlocked already.
     pub fn ask(&self) -> bool {
         self.last().asked.store(1, Ordering::Relaxed);
         // SYNC asked: heavy, pairs with the light barrier in `exit`.

@@ -1,5 +1,6 @@
-//! How one thread wakes another that is inside `poll`: an eventfd a thread, made when the thread
-//! first waits. Not one a channel, as there are many more channels than waiting threads.
+//! How one thread wakes another that is inside `poll`: by an eventfd of each thread, made when the
+//! thread first waits. One of each channel would be more, as there are many more channels than
+//! waiting threads.
 
 use crate::os::fork::{Fd, generation};
 use crate::os::poll::{Wanted, poll};
@@ -10,7 +11,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A thread's own wake-up.
+/// The wake-up of a thread.
 pub struct Waker {
     fd: Fd,
     generation: u32,
@@ -19,7 +20,7 @@ pub struct Waker {
 static OWN: PerThread<Option<Arc<Waker>>> = PerThread::new(Slot::Waker);
 
 impl Waker {
-    /// This thread's wake-up; None where no descriptor is left for it.
+    /// This thread's wake-up; None if the process has no descriptor left for it.
     pub fn own() -> Option<Arc<Waker>> {
         let own = OWN.with(|own| {
             let fresh = own.as_ref().is_some_and(|waker| waker.generation == generation());
@@ -43,10 +44,11 @@ impl Waker {
     }
 }
 
-/// How many descriptors can be waited for at once, beside the waker.
+/// How many descriptors a thread can wait for at once, besides the waker.
 const AT_ONCE: usize = 3;
 
-/// Sleeps until one of `wanted` is ready, `waker` wakes this thread, or the time is over: what each
+/// Sleeps until one of `wanted` is ready, `waker` wakes this thread, or the time is over. Returns
+/// the state of each of `wanted`.
 /// is then.
 pub fn poll_with_waker<const N: usize>(
     wanted: [Wanted; N],

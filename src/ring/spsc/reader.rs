@@ -1,4 +1,4 @@
-//! The receiving end of a ring. The protocol is in the table at the head of ring.rs.
+//! The receiving half of a ring. The protocol is in the table at the head of spsc.rs.
 
 use crate::error::{Error, Result};
 use crate::memory::{Buffer, Lent};
@@ -13,21 +13,21 @@ use crate::wire::{HEADER_SIZE, Header};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-/// The receiving end.
+/// The receiving half.
 pub struct Reader {
     half: Half,
     /// Where the next record begins.
     cursor: u64,
-    /// How far the peer had written when last looked.
+    /// The tail that this side saw last.
     pub tail: u64,
-    /// What the peer was told last.
+    /// The head that the peer was told last.
     head: u64,
     records: u32,
     views: Spans,
 }
 
 impl Reader {
-    /// The receiving end of ring number `ring`, which nobody has used yet.
+    /// The receiving half of ring number `ring`, which no thread has used yet.
     pub fn new(shared: &Arc<Shared>, ring: usize) -> Reader {
         let half = Half::new(shared, ring);
         let registered = u32::from(barrier::available_everywhere());
@@ -35,12 +35,12 @@ impl Reader {
         Reader { half, cursor: 0, tail: 0, head: 0, records: 0, views: Spans::default() }
     }
 
-    /// Bytes that open views keep from being written anew, with what was read behind them.
+    /// How many bytes open views keep from being overwritten, with what was read behind them.
     pub fn pinned(&self) -> u64 {
         if self.views.is_empty() { 0 } else { self.cursor - self.head }
     }
 
-    /// Bytes of the ring.
+    /// Size of the ring in bytes.
     pub fn size(&self) -> u64 {
         self.half.bytes.size
     }
@@ -56,7 +56,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The record at the front, if there is one; it may be padding.
+    /// The record at the front, if there is one. It may be padding.
     #[inline]
     pub fn front(&mut self) -> Result<Option<Header>> {
         match self.next()? {
@@ -77,7 +77,7 @@ impl Reader {
         }
     }
 
-    /// The header at the front, as it is, and the size of its record, which was checked.
+    /// The header at the front, unchanged, and the size of its record, which was checked.
     #[inline(always)]
     fn next(&mut self) -> Result<Option<([u64; 2], u64)>> {
         if self.cursor == self.tail {
@@ -89,8 +89,8 @@ impl Reader {
         self.half.bytes.reads(self.cursor, HEADER_SIZE as u64);
         self.half.fetch_second(self.cursor, self.tail);
         let address = self.half.address(self.cursor).cast::<u64>();
-        // SAFETY: aligned and mapped. The peer may write at the same time if it is hostile:
-        // volatile, so that the copy is made once.
+        // SAFETY: the address is aligned and mapped. A hostile peer may write at the same time: the
+        // read is volatile, so that the copy is made once.
         let words = unsafe { [address.read_volatile(), address.add(1).read_volatile()] };
         let size = record_size(u64::from(u64::from_le(words[0]) as u32));
         if size > self.tail - self.cursor || size > self.half.bytes.size / 2 {
@@ -99,23 +99,23 @@ impl Reader {
         Ok(Some((words, size)))
     }
 
-    /// Copies the payload of the record at the front out; its length is as `front` or
+    /// Copies the payload out of the record at the front. Its length is what `front` or
     /// `front_plain` said.
     #[inline(always)]
     pub fn copy_front(&self, len: usize, to: &mut [MaybeUninit<u8>]) {
         let record_end = record_size(len as u64);
         assert!(len <= to.len() && record_end <= self.tail - self.cursor);
         self.half.bytes.reads(self.cursor, record_end);
-        // SAFETY: the assertion holds the length against what was published, and the ring is
+        // SAFETY: the assertion checks the length against what was published, and the ring is
         // mapped twice; the target is another allocation. A hostile peer that writes meanwhile
-        // spoils the copied bytes, nothing else.
+        // spoils the copied bytes, and nothing else.
         unsafe {
             let payload = self.half.address(self.cursor).add(HEADER_SIZE);
             std::ptr::copy_nonoverlapping(payload, to.as_mut_ptr().cast(), len);
         }
     }
 
-    /// Passes over the record at the front, of this length.
+    /// Passes over the record at the front, which has this length.
     #[inline(always)]
     pub fn skip_front(&mut self, len: usize) {
         let size = record_size(len as u64);
@@ -127,7 +127,7 @@ impl Reader {
     pub fn append_front(&self, len: usize, to: &mut Buffer) -> Result<()> {
         to.reserve(len).map_err(|_| Error::no_memory())?;
         self.copy_front(len, &mut to.spare()[..len]);
-        // SAFETY: the line before wrote them.
+        // SAFETY: the line before wrote these bytes.
         unsafe { to.advance(len) };
         Ok(())
     }
@@ -147,7 +147,7 @@ impl Reader {
         self.views.pass(self.cursor);
     }
 
-    /// Passes over the record at the front, but keeps it as it is until it is released.
+    /// Passes over the record at the front, but keeps its bytes until it is released.
     pub fn hold_front(&mut self, len: usize) -> Result<SpanId> {
         let end = self.cursor + record_size(len as u64);
         let id = self.views.open(self.cursor, end).ok_or_else(Error::no_memory)?;
@@ -160,7 +160,8 @@ impl Reader {
         self.views.close(id)
     }
 
-    /// Gives the peer back all that was read. True: it waits for room, and must be woken.
+    /// Gives the peer back everything that was read. True if the peer waits for room, and must be
+    /// woken.
     #[inline(always)]
     pub fn publish(&mut self) -> bool {
         let head = self.views.frontier(self.cursor);
