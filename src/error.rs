@@ -1,5 +1,5 @@
-//! What is said back: a status, and one line that tells what was tried, on what, what went
-//! wrong and what to do about it.
+//! Errors: a status, and one line that says what was tried, on what, what went wrong and what to do
+//! about it.
 
 mod status;
 
@@ -15,11 +15,11 @@ use std::sync::Arc;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// A failure: its status, and one line of text for people, which is put together when it is
-/// displayed. It is one pointer wide, so that results stay small on the way of a good call. A copy
+/// displayed. It is one pointer wide, so that the results of successful calls stay small. A copy
 /// shares what it points to, and allocates nothing.
 #[derive(Clone)]
 pub struct Error(
-    /// None: the call would have to wait, and nobody has said yet what was tried on what.
+    /// None: the call would have to wait, and what was tried on what has not been added.
     Option<Arc<Failure>>,
 );
 
@@ -46,8 +46,8 @@ impl Error {
         Error(Some(Arc::new(Failure { status, verb: "", target: None, detail, needed })))
     }
 
-    /// A call would have to wait, and may not. Loops get this all the time: a handle that has a
-    /// name says it once, and gives copies away.
+    /// The error of a call that would have to wait, and may not. Event loops get it all the time: a
+    /// handle that has a name makes its own error once, and returns copies.
     pub(crate) const fn again() -> Error {
         Error(None)
     }
@@ -60,14 +60,14 @@ impl Error {
         Error::new(Status::Protocol, detail)
     }
 
-    /// What a peer or the user asked for is more than memory has.
+    /// The error when a peer or the user asks for more memory than there is.
     #[cold]
     pub(crate) fn no_memory() -> Error {
         let detail = "no memory for it; free some and try again, or keep messages smaller";
         Error::new(Status::NoSpace, detail)
     }
 
-    /// A handle that a fork left to the parent.
+    /// The error for a handle that a fork left to the parent.
     #[cold]
     pub(crate) fn forked() -> Error {
         let detail = "the handle was made before this process was forked, and belongs to the \
@@ -75,13 +75,13 @@ impl Error {
         Error::new(Status::Invalid, detail)
     }
 
-    /// A system call that failed: `what` says which step it was.
+    /// The error for a failed system call. `what` names the step.
     pub(crate) fn system(what: &str, error: &io::Error) -> Error {
         let cause = Cause::of(error);
         Error::new(status_of(cause), format!("{what}: {error}{}", advice(cause)))
     }
 
-    /// A message of `needed` bytes that is over a buffer or a limit.
+    /// The error for a message of `needed` bytes that exceeds a buffer or a limit.
     pub(crate) fn too_large(needed: usize, detail: impl Into<Cow<'static, str>>) -> Error {
         Error::with(Status::TooLarge, detail.into(), Some(needed))
     }
@@ -100,19 +100,19 @@ impl Error {
         self
     }
 
-    /// The status, to branch on.
+    /// The status, for the program to branch on.
     pub fn status(&self) -> Status {
         self.0.as_ref().map_or(Status::Again, |failure| failure.status)
     }
 
-    /// How many bytes the message has, where it was too large for the buffer or for a limit.
+    /// The bytes of the message, if it was too large for the buffer or for a limit.
     pub fn needed(&self) -> Option<usize> {
         self.0.as_ref().and_then(|failure| failure.needed)
     }
 }
 
-/// Out of the way of a good call, whose results would else lie in memory: what an Arc does at its
-/// end takes a reference to it.
+/// Dropping an Arc takes a reference to it, so that the result of a successful call would have to
+/// lie in memory. This moves the Arc out, into a cold function.
 impl Drop for Error {
     #[inline]
     fn drop(&mut self) {

@@ -1,5 +1,5 @@
-//! The frame: its bytes, how they are made and how they are read. The same sixteen bytes lead a
-//! message through a ring and through a socket (docs/wire-format.md).
+//! The frame: its bytes, how they are made and how they are read. The same sixteen bytes precede a
+//! message in a ring and on a socket (docs/wire-format.md).
 
 use crate::error::{Error, Result, Status};
 
@@ -9,18 +9,18 @@ pub const HEADER_SIZE: usize = 16;
 pub const HELLO_SIZE_MAX: usize = 1024;
 /// Fewest bytes that the payload of a HELLO has, and how many this version sends.
 pub const HELLO_SIZE: usize = 32;
-/// Most bytes that come back in a PONG.
+/// The most bytes that come back in a PONG.
 pub const PING_SIZE_MAX: usize = 64;
-/// Most bytes of a CLOSE's reason that are read.
+/// The most bytes of a CLOSE's reason that are read.
 pub const CLOSE_SIZE_MAX: usize = 1024;
 /// Bytes of the listener's SHARE.
 pub const SHARE_SIZE: usize = 48;
 /// Bytes of the connector's answer to a SHARE.
 pub const SHARE_ANSWER_SIZE: usize = 4;
 
-/// What HELLO and shared memory begin with.
+/// The first bytes of HELLO and of shared memory.
 pub const MAGIC: [u8; 8] = *b"TREENAIL";
-/// The major version that this library speaks; another one is refused.
+/// The major version that this library speaks. It refuses any other.
 pub const VERSION_MAJOR: u16 = 1;
 /// The minor version that this library speaks.
 pub const VERSION_MINOR: u16 = 0;
@@ -36,7 +36,7 @@ pub const FLAG_REPLY: u8 = 2;
 /// DATA: another fragment of the same message follows.
 pub const FLAG_MORE: u8 = 4;
 
-/// What a frame is.
+/// The kind of a frame.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -48,11 +48,11 @@ pub enum Kind {
     Ping = 3,
     /// Brings a ping's payload back.
     Pong = 4,
-    /// The sender says nothing more.
+    /// The sender sends nothing more.
     Close = 5,
-    /// Room in a ring that holds nothing.
+    /// Unused room in a ring.
     Pad = 6,
-    /// Shared memory is handed over.
+    /// Hands over shared memory, or answers that.
     Share = 7,
 }
 
@@ -61,13 +61,13 @@ pub enum Kind {
 pub struct Header {
     /// Bytes of payload after the header.
     pub length: u32,
-    /// What the frame is.
+    /// The kind of the frame.
     pub kind: Kind,
     /// Flags of a DATA frame.
     pub flags: u8,
     /// The user's message type.
     pub tag: u32,
-    /// Which request this is, or answers.
+    /// The number of the request that this is, or answers.
     pub id: u32,
 }
 
@@ -95,14 +95,14 @@ impl Header {
         bytes
     }
 
-    /// Whether two numbers are the header of a message that is whole, asks for nothing and answers
-    /// nothing: nearly all are, so they are told by one comparison.
+    /// Whether two words are the header of a message that is whole, asks for nothing and answers
+    /// nothing. Nearly all are, so one comparison finds this out.
     #[inline(always)]
     pub fn is_plain_data(words: [u64; 2]) -> bool {
         words[0] >> 32 == Kind::Data as u64 && words[1] >> 32 == 0
     }
 
-    /// Reads a header that came as two words, and checks all that can be checked of it alone.
+    /// Reads a header from two words, and checks everything that can be checked of it alone.
     #[inline]
     pub fn from_words(words: [u64; 2]) -> Result<Header> {
         let (first, second) = (u64::from_le(words[0]), u64::from_le(words[1]));
@@ -129,7 +129,7 @@ impl Header {
         Header::from_words([first.to_le(), second.to_le()])
     }
 
-    /// The sixteen bytes as two numbers.
+    /// The sixteen bytes as two words.
     #[inline(always)]
     pub fn split(bytes: &[u8; HEADER_SIZE]) -> [u64; 2] {
         let (first, second) = bytes.split_at(8);
@@ -170,14 +170,15 @@ fn kind_of(byte: u8) -> Result<Kind> {
     })
 }
 
-/// What a side says of itself before anything else.
+/// What a side says about itself before anything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hello {
     /// The largest message this side takes, in bytes.
     pub message_size_max: u32,
-    /// What this side can do; what both can is used.
+    /// What this side can do. Both sides use what both can do.
     pub features: u64,
-    /// Bytes wished for the ring in this side's sending direction; 0 is no wish.
+    /// The ring size in bytes that this side asks for in its sending direction; 0 if it asks for
+    /// none.
     pub ring_wish: u32,
     /// The sender's process id, for people to read.
     pub pid: u32,
@@ -262,7 +263,7 @@ impl Share {
     }
 }
 
-/// A CLOSE frame with a reason that opens with a status' name, so that both people and
+/// A CLOSE frame with a reason that begins with the name of a status, so that both people and
 /// programs can read it.
 pub fn refusal(error: &Error) -> Vec<u8> {
     let mut text = format!("{}: {error}", error.status().name());
@@ -272,7 +273,7 @@ pub fn refusal(error: &Error) -> Vec<u8> {
     bytes
 }
 
-/// What a refusing CLOSE comes to on the side that reads it.
+/// The error that a refusing CLOSE means on the side that reads it.
 pub fn refused(reason: &[u8]) -> Error {
     let text = String::from_utf8_lossy(reason);
     let text = text.replace(|c: char| c.is_control(), " ");
@@ -292,11 +293,11 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
 }
 
-/// The payload of a message on its way out: parts that lie apart, read from front to back.
+/// The payload of a message that goes out: separate parts, read from front to back.
 #[derive(Clone)]
 pub struct Gather<'a> {
     parts: &'a [&'a [u8]],
-    /// Bytes of the first part that are gone already.
+    /// Bytes of the first part that were passed over.
     skipped: usize,
     left: usize,
 }
@@ -330,7 +331,7 @@ impl<'a> Gather<'a> {
         }
     }
 
-    /// The next bytes that lie together, at most `max` of them; empty once nothing is left.
+    /// The next contiguous bytes, at most `max` of them; empty once nothing is left.
     #[inline]
     pub fn take(&mut self, max: usize) -> &'a [u8] {
         while let Some((part, others)) = self.parts.split_first() {

@@ -5,7 +5,7 @@ use crate::error::{Error, Result, Status};
 /// Most bytes of a NAME.
 pub const NAME_SIZE_MAX: usize = 64;
 
-/// Where the two sides meet.
+/// The place where the two sides meet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     /// A name in the user's own directory.
@@ -14,7 +14,7 @@ pub enum Address {
     Path(Vec<u8>),
 }
 
-/// Reads a name, or a path with a slash in it.
+/// Reads a name, or a path, which contains a slash.
 pub fn read_address(address: &[u8]) -> Result<Address> {
     if address.contains(&b'/') {
         return match address.last() {
@@ -62,7 +62,7 @@ pub fn unescape(text: &str) -> Result<Vec<u8>> {
     }
 }
 
-/// These bytes as text.
+/// Converts these bytes to text.
 pub fn text_of(bytes: Vec<u8>) -> Result<String> {
     let bad = |_| Error::new(Status::Invalid, "a value that is not UTF-8");
     String::from_utf8(bytes).map_err(bad)

@@ -1,5 +1,5 @@
-//! What a user says: `scheme:address?key=value&key=value`, read into fields. Nothing is looked up
-//! here; a wrong word is an error that lists the right ones.
+//! Endpoints: the text `scheme:address?key=value&key=value`, read into fields. Nothing is looked up
+//! here. A wrong word is an error that lists the right ones.
 
 mod address;
 pub mod names;
@@ -30,66 +30,68 @@ pub enum Scheme {
     Local,
 }
 
-/// How far a peer is trusted.
+/// How far this side trusts a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// It is of the same user, or root's: it can do what this program can anyway.
+    /// The peer is of the same user, or of root: it can do anyway what this program can.
     Full,
-    /// It is of another user.
+    /// The peer is of another user.
     None,
 }
 
-/// Which users may be on the other side.
+/// Which users may be at the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerUid {
-    /// The same user, or root; to root's connector anybody.
+    /// The same user or root. A connector of root's accepts any user.
     SameOrRoot,
-    /// Anybody who can reach the socket.
+    /// Any user that can reach the socket.
     Any,
-    /// This user alone.
+    /// Only this user.
     Only(u32),
 }
 
-/// An endpoint, read.
+/// An endpoint after reading.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    /// As it was written, for error texts.
+    /// The text as it was written, for errors.
     pub text: Arc<str>,
     pub scheme: Scheme,
     pub address: Address,
-    /// Bytes of a ring a direction, as wished.
+    /// The wanted size of a ring in each direction, in bytes.
     pub ring: u64,
-    /// Most bytes of a ring that a listener grants.
+    /// The largest ring that a listener grants, in bytes.
     pub ring_max: u64,
-    /// Most bytes of messages kept while a request waits for its reply.
+    /// The most bytes of messages kept while a request waits for its reply.
     pub inbox: u64,
-    /// None: direct where the peer is the same user or root and no other is admitted, else copied.
+    /// None: direct if the peer is of the same user or root and no other user is admitted, else
+    /// copied.
     pub views: Option<Views>,
-    /// The largest message taken, in bytes.
+    /// The largest message that this side takes, in bytes.
     pub max_message: u32,
     pub spin: Spin,
     /// File mode of the socket.
     pub mode: Option<u32>,
     /// Group of the socket file.
     pub group: Option<String>,
-    /// Connections waiting in the kernel, and half-done handshakes, at most.
+    /// The most connections that wait in the kernel, and the most unfinished handshakes.
     pub backlog: u32,
-    /// Channels of one listener at a time.
+    /// The most channels of one listener at a time.
     pub max_channels: u32,
     /// How long a handshake may take.
     pub handshake: Duration,
-    /// Whether connecting tries again while nobody listens.
+    /// Whether connecting tries again while no listener is there.
     pub retry: bool,
-    /// Whether connecting is done when somebody listens; else once the handshake is.
+    /// Whether connecting is done once a listener is there. If not, it is done once the handshake
+    /// is.
     pub early: bool,
-    /// Whether falling back to the socket is forbidden.
+    /// Whether the channel must not fall back to the socket.
     pub shm_required: bool,
     pub peer_uid: PeerUid,
-    /// Whether bytes go as they are, without HELLO and frames.
+    /// Whether bytes are sent as they are, without HELLO and frames.
     pub raw: bool,
 }
 
-/// The options with their values and defaults; the manual's table is checked against it.
+/// The options with their values and defaults. A test compares the manual's table with it.
 pub const OPTIONS: [(&str, &str, &str); 16] = [
     ("ring", "4KiB to 1GiB", "256KiB"),
     ("ring_max", "4KiB to 1GiB", "16MiB"),
@@ -125,7 +127,7 @@ impl Endpoint {
         !self.raw && (self.shm_required || !self.early)
     }
 
-    /// Where views of what a peer sends are, all things considered.
+    /// Where views of what a peer sends are, given the options and the trust in the peer.
     pub fn views_of(&self, peer: Trust) -> Views {
         self.views.unwrap_or(match (self.peer_uid, peer) {
             (PeerUid::SameOrRoot, Trust::Full) => Views::Direct,
@@ -233,7 +235,7 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Refuses options that exclude each other.
+    /// Refuses options that contradict each other.
     fn agree(&self) -> Result<()> {
         if self.raw && self.scheme == Scheme::Shm {
             return Err(Error::invalid("raw=1 is for local: only, as rings always carry frames"));
@@ -271,7 +273,7 @@ fn scheme_name(scheme: Scheme) -> &'static str {
     }
 }
 
-/// `text` as an error line can show it: short, and without control characters.
+/// `text` as an error line may show it: short, and without control characters.
 fn printable(text: &str) -> String {
     text.chars().take(64).map(|c| if c.is_control() { '?' } else { c }).collect()
 }

@@ -1,4 +1,4 @@
-//! What a user says of a named object: `NAME?key=value&key=value`, read into fields.
+//! Names of objects: the text `NAME?key=value&key=value`, read into fields.
 
 use super::address::{NAME_SIZE_MAX, name_is_valid, unescape};
 use super::values::{flag, number, octal};
@@ -6,7 +6,7 @@ use super::{options, printable};
 use crate::error::{Error, Result};
 use std::sync::Arc;
 
-/// What an object is used as. Objects of different kinds never have the same file.
+/// The use of an object. Objects of different kinds never have the same file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Kind {
@@ -15,7 +15,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The word for it.
+    /// The word for the kind in errors.
     pub fn noun(self) -> &'static str {
         match self {
             Kind::Segment => "segment",
@@ -23,7 +23,8 @@ impl Kind {
         }
     }
 
-    /// What is said to have been tried by those who wait for their turn, and for a change.
+    /// The verbs for errors: of a call that waits for the lock or for units, and of one that waits
+    /// for a change.
     pub fn waits(self) -> [&'static str; 2] {
         match self {
             Kind::Segment => ["lock", "wait"],
@@ -31,7 +32,7 @@ impl Kind {
         }
     }
 
-    /// Its part of [`OBJECT_OPTIONS`].
+    /// The options of the kind, out of [`OBJECT_OPTIONS`].
     fn options(self) -> &'static [(&'static str, &'static str, &'static str)] {
         match self {
             Kind::Segment => &OBJECT_OPTIONS[..5],
@@ -40,38 +41,38 @@ impl Kind {
     }
 }
 
-/// Which object is meant.
+/// Which object a name refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Object {
-    /// One of this library's.
+    /// An object of this library.
     Own(String),
-    /// One that another program has made: its name in /dev/shm.
+    /// An object that another program has made: its name in /dev/shm.
     Native(String),
 }
 
-/// A name, read.
+/// A name after reading.
 #[derive(Clone, Debug)]
 pub struct ObjectName {
-    /// As it was written, for error texts.
+    /// The text as it was written, for errors.
     pub text: Arc<str>,
     pub kind: Kind,
     pub object: Object,
-    /// Whose it is; None: the effective user's.
+    /// The user that owns it; None: the effective user.
     pub owner: Option<u32>,
-    /// Its file mode, when it is made.
+    /// Its file mode, if it is made now.
     pub mode: u32,
-    /// Its group, when it is made.
+    /// Its group, if it is made now.
     pub group: Option<String>,
-    /// Whether the data are only to be read here.
+    /// Whether this handle may only read the data.
     pub read_only: bool,
-    /// Whether it stays when nobody holds it, if it is made now.
+    /// Whether it stays when it has no holder, if it is made now.
     pub persists: bool,
-    /// Whether what this holder has acquired comes back when it goes.
+    /// Whether the units that this holder has acquired come back when the holder goes.
     pub undo: bool,
 }
 
-/// The options with their values and defaults: the first is for segments alone, the last for
-/// semaphores. The manual's tables are checked against it.
+/// The options with their values and defaults. The first is for segments only, the last for
+/// semaphores only. A test compares the manual's tables with it.
 pub const OBJECT_OPTIONS: [(&str, &str, &str); 6] = [
     ("access", "rw or ro", "rw"),
     ("mode", "an octal file mode, 0000 to 0777", "0600"),
@@ -81,7 +82,7 @@ pub const OBJECT_OPTIONS: [(&str, &str, &str); 6] = [
     ("undo", "0 or 1", "1"),
 ];
 
-/// Most bytes of a native name: with what is put before it, it is a file's name too.
+/// The most bytes of a native name: with a prefix it becomes a file's name too.
 const NATIVE_SIZE_MAX: usize = 200;
 
 impl ObjectName {
@@ -158,7 +159,7 @@ fn read_object(kind: Kind, address: &str) -> Result<Object> {
     }
 }
 
-/// As shm_open takes it: one slash, at its start.
+/// Reads a name as shm_open takes it: it has one slash, at its start.
 fn read_native(name: &[u8]) -> Result<Object> {
     let plain = std::str::from_utf8(name).ok().and_then(|name| name.strip_prefix('/'));
     let is_name = |name: &&str| {

@@ -1,12 +1,12 @@
-//! Which names are meant: `kind:name`, with `*` for any letters.
+//! Patterns of names: `kind:name`, with `*` for any characters.
 
 use super::printable;
 use crate::error::{Error, Result};
 
-/// What has a name.
+/// The kinds of things that have names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NamedKind {
-    /// A socket file at which somebody listens, or did.
+    /// A socket file that has a listener, or had one.
     Listener,
     /// The lock of another program's object.
     Native,
@@ -23,13 +23,13 @@ const KINDS: [(NamedKind, &str); 4] = [
 ];
 
 impl NamedKind {
-    /// The word for it.
+    /// The word for the kind in a pattern.
     pub fn word(self) -> &'static str {
         KINDS[self as usize].1
     }
 }
 
-/// Which names are meant.
+/// A pattern: the names that a user means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     kind: String,
@@ -37,7 +37,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Reads a pattern; none means all.
+    /// Reads a pattern. None matches everything.
     pub fn parse(text: Option<&str>) -> Result<Pattern> {
         let text = text.unwrap_or("*:*");
         let words = KINDS.map(|(_, word)| word).join(", ");
@@ -52,23 +52,23 @@ impl Pattern {
         Ok(Pattern { kind: kind.to_owned(), name: name.to_owned() })
     }
 
-    /// Whether any name of a kind may be meant.
+    /// Whether the pattern may match any name of this kind.
     pub fn has_kind(&self, kind: NamedKind) -> bool {
         fits(&self.kind, kind.word())
     }
 
-    /// Whether this is meant.
+    /// Whether the pattern matches this name.
     pub fn fits(&self, kind: NamedKind, name: &str) -> bool {
         self.has_kind(kind) && fits(&self.name, name)
     }
 
-    /// The only name that is meant, if there is one.
+    /// The only name that the pattern matches, if there is just one.
     pub fn only_name(&self) -> Option<&str> {
         (!self.name.contains('*')).then_some(&self.name)
     }
 }
 
-/// Whether `text` is what `pattern` says.
+/// Whether `text` matches `pattern`.
 fn fits(pattern: &str, text: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else {
         return pattern == text;

@@ -1,13 +1,13 @@
-//! The values of options, read from text; None where the text is none.
+//! The values of options, read from text. None if the text is no such value.
 
 use std::time::Duration;
 
-/// How long a waiting call looks before it sleeps.
+/// How long a waiting call spins before it sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spin {
-    /// As long as it has paid off lately.
+    /// As long as spinning has paid off lately.
     Auto,
-    /// Until the timeout: it never sleeps.
+    /// Until the timeout: the call never sleeps.
     Forever,
     /// This long, each time.
     For(Duration),
@@ -41,7 +41,7 @@ pub fn number(text: &str, min: u32, max: u32) -> Option<u32> {
         .map(|n| n as u32)
 }
 
-/// Digits alone: no sign, no space.
+/// Reads a number that consists of digits only, without sign or space.
 pub fn whole(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()

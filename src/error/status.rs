@@ -1,13 +1,14 @@
-//! What a call came to, as one word to branch on.
+//! The outcome of a call, as one word to branch on.
 
 use std::ffi::CStr;
 
-/// Makes the enumeration and its table of one list, in which each status stands once.
+/// Makes the enumeration and its table from one list, in which each status occurs once.
 macro_rules! statuses {
     ($($(#[doc = $line:literal])+ $variant:ident = $number:literal, $name:literal;)+) => {
-        /// What a call came to. 0 is good, above 0 is good with a notice, below 0 is a failure.
+        /// The outcome of a call. 0 is success, above 0 is success with a notice, below 0 is a
+        /// failure.
         ///
-        /// The numbers are those of the C ABI; none is ever reused for another meaning.
+        /// The numbers are those of the C ABI. None ever gets another meaning.
         #[repr(i32)]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
@@ -16,8 +17,8 @@ macro_rules! statuses {
         }
 
         impl Status {
-            /// Not part of the API: every status, its name in the C ABI, and what it means. The C
-            /// header is made of this.
+            /// Not part of the API: every status, its name in the C ABI, and its meaning. The C
+            /// header is generated from this.
             #[doc(hidden)]
             pub const ALL: &[(Status, &CStr, &[&str])] =
                 &[$((Status::$variant, $name, &[$($line),+])),+];
@@ -75,7 +76,7 @@ impl Status {
         Status::ALL.iter().find(|entry| entry.0 as i32 == number).map(|entry| entry.1)
     }
 
-    /// The status that a text opens with, such as the reason in a refusing CLOSE frame.
+    /// The status whose name a text begins with, such as the reason in a refusing CLOSE frame.
     pub(crate) fn opening(text: &str) -> Option<Status> {
         let word = text.split(':').next()?;
         Status::ALL.iter().map(|entry| entry.0).find(|status| status.name() == word)

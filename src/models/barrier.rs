@@ -1,27 +1,27 @@
-//! The model of barriers. A heavy barrier orders with every light one, before or after
-//! it; two light ones, or a light one and a fence, are not ordered. So each thread has a word:
-//! its light barriers change that, and a heavy one changes those of all threads.
+//! The model of barriers. A heavy barrier is ordered with every light one, before or after it. Two
+//! light ones, or a light one and a fence, are not ordered. So each thread has a word: its light
+//! barriers change that word, and a heavy barrier changes the words of all threads.
 
 use loom::sync::atomic::{AtomicU32, Ordering};
 use std::cell::Cell;
 use std::time::Duration;
 
-/// There is always a barrier in a model.
+/// In a model there is always a barrier.
 pub const STORES_VISIBLE_AFTER: Duration = Duration::ZERO;
 
-/// As many threads as loom has at most.
+/// The most threads that loom has.
 const THREADS: usize = 5;
 
 loom::lazy_static! {
-    /// Changed by each SeqCst fence.
+    /// Each SeqCst fence changes it.
     static ref FENCES: AtomicU32 = AtomicU32::new(0);
-    /// Changed by each light barrier of its thread.
+    /// Each light barrier of a thread changes that thread's word.
     static ref PASSED: [AtomicU32; THREADS] = std::array::from_fn(|_| AtomicU32::new(0));
 }
 
 std::thread_local! {
-    /// How many threads of this execution have a number. All of loom's threads are one of the
-    /// system's.
+    /// How many threads of this execution have a number. All of loom's threads are one thread of
+    /// the system.
     static NUMBERED: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -35,8 +35,8 @@ pub fn begin() {
     let _ = (FENCES.load(Ordering::Relaxed), PASSED.len());
 }
 
-/// A fence. loom's own SeqCst fence is not a step of its own, so that not all orders of two are
-/// tried: here each changes a word, which makes them steps in one order.
+/// A fence. loom's own SeqCst fence is not a step of its own, so that loom doesn't try all orders
+/// of two fences. Here each fence changes a word, which makes the fences steps in one order.
 pub fn fence(ordering: Ordering) {
     if ordering != Ordering::SeqCst {
         return loom::sync::atomic::fence(ordering);

@@ -1,5 +1,5 @@
-//! The biased mutex: one thread at a time holds it, nobody sleeps for ever, and whoever is turned
-//! away is told of.
+//! The biased mutex: one thread at a time holds it, no thread sleeps for ever, and the holder
+//! learns of each thread that is turned away.
 
 use super::check_with;
 use crate::sync::biased_mutex::{BiasedMutex, Patience};
@@ -7,7 +7,7 @@ use loom::cell::Cell;
 use loom::thread;
 use std::sync::Arc;
 
-/// What it guards: the checker sees who touches it.
+/// The guarded value: the checker sees which thread touches it.
 type Count = Arc<BiasedMutex<Cell<u32>>>;
 
 fn count() -> Count {
@@ -18,7 +18,7 @@ fn increment(count: &mut Cell<u32>) {
     count.set(count.get() + 1);
 }
 
-/// Waits for the lock.
+/// Locks, after waiting if need be, and counts.
 fn add(count: &BiasedMutex<Cell<u32>>) {
     assert!(count.run(Patience::Wait, increment).result.is_ok());
 }
@@ -27,13 +27,13 @@ fn total(count: &BiasedMutex<Cell<u32>>) -> u32 {
     count.run(Patience::Wait, |count| count.get()).result.unwrap()
 }
 
-/// A thread that locks it so often, and waits each time.
+/// A thread that counts this many times, and waits each time.
 fn adder(count: &Count, times: u32) -> thread::JoinHandle<()> {
     let count = Arc::clone(count);
     thread::spawn(move || (0..times).for_each(|_| add(&count)))
 }
 
-/// A thread that locks it: whether another was turned away meanwhile.
+/// A thread that locks it. Returns whether another was turned away meanwhile.
 fn holder(count: &Count) -> thread::JoinHandle<bool> {
     let count = Arc::clone(count);
     thread::spawn(move || count.run(Patience::Wait, increment).turned_away)

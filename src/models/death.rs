@@ -9,8 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 pub type AtomicU32 = Stepped<atomic::AtomicU32>;
 pub type AtomicU64 = Stepped<atomic::AtomicU64>;
 
-/// loom lets a SeqCst load see what is older than the last SeqCst store, if that older value
-/// wasn't stored with SeqCst itself: as the first one is not.
+/// loom lets a SeqCst load see values older than the last SeqCst store, if the older value was not
+/// stored with SeqCst: as the first value is not.
 const FIRST: Ordering = Ordering::SeqCst;
 
 /// An atomic, before each use of which its thread may be killed.
@@ -33,7 +33,7 @@ impl AtomicU64 {
 }
 
 impl<T> Stepped<T> {
-    /// The atomic as the kernel uses it, within one call.
+    /// The atomic as the kernel uses it within one call.
     pub fn within_a_call(&self) -> &T {
         &self.0
     }
@@ -49,14 +49,14 @@ impl<T> Deref for Stepped<T> {
 }
 
 loom::thread_local! {
-    /// How many steps this thread has yet to live.
+    /// How many steps this thread still has.
     static LEFT: Cell<usize> = Cell::new(usize::MAX);
 }
 
-/// How a killed thread unwinds.
+/// The payload with which a killed thread unwinds.
 struct Killed;
 
-/// One step of the calling thread, which it doesn't get to if its life is over.
+/// Counts one step of the calling thread. The thread dies before the step if it has none left.
 pub fn step() {
     LEFT.with(|left| match left.get() {
         0 => resume_unwind(Box::new(Killed)),
@@ -65,7 +65,7 @@ pub fn step() {
     });
 }
 
-/// Runs `life` for so many steps: what it gave, or None if it was killed.
+/// Runs `life` for at most this many steps. Returns its result, or None if it was killed.
 pub fn dies_after<T>(steps: usize, life: impl FnOnce() -> T) -> Option<T> {
     LEFT.with(|left| left.set(steps));
     let given = catch_unwind(AssertUnwindSafe(life));

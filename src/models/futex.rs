@@ -1,6 +1,7 @@
-//! The model of futex(2), and of descriptors that are waited for. As in the kernel, each word has
-//! a queue with a lock: who goes to sleep looks at the word under it, and who wakes takes it after
-//! changing the word. Waiting among threads and among processes is the same here.
+//! The model of futex(2), and of waiting for descriptors. As in the kernel, each word has a queue
+//! with a lock. A thread that goes to sleep looks at the word under that lock, and a thread that
+//! wakes takes the lock after changing the word. Waiting among threads and among processes is the
+//! same here.
 
 use super::death::step;
 use crate::sync::{AtomicU32, Mutex, Ordering, lock};
@@ -16,7 +17,7 @@ pub use {wait as wait_here, wait as wait_across, wake as wake_here, wake as wake
 struct Sleeper {
     thread: Thread,
     parked: Cell<bool>,
-    /// Woken, or never asleep.
+    /// Whether the thread was woken, or never slept.
     awake: Cell<bool>,
 }
 
@@ -29,7 +30,7 @@ impl Sleeper {
         }
     }
 
-    /// Unparks only who is parked: by loom, that would let a thread through a lock.
+    /// Unparks the thread only if it is parked: loom would otherwise let it through a lock.
     fn wake(&self) {
         if !self.awake.replace(true) && self.parked.get() {
             self.thread.unpark();
@@ -37,24 +38,25 @@ impl Sleeper {
     }
 }
 
-/// Those that sleep on a word, in the order in which they came.
+/// The threads that sleep on a word, in the order in which they came.
 type Queue = Rc<Mutex<Vec<Rc<Sleeper>>>>;
 
 std::thread_local! {
-    /// By the words' addresses. All of loom's threads are one of the system's.
+    /// The queues by the addresses of the words. All of loom's threads are one thread of the
+    /// system.
     static QUEUES: RefCell<HashMap<usize, Queue>> = RefCell::default();
-    /// All that ever slept in this execution.
+    /// All threads that ever slept in this execution.
     static SLEEPERS: RefCell<Vec<Rc<Sleeper>>> = RefCell::default();
-    /// Moments from which on each thread sees so many sleeps end by themselves.
+    /// How many moments have passed. After each one, some sleeps of every thread end by themselves.
     static MOMENTS: Cell<usize> = const { Cell::new(0) };
 }
 
 loom::thread_local! {
-    /// How many sleeps of this thread ended by themselves.
+    /// How many sleeps of this thread have ended by themselves.
     static SLEPT: Cell<usize> = Cell::new(0);
 }
 
-/// How many slices of sleep end by themselves in each thread at each moment.
+/// How many sleeps end by themselves in each thread at each moment.
 const SLICES: usize = 2;
 
 /// Begins an execution, in its first thread.
@@ -64,13 +66,13 @@ pub fn begin() {
     MOMENTS.set(0);
 }
 
-/// Time passes: the sleep of each thread ends by itself, and so does its next one.
+/// Lets time pass: the sleep of each thread ends by itself, and so does its next one.
 pub fn let_time_pass() {
     MOMENTS.set(MOMENTS.get() + 1);
     SLEEPERS.with_borrow(|sleepers| sleepers.iter().for_each(|sleeper| sleeper.wake()));
 }
 
-/// Whether time passes while the calling thread sleeps.
+/// Whether the sleep of the calling thread ends by itself.
 fn is_over() -> bool {
     SLEPT.with(|slept| {
         let over = slept.get() < SLICES * MOMENTS.get();
@@ -84,15 +86,15 @@ fn queue(word: &AtomicU32) -> Queue {
     QUEUES.with_borrow_mut(|queues| Rc::clone(queues.entry(address).or_default()))
 }
 
-/// Waits while `word` holds `expected`, until it is woken. Models have no time until somebody has
-/// died, so none that is limited.
+/// Waits while `word` holds `expected`, until it is woken. Models have no time until a holder has
+/// died, so no wait has a limit.
 pub fn wait(word: &AtomicU32, expected: u32, time: Option<Duration>) {
     assert!(time.is_none(), "a model waits for ever");
     step();
     wait_for_any(&[(word, expected)]);
 }
 
-/// Waits while each word holds what is expected of it, as poll(2) does for descriptors.
+/// Waits while each word holds its expected value, as poll(2) does for descriptors.
 pub fn wait_for_any(words: &[(&AtomicU32, u32)]) {
     let (parked, awake) = (Cell::new(false), Cell::new(false));
     let sleeper = Rc::new(Sleeper { thread: current(), parked, awake });
@@ -112,7 +114,7 @@ pub fn wait_for_any(words: &[(&AtomicU32, u32)]) {
     sleeper.sleep();
 }
 
-/// Wakes up to `count` of those that wait for `word`.
+/// Wakes up to `count` of the threads that wait for `word`.
 pub fn wake(word: &AtomicU32, count: i32) {
     step();
     let queue = queue(word);

@@ -1,5 +1,5 @@
 //! The lock of named objects: it excludes, it wakes waiting calls, and it survives deaths. A
-//! sleeper that nobody wakes is a deadlock here, as sleeps have no end until somebody dies.
+//! sleeper that is never woken is a deadlock here, as sleeps have no end until a holder dies.
 
 mod deaths;
 
@@ -19,17 +19,17 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// An object, and what its lock guards: the checker sees who touches that.
+/// An object, and what its lock guards: the checker sees which thread touches that.
 struct Object {
     header: Header,
     slots: Vec<Slot>,
-    // By slot: its doorbell, and whether its byte is locked; None where nobody dies.
+    // By slot: its doorbell, and whether its byte is locked. None if no holder dies.
     held: Option<Vec<AtomicU32>>,
     doorbells: Vec<Readable>,
     data: cell::Cell<Data>,
     /// How many holders are reading.
     reading: Cell<u32>,
-    /// Whether a holder that wanted to own the lock was killed, or closed its handle.
+    /// Whether a holder that wanted to own the lock was killed, or has closed its handle.
     an_owner_ended: Cell<bool>,
 }
 
@@ -39,7 +39,7 @@ struct Data {
     writes: u32,
 }
 
-/// One handle's hold on an object. Its clones are the same handle's.
+/// The hold of one handle on an object. Clones belong to the same handle.
 #[derive(Clone)]
 struct Holder {
     object: Rc<Object>,
@@ -82,7 +82,7 @@ impl Drop for Life<'_> {
     }
 }
 
-/// A holder that reads, until it has done so or is killed.
+/// A holder that reads, until it is done or killed.
 struct Reads<'a>(&'a Cell<u32>);
 
 impl Drop for Reads<'_> {
@@ -92,7 +92,7 @@ impl Drop for Reads<'_> {
 }
 
 impl LockEnv for Holder {
-    /// As a real holder's, which locks bytes of a file.
+    /// A real holder locks bytes of a file for this.
     fn lives(&self, id: HolderId) -> bool {
         let Some((held, slot)) = self.object.held.as_ref().zip(id.slot()) else {
             return true;
@@ -129,7 +129,7 @@ impl Holder {
     fn visit(&self, mode: Mode, timeout: Option<Duration>) -> Result<(), WaitError> {
         let _life = (mode == Exclusive).then(|| Life(&self.object));
         let held = self.lock().acquire(mode, timeout)?;
-        // As Segment::acquire: a close may have looked at the lock before it was taken.
+        // Segment::acquire does this too: a close may have looked at the lock before it was taken.
         if self.closed.load(Ordering::SeqCst) != 0 {
             self.lock().unlock();
             return Err(WaitError::Closed);
@@ -160,14 +160,14 @@ impl Holder {
         death::step();
     }
 
-    /// A death must be reported if it left anything half-written, and only if it was an owner's.
+    /// Checks that a death is reported if it left anything half-written, and only if an owner died.
     fn judge(&self, held: Acquired, half_written: bool) {
         let died = held == Acquired::OwnerDied;
         assert!(died || !half_written, "nobody said that one died");
         assert!(!died || self.object.an_owner_ended.get(), "no owner died");
     }
 
-    /// Acquires the lock whenever its descriptor, as object/descriptor.rs makes it, is readable.
+    /// Acquires the lock whenever its descriptor is readable, which object/descriptor.rs makes.
     fn poll(&self, mode: Mode) {
         let slot = self.own.slot().unwrap();
         let doorbell = &self.object.doorbells[slot];
@@ -182,8 +182,8 @@ impl Holder {
         }
     }
 
-    /// Acquires and releases the lock. It leaves the data alone, as its handle may be closed and
-    /// they may be another's.
+    /// Acquires and releases the lock. It leaves the data alone: its handle may be closed, and then
+    /// the data may be another holder's.
     fn knock(&self, mode: Mode) {
         match self.lock().acquire(mode, FOREVER) {
             Ok(_) => drop(self.lock().unlock()),
@@ -191,7 +191,7 @@ impl Holder {
         }
     }
 
-    /// As the holder's detach.
+    /// Closes the handle, as the holder's detach does.
     fn close(&self) {
         let Object { header, slots, .. } = &*self.object;
         self.closed.store(1, Ordering::SeqCst);
@@ -204,7 +204,7 @@ impl Holder {
         }
     }
 
-    /// Is killed after so many steps of what it does; whether it was.
+    /// Kills the holder after this many steps of `life`. Returns whether it was killed.
     fn dies(&self, steps: usize, life: impl FnOnce(&Holder)) -> bool {
         let killed = death::dies_after(steps, || life(self)).is_none();
         if killed {
@@ -230,7 +230,7 @@ impl Holder {
         successor.visit(Exclusive, FOREVER).unwrap();
     }
 
-    /// A thread that visits so often.
+    /// A thread that visits this many times.
     fn visitor(self, mode: Mode, visits: u32) -> JoinHandle<()> {
         spawn(move || (0..visits).for_each(|_| self.visit(mode, FOREVER).unwrap()))
     }

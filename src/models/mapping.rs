@@ -1,5 +1,5 @@
-//! The model of a channel's shared memory: heap bytes, each slot of which has a cell by which the
-//! checker sees who touches it.
+//! The model of a channel's shared memory: bytes on the heap. Each slot of them has a cell by which
+//! the checker sees which thread touches it.
 
 use crate::ring::layout::{ControlPage, RECORD_ALIGNMENT};
 use crate::ring::own_waits::OwnWaits;
@@ -15,7 +15,7 @@ pub struct Shared {
     _memory: [Vec<UnsafeCell<u128>>; 2],
 }
 
-/// The bytes of one ring; mapped once only, so a model's records must not wrap around.
+/// The bytes of one ring. They are mapped only once, so a model's records must not wrap around.
 #[derive(Clone)]
 pub struct RingBytes {
     /// Where they begin.
@@ -38,7 +38,8 @@ impl Shared {
             slots: memory[ring].iter().map(|_| loom::cell::UnsafeCell::new(())).collect(),
         });
         let (control, own_waits) = (ControlPage::new(), [OwnWaits::new(), OwnWaits::new()]);
-        // Not Send to the compiler, nor need it be: loom's threads are one of the system's.
+        // The compiler sees that it is not Send. It need not be: loom's threads are one of the
+        // system's.
         #[allow(clippy::arc_with_non_send_sync)]
         Arc::new(Shared { control, rings, own_waits, _memory: memory })
     }
@@ -48,7 +49,7 @@ impl Shared {
         &self.control
     }
 
-    /// What a side keeps to itself of its wait words of one ring.
+    /// This side's private part of its wait words of one ring.
     pub(crate) fn own_waits(&self, ring: usize) -> &OwnWaits {
         &self.own_waits[ring]
     }
@@ -60,12 +61,12 @@ impl Shared {
 }
 
 impl RingBytes {
-    /// `len` bytes at position `at` are read.
+    /// The caller reads `len` bytes at position `at`.
     pub fn reads(&self, at: u64, len: u64) {
         self.slots(at, len).iter().for_each(|slot| slot.with(|_| ()));
     }
 
-    /// `len` bytes at position `at` are written.
+    /// The caller writes `len` bytes at position `at`.
     pub fn writes(&self, at: u64, len: u64) {
         self.slots(at, len).iter().for_each(|slot| slot.with_mut(|_| ()));
     }

@@ -1,15 +1,15 @@
 //! What the model checker runs: `RUSTFLAGS='--cfg loom' cargo test --release --lib loom_`.
 //!
-//! loom runs each model again and again, through all orders in which its threads can take turns
-//! (with a bound on how often one is interrupted) and all values that its loads can see by the
-//! rules of the language. A thread that is never woken is a deadlock, which it reports.
+//! loom runs each model again and again, through all orders in which its threads can run (with a
+//! bound on how often a thread is interrupted) and all values that its loads can see by the rules
+//! of the language. A thread that is never woken is a deadlock, which loom reports.
 //!
-//! The code under test is the product's own: the ring, its wait words, the turn and its door, the
-//! waiting of threads, the stages on the way into rings, and the lock and the units of named
-//! objects. What they stand on, the operating system and the mapping, is replaced by the stand-ins
-//! here. A model in which somebody is killed is checked once for each step that may be the last.
-//! What is *not* modelled: loads that overtake later stores, which loom never tries, and what is
-//! above [`Waiters`](crate::readiness::waiters::Waiters), which the models of waiting retell.
+//! The code under test is the product's own: the ring, its wait words, the biased mutex and its
+//! owner, the waiting of threads, the stages on the way into rings, and the lock and the units of
+//! named objects. The operating system and the mapping below them are replaced by the stand-ins
+//! here. A model in which a holder is killed is checked once for each step that may be the last.
+//! *Not* modelled are loads that overtake later stores, which loom never tries, and the code above
+//! [`Waiters`](crate::readiness::waiters::Waiters), which the models of waiting imitate.
 
 pub mod barrier;
 pub mod death;
@@ -36,8 +36,8 @@ mod units;
 #[cfg(test)]
 mod waking;
 
-/// How often a thread is interrupted at most where it could go on, unless LOOM_MAX_PREEMPTIONS
-/// says otherwise. Nearly every mistake shows with two.
+/// The most interruptions of threads that could go on, unless LOOM_MAX_PREEMPTIONS says otherwise.
+/// Nearly every mistake shows with two.
 #[cfg(test)]
 const PREEMPTIONS: usize = 2;
 
@@ -47,7 +47,8 @@ fn check(model: impl Fn() + Sync + Send + 'static) {
     check_with(0, model);
 }
 
-/// The same with so many interruptions more, or less, as the model is small or large.
+/// Runs a model through all its executions, with `more` interruptions than usual; fewer if
+/// negative.
 #[cfg(test)]
 fn check_with(more: isize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();

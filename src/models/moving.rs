@@ -1,4 +1,4 @@
-//! How the two turns of one side get it into rings, while the peer answers as soon as it can.
+//! How the two threads of one side move it into rings, while the peer answers as soon as it can.
 
 use crate::error::Result;
 use crate::sync::{Mutex, lock};
@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// SHARE frames on a socket, by their status.
 type Socket = Mutex<Vec<u32>>;
 
-/// One side, and the socket each way.
+/// One side, and its socket in each direction.
 struct Side {
     progress: Progress,
     sent: Socket,
@@ -29,7 +29,7 @@ impl Side {
         })
     }
 
-    /// The sending turn says what is owed.
+    /// The thread that sends says what is owed.
     fn send(&self) {
         let said = match self.progress.stage() {
             Stage::IsToShare => self.say(Stage::IsToShare, Stage::AwaitsAnswer),
@@ -40,7 +40,7 @@ impl Side {
         assert!(said.expect("nothing goes wrong"));
     }
 
-    /// The receiving turn takes what has come; whether anything had.
+    /// The thread that receives takes what has come; false if nothing has.
     fn receive(&self, status_after: Stage) -> bool {
         let frame = lock(&self.received).pop();
         if frame.is_some() {
@@ -61,8 +61,8 @@ impl Side {
     }
 }
 
-/// All that a side says, its peer answers and it takes, in every order: at the end, when each has
-/// had another go, it has got to `end`.
+/// Lets a side say everything, its peer answer and the side take the answer, in every order. At the
+/// end, when each has had another try, the side is at the stage `end`.
 fn get(from: Stage, status_after: Stage, end: Stage) {
     let side = Side::new(from);
     let turn = |act: fn(&Side, Stage)| {
@@ -77,7 +77,7 @@ fn get(from: Stage, status_after: Stage, end: Stage) {
     for one in [sending, answering, receiving] {
         one.join().expect("no panic");
     }
-    // It may have come too early to see the frame.
+    // The peer may have tried too early to see the frame.
     side.answer();
     side.receive(status_after);
     side.send();

@@ -1,6 +1,6 @@
-//! Being notified by a descriptor: no holder waits for what was published already, whichever step
-//! its publisher died after. A holder that nobody notifies is a deadlock here, unless it looks by
-//! itself.
+//! Notices by a descriptor: no holder waits for something that was already published, after
+//! whichever step the publisher died. A holder that is never notified is a deadlock here, unless it
+//! looks by itself.
 
 use super::{check_with, death, futex};
 use crate::models::waker::Readable;
@@ -21,7 +21,7 @@ struct Object {
     held: Vec<AtomicU32>,
 }
 
-/// One handle's hold on an object.
+/// The hold of one handle on an object.
 #[derive(Clone)]
 struct Holder {
     object: Rc<Object>,
@@ -69,8 +69,8 @@ impl Holder {
         futex::let_time_pass();
     }
 
-    /// A refused call, as object/descriptor.rs does it, that has seen this version; whether it
-    /// would look by itself after a while.
+    /// A refused call that has seen this version, as object/descriptor.rs does it. Returns whether
+    /// it would look by itself after a while.
     fn is_refused(&self, seen: u64) -> Option<bool> {
         self.object.doorbells[self.slot()].drain();
         self.subscriptions().subscribe(self.slot());
@@ -81,7 +81,7 @@ impl Holder {
         Some(self.subscriptions().others_publish(self.own, lives, |slot| self.signal(slot)))
     }
 
-    /// Waits for another version by the descriptor, and then until a call is refused.
+    /// Waits for another version by the descriptor, and after that until a call is refused.
     fn watch(&self) {
         let (mut seen, doorbell) = (0, &self.object.doorbells[self.slot()]);
         loop {
@@ -89,7 +89,7 @@ impl Holder {
                 None => seen = self.version(),
                 Some(true) => Readable::poll(&[doorbell]),
                 Some(false) if seen > 0 => return,
-                // However long that takes.
+                // This may take any time.
                 Some(false) => {
                     while !doorbell.drain() {
                         Readable::poll(&[doorbell]);
@@ -125,8 +125,8 @@ fn loom_notify_one_of_two() {
     });
 }
 
-/// Kills one that publishes at each of its steps once. What it did is heard of; where it did
-/// nothing, another does it.
+/// Kills a publisher, at each of its steps once. Watchers learn of what it did; if it did nothing,
+/// another one does it.
 fn kill_at_each_step<const WATCHERS: usize>(more: isize) {
     let killed = Arc::new(AtomicBool::new(true));
     let mut steps = 0;

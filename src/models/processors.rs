@@ -1,6 +1,7 @@
 //! The model of processors.
 
-/// One: a look again before a sleep is a step more for the checker, and finds nothing new.
+/// One processor: looking again before a sleep is one step more for the checker, and finds nothing
+/// new.
 pub fn allowed() -> u64 {
     1
 }

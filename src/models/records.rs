@@ -1,5 +1,5 @@
-//! The ring's records: what is published is whole and in order, and what is given back may be
-//! written anew. The checker sees each access to the bytes.
+//! The ring's records: published records are whole and in order, and returned room may be
+//! overwritten. The checker sees each access to the bytes.
 
 use super::check;
 use super::mapping::Shared;
@@ -19,7 +19,7 @@ pub fn write(writer: &mut Writer, number: u8) -> Result<bool> {
     writer.write(&Header::plain(Kind::Data, PAYLOAD), &mut Gather::new(&[&payload]))
 }
 
-/// Takes the record at the front: its number. It is not given back yet.
+/// Takes the record at the front, and returns its number. Its room is not given back yet.
 pub fn read(reader: &mut Reader) -> Result<Option<u8>> {
     let Some((len, _)) = reader.front_plain()? else {
         return Ok(None);
@@ -76,7 +76,7 @@ fn loom_ring_loans_and_views_hold_others_back() {
             Bytes::new(writer.reserved(loan).unwrap()).write_at(0, &[0; PAYLOAD]);
             assert!(writer.fill(loan, Some(&Header::plain(Kind::Data, PAYLOAD))));
             writer.publish();
-            // The first record may be written anew once its view was released.
+            // The first record may be overwritten once its view was released.
             if write(&mut writer, 2).unwrap() {
                 writer.publish();
             }

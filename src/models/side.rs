@@ -1,6 +1,7 @@
 //! A side of a channel in the models of waiting: two rings, and a pipe that tells of both. What
-//! waits, and what the descriptors show, is the product's own code; how a call goes through it is
-//! what channel/ does, in short. The turns are plain locks here, as they have models of their own.
+//! waits, and what the descriptors show, is the product's own code. A call goes through it as in
+//! channel/, in short form. The locks are plain ones here, as the biased mutex has models of its
+//! own.
 
 use super::mapping::Shared;
 use super::records::{RING_SIZE, read, write};
@@ -19,18 +20,18 @@ use std::time::Duration;
 /// What the threads of one side share.
 pub struct Side {
     shared: Arc<Shared>,
-    /// The ring in which this side writes; the other one it reads.
+    /// The ring in which this side writes. It reads the other one.
     outgoing: usize,
     writer: Mutex<Writer>,
     reader: Mutex<Reader>,
     waiters: Waiters,
     readiness: Readiness<Descriptor>,
-    /// This side's wake-up, and the other's.
+    /// The wake-up of this side, and that of the other.
     own: Arc<Readable>,
     other: Arc<Readable>,
 }
 
-/// A descriptor: readable while its mark is, or the pipe of wake-ups.
+/// A descriptor. It is readable while its mark or the pipe of wake-ups is.
 struct Descriptor {
     mark: Readable,
     pipe: Arc<Readable>,
@@ -49,8 +50,8 @@ impl Shows for Descriptor {
     }
 }
 
-/// Both sides of a channel. `watched` are the directions of which each side's descriptors are
-/// given out.
+/// Both sides of a channel. `watched` says of which directions each side's descriptors are given
+/// out.
 pub fn pair(watched: [&[Direction]; 2]) -> [Arc<Side>; 2] {
     let shared = Shared::model(RING_SIZE);
     let wakes = [(); 2].map(|()| Arc::new(Readable::new(false)));
@@ -121,7 +122,7 @@ impl Shown for Side {
 }
 
 impl Side {
-    /// As Core::drive does it without spinning.
+    /// Runs a call as Core::drive does it without spinning.
     fn drive<T>(&self, interest: Interest, mut attempt: impl FnMut() -> Result<Step<T>>) -> T {
         if let Step::Done(value) = attempt().unwrap() {
             return value;
@@ -135,7 +136,7 @@ impl Side {
         waited.unwrap().expect("it waits for ever")
     }
 
-    /// As an event loop does it: a call that does not wait at each event.
+    /// Runs a call as an event loop does it: one that does not wait, at each event.
     fn by_fd<T>(&self, direction: Direction, mut attempt: impl FnMut() -> Result<Step<T>>) -> T {
         let descriptor = self.readiness.get(direction).expect("it was given out");
         loop {
@@ -151,18 +152,18 @@ impl Side {
                 }
                 return value;
             }
-            // The descriptor stays readable while a leader has not come to draining the pipe, and
-            // while a thread that looks has not come to sleeping; let that run.
+            // The descriptor stays readable until a leader has drained the pipe, and until a thread
+            // that looks has gone to sleep; this lets that thread run.
             spin_loop();
         }
     }
 
-    /// Waits for what another thread of this side does.
+    /// Waits for an act of another thread of this side.
     pub fn wait_until(&self, done: impl Fn() -> bool) {
         self.drive(Interest::READ, || Ok(if done() { Step::Done(()) } else { Step::Busy }));
     }
 
-    /// It is done.
+    /// Tells that the act is done.
     pub fn notify(&self) {
         self.waiters.notify();
     }
@@ -186,7 +187,7 @@ impl Side {
     /// Sends by the descriptor.
     pub fn send_by_fd(&self, number: u8) {
         self.by_fd(Direction::Send, || self.try_send(number));
-        // As Core::show_room: a send has succeeded.
+        // Core::show_room does this too, after a successful send.
         if self.readiness.may_be_unmarked(Direction::Send) {
             self.readiness.mark(Direction::Send);
             self.readiness.disarm(self, &self.waiters, || false);
@@ -225,7 +226,7 @@ impl Side {
         self.drive(Interest::READ, || self.try_recv())
     }
 
-    /// The same, once it is this thread's turn.
+    /// Receives as `recv` does, but only once `turn` allows it.
     pub fn recv_after(&self, turn: impl Fn() -> bool) -> Option<u8> {
         self.drive(Interest::READ, || if turn() { self.try_recv() } else { Ok(Step::Busy) })
     }

@@ -1,11 +1,11 @@
-//! The model of which thread this is: loom's threads are all one of the system's.
+//! The model of thread numbers: loom's threads are all one thread of the system.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// A number of each thread of a model.
+/// The number of this thread in the model.
 pub fn this_thread() -> u64 {
     let mut hasher = DefaultHasher::new();
     loom::thread::current().id().hash(&mut hasher);
-    // As aligned as a thread control block is.
+    // It is as aligned as a thread control block.
     (hasher.finish() & !15) | 16
 }

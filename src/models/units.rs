@@ -1,5 +1,5 @@
-//! The units of semaphores: none is lost, none is made, and those of a dead holder come back,
-//! whichever step it died after. A sleeper that nobody wakes is a deadlock, as for the lock.
+//! The units of semaphores: none is lost, none is made, and those of a dead holder come back, after
+//! whichever step it died. A sleeper that is never woken is a deadlock, as for the lock.
 
 use super::{check_with, death, futex};
 use crate::object::layout::{Header, Slot};
@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// A semaphore, and what it guards where it has one unit: the checker sees who touches that.
+/// A semaphore, and what it guards if it has one unit: the checker sees which thread touches that.
 struct Object {
     header: Header,
     slots: Vec<Slot>,
@@ -26,7 +26,7 @@ struct Object {
     data: Cell<u32>,
 }
 
-/// One handle's hold on it.
+/// The hold of one handle on it.
 #[derive(Clone)]
 struct Holder {
     object: Rc<Object>,
@@ -34,7 +34,7 @@ struct Holder {
     ledger_lock: Rc<Mutex<()>>,
 }
 
-/// A semaphore of so many units, and its holders.
+/// A semaphore with this many units, and its holders.
 fn holders<const COUNT: usize>(units: u32) -> [Holder; COUNT] {
     let slot = |_| {
         let slot = Slot::model();
@@ -67,7 +67,7 @@ impl LockEnv for Holder {
         false
     }
 
-    /// As a real holder's.
+    /// A real holder does this too.
     fn reclaim_dead(&self) -> bool {
         let semaphore = self.semaphore();
         let is_dead = |slot: &usize| !self.lives(HolderId::new(*slot, 1));
@@ -97,7 +97,7 @@ impl Holder {
         self.semaphore().release(count).unwrap();
     }
 
-    /// The same with the only unit there is.
+    /// Takes the only unit, touches what it guards, and gives the unit back.
     fn touch(&self) {
         self.semaphore().acquire(1, None).unwrap();
         let data = &self.object.data;
@@ -150,7 +150,7 @@ fn loom_units_for_many_at_a_time() {
     });
 }
 
-/// Kills one at each of its steps once, beside others.
+/// Kills one holder, at each of its steps once, beside others.
 fn kill_at_each_step(more: isize, units: u32, life: fn(&Holder), other: fn(&Holder)) {
     let killed = Arc::new(AtomicBool::new(true));
     let mut steps = 0;

@@ -12,19 +12,19 @@ impl Readable {
         Readable(AtomicU32::new(u32::from(readable)))
     }
 
-    /// Makes it readable. The kernel's locks order this, as AcqRel does here.
+    /// Makes it readable. In the kernel a lock orders this, here AcqRel does.
     pub fn signal(&self) {
         self.0.swap(1, Ordering::AcqRel);
         futex::wake(&self.0, i32::MAX);
     }
 
-    /// The same as the bell of a slot, which can always be reached.
+    /// Makes it readable, as the doorbell of a slot. This one can always be reached.
     pub fn ring(&self) -> bool {
         self.signal();
         true
     }
 
-    /// Makes it unreadable; whether it was readable.
+    /// Makes it unreadable; false if it was so already.
     pub fn drain(&self) -> bool {
         self.0.swap(0, Ordering::AcqRel) != 0
     }
@@ -59,7 +59,7 @@ impl Waker {
         self.0.signal();
     }
 
-    /// Forgets wakers that were given.
+    /// Forgets the wake-ups so far.
     pub fn clear(&self) {
         self.0.drain();
     }

@@ -1,5 +1,5 @@
-//! No wake-up is lost: whoever sleeps though there is a record, room or the end for it would
-//! sleep for ever here, which the checker reports as a deadlock.
+//! No wake-up is lost: a thread that sleeps although there is a record, room or the end for it
+//! would sleep for ever here, and the checker reports that as a deadlock.
 
 use super::side::{Side, pair};
 use super::{check, check_with};
@@ -8,13 +8,13 @@ use crate::sync::{Mutex, lock};
 use loom::thread;
 use std::sync::Arc;
 
-/// A thread that sends these.
+/// A thread that sends these numbers.
 fn sends(sender: &Arc<Side>, numbers: impl IntoIterator<Item = u8> + 'static) -> Handle<()> {
     let sender = Arc::clone(sender);
     thread::spawn(move || numbers.into_iter().for_each(|number| sender.send(number)))
 }
 
-/// A thread that receives one.
+/// A thread that receives one number.
 fn receives(receiver: &Arc<Side>) -> Handle<Option<u8>> {
     let receiver = Arc::clone(receiver);
     thread::spawn(move || receiver.recv())
@@ -69,7 +69,7 @@ fn loom_wake_two_receivers() {
     });
 }
 
-/// The same once the receiving side has said that it is busy, so that the sender does not fence.
+/// The receiving side has said that it is busy, so the sender does not fence. No wake-up is lost.
 #[test]
 fn loom_wake_two_busy_receivers() {
     check(|| {
@@ -142,7 +142,7 @@ fn loom_wake_a_sender_by_its_fd() {
     });
 }
 
-/// One thread's send was refused, another one's waits: each takes its room, and leaves the other's.
+/// One thread's send was refused, and another's waits: each takes its room, and leaves the other's.
 #[test]
 fn loom_wake_a_sender_and_a_sender_by_the_fd() {
     check(|| {
@@ -158,7 +158,7 @@ fn loom_wake_a_sender_and_a_sender_by_the_fd() {
     });
 }
 
-/// One pipe tells of messages and of room: who drains it for one leaves the other its event.
+/// One pipe tells of messages and room: a thread that drains it for one leaves the other its event.
 #[test]
 fn loom_wake_both_fds_of_a_side() {
     check_with(-1, || {
@@ -179,7 +179,7 @@ fn loom_wake_both_fds_of_a_side() {
     });
 }
 
-/// The same with a thread that waits in place of a descriptor: it drains on behalf of the other.
+/// A thread that waits takes the place of a descriptor: it drains on behalf of the other.
 #[test]
 fn loom_wake_a_receiver_and_a_sender_by_the_fd() {
     check_with(-1, || {
@@ -197,7 +197,7 @@ fn loom_wake_a_receiver_and_a_sender_by_the_fd() {
     });
 }
 
-/// A thread that waits for another of its side, with a leader that sleeps or without.
+/// A thread waits for another of its side, while a leader sleeps or while there is none.
 #[test]
 fn loom_wake_in_turn() {
     check(|| {
@@ -216,8 +216,8 @@ fn loom_wake_in_turn() {
     });
 }
 
-/// A thread that lets go of the lead, as it has to wait for another of its side, and then finds
-/// that it waits for the peer after all: somebody has to poll.
+/// A thread gives up the lead, as it must wait for another of its side, and then finds that it
+/// waits for the peer after all: some thread must poll.
 #[test]
 fn loom_wake_after_a_turn() {
     check_with(1, || {

@@ -1,4 +1,4 @@
-//! Those that have the lock, or want it, die after any of their steps.
+//! Holders die after any of their steps, while they have the lock or want it.
 
 use super::{Holder, holders, leftover};
 use crate::FOREVER;
@@ -16,7 +16,7 @@ fn reads(holder: &Holder) {
     holder.visit(Shared, FOREVER).unwrap();
 }
 
-/// Kills one at each of its steps once, among others that go on.
+/// Kills one holder, at each of its steps once, while others go on.
 fn kill_at_each_step(more: isize, life: fn(&Holder), others: &'static [fn(&Holder)]) {
     for succeeds in [false, true] {
         let killed = Arc::new(AtomicBool::new(true));
