@@ -148,7 +148,7 @@ impl Link {
         }
     }
 
-    /// Ends the connection, and wakes the threads that poll. `frame` is the CLOSE frame that tells the
+    /// Ends the connection, and wakes polling threads. `frame` is the CLOSE frame that tells the
     /// peer, unless part of a message that was taken is still here: then the peer sees a loss.
     pub fn close(&self, frame: Option<&[u8]>) {
         match (frame, self.rings()) {
