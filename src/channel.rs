@@ -267,9 +267,8 @@ impl Channel {
     }
 
     /// Answers a request that came by [`Channel::recv_message`], `recv_view` or `recv_many`, once.
-    /// A second answer is [`crate::Status::Invalid`], as long as the request is among the last
-    /// 65,536 unanswered ones, which are remembered. A reply that could not be sent may be tried
-    /// again.
+    /// A second answer is [`crate::Status::Invalid`]; the library may miss it only if more than
+    /// 65,536 requests were unanswered. A reply that could not be sent may be tried again.
     pub fn reply(&self, request: &Info, data: &[u8], timeout: Option<Duration>) -> Result<()> {
         if !request.is_request() || request.id == 0 {
             let error = Error::invalid("the message to reply to is not a request");

@@ -42,7 +42,7 @@ pub enum Trust {
 /// Which users may be at the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerUid {
-    /// The same user or root. A connector of root's accepts any user.
+    /// The same user or root. A connector that runs as root accepts any user.
     SameOrRoot,
     /// Any user that can reach the socket.
     Any,

@@ -54,14 +54,14 @@ pub(super) fn count_towards_busy(
     *count += 1;
     if *count >= RECORDS_TO_BUSY {
         *count = 0;
-        // A side that sleeps more often would pay more than the other side saves.
+        // A side that sleeps more often than that would pay more than the other side saves.
         let sleeps = own.armed.load(Ordering::Relaxed);
         own.armed.store(false, Ordering::Relaxed);
         let fit =
             !sleeps && registered.load(Ordering::Relaxed) == 1 && barrier::available_everywhere();
         if fit && waits.load(Ordering::Relaxed) == AWAKE {
             own.said_busy.store(1, Ordering::Relaxed);
-            // The swap must not lose a wait that another thread of this side announces meanwhile.
+            // A wait that another thread of this side announces meanwhile must not get lost.
             // SYNC said_busy: Release, pairs with Acquire in `arm`.
             let (awake, busy) = (AWAKE, BUSY);
             let _ = waits.compare_exchange(awake, busy, Ordering::Release, Ordering::Relaxed);

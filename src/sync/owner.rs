@@ -134,7 +134,7 @@ impl Bias {
         &self.places[self.revoked.load(Ordering::Relaxed) as usize]
     }
 
-    /// Whether no thread is inside. After [`Bias::revoke`] the place stays empty.
+    /// Whether no thread is inside. Once this is true after [`Bias::revoke`], it stays true.
     #[inline]
     pub fn is_empty(&self) -> bool {
         // SYNC inside: Acquire, pairs with Release in `exit`.
