@@ -11,7 +11,7 @@ const UNANSWERED_MAX: usize = 1 << 16;
 /// be answered as often as it came.
 #[derive(Default)]
 pub struct Unanswered {
-    connection: Recent,
+    open: Recent,
     /// What was answered since the first unanswered request was forgotten. An id that is not found
     /// anywhere may then belong to a forgotten one.
     answered: Recent,
@@ -20,24 +20,24 @@ pub struct Unanswered {
 impl Unanswered {
     /// Adds a request that was handed out.
     pub fn add(&mut self, id: u32) {
-        self.connection.add(id);
+        self.open.add(id);
     }
 
     /// Takes a request that is being answered. False if it was answered before, or never was one.
     pub fn take(&mut self, id: u32) -> bool {
-        if self.connection.remove(id) {
-            if self.connection.forgets {
+        if self.open.remove(id) {
+            if self.open.forgets {
                 self.answered.add(id);
             }
             return true;
         }
-        self.connection.forgets && !self.answered.has(id)
+        self.open.forgets && !self.answered.has(id)
     }
 
     /// Puts a request back whose answer could not be sent: it may be tried again.
     pub fn put_back(&mut self, id: u32) {
         self.answered.remove(id);
-        self.connection.add(id);
+        self.open.add(id);
     }
 }
 
