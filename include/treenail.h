@@ -193,40 +193,40 @@ typedef int32_t tn_status;
 /**
  * A two-way channel of messages to one peer.
  *
- * It may be used from every thread at any time; none of them owns anything. What a
- * send took arrives whole, in order, or not at all.
+ * Every thread may use it at any time; no thread owns anything of it. The peer receives what a
+ * send took whole, in order, or not at all.
  */
 typedef struct tn_channel tn_channel;
 
 /**
  * Listens for connections.
  *
- * It may be used from every thread at any time. Handshakes go on whenever `accept`
- * is called; one that stalls holds up nobody else.
+ * Every thread may use it at any time. Handshakes go on whenever `accept` is called; one that
+ * stalls does not hold up others.
  */
 typedef struct tn_listener tn_listener;
 
 /**
- * Waits for many handles at once. Each has a key of the user's choice.
+ * Waits for many handles at once. The user chooses a key for each.
  *
- * It may be used from every thread at any time. A handle that is freed leaves its
- * pollers by itself.
+ * Every thread may use it at any time. A handle that is freed leaves its pollers by itself.
  */
 typedef struct tn_poller tn_poller;
 
 /**
  * A named piece of shared memory, and its lock.
  *
- * It may be used from every thread at any time. The lock belongs to the handle: it excludes the
- * handle's own threads from each other too, and any of them may unlock.
+ * Every thread may use it at any time. The lock belongs to the handle: it excludes the handle's
+ * own threads from each other too, and any of them may unlock. A handle that is closed with the
+ * lock hands it on, and the next owner is told that the last one died.
  */
 typedef struct tn_segment tn_segment;
 
 /**
  * A named counting semaphore.
  *
- * It may be used from every thread at any time. What a handle has acquired and not released comes
- * back when it is closed or dropped, and when its process dies; with `undo=0` it doesn't.
+ * Every thread may use it at any time. The units that a handle has acquired and not released come
+ * back when it is closed or dropped, and when its process dies; with `undo=0` they don't.
  */
 typedef struct tn_semaphore tn_semaphore;
 
@@ -254,9 +254,9 @@ typedef struct tn_peer {
 
 /** What has gone through a channel. */
 typedef struct tn_stats {
-    /** sizeof(tn_stats), set by the caller; more fields may be added behind the last. */
+    /** sizeof(tn_stats), set by the caller; later versions may add fields behind the last one. */
     uint32_t struct_size;
-    /** 0. */
+    /** Always 0. */
     uint32_t reserved;
     /** Messages that sends have taken. */
     uint64_t messages_sent;
@@ -276,11 +276,11 @@ typedef struct tn_stats {
     uint64_t pending_bytes;
     /** Bytes of the ring to the peer; 0 on a socket. */
     uint64_t ring_bytes;
-    /** Bytes of it in use now. */
+    /** Bytes of that ring in use now. */
     uint64_t ring_used;
-    /** The most bytes of it found in use, whenever the reader's position was looked at. */
+    /** The most bytes of that ring found in use, whenever the reader's position was looked at. */
     uint64_t ring_used_max;
-    /** Replies that were dropped, as nobody waited for them any more. */
+    /** Replies that were dropped because no caller waited for them any more. */
     uint64_t late_replies;
 } tn_stats;
 

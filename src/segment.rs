@@ -20,9 +20,8 @@ use std::time::Duration;
 /// A named piece of shared memory, and its lock.
 ///
 /// Every thread may use it at any time. The lock belongs to the handle: it excludes the handle's
-/// own threads from each other too, and any of them may unlock. A thread that panics with the lock
-/// leaves it locked; closing or dropping the handle then hands it on with [`Status::OwnerDied`], as
-/// a death does.
+/// own threads from each other too, and any of them may unlock. A handle that is closed with the
+/// lock hands it on, and the next owner is told that the last one died.
 ///
 /// ```
 /// let segment = treenail::Segment::open_or_create("doc-segment", 4096)?;
