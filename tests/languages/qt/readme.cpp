@@ -23,7 +23,7 @@ private Q_SLOTS:
 
         QProcess hello;
         hello.setProcessEnvironment(environment);
-        hello.start(QStringLiteral(HELLO), {});
+        hello.start(QStringLiteral(HELLO), QStringList());
         QProcess client;
         client.setProcessEnvironment(environment);
         client.start(qEnvironmentVariable("TREENAIL_PYTHON", QStringLiteral("python3")),
