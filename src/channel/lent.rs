@@ -4,12 +4,14 @@ use crate::memory::Lent;
 use crate::ring::spans::SpanId;
 use crate::transport::message::Head;
 
-/// A loan or a view of one channel.
+/// A loan or a view of one channel. One word, as it is moved often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LentId {
-    /// Its bytes are in the ring.
+pub struct LentId(u64);
+
+/// Where the bytes of a loan or view are, and its number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
     InRing(SpanId),
-    /// Its bytes are on the heap.
     OnHeap(HeapId),
 }
 
@@ -29,20 +31,39 @@ impl LentId {
     pub const BITS: u32 = 48;
     const ON_HEAP: u64 = 1 << (LentId::BITS - 1);
 
-    /// A number below `1 << BITS`, for the ABI.
-    pub fn to_bits(self) -> u64 {
-        match self {
-            LentId::InRing(SpanId(number)) => number,
-            LentId::OnHeap(HeapId(number)) => number | LentId::ON_HEAP,
+    /// Where its bytes are.
+    #[inline]
+    pub fn place(self) -> Place {
+        match self.0 & LentId::ON_HEAP {
+            0 => Place::InRing(SpanId(self.0)),
+            _ => Place::OnHeap(HeapId(self.0 & !LentId::ON_HEAP)),
         }
     }
 
+    /// A number below `1 << BITS`, for the ABI.
+    #[inline]
+    pub fn to_bits(self) -> u64 {
+        self.0
+    }
+
     /// The id that [`LentId::to_bits`] gave these bits for.
+    #[inline]
     pub fn from_bits(bits: u64) -> LentId {
-        match bits & LentId::ON_HEAP {
-            0 => LentId::InRing(SpanId(bits)),
-            _ => LentId::OnHeap(HeapId(bits & !LentId::ON_HEAP)),
-        }
+        LentId(bits)
+    }
+}
+
+impl From<SpanId> for LentId {
+    #[inline]
+    fn from(SpanId(number): SpanId) -> LentId {
+        LentId(number)
+    }
+}
+
+impl From<HeapId> for LentId {
+    #[inline]
+    fn from(HeapId(number): HeapId) -> LentId {
+        LentId(number | LentId::ON_HEAP)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::connection::Connection;
 use super::core::Core;
-use super::lent::{HeapId, LentId, LoanParts};
+use super::lent::{HeapId, LentId, LoanParts, Place};
 use super::send_state::SendState;
 use crate::error::{Error, Result, Status};
 use crate::memory::{Buffer, Lent};
@@ -51,7 +51,7 @@ impl Core {
             };
             let room = half.writer.reserved(span).expect("it was just reserved");
             let bytes = Lent::new(room.as_mut_ptr(), len);
-            return Ok(Step::Done(LoanParts { id: LentId::InRing(span), bytes }));
+            return Ok(Step::Done(LoanParts { id: span.into(), bytes }));
         }
         if let SendHalf::Stream(half) = &state.half {
             half.check_end()?;
@@ -65,7 +65,7 @@ impl Core {
         let id = state.next_heap_loan;
         state.next_heap_loan = id.next();
         state.heap_loans.insert(id, buffer);
-        Ok(Step::Done(LoanParts { id: LentId::OnHeap(id), bytes }))
+        Ok(Step::Done(LoanParts { id: id.into(), bytes }))
     }
 
     /// Sends the first `len` bytes of a loan of `lent` bytes. A failure says what was tried.
@@ -92,9 +92,9 @@ impl Core {
         timeout: Option<Duration>,
     ) -> Result<()> {
         let connection = self.connection_now()?;
-        match id {
-            LentId::OnHeap(id) => self.commit_on_heap(connection, id, tag, len, timeout),
-            LentId::InRing(id) => {
+        match id.place() {
+            Place::OnHeap(id) => self.commit_on_heap(connection, id, tag, len, timeout),
+            Place::InRing(id) => {
                 let commit = |state: &mut SendState| commit_in_ring(state, id, tag, len);
                 let committed = self.with_send(connection, commit).flatten();
                 self.changed();
@@ -128,14 +128,14 @@ impl Core {
     /// Gives a loan back unsent.
     pub fn discard(&self, id: LentId) -> Result<()> {
         let connection = self.connection_now()?;
-        let found = self.with_send(connection, |state| match (&mut state.half, id) {
-            (_, LentId::OnHeap(id)) => state.heap_loans.remove(&id).is_some(),
-            (SendHalf::Ring(half), LentId::InRing(id)) => {
+        let found = self.with_send(connection, |state| match (&mut state.half, id.place()) {
+            (_, Place::OnHeap(id)) => state.heap_loans.remove(&id).is_some(),
+            (SendHalf::Ring(half), Place::InRing(id)) => {
                 let found = half.writer.fill(id, None);
                 half.show();
                 found
             }
-            (SendHalf::Stream(_), LentId::InRing(_)) => false,
+            (SendHalf::Stream(_), Place::InRing(_)) => false,
         })?;
         self.changed();
         if found { Ok(()) } else { Err(no_such_loan()) }

@@ -1,7 +1,7 @@
 //! The receiving side of a connection: what the receiving lock guards.
 
 use super::inbox::Inbox;
-use super::lent::{HeapId, LentId, ViewParts};
+use super::lent::{HeapId, LentId, Place, ViewParts};
 use super::requests::{Requests, Waiter};
 use crate::endpoint::{Endpoint, Trust, Views};
 use crate::error::{Error, Result};
@@ -154,14 +154,14 @@ impl RecvState {
                     RecvHalf::Stream(_) => None,
                 };
                 let bytes = bytes.expect("it was just held");
-                ViewParts { head, id: LentId::InRing(span), bytes }
+                ViewParts { head, id: span.into(), bytes }
             }
             Held::OnHeap(buffer) => self.keep_view(head, buffer),
         })
     }
 
     fn drop_view(&mut self, id: LentId) {
-        if let LentId::OnHeap(id) = id {
+        if let Place::OnHeap(id) = id.place() {
             self.heap_views.remove(&id);
         }
     }
@@ -171,7 +171,7 @@ impl RecvState {
         self.next_heap_view = id.next();
         let bytes = Lent::new(buffer.as_ptr().cast_mut(), buffer.len());
         self.heap_views.insert(id, buffer);
-        ViewParts { head, id: LentId::OnHeap(id), bytes }
+        ViewParts { head, id: id.into(), bytes }
     }
 
     #[inline(always)]

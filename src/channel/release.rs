@@ -1,7 +1,7 @@
 //! Giving views back.
 
 use super::core::Core;
-use super::lent::LentId;
+use super::lent::{LentId, Place};
 use crate::error::{Error, Result};
 use crate::transport::halves::RecvHalf;
 
@@ -12,10 +12,10 @@ impl Core {
         let Some(connection) = self.get_connection() else {
             return Err(no_such_view());
         };
-        let found = self.with_recv(connection, |state| match (&mut state.half, id) {
-            (_, LentId::OnHeap(id)) => state.heap_views.remove(&id).is_some(),
-            (RecvHalf::Ring(half), LentId::InRing(id)) => half.release(id),
-            (RecvHalf::Stream(_), LentId::InRing(_)) => false,
+        let found = self.with_recv(connection, |state| match (&mut state.half, id.place()) {
+            (_, Place::OnHeap(id)) => state.heap_views.remove(&id).is_some(),
+            (RecvHalf::Ring(half), Place::InRing(id)) => half.release(id),
+            (RecvHalf::Stream(_), Place::InRing(_)) => false,
         })?;
         self.waiters.notify();
         if found { Ok(()) } else { Err(no_such_view()) }
