@@ -26,7 +26,8 @@ pub fn kill_at_each(all: usize, mut kill: impl FnMut(usize) -> bool) -> (usize, 
     let most = match super::setting("TREENAIL_KILLS", 0) {
         EACH_STEP.. => 1200,
         MORE_STEPS.. => 60,
-        _ => 8,
+        _ if super::system::is_sanitized() => 8,
+        _ => 15,
     };
     let stride = (all / most).max(1);
     // A victim that is woken at another moment takes another way, which may be a shorter one.
