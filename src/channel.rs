@@ -352,17 +352,6 @@ impl Channel {
         self.explain("recv_many", self.core.recv_many(buf, max, timeout, each))
     }
 
-    pub(crate) fn commit(
-        &self,
-        id: LentId,
-        lent: usize,
-        tag: u32,
-        len: usize,
-        timeout: Option<Duration>,
-    ) -> Result<()> {
-        self.core.commit_lent(id, lent, tag, len, timeout)
-    }
-
     pub(crate) fn discard(&self, id: LentId) -> Result<()> {
         self.explain("discard", self.core.discard(id))
     }

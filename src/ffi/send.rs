@@ -148,7 +148,7 @@ pub unsafe extern "C" fn tn_channel_commit(
     guard(|| {
         let (channel, loan) = (handle(channel)?, there(loan, "loan")?);
         let id = lent_id(channel, loan.private_)?;
-        channel.commit(id, loan.len, tag, len, timeout(timeout_ms)?)
+        channel.core.commit_lent(id, loan.len, tag, len, timeout(timeout_ms)?)
     })
 }
 
