@@ -196,6 +196,38 @@ pub fn reap(pid: libc::pid_t) -> i32 {
     libc::WEXITSTATUS(status)
 }
 
+/// Waits for a forked child: its exit code. If it hangs for this long, the text says where.
+pub fn reap_within(pid: libc::pid_t, limit: Duration) -> i32 {
+    let deadline = Instant::now() + limit;
+    let mut status = 0;
+    // SAFETY: the status is live during the call.
+    while unsafe { libc::waitpid(pid, &mut status, libc::WNOHANG) } == 0 {
+        if Instant::now() > deadline {
+            let place = whereabouts(pid);
+            // SAFETY: the child isn't reaped yet, and the status is live during the call.
+            unsafe {
+                libc::kill(pid, libc::SIGKILL);
+                libc::waitpid(pid, &mut status, 0);
+            }
+            panic!("the child hung for {limit:?}:\n{place}");
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(libc::WIFEXITED(status), "the child was killed by {}", libc::WTERMSIG(status));
+    libc::WEXITSTATUS(status)
+}
+
+/// What the system and, if it is there, a debugger say of where a process is.
+fn whereabouts(pid: libc::pid_t) -> String {
+    let read = |what| std::fs::read_to_string(format!("/proc/{pid}/{what}")).unwrap_or_default();
+    let debugger = Command::new("gdb")
+        .args(["-batch", "-ex", "thread apply all backtrace", "-p", &pid.to_string()])
+        .stdin(Stdio::null())
+        .output();
+    let stacks = debugger.map(|said| String::from_utf8_lossy(&said.stdout).into_owned());
+    ["wchan", "syscall", "status"].map(read).join("\n") + &stacks.unwrap_or_default()
+}
+
 /// Runs `act` in a forked child that is another user, in one group; it must not panic.
 pub fn as_user(uid: u32, gid: u32, act: impl FnOnce()) {
     let parent = own_pid();
