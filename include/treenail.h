@@ -230,6 +230,43 @@ typedef struct tn_segment tn_segment;
  */
 typedef struct tn_semaphore tn_semaphore;
 
+/**
+ * What has become of the connections of a listener. In C it is `struct tn_listener_stats`, as a
+ * function has the name too. Each that it has taken from the system is in
+ * one of the numbers but `channels`; those that still wait in the system's backlog are in none.
+ */
+struct tn_listener_stats {
+    /**
+     * sizeof(tn_listener_stats), set by the caller; later versions may add fields behind the last
+     * one.
+     */
+    uint32_t struct_size;
+    /** Always 0. */
+    uint32_t reserved;
+    /** Connections that became channels. */
+    uint64_t accepted;
+    /** Connections of users who are not admitted. */
+    uint64_t refused_user;
+    /** Connections that found max_channels reached, or no memory or descriptors left. */
+    uint64_t refused_full;
+    /**
+     * Connections that sent something else than treenail's handshake or another version of it, or
+     * that shm=required refused.
+     */
+    uint64_t refused_protocol;
+    /**
+     * Connections whose handshake took longer than handshake_ms, or that made way for others when
+     * the backlog was full.
+     */
+    uint64_t timed_out;
+    /** Handshakes that are under way now. */
+    uint64_t pending;
+    /** Channels of this listener that exist now in this process. */
+    uint64_t channels;
+    /** Connections that ended before their handshake was done. */
+    uint64_t lost;
+};
+
 /** tn_fd is a descriptor for poll, epoll, select and the event loops on top of them. */
 typedef int tn_fd;
 
@@ -250,6 +287,12 @@ typedef struct tn_peer {
     uint32_t gid;
     /** Where the two sides met; NUL-terminated, cut where it is longer. */
     char address[256];
+    /**
+     * Why the messages of a shm: channel go through its socket, for good or not moved yet;
+     * NUL-terminated, cut where it is longer. Empty if they go through shared memory, and for
+     * local:.
+     */
+    char fallback[128];
 } tn_peer;
 
 /** What has gone through a channel. */
@@ -397,6 +440,22 @@ tn_status tn_listener_endpoint(const struct tn_listener *listener,
                                char *buf,
                                size_t cap,
                                size_t *out_len);
+
+/**
+ * tn_listener_stats stores counts of what has become of the connections so far in `*out`.
+ * `out->struct_size` must be set. The counts stay when the listener is closed.
+ *
+ * # Safety
+ * `listener` is NULL or valid; `out` is NULL, or writable for its struct_size bytes.
+ */
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
+tn_status tn_listener_stats(const struct tn_listener *listener, struct tn_listener_stats *out);
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
 
 /**
  * tn_listener_fd stores a descriptor in `*out` that is readable while tn_listener_accept may get

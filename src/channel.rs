@@ -34,7 +34,7 @@ use crate::memory::uninit;
 use crate::readiness::Direction;
 use crate::sync::lock;
 use crate::transport::link::Joined;
-use crate::transport::meet::accept::ChannelSlot;
+use crate::transport::meet::counts::Counted;
 use crate::transport::message::Label;
 pub use info::{Info, Peer, Stats, TransportKind};
 pub use views::{CommitError, Loan, View};
@@ -113,7 +113,7 @@ impl Channel {
     pub(crate) fn joined(
         endpoint: &Arc<Endpoint>,
         joined: Joined,
-        slot: Option<ChannelSlot>,
+        slot: Option<Counted>,
     ) -> Channel {
         Channel { core: Arc::new(Core::joined(Arc::clone(endpoint), joined, slot)) }
     }

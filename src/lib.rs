@@ -11,7 +11,8 @@
 //! - `ring` is the memory of a channel that two processes share; `object` is that of segments and
 //!   semaphores. `readiness` is how threads wait, and what descriptors show. `wire` is the frame.
 //! - `sync` has the locks of this process, `os` the system calls, `memory` buffers.
-//! - `endpoint`, `timeout` and `error` are what a user says, and what is said back.
+//! - `endpoint`, `timeout` and `error` are what a user says, and what is said back; `log` is what
+//!   is written down of it, if the user asks for that.
 //!
 //! # Caveats
 //!
@@ -44,6 +45,8 @@ mod ffi;
 mod list;
 #[cfg(not(loom))]
 mod listener;
+#[cfg(not(loom))]
+mod log;
 mod memory;
 #[cfg(loom)]
 mod models;
@@ -96,7 +99,7 @@ pub use error::{Error, Result, Status};
 #[cfg(not(loom))]
 pub use list::{list, sweep};
 #[cfg(not(loom))]
-pub use listener::Listener;
+pub use listener::{Listener, ListenerStats};
 #[cfg(not(loom))]
 pub use memory::Bytes;
 #[cfg(not(loom))]

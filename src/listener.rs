@@ -1,5 +1,7 @@
 //! A listener: a name that other programs connect to, and a source of channels.
 
+mod info;
+
 use crate::channel::Channel;
 use crate::channel::spinner::spin_on_handshake;
 use crate::endpoint::Endpoint;
@@ -13,11 +15,14 @@ use crate::sync::biased_mutex::Patience;
 use crate::sync::waker::{Waker, poll_with_waker};
 use crate::timeout::Deadline;
 use crate::transport::meet::accept::{Acceptor, END};
+use crate::transport::meet::counts::Counts;
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
+
+pub use self::info::ListenerStats;
 
 /// Listens for connections.
 ///
@@ -40,6 +45,7 @@ pub struct Listener {
     /// hide the close.
     end: Fd,
     waiters: Waiters,
+    counts: Arc<Counts>,
     /// The error of an accept that would have to wait.
     again: Error,
 }
@@ -65,6 +71,7 @@ impl Listener {
             generation: generation(),
             closed: AtomicBool::new(false),
             wait_set: Arc::clone(acceptor.wait_set()),
+            counts: Arc::clone(acceptor.counts()),
             acceptor: Mutex::new(Some(acceptor)),
             waiters: Waiters::new(),
             again: Error::again().during("accept", &endpoint.text),
@@ -142,6 +149,14 @@ impl Listener {
     /// The endpoint to connect to, without options.
     pub fn endpoint(&self) -> String {
         self.endpoint.text.split('?').next().unwrap_or_default().to_owned()
+    }
+
+    /// Counts what has become of the connections so far. They stay when the listener is closed.
+    pub fn stats(&self) -> Result<ListenerStats> {
+        if self.generation != generation() {
+            return Err(Error::forked().during("stats", &self.endpoint.text));
+        }
+        Ok(ListenerStats::of(&self.counts))
     }
 
     /// The wait set behind the listener's descriptor.

@@ -149,7 +149,12 @@ impl Segment {
         let attempt = || lock.acquire(mode, timeout);
         match self.0.attempt(&self.0.available, timeout, recheck, attempt) {
             Ok(held) if self.0.holder.is_detached() => self.closed_meanwhile(held),
-            Ok(held) => Ok(held.into()),
+            Ok(held) => {
+                if held == Acquired::OwnerDied {
+                    self.0.note("its last owner died while it had the lock");
+                }
+                Ok(held.into())
+            }
             Err(error) => Err(self.refusal(error, timeout)),
         }
     }

@@ -14,7 +14,8 @@ use crate::sync::waker::{Waker, poll_with_waker};
 use crate::transport::handshake::greet;
 use crate::transport::handshake::stage::Stage as Progress;
 use crate::transport::link::Joined;
-use crate::transport::meet::accept::{Acceptor, ChannelSlot};
+use crate::transport::meet::accept::Acceptor;
+use crate::transport::meet::counts::Counted;
 use crate::transport::meet::local::{Dialled, dial};
 use std::mem::replace;
 use std::os::fd::AsFd;
@@ -85,6 +86,7 @@ impl Greeting {
 /// A channel that is not connected yet.
 pub struct Connecting {
     endpoint: Arc<Endpoint>,
+    verb: &'static str,
     stage: Stage,
     retry: Duration,
     /// Why the last dialling failed.
@@ -96,18 +98,23 @@ pub struct Connecting {
 impl Connecting {
     /// A channel that will dial.
     pub fn dialling(endpoint: &Arc<Endpoint>) -> Connecting {
-        Connecting::at(Stage::Dialling(Instant::now()), endpoint)
+        Connecting::at(Stage::Dialling(Instant::now()), "connect", endpoint)
     }
 
     /// A channel that listens for one connection.
     pub fn listening(endpoint: &Arc<Endpoint>) -> Result<Connecting> {
         let acceptor = Box::new(Acceptor::open(endpoint)?);
-        Ok(Connecting::at(Stage::Listening(acceptor), endpoint))
+        Ok(Connecting::at(Stage::Listening(acceptor), "create", endpoint))
     }
 
-    fn at(stage: Stage, endpoint: &Arc<Endpoint>) -> Connecting {
+    fn at(stage: Stage, verb: &'static str, endpoint: &Arc<Endpoint>) -> Connecting {
         let endpoint = Arc::clone(endpoint);
-        Connecting { endpoint, stage, retry: RETRY_MIN, in_vain: None, timer: None }
+        Connecting { endpoint, verb, stage, retry: RETRY_MIN, in_vain: None, timer: None }
+    }
+
+    /// The call that began it.
+    pub fn verb(&self) -> &'static str {
+        self.verb
     }
 
     /// Says what it waits for.
@@ -138,7 +145,7 @@ impl Connecting {
     pub fn step(
         &mut self,
         show: impl Fn(&Watched<'_>),
-    ) -> Result<Option<(Joined, Option<ChannelSlot>)>> {
+    ) -> Result<Option<(Joined, Option<Counted>)>> {
         loop {
             match &mut self.stage {
                 Stage::Listening(acceptor) => {

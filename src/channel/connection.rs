@@ -8,7 +8,7 @@ use super::spinner::Spinner;
 use crate::endpoint::Endpoint;
 use crate::sync::biased_mutex::BiasedMutex;
 use crate::transport::link::{Joined, Link};
-use crate::transport::meet::accept::ChannelSlot;
+use crate::transport::meet::counts::Counted;
 use crate::transport::message::{Label, Sent};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -30,12 +30,12 @@ pub struct Connection {
     pub spinner: Spinner,
     pub send_waits: AtomicU64,
     pub recv_waits: AtomicU64,
-    _slot: Option<ChannelSlot>,
+    _slot: Option<Counted>,
 }
 
 impl Connection {
     /// Makes a connection of what dialling or accepting has brought together.
-    pub fn new(endpoint: &Endpoint, joined: Joined, slot: Option<ChannelSlot>) -> Connection {
+    pub fn new(endpoint: &Endpoint, joined: Joined, slot: Option<Counted>) -> Connection {
         let Joined { link, send, recv } = joined;
         Connection {
             send: BiasedMutex::new(SendState::new(send)),

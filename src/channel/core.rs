@@ -6,6 +6,7 @@ use super::connection::Connection;
 use super::spinner::spin_on_handshake;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
+use crate::log::{self, Level};
 use crate::os::fork::generation;
 use crate::readiness::descriptor::Descriptor;
 use crate::readiness::interest::Interest;
@@ -14,9 +15,10 @@ use crate::readiness::{DIRECTIONS, Direction, Readiness};
 use crate::sync::lock;
 use crate::timeout::Deadline;
 use crate::transport::link::Joined;
-use crate::transport::meet::accept::ChannelSlot;
+use crate::transport::meet::counts::Counted;
 use crate::wire::{Header, Kind};
 use std::borrow::Cow;
+use std::fmt::{self, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -37,6 +39,7 @@ pub struct Core {
     pub connecting: Mutex<Option<Connecting>>,
     pub waiters: Waiters,
     pub readiness: Readiness<Descriptor>,
+    is_end_logged: AtomicBool,
 }
 
 impl Core {
@@ -54,18 +57,20 @@ impl Core {
             connecting: Mutex::new(connecting),
             waiters: Waiters::new(),
             readiness: Readiness::new(),
+            is_end_logged: AtomicBool::new(false),
         }
     }
 
     /// A channel whose handshake is done.
-    pub fn joined(endpoint: Arc<Endpoint>, joined: Joined, slot: Option<ChannelSlot>) -> Core {
+    pub fn joined(endpoint: Arc<Endpoint>, joined: Joined, slot: Option<Counted>) -> Core {
         let core = Core::new(endpoint, None);
-        core.set_connection(joined, slot);
+        core.set_connection("accept", joined, slot);
         core
     }
 
     /// Puts in the connection, as the handshake is done.
-    pub fn set_connection(&self, joined: Joined, slot: Option<ChannelSlot>) {
+    fn set_connection(&self, verb: &str, joined: Joined, slot: Option<Counted>) {
+        let who = joined.link.peer().credentials;
         let connection = Connection::new(&self.endpoint, joined, slot);
         // Only the holder of `connecting` comes here, and only once.
         let _ = self.connection.set(connection);
@@ -73,12 +78,32 @@ impl Core {
             self.show_link(connection);
         }
         self.readiness.mark_both();
+        log::note(Level::Info, |line| {
+            let endpoint = &self.endpoint.text;
+            write!(line, "{verb} {endpoint}: process {} of user {} is there", who.pid, who.uid)
+        });
+    }
+
+    /// Writes down, once, how the channel ended.
+    fn log_end(&self, error: &Error) {
+        let level = match error.status() {
+            Status::Closed => Level::Info,
+            _ => Level::Warn,
+        };
+        log::note(level, |line| match self.is_end_logged.swap(true, Ordering::Relaxed) {
+            true => Err(fmt::Error),
+            false => {
+                let error = error.clone().during("end", &self.endpoint.text);
+                write!(line, "{error} ({})", error.status().name())
+            }
+        });
     }
 
     /// Ends the channel for good, because its handshake has failed or its peer does not keep to the
     /// format.
     pub fn fail(&self, error: &Error) {
         let _ = self.failure.set(error.clone());
+        self.log_end(error);
         if self.ended.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -220,14 +245,14 @@ impl Core {
         match stage.step(|watched| descriptors().for_each(|one| one.watch(watched))) {
             Ok(None) => Ok(Step::Blocked),
             Ok(Some((joined, slot))) => {
-                self.set_connection(joined, slot);
+                self.set_connection(stage.verb(), joined, slot);
                 *connecting = None;
                 drop(connecting);
                 self.waiters.notify();
                 Ok(Step::Done(()))
             }
             Err(error) => {
-                let error = error.during("connect", &self.endpoint.text);
+                let error = error.during(stage.verb(), &self.endpoint.text);
                 *connecting = None;
                 drop(connecting);
                 self.fail(&error);
@@ -243,6 +268,7 @@ impl Core {
             // The socket broke because this program closed it.
             Status::PeerLost | Status::Io if self.ended.load(Ordering::Acquire) => self.end(),
             Status::PeerLost | Status::Closed => {
+                self.log_end(&error);
                 self.tell_end();
                 error
             }

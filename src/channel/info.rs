@@ -59,6 +59,9 @@ pub struct Peer {
     pub gid: u32,
     /// Where the two sides met.
     pub address: String,
+    /// Why the messages of a `shm:` endpoint go through its socket: for good, or not moved yet.
+    /// Empty if they go through shared memory, and for `local:`.
+    pub fallback: String,
 }
 
 /// What has gone through a channel.

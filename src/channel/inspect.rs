@@ -17,7 +17,8 @@ impl Channel {
             _ => TransportKind::Local,
         };
         let address = self.core.endpoint.text.split('?').next().unwrap_or_default().to_owned();
-        Ok(Peer { transport, pid: who.pid.into(), uid: who.uid, gid: who.gid, address })
+        let fallback = connection.link.fallback().unwrap_or_default().to_owned();
+        Ok(Peer { transport, pid: who.pid.into(), uid: who.uid, gid: who.gid, address, fallback })
     }
 
     /// Reports what has gone through.

@@ -1,11 +1,10 @@
 //! Channels: their life, their fd, and what can be asked of them.
 
 use super::status::{guard, guard_silent, tn_status};
-use super::{handle, text, there, timeout, tn_fd};
+use super::{give_struct, handle, struct_size_of, text, there, timeout, tn_fd};
 use crate::channel::{Channel, Stats};
-use crate::error::{Error, Result};
 use std::ffi::c_char;
-use std::mem::{MaybeUninit, size_of};
+use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 
 /// tn_peer.transport: rings in shared memory.
@@ -32,6 +31,20 @@ pub struct tn_peer {
     pub gid: u32,
     /// Where the two sides met; NUL-terminated, cut where it is longer.
     pub address: [c_char; 256],
+    /// Why the messages of a shm: channel go through its socket, for good or not moved yet;
+    /// NUL-terminated, cut where it is longer. Empty if they go through shared memory, and for
+    /// local:.
+    pub fallback: [c_char; 128],
+}
+
+/// A text as C has it in a structure: with a NUL behind it, and cut where it is longer.
+fn array_of<const SIZE: usize>(text: &str) -> [c_char; SIZE] {
+    let mut array = [0; SIZE];
+    let cut = text.floor_char_boundary(SIZE - 1);
+    for (to, from) in array.iter_mut().zip(&text.as_bytes()[..cut]) {
+        *to = *from as c_char;
+    }
+    array
 }
 
 /// Hands a channel to C.
@@ -202,15 +215,10 @@ pub unsafe extern "C" fn tn_channel_peer(
         // SAFETY: by this function's contract.
         let struct_size = unsafe { struct_size_of(out.cast()) }?;
         let peer = channel.peer()?;
-        let mut address = [0 as c_char; 256];
-        let text = peer.address.as_bytes();
-        let cut = peer.address.floor_char_boundary(address.len() - 1);
-        for (to, from) in address.iter_mut().zip(&text[..cut]) {
-            *to = *from as c_char;
-        }
+        let (address, fallback) = (array_of(&peer.address), array_of(&peer.fallback));
         let transport = peer.transport as u32;
         let (pid, uid, gid) = (peer.pid, peer.uid, peer.gid);
-        let value = tn_peer { struct_size, transport, pid, uid, gid, address };
+        let value = tn_peer { struct_size, transport, pid, uid, gid, address, fallback };
         // SAFETY: writable for `struct_size` bytes, by this function's contract.
         unsafe { give_struct(&value, out.cast(), struct_size) };
         Ok(())
@@ -233,35 +241,6 @@ pub unsafe extern "C" fn tn_channel_stats(channel: Option<&Channel>, out: *mut S
         unsafe { give_struct(&value, out.cast(), struct_size) };
         Ok(())
     })
-}
-
-/// The size that a caller says its structure has.
-///
-/// # Safety
-/// `out` is NULL, or begins with a struct_size.
-unsafe fn struct_size_of(out: *const u32) -> Result<u32> {
-    there((!out.is_null()).then_some(()), "out")?;
-    // SAFETY: not NULL, and by this function's contract.
-    let size = unsafe { out.read_unaligned() };
-    match size {
-        8..=65536 => Ok(size),
-        _ => Err(Error::invalid(format!(
-            "out->struct_size is {size}; set it to the size of the structure before the call"
-        ))),
-    }
-}
-
-/// Writes as much of a structure as its caller knows, and zeros behind what this library knows.
-///
-/// # Safety
-/// `out` is writable for `struct_size` bytes.
-unsafe fn give_struct<T>(value: &T, out: *mut u8, struct_size: u32) {
-    let known = size_of::<T>().min(struct_size as usize);
-    // SAFETY: by this function's contract; `known` is no more than either has.
-    unsafe {
-        std::ptr::copy_nonoverlapping(std::ptr::from_ref(value).cast(), out, known);
-        out.add(known).write_bytes(0, struct_size as usize - known);
-    }
 }
 
 /// tn_channel_close ends a channel: every call on it returns TN_CLOSED at once, in all threads,

@@ -1,9 +1,9 @@
 //! Listeners.
 
 use super::status::{guard, guard_silent, tn_status};
-use super::{give_text, handle, text, there, timeout, tn_fd};
+use super::{give_struct, give_text, handle, struct_size_of, text, there, timeout, tn_fd};
 use crate::channel::Channel;
-use crate::listener::Listener;
+use crate::listener::{Listener, ListenerStats};
 use std::ffi::c_char;
 use std::os::fd::AsRawFd;
 
@@ -76,6 +76,27 @@ pub unsafe extern "C" fn tn_listener_endpoint(
         listener.fd()?; // refuses a handle that a fork left to the parent
         // SAFETY: NULL or writable for `cap` bytes, by this function's contract.
         unsafe { give_text(&listener.endpoint(), buf, cap, out_len) }
+    })
+}
+
+/// tn_listener_stats stores counts of what has become of the connections so far in `*out`.
+/// `out->struct_size` must be set. The counts stay when the listener is closed.
+///
+/// # Safety
+/// `listener` is NULL or valid; `out` is NULL, or writable for its struct_size bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_listener_stats(
+    listener: Option<&Listener>,
+    out: *mut ListenerStats,
+) -> tn_status {
+    guard(|| {
+        let listener = handle(listener)?;
+        // SAFETY: by this function's contract.
+        let struct_size = unsafe { struct_size_of(out.cast()) }?;
+        let value = ListenerStats { struct_size, ..listener.stats()? };
+        // SAFETY: writable for `struct_size` bytes, by this function's contract.
+        unsafe { give_struct(&value, out.cast(), struct_size) };
+        Ok(())
     })
 }
 

@@ -26,7 +26,7 @@ pub mod list;
 use crate::error::{Error, Result};
 use status::{TN_FOREVER, TN_NOWAIT};
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::mem::MaybeUninit;
+use std::mem::{MaybeUninit, size_of};
 use std::time::Duration;
 
 /// tn_fd is a descriptor for poll, epoll, select and the event loops on top of them.
@@ -138,4 +138,33 @@ unsafe fn give_text(
     to[text.len()].write(0);
     out_len.write(text.len());
     Ok(())
+}
+
+/// The size that a caller says its structure has.
+///
+/// # Safety
+/// `out` is NULL, or begins with a struct_size.
+unsafe fn struct_size_of(out: *const u32) -> Result<u32> {
+    there((!out.is_null()).then_some(()), "out")?;
+    // SAFETY: not NULL, and by this function's contract.
+    let size = unsafe { out.read_unaligned() };
+    match size {
+        8..=65536 => Ok(size),
+        _ => Err(Error::invalid(format!(
+            "out->struct_size is {size}; set it to the size of the structure before the call"
+        ))),
+    }
+}
+
+/// Writes as much of a structure as its caller knows, and zeros behind what this library knows.
+///
+/// # Safety
+/// `out` is writable for `struct_size` bytes.
+unsafe fn give_struct<T>(value: &T, out: *mut u8, struct_size: u32) {
+    let known = size_of::<T>().min(struct_size as usize);
+    // SAFETY: by this function's contract; `known` is no more than either has.
+    unsafe {
+        std::ptr::copy_nonoverlapping(std::ptr::from_ref(value).cast(), out, known);
+        out.add(known).write_bytes(0, struct_size as usize - known);
+    }
 }

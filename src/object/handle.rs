@@ -4,12 +4,13 @@
 use super::descriptor::{ObjectDescriptor, Recheck};
 use crate::endpoint::names::{Kind, ObjectName};
 use crate::error::{Error, Result, Status};
+use crate::log::{self, Level};
 use crate::object::holder::Holder;
 use crate::object::layout::Purpose;
 use crate::object::lifecycle;
 use crate::object::wait::WaitError;
 use crate::os::fork::generation;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,6 +115,12 @@ impl Object {
             self.changes.show();
             self.available.show();
         }
+    }
+
+    /// Writes down a loss.
+    #[cold]
+    pub fn note(&self, what: &str) {
+        log::note(Level::Warn, |line| write!(line, "lock {}: {what}", self.name));
     }
 
     /// The error of a verb on this object.

@@ -23,6 +23,8 @@ pub mod futex;
 #[cfg(not(loom))]
 pub mod local_socket;
 #[cfg(not(loom))]
+pub mod log_output;
+#[cfg(not(loom))]
 pub mod mapping;
 #[cfg(not(loom))]
 pub mod named_memory;

@@ -102,6 +102,11 @@ impl Link {
         self.stream.refusal_of(error)
     }
 
+    /// Why messages go through the socket, though the endpoint is shm:.
+    pub fn fallback(&self) -> Option<&str> {
+        self.stream.upgrade.fallback()
+    }
+
     /// The socket events that the channel's descriptor of this direction watches.
     pub fn watched_socket(&self, direction: Direction) -> Watched<'_> {
         let moved = self.stage().moved();

@@ -7,5 +7,6 @@ mod cases;
 mod early;
 mod empty_calls;
 mod golden;
+mod listeners;
 mod segments;
 mod semaphores;

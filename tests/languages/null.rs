@@ -42,6 +42,7 @@ int main(void) {
     tn_loan loan;
     tn_peer peer;
     tn_stats stats;
+    struct tn_listener_stats counts;
     void *handle = NULL;
     size_t size = 0;
     uint64_t keys[8] = {0};
@@ -62,6 +63,8 @@ int main(void) {
     memset(messages, 0, sizeof messages);
     peer.struct_size = sizeof peer;
     stats.struct_size = sizeof stats;
+    memset(&counts, 0, sizeof counts);
+    counts.struct_size = sizeof counts;
     (void)handle, (void)size, (void)keys, (void)fd, (void)messages;
 "#;
 const AFTER: &str = r#"
@@ -93,6 +96,7 @@ fn value(function: &Function, parameter: &Parameter) -> &'static str {
         "const tn_loan *" | "tn_loan *" => "&loan",
         "tn_peer *" => "&peer",
         "tn_stats *" => "&stats",
+        "tn_listener_stats *" => "&counts",
         "size_t *" | "uintptr_t *" => "&size",
         "uint64_t *" => "keys",
         "uint32_t *" => "&word",

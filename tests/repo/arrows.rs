@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 9] = [
     &["memory", "timeout"],
     &["os"],
-    &["error", "endpoint"],
+    &["error", "endpoint", "log"],
     &["sync"],
     &["wire", "readiness", "ring"],
     &["object"],

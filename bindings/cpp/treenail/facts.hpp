@@ -1,4 +1,5 @@
-/// What can be asked about a channel: who is at its other end, and what has gone through.
+/// What can be asked about a channel (who is at its other end, and what has gone through) and about
+/// a listener.
 #ifndef TREENAIL_FACTS_HPP
 #define TREENAIL_FACTS_HPP
 
@@ -31,6 +32,10 @@ public:
     std::uint32_t gid() const noexcept { return native_.gid; }
     /// The address at which the two sides met, cut off after 255 bytes. It lives in this object.
     std::string_view address() const noexcept { return native_.address; }
+    /// Why the messages of a shm: channel go through its socket, for good or not moved yet; cut off
+    /// after 127 bytes. Empty if they go through shared memory, and for local:. It lives in this
+    /// object.
+    std::string_view fallback() const noexcept { return native_.fallback; }
 
     tn_peer& native() noexcept { return native_; }
 
@@ -40,6 +45,9 @@ private:
 
 /// Counts of messages, bytes, waits and wake-ups, and the ring's fill: see tn_stats.
 using Stats = tn_stats;
+
+/// Counts of what has become of a listener's connections: see tn_listener_stats.
+using ListenerStats = struct tn_listener_stats;
 
 }  // namespace treenail
 

@@ -4,6 +4,7 @@
 
 #include "bytes.hpp"
 #include "channel.hpp"
+#include "facts.hpp"
 #include "handle.hpp"
 #include "status.hpp"
 #include "timeout.hpp"
@@ -58,6 +59,15 @@ public:
         auto* text = reinterpret_cast<char*>(buffer.data());
         const auto status = tn_listener_endpoint(native_handle(), text, buffer.size(), &length);
         return {detail::status(status), length};
+    }
+
+    /// Counts what has become of the connections so far. They stay when the listener is closed.
+    ListenerStats stats() const { return try_stats().value(); }
+    Result<ListenerStats> try_stats() const noexcept {
+        ListenerStats stats{};
+        stats.struct_size = sizeof stats;
+        const auto status = ::tn_listener_stats(native_handle(), &stats);
+        return {detail::status(status), stats};
     }
 
     /// A descriptor that is readable while accept may get further. Never read, write or close it;

@@ -31,7 +31,7 @@ from ._errors import Again, Closed, Denied, Error, Exists, Internal, Invalid, Io
 from ._errors import PeerLost, Protocol, TimedOut, TooLarge, Unsupported
 from ._views import Loan, Message, Messages, View
 from ._list import list, sweep
-from ._listener import Listener
+from ._listener import Listener, ListenerStats
 from ._poller import Poller
 from ._segment import Held, Lock, Segment, Snapshot
 from ._semaphore import Semaphore
@@ -50,6 +50,7 @@ __all__ = [
     "Invalid",
     "Io",
     "Listener",
+    "ListenerStats",
     "Loan",
     "Lock",
     "MESSAGE_REPLY",

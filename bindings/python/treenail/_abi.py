@@ -29,6 +29,7 @@ class tn_peer(Structure):
         ("uid", c_uint32),
         ("gid", c_uint32),
         ("address", c_char * 256),
+        ("fallback", c_char * 128),
     ]
 
 
@@ -48,6 +49,21 @@ class tn_stats(Structure):
         ("ring_used", c_uint64),
         ("ring_used_max", c_uint64),
         ("late_replies", c_uint64),
+    ]
+
+
+class tn_listener_stats(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("accepted", c_uint64),
+        ("refused_user", c_uint64),
+        ("refused_full", c_uint64),
+        ("refused_protocol", c_uint64),
+        ("timed_out", c_uint64),
+        ("pending", c_uint64),
+        ("channels", c_uint64),
+        ("lost", c_uint64),
     ]
 
 
@@ -98,6 +114,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tn_listener_open": (_status, [c_char_p, _out_handle]),
     "tn_listener_accept": (_status, [_handle, _timeout, _out_handle]),
     "tn_listener_endpoint": (_status, [_handle, c_char_p, c_size_t, _out_size]),
+    "tn_listener_stats": (_status, [_handle, POINTER(tn_listener_stats)]),
     "tn_listener_fd": (_status, [_handle, _out_fd]),
     "tn_listener_close": (None, [_handle]),
     "tn_listener_free": (None, [_handle]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctypes import byref, c_uint32, sizeof
+from ctypes import Structure, byref, c_uint32, sizeof
 
 from . import _abi
 from ._abi import ChannelHandle, library, tn_peer, tn_stats
@@ -24,7 +24,7 @@ TRANSPORT_SHM, TRANSPORT_LOCAL = _abi.TN_TRANSPORT_SHM, _abi.TN_TRANSPORT_LOCAL
 class Peer:
     """Who is at the other end, as the kernel says."""
 
-    __slots__ = ("transport", "pid", "uid", "gid", "address")
+    __slots__ = ("transport", "pid", "uid", "gid", "address", "fallback")
 
     transport: int
     """TRANSPORT_SHM or TRANSPORT_LOCAL: how messages cross. A shm: channel may use its socket."""
@@ -36,10 +36,14 @@ class Peer:
     """Its group."""
     address: str
     """The address at which the two sides met."""
+    fallback: str
+    """Why the messages of a shm: channel go through its socket, for good or not moved yet. Empty if
+    they go through shared memory, and for local:."""
 
     def __init__(self, peer: tn_peer) -> None:
         self.transport, self.pid, self.uid, self.gid = peer.transport, peer.pid, peer.uid, peer.gid
         self.address = peer.address.decode(errors="replace")
+        self.fallback = peer.fallback.decode(errors="replace")
 
     def __repr__(self) -> str:
         return f"Peer({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
@@ -62,8 +66,14 @@ class Stats(tn_stats):
     late_replies: int
 
     def __repr__(self) -> str:
-        fields = (name for name, _ in tn_stats._fields_[2:])  # type: ignore[misc]
-        return f"Stats({', '.join(f'{name}={getattr(self, name)}' for name in fields)})"
+        return counts_text(self)
+
+
+def counts_text(stats: Structure) -> str:
+    """All counts of a structure of the library, behind its first two fields."""
+    fields = (name for name, _ in stats._fields_[2:])  # type: ignore[misc]
+    texts = (f"{name}={getattr(stats, name)}" for name in fields)
+    return f"{type(stats).__name__}({', '.join(texts)})"
 
 
 class Channel(Sending, Receiving):

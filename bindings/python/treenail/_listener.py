@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from ctypes import byref, c_size_t, create_string_buffer
+from ctypes import byref, c_size_t, create_string_buffer, sizeof
 
-from ._abi import ChannelHandle, ListenerHandle, library
-from ._channel import Channel
+from ._abi import ChannelHandle, ListenerHandle, library, tn_listener_stats
+from ._channel import Channel, counts_text
 from ._errors import Closed, check
 from ._owner import Owner, encoded
 from ._waiting import drive
@@ -16,6 +16,22 @@ if TYPE_CHECKING:
     from typing import Iterator, List, Optional
 
 _ENDPOINT_BYTES_MAX = 8192
+
+
+class ListenerStats(tn_listener_stats):
+    """Counts of what has become of a listener's connections."""
+
+    accepted: int
+    refused_user: int
+    refused_full: int
+    refused_protocol: int
+    timed_out: int
+    pending: int
+    channels: int
+    lost: int
+
+    def __repr__(self) -> str:
+        return counts_text(self)
 
 
 class Listener(Owner):
@@ -75,6 +91,14 @@ class Listener(Owner):
         if status < 0:
             self._fail(status)
         return os.fsdecode(text.value)
+
+    def stats(self) -> ListenerStats:
+        """Counts what has become of the connections so far. They stay when the listener is closed."""
+        stats = ListenerStats(struct_size=sizeof(ListenerStats))
+        status = library.tn_listener_stats(self._handle, byref(stats))
+        if status < 0:
+            self._fail(status)
+        return stats
 
     def __iter__(self) -> Iterator[Channel]:
         """The connections, until this program closes the listener."""

@@ -18,7 +18,8 @@ from contextlib import asynccontextmanager
 from typing import Any, AsyncIterator, Callable, Deque, Dict, Iterable, List, Optional, TypeVar
 
 import treenail
-from treenail import Again, Closed, Error, Loan, Message, Messages, NoSpace, Peer, Stats, View
+from treenail import Again, Closed, Error, ListenerStats, Loan, Message, Messages, NoSpace, Peer
+from treenail import Stats, View
 
 from ._aio_base import AioBase, Waiter, Waiters, Watch
 from ._aio_named import Lock, Segment, Semaphore
@@ -298,6 +299,10 @@ class Listener(AioBase[treenail.Listener]):
     def endpoint(self) -> str:
         """The endpoint to connect to."""
         return self._owner.endpoint()
+
+    def stats(self) -> ListenerStats:
+        """Counts what has become of the connections so far."""
+        return self._owner.stats()
 
     def __aiter__(self) -> AsyncIterator[Channel]:
         return self

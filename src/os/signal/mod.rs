@@ -4,8 +4,10 @@
 //! - [`enlarging`] runs a call that makes a file larger, which may be more than this process is
 //!   allowed. It blocks as long as the call does, gives back what that gives, and leaves the
 //!   thread's mask of signals as it was.
+//! - [`writing`] does the same for a call that writes to a descriptor of the program, whatever that
+//!   is of.
 
 #[cfg_attr(target_os = "linux", path = "linux.rs")]
 mod system;
 
-pub use system::enlarging;
+pub use system::{enlarging, writing};

@@ -75,6 +75,11 @@ impl Handshake {
         &self.peer().socket
     }
 
+    /// The process at the other side.
+    pub fn who(&self) -> local_socket::Credentials {
+        self.peer().credentials
+    }
+
     fn peer(&self) -> &Peer {
         self.peer.as_ref().expect("a handshake has its peer until it is done")
     }
@@ -87,17 +92,20 @@ impl Handshake {
         }
         match self.read_hello() {
             Ok(Some(hello)) => self.answer(&hello).map(Some),
-            Ok(None) if Instant::now() >= self.deadline => {
-                let ms = self.endpoint.handshake.as_millis();
-                let detail = format!("the peer did not finish its handshake in {ms} ms");
-                Err(Error::new(Status::TimedOut, detail))
-            }
+            Ok(None) if Instant::now() >= self.deadline => Err(self.too_slow()),
             Ok(None) => Ok(None),
             Err(error) => {
                 self.refuse(&error);
                 Err(error)
             }
         }
+    }
+
+    /// The error of a handshake that has taken too long.
+    pub fn too_slow(&self) -> Error {
+        let ms = self.began.elapsed().as_millis();
+        let detail = format!("the peer did not finish its handshake in {ms} ms");
+        Error::new(Status::TimedOut, detail)
     }
 
     /// Sends HELLO. A connector that is gone by now may have left messages.

@@ -3,6 +3,7 @@
 
 use crate::endpoint::{Endpoint, Scheme};
 use crate::error::{Error, Result, Status};
+use crate::log::{self, Level};
 use crate::os::fork::Fd;
 use crate::os::local_socket;
 use crate::readiness::interest::Interest;
@@ -14,6 +15,7 @@ use crate::transport::handshake::stage::{Due, Progress, Stage};
 use crate::transport::peer::{Peer, closed_by_peer};
 use crate::transport::ring::RingLink;
 use crate::wire::{EARLY_SIZE_MAX, FEATURE_RING, Header, Hello, Kind, SHARE_ANSWER_SIZE};
+use std::fmt::Write as _;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -24,6 +26,14 @@ use std::sync::{Arc, Mutex, OnceLock};
 const MESSAGES_BEFORE_RINGS: u32 = 3;
 /// A message of at least this size counts as many.
 const LARGE: usize = 64 << 10;
+
+/// Why messages go through the socket.
+const NOT_OFFERED: &str = "the peer offers no shared memory (its endpoint is local:, for example)";
+const NOT_MADE: &str = "the listener could not make the shared memory; its TREENAIL_LOG says why";
+const NOT_MAPPED: &str = "the peer could not map the shared memory; its TREENAIL_LOG says why";
+const NO_DESCRIPTORS: &str = "this process has no descriptors left for the shared memory";
+const NOT_ACCEPTED: &str = "not yet: the listener has not accepted";
+const NOT_MOVED: &str = "not yet: messages move to shared memory with the first ones";
 
 /// What the listener has made, and the connector has not answered yet.
 struct Made {
@@ -43,6 +53,8 @@ pub struct Upgrade {
     made: Mutex<Option<Made>>,
     rings: OnceLock<Arc<RingLink>>,
     messages: AtomicU32,
+    /// Why messages stay on the socket for good.
+    fallback: OnceLock<String>,
 }
 
 impl Upgrade {
@@ -55,6 +67,7 @@ impl Upgrade {
             made: Mutex::new(None),
             rings: OnceLock::new(),
             messages: AtomicU32::new(0),
+            fallback: OnceLock::new(),
         }
     }
 
@@ -70,13 +83,16 @@ impl Upgrade {
             let behind = local_socket::peek::<1>(socket.as_fd());
             behind.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
         };
-        let stage = match offers_rings(endpoint, hello)? {
-            false => Stage::Socket,
-            true if endpoint.shm_required || is_silent() => Stage::IsToShare,
-            true => Stage::MayShare,
-        };
         let most = hello.message_size_max as usize;
-        Ok(Upgrade::new(endpoint, stage, most, hello.ring_wish))
+        let at = |stage| Upgrade::new(endpoint, stage, most, hello.ring_wish);
+        if !offers_rings(endpoint, hello) {
+            let upgrade = at(Stage::Socket);
+            return upgrade.stay_on_socket(NOT_OFFERED).map(|()| upgrade);
+        }
+        Ok(match endpoint.shm_required || is_silent() {
+            true => at(Stage::IsToShare),
+            false => at(Stage::MayShare),
+        })
     }
 
     /// The state of a channel without frames.
@@ -116,6 +132,33 @@ impl Upgrade {
         rings.filter(|rings| rings.is_closed_by_peer()).map(|_| closed_by_peer())
     }
 
+    /// Why messages go through the socket, though the endpoint is shm:; None if they don't, or are
+    /// meant to.
+    pub fn fallback(&self) -> Option<&str> {
+        let in_rings = self.is_at(Stage::Rings);
+        let not_yet = || match self.stage() {
+            Stage::AwaitsHello => NOT_ACCEPTED,
+            _ => NOT_MOVED,
+        };
+        (self.endpoint.scheme == Scheme::Shm && !in_rings)
+            .then(|| self.fallback.get().map_or_else(not_yet, String::as_str))
+    }
+
+    /// Notes why messages stay on the socket for good; the first reason counts. A failure if the
+    /// endpoint requires rings.
+    fn stay_on_socket(&self, why: &str) -> Result<()> {
+        if self.endpoint.shm_required {
+            return Err(no_rings(why));
+        }
+        if self.endpoint.scheme == Scheme::Shm && self.fallback.set(why.to_owned()).is_ok() {
+            log::note(Level::Warn, |line| {
+                let endpoint = &self.endpoint.text;
+                write!(line, "move {endpoint}: messages go through the socket: {why}")
+            });
+        }
+        Ok(())
+    }
+
     /// Whether a frame must be sent, once no message is half out.
     #[inline]
     pub fn owes(&self) -> bool {
@@ -143,9 +186,10 @@ impl Upgrade {
     /// Takes the listener's HELLO.
     pub fn on_hello(&self, peer: &Peer, hello: &Hello) -> Result<()> {
         peer.watch_process(hello.pid)?;
-        let next = match offers_rings(&self.endpoint, hello)? {
+        let next = match offers_rings(&self.endpoint, hello) {
             true => Stage::AwaitsShare,
             false => {
+                self.stay_on_socket(NOT_OFFERED)?;
                 // No descriptor is expected.
                 local_socket::refuse_descriptors(peer.socket.as_fd());
                 Stage::Socket
@@ -170,9 +214,13 @@ impl Upgrade {
         // No more descriptors are expected.
         local_socket::refuse_descriptors(peer.socket.as_fd());
         let mapped = match (payload, fds) {
-            ([], _) => Err(no_rings("the listener could not make it")),
-            (_, Some(fds)) => share::open(payload, fds),
-            (_, None) => Err(no_rings("this process has no descriptors left for it")),
+            ([], _) => Err(NOT_MADE.to_owned()),
+            (_, None) => Err(NO_DESCRIPTORS.to_owned()),
+            (_, Some(fds)) => match share::open(payload, fds) {
+                Err(error) if error.status() == Status::Protocol => return Err(error),
+                Err(error) if self.endpoint.shm_required => return Err(error),
+                mapped => mapped.map_err(|error| error.to_string()),
+            },
         };
         match mapped {
             Ok(rings) => {
@@ -180,9 +228,8 @@ impl Upgrade {
                 self.progress.leave(Stage::AwaitsShare, Stage::Mapped);
                 Ok(())
             }
-            Err(error) if error.status() == Status::Protocol => Err(error),
-            Err(error) if self.endpoint.shm_required => Err(error),
-            Err(_) => {
+            Err(why) => {
+                self.stay_on_socket(&why)?;
                 self.progress.leave(Stage::AwaitsShare, Stage::Unmapped);
                 Ok(())
             }
@@ -200,8 +247,9 @@ impl Upgrade {
                 Ok(())
             }
             (0, _) => Err(Error::protocol("the peer mapped memory that it was not given")),
-            _ if self.endpoint.shm_required => Err(no_rings("the peer could not map it")),
             _ => {
+                // If this side couldn't make the memory, that is the reason.
+                self.stay_on_socket(NOT_MAPPED)?;
                 self.progress.on_answer(Stage::Socket);
                 Ok(())
             }
@@ -249,7 +297,8 @@ impl Upgrade {
                     *made = Some(Made { rings, offer: Some(offer) });
                 }
                 Err(error) if self.endpoint.shm_required => return Err(error),
-                Err(_) => {
+                Err(error) => {
+                    self.stay_on_socket(&error.to_string())?;
                     let frame = Header::plain(Kind::Share, 0).encode();
                     return self.progress.say(Stage::IsToShare, Stage::AwaitsAnswer, || {
                         socket::say(peer.socket.as_fd(), &frame)
@@ -283,16 +332,15 @@ pub fn own_hello(endpoint: &Endpoint) -> Hello {
 }
 
 /// Whether both sides can use rings.
-fn offers_rings(own: &Endpoint, hello: &Hello) -> Result<bool> {
-    let has_rings = own.scheme == Scheme::Shm && hello.features & FEATURE_RING != 0;
-    match own.shm_required && !has_rings {
-        true => Err(no_rings("the peer does not offer it")),
-        false => Ok(has_rings),
-    }
+fn offers_rings(own: &Endpoint, hello: &Hello) -> bool {
+    own.scheme == Scheme::Shm && hello.features & FEATURE_RING != 0
 }
 
 fn no_rings(why: &str) -> Error {
-    let detail = format!("shm=required, but there is no shared memory: {why}");
+    let detail = format!(
+        "there is no shared memory, which shm=required asks for: {why}; see to that, or leave \
+         shm=required out to go through the socket"
+    );
     Error::new(Status::Unsupported, detail)
 }
 

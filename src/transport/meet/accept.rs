@@ -3,15 +3,19 @@
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result, Status};
+use crate::log::{self, Level};
 use crate::os::fork::Fd;
+use crate::os::local_socket::{Credentials, credentials};
 use crate::os::wait_set::{READABLE, WaitSet, clear, set_timer, timer};
 use crate::transport::handshake::Handshake;
 use crate::transport::link::Joined;
+use crate::transport::meet::counts::{Counted, Counts};
 use crate::transport::meet::local::Listening;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Once all places for handshakes are taken, one that has taken this long is dropped for a new one.
@@ -33,15 +37,6 @@ const TIMER: u64 = 1;
 pub const END: u64 = 2;
 const FIRST: u64 = 3;
 
-/// A place among a listener's channels, given back when it is dropped.
-pub struct ChannelSlot(Arc<AtomicU32>);
-
-impl Drop for ChannelSlot {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// Whether the listener takes connections.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Accepting {
@@ -60,6 +55,12 @@ impl Accepting {
     }
 }
 
+/// A handshake that waits for its peer, as one of those that are pending.
+struct UnderWay {
+    handshake: Handshake,
+    _counted: Counted,
+}
+
 /// A listening socket with its handshakes.
 pub struct Acceptor {
     endpoint: Arc<Endpoint>,
@@ -70,14 +71,14 @@ pub struct Acceptor {
     timer: Fd,
     /// When the timer expires.
     timer_at: Option<Instant>,
-    handshakes: HashMap<u64, Handshake>,
+    handshakes: HashMap<u64, UnderWay>,
     next_token: u64,
     /// Whether the listening socket is in the epoll. It is out if there is no place or no
     /// descriptor.
     accepting: Accepting,
     /// Whether other processes hindered the last look.
     look_soon: bool,
-    channels: Arc<AtomicU32>,
+    counts: Arc<Counts>,
     /// When the last handshake began.
     began: Instant,
 }
@@ -103,7 +104,7 @@ impl Acceptor {
             next_token: FIRST,
             accepting: Accepting::On,
             look_soon: false,
-            channels: Arc::new(AtomicU32::new(0)),
+            counts: Arc::default(),
             began: Instant::now(),
         };
         acceptor.reset_timer(&[]);
@@ -115,8 +116,13 @@ impl Acceptor {
         &self.wait_set
     }
 
+    /// What has become of the connections so far.
+    pub fn counts(&self) -> &Arc<Counts> {
+        &self.counts
+    }
+
     /// Drives everything as far as it goes. Returns a channel if one is done.
-    pub fn step(&mut self) -> Result<Option<(Joined, ChannelSlot)>> {
+    pub fn step(&mut self) -> Result<Option<(Joined, Counted)>> {
         let mut ready = Vec::new();
         let waited = self.wait_set.wait(&mut ready, Some(Duration::ZERO));
         waited.map_err(|error| Error::system("looking for connections", &error))?;
@@ -149,11 +155,14 @@ impl Acceptor {
 
     fn drop_overdue(&mut self) {
         let now = Instant::now();
-        self.handshakes.retain(|_, handshake| now < handshake.deadline);
+        let overdue =
+            |(token, it): (&u64, &UnderWay)| (now >= it.handshake.deadline).then_some(*token);
+        let overdue: Vec<u64> = self.handshakes.iter().filter_map(overdue).collect();
+        overdue.into_iter().for_each(|token| self.drop_slow(token));
     }
 
     /// Accepts some of the waiting connections, and begins their handshakes.
-    fn take_connections(&mut self, ready: &[u64]) -> Result<Option<(Joined, ChannelSlot)>> {
+    fn take_connections(&mut self, ready: &[u64]) -> Result<Option<(Joined, Counted)>> {
         for _ in 0..CONNECTIONS_MAX {
             if !self.has_place() {
                 self.watch_sockets(Accepting::Paused)?;
@@ -182,43 +191,79 @@ impl Acceptor {
     }
 
     /// Begins the handshake of a new connection. It is done at once if its HELLO is here.
-    fn begin(&mut self, socket: Fd) -> Option<(Joined, ChannelSlot)> {
-        let taken = self.channels.load(Ordering::Relaxed) as usize + self.handshakes.len();
-        if taken >= self.endpoint.max_channels as usize {
-            self.refuse_one_more(&socket);
-            return None;
-        }
+    fn begin(&mut self, socket: Fd) -> Option<(Joined, Counted)> {
         // A client that is refused, or already gone, is no failure of the listener.
-        let mut handshake = Handshake::begin(&self.endpoint, socket).ok()?;
-        if let Some(joined) = handshake.step().ok()? {
-            return Some(self.done(joined));
+        let asks = log::is_on(Level::Warn);
+        let who = asks.then(|| credentials(socket.as_fd()).ok()).flatten();
+        match self.try_begin(socket) {
+            Ok(joined) => joined.map(|joined| self.done(joined)),
+            Err(error) => {
+                self.note_refusal(error, who);
+                None
+            }
+        }
+    }
+
+    /// Counts a connection that becomes no channel, and writes it down.
+    fn note_refusal(&self, error: Error, who: Option<Credentials>) {
+        self.counts.end_without_channel(&error);
+        log::note(Level::Warn, |line| {
+            let error = error.during("accept", &self.endpoint.text);
+            write!(line, "{error} ({}", error.status().name())?;
+            match who {
+                Some(who) => write!(line, ", to process {} of user {})", who.pid, who.uid),
+                None => line.write_char(')'),
+            }
+        });
+    }
+
+    /// Drops a handshake that has taken too long.
+    fn drop_slow(&mut self, token: u64) {
+        if let Some(UnderWay { handshake, .. }) = self.handshakes.remove(&token) {
+            self.note_refusal(handshake.too_slow(), Some(handshake.who()));
+        }
+    }
+
+    fn try_begin(&mut self, socket: Fd) -> Result<Option<Joined>> {
+        let channels = self.counts.channels.load(Ordering::Relaxed) as usize;
+        if channels + self.handshakes.len() >= self.endpoint.max_channels as usize {
+            return Err(self.refuse_one_more(&socket));
+        }
+        let mut handshake = Handshake::begin(&self.endpoint, socket)?;
+        if let Some(joined) = handshake.step()? {
+            return Ok(Some(joined));
         }
         // Its HELLO has not come. If the listener can't wait for that it drops the connection,
         // which the client sees.
-        self.handshakes.try_reserve(1).ok()?;
+        self.handshakes.try_reserve(1).map_err(|_| Error::no_memory())?;
         self.began = handshake.began;
         let token = self.next_token;
         self.next_token += 1;
-        self.wait_set.set(handshake.socket().as_fd(), READABLE, token).ok()?;
-        self.handshakes.insert(token, handshake);
-        None
+        self.wait_set
+            .set(handshake.socket().as_fd(), READABLE, token)
+            .map_err(|error| Error::system("watching a connection", &error))?;
+        let counted = Counted::handshake(&self.counts);
+        self.handshakes.insert(token, UnderWay { handshake, _counted: counted });
+        Ok(None)
     }
 
-    fn done(&self, joined: Joined) -> (Joined, ChannelSlot) {
-        self.channels.fetch_add(1, Ordering::Relaxed);
-        (joined, ChannelSlot(Arc::clone(&self.channels)))
+    fn done(&self, joined: Joined) -> (Joined, Counted) {
+        (joined, Counted::channel(&self.counts))
     }
 
-    fn refuse_one_more(&self, socket: &Fd) {
+    fn refuse_one_more(&self, socket: &Fd) -> Error {
         let most = self.endpoint.max_channels;
         let detail = format!("the listener has its max_channels={most} channels already");
-        let refusal = crate::wire::refusal(&Error::new(Status::NoSpace, detail));
+        let error = Error::new(Status::NoSpace, detail);
+        let refusal = crate::wire::refusal(&error);
         let _ = crate::os::local_socket::send(socket.as_fd(), &[std::io::IoSlice::new(&refusal)]);
+        error
     }
 
     /// Goes on with one handshake. One that fails is dropped, and holds up no other.
-    fn drive(&mut self, token: u64) -> Option<(Joined, ChannelSlot)> {
-        let handshake = self.handshakes.get_mut(&token)?;
+    fn drive(&mut self, token: u64) -> Option<(Joined, Counted)> {
+        let UnderWay { handshake, .. } = self.handshakes.get_mut(&token)?;
+        let who = handshake.who();
         match handshake.step() {
             Ok(None) => None,
             Ok(Some(joined)) => {
@@ -226,8 +271,9 @@ impl Acceptor {
                 self.handshakes.remove(&token);
                 Some(self.done(joined))
             }
-            Err(_) => {
+            Err(error) => {
                 self.handshakes.remove(&token);
+                self.note_refusal(error, Some(who));
                 None
             }
         }
@@ -239,13 +285,13 @@ impl Acceptor {
         if self.handshakes.len() < self.endpoint.backlog as usize {
             return true;
         }
-        let oldest = self.handshakes.iter().min_by_key(|(_, handshake)| handshake.began);
-        let Some((&token, handshake)) = oldest else {
+        let oldest = self.handshakes.iter().min_by_key(|(_, it)| it.handshake.began);
+        let Some((&token, UnderWay { handshake, .. })) = oldest else {
             return true;
         };
         let patient = handshake.began.elapsed() < PATIENCE;
         if !patient {
-            self.handshakes.remove(&token);
+            self.drop_slow(token);
         }
         !patient
     }
@@ -265,7 +311,7 @@ impl Acceptor {
     /// Sets the timer to the next time that something is due.
     fn reset_timer(&mut self, ready: &[u64]) {
         let now = Instant::now();
-        let deadline = self.handshakes.values().map(|handshake| handshake.deadline).min();
+        let deadline = self.handshakes.values().map(|it| it.handshake.deadline).min();
         let due = deadline.map_or(LOOK_PERIOD, |deadline| deadline.saturating_duration_since(now));
         let due = due.min(match (self.accepting, self.look_soon) {
             (Accepting::Paused, _) => PATIENCE / 10,

@@ -3,6 +3,7 @@
 
 use crate::endpoint::{Address, Endpoint};
 use crate::error::{Error, Result, Status};
+use crate::log::{self, Level};
 use crate::os::cause::Cause;
 use crate::os::directory::{self, FileId, Purpose};
 use crate::os::fork::{Fd, Owned, adopt};
@@ -17,6 +18,7 @@ use interprocess::local_socket::{
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use interprocess::os::unix::uds_local_socket as uds;
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -144,6 +146,10 @@ impl Listening {
         let address = places::absolute(&endpoint.address);
         let claim = Claim::on(&address, places::lock_deadline())?;
         let bound = take_name(claim, endpoint, group)?;
+        log::note(Level::Info, |line| {
+            let path = bound.place.directory.path().join(&bound.place.name);
+            write!(line, "listen {}: clients meet it at {}", endpoint.text, path.display())
+        });
         let (endpoint, root) = (Arc::clone(endpoint), directory::root());
         Ok(Listening { endpoint, address, group, root, bound, before: None })
     }

@@ -14,6 +14,7 @@ static void the_peer_is_who_the_kernel_says(void) {
         CHECK(peer.transport == (over_shm() ? TN_TRANSPORT_SHM : TN_TRANSPORT_LOCAL));
         CHECK(peer.pid == getpid() && peer.uid == getuid() && peer.gid == getgid());
         CHECK(memchr(peer.address, '\0', sizeof peer.address) != NULL);
+        CHECK(peer.fallback[0] == '\0');
     }
     free_pair(&ends);
 }
@@ -117,7 +118,56 @@ static void a_smaller_struct_is_filled_as_far_as_it_goes(void) {
     OK(tn_channel_peer(ends.client, &space.peer));
     CHECK(space.peer.pid == getpid() && space.peer.gid == getgid());
     for (size_t i = size; i < sizeof space; i++) CHECK(space.bytes[i] == 0x5a);
+    /* As it was before it had `fallback`. */
+    size = offsetof(tn_peer, fallback);
+    memset(&space, 0x5a, sizeof space);
+    space.peer.struct_size = (uint32_t)size;
+    OK(tn_channel_peer(ends.client, &space.peer));
+    CHECK(space.peer.struct_size == size && strchr(space.peer.address, ':') != NULL);
+    for (size_t i = size; i < sizeof space; i++) CHECK(space.bytes[i] == 0x5a);
+    struct tn_listener_stats counts;
+    size = offsetof(struct tn_listener_stats, refused_user);
+    memset(&counts, 0x5a, sizeof counts);
+    counts.struct_size = (uint32_t)size;
+    OK(tn_listener_stats(ends.listener, &counts));
+    CHECK(counts.accepted == 1 && counts.refused_user == 0x5a5a5a5a5a5a5a5a);
     free_pair(&ends);
+}
+
+static void a_listener_counts_what_became_of_its_clients(void) {
+    pair ends = open_pair();
+    struct tn_listener_stats counts;
+    memset(&counts, 0x5a, sizeof counts);
+    counts.struct_size = sizeof counts;
+    OK(tn_listener_stats(ends.listener, &counts));
+    CHECK(counts.struct_size == sizeof counts && counts.reserved == 0);
+    CHECK(counts.accepted == 1 && counts.channels == 1 && counts.pending == 0);
+    CHECK(counts.refused_user + counts.refused_full + counts.refused_protocol == 0);
+    CHECK(counts.timed_out == 0 && counts.lost == 0);
+    counts.struct_size = 4;
+    STATUS(tn_listener_stats(ends.listener, &counts), TN_INVALID);
+    free_pair(&ends);
+}
+
+/* A shm: channel whose peer has no rings says why it goes through its socket. */
+static void a_fallback_has_its_reason(void) {
+    endpoint where = fresh_endpoint(), local = where;
+    tn_listener *listener = NULL;
+    tn_channel *client = NULL, *server = NULL;
+    tn_peer peer = {.struct_size = sizeof peer};
+    if (!over_shm()) return;
+    snprintf(local.text, sizeof local.text, "local%s", strchr(where.text, ':'));
+    OK(tn_listener_open(where.text, &listener));
+    OK(tn_channel_connect(local.text, SOON, &client));
+    OK(tn_listener_accept(listener, SOON, &server));
+    OK(tn_channel_peer(server, &peer));
+    CHECK(peer.transport == TN_TRANSPORT_LOCAL);
+    CHECK(strstr(peer.fallback, "the peer offers no shared memory") != NULL);
+    OK(tn_channel_peer(client, &peer));
+    CHECK(peer.fallback[0] == '\0');
+    tn_channel_free(client);
+    tn_channel_free(server);
+    tn_listener_free(listener);
 }
 
 /* A caller of a newer header: its struct goes on after what this library knows. */
@@ -158,6 +208,8 @@ static const test_case cases[] = {
     CASE(the_ring_s_fill_is_told_on_shared_memory),
     CASE(a_send_that_waited_is_counted),
     CASE(a_smaller_struct_is_filled_as_far_as_it_goes),
+    CASE(a_listener_counts_what_became_of_its_clients),
+    CASE(a_fallback_has_its_reason),
     CASE(a_larger_struct_is_fine),
     CASE(a_struct_without_its_size_is_invalid),
 };

@@ -43,6 +43,8 @@ static void touch_the_others(const tn_listener *listener, const tn_poller *polle
     int fd = -1;
     STATUS(tn_listener_accept(listener, TN_FOREVER, &channel), TN_INVALID);
     STATUS(tn_listener_fd(listener, &fd), TN_INVALID);
+    struct tn_listener_stats counts = {.struct_size = sizeof counts};
+    STATUS(tn_listener_stats(listener, &counts), TN_INVALID);
     STATUS(tn_listener_endpoint(listener, buffer, sizeof buffer, &len), TN_INVALID);
     tn_listener_close(listener);
     STATUS(tn_poller_wait(poller, TN_FOREVER, &key, 1, &len), TN_INVALID);

@@ -62,6 +62,8 @@ void empty_listener(const Listener& empty) {
     STATUS(empty.try_accept(now), invalid);
     STATUS(empty.try_endpoint(buffer), invalid);
     STATUS(empty.try_fd(), invalid);
+    STATUS(empty.try_stats(), invalid);
+    THROWS(empty.stats(), invalid);
     THROWS(empty.accept(), invalid);
     THROWS(empty.endpoint(), invalid);
     THROWS(empty.fd(), invalid);

@@ -149,6 +149,10 @@ void a_peer_is_known() {
     using treenail::Transport;
     CHECK(peer.transport() == (check::over_shm() ? Transport::shm : Transport::local));
     CHECK(!peer.address().empty());
+    CHECK(peer.fallback().empty());
+    const treenail::ListenerStats stats = pair.listener.stats();
+    CHECK(stats.accepted == 1 && stats.channels == 1 && stats.refused_full == 0);
+    CHECK(pair.listener.try_stats()->pending == 0);
     CHECK(pair.server.try_peer()->pid() == getpid());
     const auto socket = open_pair("peer_uid=any");
     CHECK(socket.client.peer().address() != peer.address());

@@ -24,7 +24,7 @@ NUMBERS = {
     "tn_fd": ctypes.c_int,
 }
 HANDLES = ["tn_channel", "tn_listener", "tn_poller", "tn_segment", "tn_semaphore"]
-STRUCTURES = ["tn_peer", "tn_stats", "tn_slice", "tn_loan", "tn_message"]
+STRUCTURES = ["tn_peer", "tn_stats", "tn_listener_stats", "tn_slice", "tn_loan", "tn_message"]
 
 
 def type_of(text):

@@ -290,6 +290,34 @@ def test_who_and_how_much_can_be_asked(pair, endpoint):
     assert peer.transport == (treenail.TRANSPORT_SHM if shm else treenail.TRANSPORT_LOCAL)
     assert (peer.pid, peer.uid, peer.gid) == (os.getpid(), os.getuid(), os.getgid())
     assert peer.address == endpoint
+    assert peer.fallback == ""
+
+
+def test_a_listener_counts_its_clients(endpoint):
+    with treenail.Listener(endpoint + "?max_channels=1") as listener:
+        assert listener.stats().accepted == 0
+        ours, theirs = meet(listener, treenail.connect_start(endpoint + "?early=0"))
+        stats = listener.stats()
+        assert (stats.accepted, stats.channels, stats.refused_full) == (1, 1, 0)
+        with treenail.connect(endpoint, SOON) as one_more:
+            with pytest.raises(treenail.Again):
+                listener.accept(0)
+            with pytest.raises(treenail.NoSpace):
+                one_more.recv(SOON)
+        assert listener.stats().refused_full == 1
+        ours.close()
+        theirs.close()
+    assert "refused_full=1" in repr(listener.stats())
+
+
+def test_a_channel_says_why_it_goes_through_its_socket(endpoint):
+    if not endpoint.startswith("shm"):
+        return
+    with treenail.Listener(endpoint) as listener:
+        with treenail.connect(endpoint.replace("shm", "local"), SOON) as ours:
+            with listener.accept(SOON) as theirs:
+                assert "offers no shared memory" in theirs.peer().fallback
+                assert ours.peer().fallback == ""
 
 
 def test_create_is_for_exactly_two(endpoint):

@@ -86,7 +86,7 @@ def use_requests(channel: treenail.Channel) -> None:
 def use_facts(channel: treenail.Channel) -> None:
     peer: treenail.Peer = channel.peer()
     stats: treenail.Stats = channel.stats()
-    print(peer.pid, peer.uid, peer.gid, peer.address, peer.transport)
+    print(peer.pid, peer.uid, peer.gid, peer.address, peer.transport, peer.fallback)
     print(peer.transport in (treenail.TRANSPORT_SHM, treenail.TRANSPORT_LOCAL))
     counts: List[int] = [stats.messages_sent, stats.messages_received, stats.bytes_sent]
     counts += [stats.bytes_received, stats.send_waits, stats.recv_waits, stats.wakeups_sent]
@@ -126,6 +126,10 @@ def use_channels() -> None:
             use_facts(channel)
             use_poller(listener, channel)
         helper.join()
+        counts: treenail.ListenerStats = listener.stats()
+        numbers: List[int] = [counts.accepted, counts.refused_user, counts.refused_full]
+        numbers += [counts.refused_protocol, counts.timed_out, counts.pending, counts.lost]
+        print(numbers, counts.channels)
         print(listener.fileno(), listener.closed)
         iterate(listener)
 

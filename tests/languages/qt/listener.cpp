@@ -63,6 +63,9 @@ private Q_SLOTS:
             QCOMPARE(channel->state(), Channel::Connected);
         }
         QVERIFY(!listener.hasPendingChannels());
+        const treenail::ListenerStats stats = listener.stats();
+        QVERIFY(stats.accepted == 5 && stats.channels == 5 && stats.pending == 0);
+        QVERIFY(Listener().stats().accepted == 0);
     }
 
     void what_was_sent_before_the_channel_was_taken_is_not_lost() {

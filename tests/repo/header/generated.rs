@@ -21,7 +21,7 @@ pub fn generated() -> String {
     let mut text = Vec::new();
     bindings.expect("src/ffi can be read by cbindgen").write(&mut text);
     let text = String::from_utf8(text).expect("C is text");
-    in_strict_c(&with_short_comments(&without_rust(&text)))
+    in_strict_c(&with_short_comments(&without_rust(&without_shadows(&text))))
 }
 
 /// The files that the header is made of: those that have the handles and what can be asked of
@@ -99,6 +99,23 @@ fn comment(indent: &str, lines: &[&str]) -> String {
     }
     let line = |line: &&str| format!("{indent} *{line}\n");
     format!("{indent}/**\n{}{indent} */\n", lines.iter().map(line).collect::<String>())
+}
+
+/// A structure that has the name of a function has no other name than `struct NAME`, as stat(2) has.
+/// gcc would warn of that in C++ if it was told to warn of shadows.
+fn without_shadows(text: &str) -> String {
+    const NAME: &str = "tn_listener_stats";
+    let text = text.replace(&format!("typedef struct {NAME} {{"), &format!("struct {NAME} {{"));
+    let text = text.replace(&format!("}} {NAME};"), "};");
+    let start = text.find(&format!("\ntn_status {NAME}(")).expect("there is the function") + 1;
+    let end = start + text[start..].find(";\n").expect("it ends") + 2;
+    let pragma = |what| {
+        format!(
+            "#if defined(__cplusplus) && defined(__GNUC__)\n#pragma GCC diagnostic {what}\n#endif\n"
+        )
+    };
+    let quiet = pragma("push\n#pragma GCC diagnostic ignored \"-Wshadow\"");
+    format!("{}{quiet}{}{}{}", &text[..start], &text[start..end], pragma("pop"), &text[end..])
 }
 
 /// Leaves out the examples in Rust.

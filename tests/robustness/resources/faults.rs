@@ -19,7 +19,11 @@ fn the_other_side() {
 fn assert_works(scheme: &str, transport: TransportKind) {
     let pair = pair(scheme, "ring=16KiB");
     for (from, to) in [(&pair.connector, &pair.acceptor), (&pair.acceptor, &pair.connector)] {
-        assert_eq!(from.peer().expect("it is joined").transport, transport);
+        let peer = from.peer().expect("it is joined");
+        assert_eq!(peer.transport, transport);
+        let stays = scheme == "shm" && transport == TransportKind::Local;
+        assert_eq!(peer.fallback.is_empty(), !stays, "{peer:?}");
+        assert!(!peer.fallback.starts_with("not yet"), "{peer:?}");
         thread::scope(|scope| {
             scope.spawn(|| {
                 for number in 0..200 {

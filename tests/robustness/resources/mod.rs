@@ -8,6 +8,7 @@ mod faults;
 mod forks;
 mod leaks;
 mod listing;
+mod log;
 mod memory;
 mod names;
 mod objects;

@@ -35,6 +35,11 @@ treenail::Channel Listener::takePendingChannel() { return queue_->take(); }
 int Listener::maxPendingChannels() const { return queue_->room(); }
 void Listener::setMaxPendingChannels(int count) { queue_->set_room(count); }
 
+ListenerStats Listener::stats() const {
+    const auto handle = queue_->handle();
+    return handle != nullptr ? *handle->try_stats() : ListenerStats{};
+}
+
 Status Listener::error() const { return queue_->error().status; }
 QString Listener::errorString() const { return queue_->error().text; }
 

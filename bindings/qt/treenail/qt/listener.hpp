@@ -60,6 +60,10 @@ public:
     int maxPendingChannels() const;
     void setMaxPendingChannels(int count);
 
+    /// Counts what has become of the connections since it began to listen; zeros if it doesn't. An
+    /// accepted connection that waits for nextPendingChannel() is among `accepted` and `channels`.
+    ListenerStats stats() const;
+
     /// The status of the last failure.
     Status error() const;
     QString errorString() const;
