@@ -8,8 +8,11 @@ use crate::channel::lent::ViewParts;
 use crate::channel::loan::is_still_lent;
 use crate::error::{Error, Status};
 use crate::memory::{Bytes, Lent};
+use crate::os::transfer;
 use std::fmt;
+use std::io;
 use std::ops::Deref;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// A message that was received in place. Dropping it gives its room back. It can't outlive its
@@ -45,6 +48,13 @@ impl<'a> View<'a> {
     /// Its tag, id and flags.
     pub fn info(&self) -> Info {
         self.parts.head.into()
+    }
+
+    /// Hands the bytes from `offset` on to a descriptor (a file, a pipe, a socket), without a copy
+    /// in between. Returns how many it took: fewer than there are where write(2) takes fewer.
+    /// Panics if `offset` is past the end.
+    pub fn write_to(&self, offset: usize, fd: impl AsFd) -> io::Result<usize> {
+        transfer::write(fd.as_fd(), self.bytes.from(offset))
     }
 
     /// The id that releases it, its bytes and its info. The view itself is not dropped.
@@ -103,6 +113,31 @@ impl<'a> Loan<'a> {
     /// Writes `bytes` from `offset` on. Panics if they reach past the end.
     pub fn write_at(&mut self, offset: usize, bytes: &[u8]) {
         self.bytes.write_at(offset, bytes);
+    }
+
+    /// Fills the bytes from `offset` on out of a descriptor (a file, a pipe, a socket), without a
+    /// copy in between. Returns how many came, as read(2) does: 0 is the end, or no room. Panics if
+    /// `offset` is past the end.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let listener = treenail::Listener::open("shm:doc-read-from")?;
+    /// # let channel = treenail::Channel::connect("shm:doc-read-from", treenail::FOREVER)?;
+    /// let (input, mut output) = std::io::pipe()?;
+    /// std::io::Write::write_all(&mut output, b"from a pipe")?;
+    /// let mut loan = channel.loan(1 << 16, treenail::FOREVER)?;
+    /// let len = loan.read_from(0, &input)?;
+    /// loan.commit(0, len, treenail::FOREVER)?;
+    ///
+    /// let receiver = listener.accept(treenail::FOREVER)?;
+    /// let view = receiver.recv_view(treenail::FOREVER)?;
+    /// assert_eq!(view.to_vec(), b"from a pipe");
+    /// assert_eq!(view.write_to(0, &output)?, view.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn read_from(&mut self, offset: usize, fd: impl AsFd) -> io::Result<usize> {
+        transfer::read(fd.as_fd(), self.bytes.from(offset))
     }
 
     /// Where to write; 16-byte aligned.

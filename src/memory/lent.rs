@@ -90,6 +90,14 @@ impl Bytes {
         count
     }
 
+    /// Those from `offset` on. Panics if that is past the end.
+    pub(crate) fn from(&self, offset: usize) -> Lent {
+        let len = self.len().checked_sub(offset);
+        let len = len.unwrap_or_else(|| panic!("{offset} is past {}", self.len()));
+        // SAFETY: at most at the end of memory that is there as in `copy_to`.
+        Lent::new(unsafe { self.0.data.add(offset) }, len)
+    }
+
     /// Writes `bytes` from `offset` on. Panics if they reach past the end.
     pub(crate) fn write_at(&mut self, offset: usize, bytes: &[u8]) {
         let room = self.len().checked_sub(offset).is_some_and(|room| bytes.len() <= room);

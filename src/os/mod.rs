@@ -45,6 +45,8 @@ pub mod thread_id;
 #[cfg(not(loom))]
 pub mod thread_local;
 #[cfg(not(loom))]
+pub mod transfer;
+#[cfg(not(loom))]
 pub mod wait_set;
 
 #[cfg(loom)]
