@@ -1,0 +1,87 @@
+//! `info`: all that can be known of a name.
+
+use crate::args::Info;
+use crate::failure::{Exit, Failure};
+use crate::named::{Named, pattern_of_name, size};
+use crate::{list, watch};
+use std::fmt::Write;
+use std::fs;
+
+pub fn run(args: &Info) -> Result<(), Failure> {
+    let pattern = pattern_of_name(&args.name);
+    let look = || {
+        let lines = treenail::list(Some(&pattern))?;
+        match lines.is_empty() {
+            false => Ok(lines),
+            true => {
+                let text = "nothing has that name; `treenail list` shows what there is";
+                Err(Failure::new(Exit::Nobody, format!("info {}: {text}", args.name)))
+            }
+        }
+    };
+    if args.json {
+        return watch::show(&args.watch, "", || {
+            let lines = look()?;
+            Ok(if args.watch.watch.is_some() { list::array(&lines) } else { lines })
+        });
+    }
+    watch::show(&args.watch, "\n", || {
+        let texts: Vec<String> = Named::read(&look()?).iter().map(text).collect();
+        Ok(texts.join("\n"))
+    })
+}
+
+fn text(named: &Named) -> String {
+    let Named { kind, name, .. } = named;
+    let mut text = format!("{kind} {name}\n");
+    let mut line = |what: &str, value: String| {
+        let _ = writeln!(text, "  {what:8}  {value}");
+    };
+    if kind == "listener" {
+        line("connect", format!("shm:{name} or local:{name}"));
+    }
+    line("path", named.path.clone());
+    line("owner", user(named.owner));
+    line("mode", named.mode.clone());
+    line("state", state(named));
+    if kind != "listener" {
+        line("size", format!("{} ({} bytes)", size(named.bytes), named.bytes));
+        line("memory", size(named.memory));
+        line("holders", named.holders.to_string());
+        for pid in &named.pids {
+            line("", process(*pid));
+        }
+    }
+    if let Some(version) = named.version {
+        line("version", version.to_string());
+    }
+    if let Some(units) = named.units {
+        line("units", format!("{units} free"));
+    }
+    text
+}
+
+fn state(named: &Named) -> String {
+    match named.state() {
+        "left over" => "left over: nobody has it; `treenail clean` removes it".to_owned(),
+        "kept" => "kept: nobody has it, and persist=1 keeps it".to_owned(),
+        state => state.to_owned(),
+    }
+}
+
+/// A user's number, and the name of that user.
+fn user(number: u32) -> String {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number.to_string()).then(|| name.to_owned())
+    });
+    name.map_or_else(|| number.to_string(), |name| format!("{number} ({name})"))
+}
+
+/// A process' number, and what it runs.
+pub fn process(pid: u32) -> String {
+    let program = fs::read_to_string(format!("/proc/{pid}/comm"));
+    program.map_or_else(|_| pid.to_string(), |program| format!("{pid} {}", program.trim_end()))
+}
