@@ -25,14 +25,16 @@ pub fn make(size: u64) -> io::Result<Fd> {
     Ok(fd)
 }
 
-/// MFD_NOEXEC_SEAL is of Linux 6.3; before it the kernel refuses the unknown flag.
+/// MFD_NOEXEC_SEAL is of Linux 6.3; before it the kernel refuses the unknown flag. By its number,
+/// as the C library has the call only since glibc 2.27, and a library that names it loads with no
+/// older one.
 fn memfd(flag: libc::c_uint) -> io::Result<OwnedFd> {
     if flag != 0 && faulty(Fault::NoExecSeal) {
         return Err(io::Error::from_raw_os_error(libc::EINVAL));
     }
     let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING | flag;
     // SAFETY: the name ends with a NUL, and the call makes a descriptor.
-    unsafe { made(libc::memfd_create(c"treenail".as_ptr(), flags)) }
+    unsafe { made(libc::syscall(libc::SYS_memfd_create, c"treenail".as_ptr(), flags) as i32) }
 }
 
 /// Checks that what a peer handed over can be mapped without danger: a memfd on tmpfs (a
