@@ -76,6 +76,14 @@ impl Status {
         Status::ALL.iter().find(|entry| entry.0 as i32 == number).map(|entry| entry.1)
     }
 
+    /// The failure with this number.
+    pub(crate) fn of_failure(number: i32) -> Option<Status> {
+        Status::ALL
+            .iter()
+            .map(|entry| entry.0)
+            .find(|status| *status as i32 == number && number < 0)
+    }
+
     /// The status whose name a text begins with, such as the reason in a refusing CLOSE frame.
     pub(crate) fn opening(text: &str) -> Option<Status> {
         let word = text.split(':').next()?;

@@ -135,6 +135,30 @@ pub extern "C" fn tn_last_error() -> *const c_char {
     text.unwrap_or(c"there is no memory for the text of a failure".as_ptr())
 }
 
+/// tn_last_error_set makes `text` this thread's last failure, and returns `status`. It is for a layer
+/// above the library, whose own failures are then told as the library's are.
+///
+/// The text is copied, and a line end in it becomes a space. TN_INVALID, with a text about that: the
+/// status isn't that of a failure, or the text is NULL, empty or not UTF-8.
+///
+/// # Safety
+/// `text` is NULL or NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_last_error_set(status: tn_status, text: *const c_char) -> tn_status {
+    guard(|| -> Result<()> {
+        // SAFETY: by this function's contract.
+        let text = unsafe { super::text(text, "text") }?;
+        let failure = Status::of_failure(status).filter(|_| !text.is_empty());
+        Err(match failure {
+            Some(failure) => Error::new(failure, text.to_owned()),
+            None => Error::invalid(format!(
+                "setting the last error to status {status}, \"{text}\": a status below 0 and a text \
+                 are needed"
+            )),
+        })
+    })
+}
+
 /// tn_version returns the library's version as major * 65536 + minor * 256 + patch: compare it
 /// with TN_VERSION.
 #[unsafe(no_mangle)]

@@ -103,6 +103,7 @@ fn value(function: &Function, parameter: &Parameter) -> &'static str {
         "tn_fd *" => "&fd",
         kind if kind.ends_with("**") => "(void *)&handle",
         "int32_t" => "TN_NOWAIT",
+        "tn_status" => "TN_IO",
         "uint32_t" | "uint64_t" | "size_t" | "uintptr_t" | "tn_fd" => "8",
         kind => panic!("{}: there is no value for a `{kind}` here", function.name),
     }

@@ -6,6 +6,7 @@
 #include <treenail.h>
 
 #include <cstddef>
+#include <functional>
 #include <initializer_list>
 #include <iterator>
 #include <string_view>
@@ -95,6 +96,40 @@ Bytes bytes_of(const T& object) noexcept {
     static_assert(detail::is_plain<T>, "its bytes mean nothing to another process");
     return {&object, sizeof object};
 }
+
+namespace detail {
+
+/// Whether an object of this type only refers to what it means, which lies elsewhere.
+template <class T>
+struct Refers : std::is_pointer<T> {};
+template <class T, class Traits>
+struct Refers<std::basic_string_view<T, Traits>> : std::true_type {};
+template <class T>
+struct Refers<std::reference_wrapper<T>> : std::true_type {};
+#if __cplusplus >= 202002L
+template <class T, std::size_t N>
+struct Refers<std::span<T, N>> : std::true_type {};
+#endif
+template <>
+struct Refers<Bytes> : std::true_type {};
+template <>
+struct Refers<std::nullptr_t> : std::true_type {};
+
+/// Refuses, in words, a type whose objects can't be sent as one value.
+template <class T>
+constexpr void check_value() noexcept {
+    using Element = std::remove_cv_t<std::remove_all_extents_t<T>>;
+    static_assert(!std::is_pointer_v<Element> && !std::is_member_pointer_v<Element>,
+                  "a pointer means nothing in another process: send the object that it points to");
+    static_assert(std::is_pointer_v<Element> || !Refers<Element>::value,
+                  "this type only refers to its bytes: use send() for them");
+    static_assert(!is_text_array<T>, "use send() for a text");
+    static_assert(std::is_trivially_copyable_v<Element>,
+                  "this type isn't trivially copyable (it may own memory, as std::string does): "
+                  "send its content, by send() or as a struct of plain members");
+}
+
+}  // namespace detail
 
 /// Bytes to write. A Buffer converts from an array, and whatever else has data() and size() of
 /// trivially copyable elements that aren't const, such as a vector, a string, a span, a Loan. All

@@ -8,6 +8,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -47,6 +49,27 @@ public:
     /// The bytes as characters, copied.
     std::string str() const { return std::string(text()); }
 
+    /// The value that send_value() sent, copied: one object of a trivially copyable type.
+    /// Status::protocol: the message hasn't exactly the size of a T.
+    template <class T>
+    T value() const {
+        return try_value<T>().value();
+    }
+    template <class T>
+    Result<T> try_value() const noexcept {
+        detail::check_value<T>();
+        static_assert(std::is_nothrow_default_constructible_v<T> && !std::is_array_v<T>,
+                      "a value that is received needs a default constructor; for an array "
+                      "take std::array");
+        if (native_.len != sizeof(T)) {
+            return wrong_size(sizeof(T));
+        }
+        return {detail::InPlace(), [this](T& value) {
+                    std::memcpy(static_cast<void*>(&value), native_.data, sizeof value);
+                    return Status::ok;
+                }};
+    }
+
     std::uint32_t tag() const noexcept { return native_.tag; }
     /// The number of the request that this is, or that this answers; else 0.
     std::uint32_t id() const noexcept { return native_.id; }
@@ -61,6 +84,16 @@ protected:
     friend class Channel;
 
     tn_message native_;
+
+private:
+    [[gnu::cold]] Status wrong_size(std::size_t size) const noexcept {
+        char text[200];
+        std::snprintf(text, sizeof text,
+                      "receive a value of %zu bytes: the message has %zu bytes (tag %lu); let both "
+                      "sides use the same type, or tell types apart by their tags",
+                      size, native_.len, static_cast<unsigned long>(native_.tag));
+        return set_last_error(Status::protocol, text);
+    }
 };
 static_assert(sizeof(Message) == sizeof(tn_message) && std::is_standard_layout_v<Message>,
               "a row of Message is a row of tn_message");

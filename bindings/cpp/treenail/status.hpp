@@ -61,6 +61,13 @@ inline const char* name(Status status) noexcept {
 /// Valid until this thread's next failure.
 inline const char* last_error() noexcept { return tn_last_error(); }
 
+/// Makes a text this thread's last failure, and returns the status: for a layer above the library,
+/// whose own failures are then told as the library's are. Status::invalid: the status isn't that of
+/// a failure, or the text is empty.
+inline Status set_last_error(Status status, const char* text) noexcept {
+    return static_cast<Status>(tn_last_error_set(static_cast<tn_status>(status), text));
+}
+
 /// The version of the library: major * 65536 + minor * 256 + patch; TN_VERSION is the header's.
 inline std::uint32_t version() noexcept { return tn_version(); }
 

@@ -109,6 +109,7 @@ _message, _loan, _slice = POINTER(tn_message), POINTER(tn_loan), POINTER(tn_slic
 FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tn_status_name": (c_char_p, [_status]),
     "tn_last_error": (c_char_p, []),
+    "tn_last_error_set": (_status, [_status, c_char_p]),
     "tn_version": (c_uint32, []),
     "tn_version_text": (c_char_p, []),
     "tn_listener_open": (_status, [c_char_p, _out_handle]),

@@ -18,6 +18,7 @@ constexpr void same(Actual *) {
 static void functions_of_status() {
     same<const char *(tn_status)>(tn_status_name);
     same<const char *()>(tn_last_error);
+    same<tn_status(tn_status, const char *)>(tn_last_error_set);
     same<uint32_t()>(tn_version);
     same<const char *()>(tn_version_text);
 }

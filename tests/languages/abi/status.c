@@ -62,6 +62,15 @@ static void the_error_text_stays_when_a_call_succeeds(void) {
     tn_listener_free(listener);
 }
 
+static void a_layer_above_tells_its_own_failures(void) {
+    STATUS(tn_last_error_set(TN_PROTOCOL, "read it: it has 3 bytes;\nwrite 4"), TN_PROTOCOL);
+    CHECK(strcmp(tn_last_error(), "read it: it has 3 bytes; write 4") == 0);
+    STATUS(tn_last_error_set(TN_OK, "all is well"), TN_INVALID);
+    CHECK(strstr(tn_last_error(), "all is well") != NULL);
+    STATUS(tn_last_error_set((tn_status)-4711, "no such status"), TN_INVALID);
+    STATUS(tn_last_error_set(TN_IO, ""), TN_INVALID);
+}
+
 static void the_error_text_names_what_was_tried_in_one_line(void) {
     endpoint where = fresh_endpoint();
     tn_channel *channel = NULL;
@@ -139,6 +148,7 @@ static const test_case cases[] = {
     CASE(the_version_is_the_header_s),
     CASE(the_error_text_belongs_to_its_thread),
     CASE(the_error_text_stays_when_a_call_succeeds),
+    CASE(a_layer_above_tells_its_own_failures),
     CASE(the_error_text_names_what_was_tried_in_one_line),
     CASE(an_unknown_scheme_is_named_and_the_known_ones_listed),
     CASE(an_unknown_option_is_named_and_the_known_ones_listed),

@@ -71,6 +71,14 @@ fn slips_are_compile_errors() {
         ("auto held = segment.guard(), copy = held;", "deleted"),
         ("semaphore.permit();", "nodiscard"),
         ("semaphore.acquire(5s);", "cannot convert"),
+        ("int i = 0; channel.send_value(&i);", "a pointer means nothing in another process"),
+        ("channel.recv_value<const char*>();", "a pointer means nothing in another process"),
+        ("channel.send_value(\"text\");", "use send() for a text"),
+        ("channel.send_value(std::string());", "isn't trivially copyable"),
+        ("channel.recv_value<std::string>();", "isn't trivially copyable"),
+        ("channel.send_value(1, std::string());", "isn't trivially copyable"),
+        ("channel.request_value<int>(1, std::string_view());", "only refers to its bytes"),
+        ("channel.try_recv_value<int>(treenail::now);", "nodiscard"),
     ];
     let directory = Directory::new();
     let file = directory.0.join("slip.cpp");

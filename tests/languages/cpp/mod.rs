@@ -81,6 +81,7 @@ programs! {
     values_and_conversions: "values.cpp" over SCHEMES,
     listeners_and_ways_to_a_channel: "opening.cpp" over SCHEMES,
     copied_messages: "messages.cpp" over SCHEMES,
+    one_value_a_message: "objects.cpp" over SCHEMES,
     views_and_loans: "lent.cpp" over SCHEMES,
     requests_and_replies: "requests.cpp" over SCHEMES,
     owning_moving_and_closing: "handles.cpp" over SCHEMES,
