@@ -51,7 +51,10 @@
 #include "treenail/poller.hpp"
 #include "treenail/segment.hpp"
 #include "treenail/semaphore.hpp"
+#include "treenail/single_instance.hpp"
+#include "treenail/start.hpp"
 #include "treenail/status.hpp"
 #include "treenail/timeout.hpp"
+#include "treenail/values.hpp"
 
 #endif

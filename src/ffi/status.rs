@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result, Status};
 use crate::os::thread_local::{PerThread, Slot};
-use std::ffi::c_char;
+use std::ffi::{CStr, c_char};
 use std::fmt::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -135,25 +135,26 @@ pub extern "C" fn tn_last_error() -> *const c_char {
     text.unwrap_or(c"there is no memory for the text of a failure".as_ptr())
 }
 
-/// tn_last_error_set makes `text` this thread's last failure, and returns `status`. It is for a layer
-/// above the library, whose own failures are then told as the library's are.
+/// tn_last_error_set makes `text` this thread's last failure, and returns `status`. It is for a
+/// layer above the library, whose own failures are then told as the library's are.
 ///
-/// The text is copied, and a line end in it becomes a space. TN_INVALID, with a text about that: the
-/// status isn't that of a failure, or the text is NULL, empty or not UTF-8.
+/// The text is copied, and a line end in it becomes a space. TN_INVALID, with a text about that:
+/// the status isn't that of a failure, or the text is NULL, empty or not UTF-8.
 ///
 /// # Safety
 /// `text` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tn_last_error_set(status: tn_status, text: *const c_char) -> tn_status {
     guard(|| -> Result<()> {
-        // SAFETY: by this function's contract.
-        let text = unsafe { super::text(text, "text") }?;
+        // SAFETY: by this function's contract it ends with a NUL.
+        let text = (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) });
+        let text = text.and_then(|text| text.to_str().ok()).unwrap_or_default();
         let failure = Status::of_failure(status).filter(|_| !text.is_empty());
         Err(match failure {
             Some(failure) => Error::new(failure, text.to_owned()),
             None => Error::invalid(format!(
-                "setting the last error to status {status}, \"{text}\": a status below 0 and a text \
-                 are needed"
+                "set the last error to status {status}, \"{text}\": it takes the number of a \
+                 failure, and a text in UTF-8"
             )),
         })
     })

@@ -8,28 +8,20 @@
 #include "message.hpp"
 #include "status.hpp"
 #include "timeout.hpp"
+#include "values.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <type_traits>
 
 namespace treenail {
-
-namespace detail {
-
-/// So that send_value(1, 5s) is the number 1 with a timeout, and not a duration with a tag.
-template <class T>
-using IsNoTimeout = std::enable_if_t<!std::is_convertible_v<T, Timeout>>;
-
-}  // namespace detail
 
 /// A two-way channel of whole messages to one peer. A message that a send took arrives whole and in
 /// order, or not at all. A channel may be used from every thread at any time; none of them owns
 /// anything. Each call has the statuses of the C function of its name. try_... calls return their
-/// status where the others throw an Error.
-class Channel : public detail::Handle<tn_channel, tn_channel_free> {
+/// status where the others throw an Error. Values has the calls for messages that are one object.
+class Channel : public detail::Handle<tn_channel, tn_channel_free>, public Values<Channel> {
 public:
     using Handle::Handle;
 
@@ -105,31 +97,6 @@ public:
                                                      data.size(), timeout.to_c()));
     }
 
-    /// Sends the bytes of one object of a trivially copyable type as a message, whole or not at all.
-    /// recv_value() of the same type receives it. Both programs must lay the type out alike, as
-    /// they do on one machine if its members have the same types: std::int32_t, double and the
-    /// like. Bytes between the members are sent as they are.
-    template <class T>
-    void send_value(const T& value, Timeout timeout = no_timeout) const {
-        detail::check(try_send_value(value, timeout));
-    }
-    template <class T>
-    Status try_send_value(const T& value, Timeout timeout) const noexcept {
-        detail::check_value<T>();
-        return try_send(Bytes(&value, sizeof value), timeout);
-    }
-
-    /// Sends the bytes of one object of a trivially copyable type as a message with a tag.
-    template <class T, class = detail::IsNoTimeout<T>>
-    void send_value(Tag tag, const T& value, Timeout timeout = no_timeout) const {
-        detail::check(try_send_value(tag, value, timeout));
-    }
-    template <class T>
-    Status try_send_value(Tag tag, const T& value, Timeout timeout) const noexcept {
-        detail::check_value<T>();
-        return try_send(tag, Bytes(&value, sizeof value), timeout);
-    }
-
     /// Sends one message that is put together from parts: sendv(1, {head, body}).
     void sendv(Tag tag, Span<const Bytes> parts, Timeout timeout = no_timeout) const {
         detail::check(try_sendv(tag, parts, timeout));
@@ -202,19 +169,6 @@ public:
         container.assign(data, data + view.size());
     }
 
-    /// Receives one object of a trivially copyable type, which send_value() has sent:
-    /// recv_value<Point>(). Status::protocol: the next message hasn't exactly the size of a T, and
-    /// is gone. For a choice of types receive a View, look at its tag, and take its value().
-    template <class T>
-    T recv_value(Timeout timeout = no_timeout) const {
-        return recv_view(timeout).template value<T>();
-    }
-    template <class T>
-    Result<T> try_recv_value(Timeout timeout) const noexcept {
-        const auto view = try_recv_view(timeout);
-        return view ? view->template try_value<T>() : Result<T>(view.status());
-    }
-
     /// Receives one message into a buffer, with its tag, id and flags. Status::too_large: the
     /// message stays, and the size of try_recv_message's value is the size it needs.
     Message recv_message(Buffer buffer, Timeout timeout = no_timeout) const {
@@ -278,21 +232,6 @@ public:
         return {detail::InPlace(), [&](View& reply) { return ask(reply, tag, data, timeout); }};
     }
 
-    /// Sends one object of a trivially copyable type as a request, and waits for the object that is
-    /// the reply: request_value<Answer>(tag, question). Status::protocol: the reply hasn't exactly
-    /// the size of an Answer.
-    template <class Answer, class T>
-    Answer request_value(Tag tag, const T& value, Timeout timeout = no_timeout) const {
-        detail::check_value<T>();
-        return request(tag, Bytes(&value, sizeof value), timeout).template value<Answer>();
-    }
-    template <class Answer, class T>
-    Result<Answer> try_request_value(Tag tag, const T& value, Timeout timeout) const noexcept {
-        detail::check_value<T>();
-        const auto reply = try_request(tag, Bytes(&value, sizeof value), timeout);
-        return reply ? reply->template try_value<Answer>() : Result<Answer>(reply.status());
-    }
-
     /// Sends a request and returns its id; request_end() receives the reply, and nothing else does.
     /// The two halves of request(), for event loops and for waiting in pieces.
     std::uint32_t request_begin(Tag tag, Bytes data, Timeout timeout = no_timeout) const {
@@ -342,17 +281,6 @@ public:
     Status try_reply(const Message& request, Bytes data, Timeout timeout) const noexcept {
         return detail::status(tn_channel_reply(native_handle(), &request.native(), data.data(),
                                                data.size(), timeout.to_c()));
-    }
-
-    /// Answers a request with one object of a trivially copyable type.
-    template <class T>
-    void reply_value(const Message& request, const T& value, Timeout timeout = no_timeout) const {
-        detail::check(try_reply_value(request, value, timeout));
-    }
-    template <class T>
-    Status try_reply_value(const Message& request, const T& value, Timeout timeout) const noexcept {
-        detail::check_value<T>();
-        return try_reply(request, Bytes(&value, sizeof value), timeout);
     }
 
     // ---- the rest of its life ----

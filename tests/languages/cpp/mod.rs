@@ -90,6 +90,7 @@ programs! {
     segments_and_their_data: "segment.cpp" over NO_SCHEME,
     locks_and_guards: "lock.cpp" over NO_SCHEME,
     semaphores_and_permits: "semaphore.cpp" over NO_SCHEME,
+    one_instance: "instance.cpp" over NO_SCHEME,
     what_there_is: "list.cpp" over NO_SCHEME,
 }
 /// Programs that are built in ways of their own, below.
