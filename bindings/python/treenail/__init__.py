@@ -35,6 +35,7 @@ from ._listener import Listener, ListenerStats
 from ._poller import Poller
 from ._segment import Held, Lock, Segment, Snapshot
 from ._semaphore import Semaphore
+from ._single_instance import SingleInstance, Start
 
 __version__ = _version()
 
@@ -65,7 +66,9 @@ __all__ = [
     "Protocol",
     "Segment",
     "Semaphore",
+    "SingleInstance",
     "Snapshot",
+    "Start",
     "Stats",
     "TRANSPORT_LOCAL",
     "TRANSPORT_SHM",

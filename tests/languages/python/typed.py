@@ -276,6 +276,28 @@ async def use_channel_in_asyncio(channel: aio.Channel) -> None:
     print(channel.fileno(), channel.send_fileno(), channel.closed)
 
 
+async def first_start(instance: treenail.SingleInstance) -> Optional[treenail.Start]:
+    async for start in instance:
+        return start
+    return None
+
+
+def use_instances() -> None:
+    with treenail.SingleInstance(f"{NAME}.py") as first:
+        second = treenail.SingleInstance(f"{NAME}.py")
+        print(first.hand_over(), first.is_first, first.fileno())
+        for name in ("one", "two", "three"):
+            print(second.hand_over([name], timeout=0), second.queued)
+        with first.receive(timeout=SOON) as start:
+            arguments: List[str] = start.arguments
+            print(arguments, start.directory)
+        print(asyncio.run(first_start(first)))
+        for start in first:
+            start.done()
+            first.close()
+        second.close()
+
+
 async def use_asyncio() -> None:
     segment = aio.Segment(treenail.Segment(NAME, create=True, size=100))
     async with segment, aio.Semaphore(treenail.Semaphore(NAME, 3)) as got:
@@ -311,4 +333,5 @@ if __name__ == "__main__":
     use_segments()
     use_semaphores()
     use_list()
+    use_instances()
     asyncio.run(use_asyncio())

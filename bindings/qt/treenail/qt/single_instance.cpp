@@ -6,12 +6,15 @@
 #include <treenail/single_instance.hpp>
 
 #include <QFile>
+#include <QTimer>
 
 #include <utility>
 
 namespace treenail::qt {
 
 namespace {
+
+constexpr int milliseconds_to_retry = 100;
 
 std::vector<std::string> encoded(const QStringList& texts) {
     std::vector<std::string> bytes;
@@ -55,7 +58,7 @@ public:
         if (const auto fd = instance.try_fd()) {
             watcher_ = std::make_unique<detail::Watcher<Private, &Private::ready>>(*fd, this, owner_);
         } else {
-            failure = detail::failure(fd.status());
+            fail(fd.status());
         }
     }
     void close() {
@@ -69,7 +72,7 @@ private:
         auto received = instance.try_receive(now);
         if (!received) {
             if (received != Status::again) {
-                failure = detail::failure(received.status());
+                fail(received.status());
             }
             return;
         }
@@ -83,6 +86,13 @@ private:
         }
         Q_EMIT owner_->anotherStarted(arguments, decoded(start->directory()));
         start->done();
+    }
+
+    /// No descriptors are left, say, whose end nothing tells: it tries again.
+    void fail(Status status) {
+        failure = detail::failure(status);
+        watcher_.reset();
+        QTimer::singleShot(milliseconds_to_retry, owner_, [this] { watch(); });
     }
 
     SingleInstance* owner_;
