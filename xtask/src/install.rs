@@ -7,6 +7,10 @@ use crate::{sanitize, shell};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Tool {
+    /// Not in rustup's minimal profile.
+    Rustfmt,
+    /// Neither is this.
+    Clippy,
     C,
     Cpp,
     Make,
@@ -35,6 +39,8 @@ pub enum Tool {
 impl Tool {
     fn is_there(self) -> bool {
         match self {
+            Tool::Rustfmt => shell::succeeds("cargo fmt --version"),
+            Tool::Clippy => shell::succeeds("cargo clippy --version"),
             Tool::C => shell::succeeds("command -v cc") && compiles("c"),
             Tool::Cpp => shell::succeeds("command -v c++") && compiles("c++"),
             Tool::Make => shell::succeeds("make --version"),
@@ -62,6 +68,8 @@ impl Tool {
 
     fn install(self) -> Result<(), String> {
         match self {
+            Tool::Rustfmt => component("rustfmt"),
+            Tool::Clippy => component("clippy"),
             Tool::C => apt("gcc libc6-dev"),
             Tool::Cpp => apt("g++"),
             Tool::Make => apt("make"),
@@ -92,16 +100,30 @@ fn compiles(language: &str) -> bool {
     ))
 }
 
-/// Makes sure that all of `tools` are there.
+/// Makes sure that all of `tools` are there; says of all that aren't what to do.
 pub fn ensure(tools: &[Tool]) -> Result<(), String> {
-    for tool in tools.iter().filter(|tool| !tool.is_there()) {
-        println!("{tool:?} is missing: installing it");
-        tool.install().map_err(|error| format!("{tool:?} can't be installed: {error}"))?;
-        if !tool.is_there() {
-            return Err(format!("{tool:?} was installed, and is still not usable"));
-        }
+    let missing: Vec<String> = tools.iter().filter_map(|tool| provide(*tool).err()).collect();
+    if missing.is_empty() { Ok(()) } else { Err(missing.join("; ")) }
+}
+
+fn provide(tool: Tool) -> Result<(), String> {
+    if tool.is_there() {
+        return Ok(());
     }
-    Ok(())
+    println!("{tool:?} is missing: installing it");
+    tool.install().map_err(|error| format!("{tool:?} can't be installed: {error}"))?;
+    if tool.is_there() {
+        return Ok(());
+    }
+    Err(format!("{tool:?} was installed, and is still not usable"))
+}
+
+/// Installs a part of Rust's toolchain, which only rustup has in the toolchain's own version.
+pub fn component(name: &str) -> Result<(), String> {
+    if !shell::succeeds("rustup --version") {
+        return Err(format!("there is no rustup: install {name} from where Rust came from"));
+    }
+    shell::run(&format!("timeout 300 rustup component add {name}"))
 }
 
 /// Installs Debian packages, as root or by way of sudo.

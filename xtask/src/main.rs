@@ -8,6 +8,7 @@ mod examples;
 mod fuzz;
 mod install;
 mod languages;
+mod load;
 mod mutants;
 mod process;
 mod python;
@@ -17,6 +18,7 @@ mod screenshots;
 mod shell;
 mod steps;
 mod test;
+mod times;
 mod verify;
 
 use std::process::ExitCode;
@@ -27,6 +29,7 @@ usage: cargo xtask COMMAND
   demo                    joins C, C++, Python and Rust programs; prints their speed
   test [STEP ...]         runs all tests, or the named steps of them; three quarters of an hour
   test --quick            what one runs before a commit; at most five minutes from a built tree
+  test --keep-going       runs all steps, also those behind one that fails, and lists all failures
   verify --hours N        runs the deep checks again and again, with new seeds
   bench [...]             measures against the floors and the peers, or an older library
   mutants [NAME ...]      breaks the library on purpose: a test must notice each time

@@ -84,7 +84,7 @@ pub fn install_std_source() -> Result<(), String> {
     if shell::succeeds("apt-cache show rust-web-src") {
         return install_debian();
     }
-    shell::run("timeout 300 rustup component add rust-src")
+    install::component("rust-src")
 }
 
 fn install_debian() -> Result<(), String> {

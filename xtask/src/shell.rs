@@ -1,12 +1,14 @@
 //! Runs command lines from the root of the project, so that what is printed can be pasted.
 
-use std::collections::HashMap;
-use std::io::{BufRead, BufReader};
+use std::collections::{BTreeSet, HashMap};
+use std::io::{BufRead, BufReader, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::load::Clock;
 
 /// The root of the project: the folder above xtask's.
 pub fn root() -> PathBuf {
@@ -36,40 +38,92 @@ pub fn run(line: &str) -> Result<(), String> {
 /// Runs `line` at most for `limit`: then it and all its descendants are killed.
 pub fn run_limited(mut command: Command, line: &str, limit: Duration) -> Result<(), String> {
     let mut child = command.spawn().map_err(|error| format!("{line}: {error}"))?;
-    match wait_limited(&mut child, limit) {
+    judge_limited(&mut child, line, limit)
+}
+
+fn judge_limited(child: &mut Child, line: &str, limit: Duration) -> Result<(), String> {
+    match wait_limited(child, limit) {
         Some(status) => judge(line, status),
-        None => Err(format!("took more than {} s and was killed", limit.as_secs())),
+        None => Err(format!(
+            "took more than {} s (more still if the machine is loaded) and was killed",
+            limit.as_secs()
+        )),
     }
 }
 
-/// As `run_limited`, and counts the tests that `cargo test` says have passed: a filter that
-/// matches nothing also ends well, and has checked nothing. None when no tests were meant.
-pub fn run_counted(line: &str, limit: Duration) -> Result<Option<u64>, String> {
-    let spawned = command(line).stdout(Stdio::piped()).spawn();
-    let mut child = spawned.map_err(|error| format!("{line}: {error}"))?;
-    let output = BufReader::new(child.stdout.take().expect("piped"));
-    let (sender, counted) = channel();
+/// What a command that runs tests has said.
+#[derive(Debug, Default, PartialEq)]
+pub struct Said {
+    /// How many tests have passed, by `cargo test`. None when no tests were meant.
+    pub passed: Option<u64>,
+    /// What couldn't be checked here, and why, once each.
+    pub not_checked: BTreeSet<String>,
+}
+
+impl Said {
+    fn hear(&mut self, line: &str) {
+        let line = line.trim();
+        if let Some(what) = line.strip_prefix("NOT CHECKED: ") {
+            self.not_checked.insert(what.to_owned());
+        }
+        // pytest's `SKIPPED [1] file.py:1: why`.
+        if let Some((_, what)) =
+            line.strip_prefix("SKIPPED [").and_then(|rest| rest.split_once("] "))
+        {
+            self.not_checked.insert(what.to_owned());
+        }
+        let count = line.strip_prefix("test result: ok. ").and_then(|rest| rest.split(' ').next());
+        if let Some(more) = count.and_then(|count| count.parse::<u64>().ok()) {
+            self.passed = Some(self.passed.unwrap_or(0) + more);
+        }
+    }
+
+    fn add(&mut self, other: Said) {
+        self.not_checked.extend(other.not_checked);
+        self.passed = self.passed.or(other.passed);
+    }
+}
+
+/// As `run_limited`, and hears what it says, which is passed on: a filter that matches no test also
+/// ends well, and has checked nothing.
+pub fn run_heard(line: &str, limit: Duration) -> (Result<(), String>, Said) {
+    let mut command = command(line);
+    if std::io::stderr().is_terminal() {
+        command.env("CARGO_TERM_COLOR", "always");
+    }
+    let mut child = match command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn() {
+        Ok(child) => child,
+        Err(error) => return (Err(format!("{line}: {error}")), Said::default()),
+    };
+    let (sender, heard) = channel();
+    let (output, errors) = (child.stdout.take(), child.stderr.take());
+    listen(output.expect("piped"), |line| println!("{line}"), sender.clone());
+    listen(errors.expect("piped"), |line| eprintln!("{line}"), sender);
+    let result = judge_limited(&mut child, line, limit);
+    let mut said = Said::default();
+    for _ in 0..2 {
+        match heard.recv_timeout(Duration::from_secs(10)) {
+            Ok(more) => said.add(more),
+            Err(_) => {
+                let orphan = "it left a process behind that holds its output";
+                return (result.and(Err(orphan.to_owned())), said);
+            }
+        }
+    }
+    (result, said)
+}
+
+/// Passes on each line of `from`, and at the end says what it heard.
+fn listen(from: impl Read + Send + 'static, pass_on: fn(&str), to: Sender<Said>) {
     std::thread::spawn(move || {
-        let lines = output.split(b'\n').map_while(Result::ok);
-        let _ = sender.send(lines.fold(None, |count, line| pass_on(&line, count)));
+        let mut said = Said::default();
+        for line in BufReader::new(from).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line);
+            pass_on(&line);
+            said.hear(&line);
+        }
+        let _ = to.send(said);
     });
-    match wait_limited(&mut child, limit) {
-        Some(status) => judge(line, status)?,
-        None => return Err(format!("took more than {} s and was killed", limit.as_secs())),
-    }
-    let orphan = "it left a process behind that holds its output".to_owned();
-    counted.recv_timeout(Duration::from_secs(10)).map_err(|_| orphan)
-}
-
-/// Prints a line, and adds what it counts.
-fn pass_on(line: &[u8], count: Option<u64>) -> Option<u64> {
-    let text = String::from_utf8_lossy(line);
-    println!("{text}");
-    let passed = text.strip_prefix("test result: ok. ").and_then(|rest| rest.split(' ').next());
-    match passed.and_then(|number| number.parse::<u64>().ok()) {
-        Some(more) => Some(count.unwrap_or(0) + more),
-        None => count,
-    }
 }
 
 /// What a command prints.
@@ -93,14 +147,15 @@ fn judge(line: &str, status: ExitStatus) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err(format!("{line}: {status}")) }
 }
 
-/// How the child ended; None when the time ran out and it was killed.
+/// How the child ended; None when the time ran out and it was killed. On a loaded machine `limit`
+/// is longer.
 pub fn wait_limited(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
-    let end = Instant::now() + limit;
+    let mut clock = Clock::start();
     loop {
         if let Some(status) = child.try_wait().expect("our own child") {
             return Some(status);
         }
-        if Instant::now() >= end {
+        if clock.elapsed() >= limit {
             kill_tree(child.id());
             child.wait().expect("our own child");
             return None;
@@ -156,6 +211,7 @@ pub fn option(args: &[String], name: &str) -> Result<Option<u64>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Instant;
 
     #[test]
     fn kills_descendants_when_the_time_is_over() {
@@ -170,10 +226,24 @@ mod tests {
 
     #[test]
     fn counts_the_tests_that_passed() {
+        let passed = |line| {
+            let (result, said) = run_heard(line, Duration::from_secs(9));
+            result.map(|()| said.passed)
+        };
         let results = "echo 'test result: ok. 2 passed; 0'; echo 'test result: ok. 3 passed; 0'";
-        assert_eq!(run_counted(results, Duration::from_secs(9)), Ok(Some(5)));
-        assert_eq!(run_counted("echo nothing", Duration::from_secs(9)), Ok(None));
-        assert!(run_counted("exit 1", Duration::from_secs(9)).is_err());
+        assert_eq!(passed(results), Ok(Some(5)));
+        assert_eq!(passed("echo nothing"), Ok(None));
+        assert!(passed("exit 1").is_err());
+    }
+
+    #[test]
+    fn hears_what_is_not_checked() {
+        let line = "echo 'NOT CHECKED: b: why' >&2; echo '    NOT CHECKED: a: why'; \
+                    echo 'NOT CHECKED: b: why'; echo 'SKIPPED [2] test_x.py:3: not root'; exit 1";
+        let (result, said) = run_heard(line, Duration::from_secs(9));
+        assert!(result.is_err());
+        let heard: Vec<&str> = said.not_checked.iter().map(String::as_str).collect();
+        assert_eq!(heard, ["a: why", "b: why", "test_x.py:3: not root"]);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What `cargo xtask test` and `cargo xtask verify` run: to add a check is to add a line.
 
 use crate::install::Tool::{
-    self, Boost, C, CargoFuzz, Cmake, Cpp, Crypto, Make, Ninja, Node, Patch, PkgConfig, Python,
-    PythonVenv, Qt5, Qt6, StdSource, Xvfb,
+    self, Boost, C, CargoFuzz, Clippy, Cmake, Cpp, Crypto, Make, Ninja, Node, Patch, PkgConfig,
+    Python, PythonVenv, Qt5, Qt6, Rustfmt, StdSource, Xvfb,
 };
 
 /// One check, by a command that can be pasted into a terminal at the root of the project.
@@ -29,9 +29,9 @@ const fn step(
 #[rustfmt::skip]
 pub const TEST: &[Step] = &[
     step("format", "rustfmt has nothing to change",
-        "cargo fmt --all --check", &[], 1),
+        "cargo fmt --all --check", &[Rustfmt], 1),
     step("clippy", "no warnings in any target",
-        "cargo clippy --workspace --all-targets -- -D warnings", &[C], 5),
+        "cargo clippy --workspace --all-targets -- -D warnings", &[C, Clippy], 5),
     step("docs", "the documentation builds, and its links lead somewhere",
         "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps", &[C], 5),
     step("tests", "unit, integration and documentation tests",
@@ -71,9 +71,9 @@ pub const TEST: &[Step] = &[
 #[rustfmt::skip]
 pub const QUICK: &[Step] = &[
     step("format", "rustfmt has nothing to change",
-        "cargo fmt --all --check", &[], 1),
+        "cargo fmt --all --check", &[Rustfmt], 1),
     step("clippy", "no warnings in any target",
-        "cargo clippy --workspace --all-targets -- -D warnings", &[C], 5),
+        "cargo clippy --workspace --all-targets -- -D warnings", &[C, Clippy], 5),
     step("units", "unit tests, the form of the code, what the documents say of it",
         "cargo test --workspace --lib --bins --test repo --test header", &[C], 5),
     step("behaviour", "what the library promises, but with the fewest messages",

@@ -23,8 +23,9 @@ pub fn run(args: &[String]) -> Result<(), String> {
                 return Ok(());
             }
             let command = fill_in(step.command, new_seed(), round);
-            match attempt(step, &command) {
-                Outcome::Passed(_) => passed += 1,
+            println!("\n==== round {}", round + 1);
+            match attempt(step, &command).0 {
+                Outcome::Passed => passed += 1,
                 Outcome::Skipped(why) | Outcome::Failed(why) => {
                     println!("\nFAILED: {}: {why}\n  to run it again:  {command}", step.name);
                     println!("{passed} passed, 1 failed");
