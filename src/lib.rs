@@ -123,4 +123,4 @@ pub fn version() -> &'static str {
 
 #[cfg(feature = "internals")]
 #[doc(hidden)]
-pub use os::{Fault, set_faults};
+pub use os::{Fault, granule, set_faults};

@@ -1,5 +1,7 @@
 //! What tests take away from the system.
 
+#[cfg(feature = "internals")]
+use super::once::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A system call, or a feature of it, that tests take away to see what becomes of us without.
@@ -30,6 +32,22 @@ static FAULTS: AtomicU32 = AtomicU32::new(0);
 #[cfg(feature = "internals")]
 pub fn set_faults(faults: &[Fault]) {
     FAULTS.store(faults.iter().fold(0, |bits, fault| bits | *fault as u32), Ordering::Relaxed);
+}
+
+/// How many bytes a page has at least: more than here where a test says what other machines have.
+#[cfg(feature = "internals")]
+pub fn page_size_min() -> usize {
+    static MIN: Once = Once::new();
+    MIN.get(|| {
+        let said = std::env::var("TREENAIL_PAGE_SIZE").ok();
+        said.map_or(1, |said| said.parse().expect("TREENAIL_PAGE_SIZE is a number"))
+    }) as usize
+}
+
+/// As few as the system says.
+#[cfg(not(feature = "internals"))]
+pub fn page_size_min() -> usize {
+    1
 }
 
 /// Whether this process suffers it.

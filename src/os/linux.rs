@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString, c_int};
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
@@ -63,4 +64,25 @@ pub fn timespec(time: Duration) -> libc::timespec {
         tv_sec: time.as_secs().min(i32::MAX as u64) as libc::time_t,
         tv_nsec: time.subsec_nanos() as libc::c_long,
     }
+}
+
+/// Reads of a pipe or FIFO in one go: together they take as much as the largest page holds. It has
+/// one page, unless somebody means harm.
+const READS_MAX: u32 = 16;
+
+/// Empties a pipe or FIFO; whether there was anything in it.
+pub fn drain(fd: BorrowedFd<'_>) -> bool {
+    let mut bytes = [MaybeUninit::<u8>::uninit(); 4096];
+    let (fd, into, size) = (fd.as_raw_fd(), bytes.as_mut_ptr().cast(), bytes.len());
+    // SAFETY: the kernel writes at most as many bytes as the array has.
+    let read = || restart(|| check_count(unsafe { libc::read(fd, into, size) })).unwrap_or(0);
+    let first = read();
+    let mut last = first;
+    for _ in 1..READS_MAX {
+        if last < size {
+            break;
+        }
+        last = read();
+    }
+    first > 0
 }

@@ -53,4 +53,7 @@ pub mod wait_set;
 pub use crate::models::{barrier, futex, processors, thread_id};
 
 #[cfg(feature = "internals")]
-pub use fault::{Fault, set_faults};
+pub use self::{
+    fault::{Fault, set_faults},
+    mapping::granule,
+};

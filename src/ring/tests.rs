@@ -3,6 +3,7 @@
 
 use crate::memory::Buffer;
 use crate::memory::Bytes;
+use crate::os::mapping::granule;
 use crate::ring::mapping::Shared;
 use crate::ring::spans::SpanId;
 use crate::ring::spsc::{Reader, Writer};
@@ -14,12 +15,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 const RING: usize = 0;
-const RING_SIZE: u64 = 4096;
 /// Few enough for ThreadSanitizer, but many times around the ring.
 const MESSAGES: u64 = 20_000;
 
+/// Bytes of a ring: the smallest that there is.
+fn ring_size() -> u64 {
+    granule() as u64
+}
+
 fn shared() -> Arc<Shared> {
-    Shared::create(RING_SIZE, RING_SIZE).expect("there is memory").0
+    Shared::create(ring_size(), ring_size()).expect("there is memory").0
 }
 
 /// The length of message number `number`: every length up to some limit, in no order.

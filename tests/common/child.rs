@@ -25,6 +25,15 @@ pub fn name_of<T: Fn()>(_: T) -> &'static str {
     path.split_once("::").expect("it is in a crate").1
 }
 
+/// Whether this process is root's, as `test` needs; said aloud where it isn't.
+pub fn root_for<T: Fn()>(test: T) -> bool {
+    let is_root = super::system::is_root();
+    if !is_root {
+        super::not_checked(name_of(test), "it takes root, who can become another user");
+    }
+    is_root
+}
+
 /// Whether this process runs nothing but `test`, which asks. Else it runs that in a process and with
 /// a directory of its own, which must succeed.
 pub fn alone(test: impl Fn()) -> bool {

@@ -68,20 +68,18 @@ fn own_gid() -> u32 {
 
 /// Gives this process a /dev/shm of its own, made with these options; false as above.
 pub fn own_shm(what: &str, options: &CStr) -> bool {
-    if !unshare(what, libc::CLONE_NEWNS) {
+    if !own_mounts(what) {
         return false;
     }
-    keep_mounts_private();
     mount(c"tmpfs", c"/dev/shm", c"tmpfs", options);
     true
 }
 
 /// Gives this process nothing at all in a folder; false as above.
 pub fn hide(what: &str, folder: &CStr) -> bool {
-    if !unshare(what, libc::CLONE_NEWNS) {
+    if !own_mounts(what) {
         return false;
     }
-    keep_mounts_private();
     mount(c"tmpfs", folder, c"tmpfs", c"");
     true
 }
@@ -96,21 +94,36 @@ pub fn own_places(what: &str) -> bool {
     true
 }
 
-fn keep_mounts_private() {
-    mount_with(c"none", c"/", c"", libc::MS_REC | libc::MS_PRIVATE, c"");
+/// Gives this process mounts that nobody else sees; false as above.
+fn own_mounts(what: &str) -> bool {
+    if !unshare(what, libc::CLONE_NEWNS) {
+        return false;
+    }
+    // In a chroot the root is no mount: there mounts can't be kept from others.
+    let kept = try_mount(c"none", c"/", c"", libc::MS_REC | libc::MS_PRIVATE, c"");
+    kept.inspect_err(|why| super::not_checked(what, &format!("no mounts of one's own: {why}")))
+        .is_ok()
 }
 
 /// Mounts a file system, in a namespace of this process' own.
 pub fn mount(source: &CStr, target: &CStr, kind: &CStr, options: &CStr) {
-    mount_with(source, target, kind, 0, options);
+    let mounted = try_mount(source, target, kind, 0, options);
+    mounted.unwrap_or_else(|error| panic!("mounting {kind:?} at {target:?}: {error}"));
 }
 
-fn mount_with(source: &CStr, target: &CStr, kind: &CStr, flags: libc::c_ulong, options: &CStr) {
+fn try_mount(
+    source: &CStr,
+    target: &CStr,
+    kind: &CStr,
+    flags: libc::c_ulong,
+    options: &CStr,
+) -> std::io::Result<()> {
     let (source, target) = (source.as_ptr(), target.as_ptr());
     // SAFETY: every text ends with a NUL.
-    let result =
-        unsafe { libc::mount(source, target, kind.as_ptr(), flags, options.as_ptr().cast()) };
-    assert_eq!(result, 0, "{target:?}: {}", std::io::Error::last_os_error());
+    match unsafe { libc::mount(source, target, kind.as_ptr(), flags, options.as_ptr().cast()) } {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    }
 }
 
 /// Takes a file system away, also one in use.

@@ -1,8 +1,9 @@
 use crate::os::fork::{Fd, adopt};
 use crate::os::linux::{self, check, check_count, restart};
+use crate::os::mapping::granule;
 use crate::os::named_memory::{FOLDER, Facts, facts, path, remove};
 use crate::os::process;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, c_int};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStrExt;
@@ -36,7 +37,7 @@ fn share(fd: &Fd, object: &Facts) -> io::Result<()> {
         libc::fchown(raw, if made.owner == object.owner { keep } else { object.owner }, keep);
         libc::fchown(raw, keep, object.group);
         // One page is plenty.
-        libc::fcntl(raw, libc::F_SETPIPE_SZ, 4096);
+        libc::fcntl(raw, libc::F_SETPIPE_SZ, granule() as c_int);
     }
     let may = |shift: u32| object.mode >> shift & 0o2 != 0;
     let has_group = facts(fd.as_fd())?.group == object.group;
@@ -64,21 +65,9 @@ pub fn signal(fifo: &Fd) -> io::Result<()> {
     }
 }
 
-/// Reads of a FIFO in one go: it has one page, unless somebody means harm.
-const READS_MAX: u32 = 16;
-
 /// Makes a FIFO unreadable.
 pub fn drain(fifo: &Fd) {
-    let mut bytes = [std::mem::MaybeUninit::<u8>::uninit(); 4096];
-    for _ in 0..READS_MAX {
-        let (fd, into) = (fifo.as_raw_fd(), bytes.as_mut_ptr().cast());
-        // SAFETY: the kernel writes at most as many bytes as the array has.
-        let read = || check_count(unsafe { libc::read(fd, into, 4096) });
-        if restart(read).is_ok_and(|count| count == 4096) {
-            continue;
-        }
-        return;
-    }
+    linux::drain(fifo.as_fd());
 }
 
 /// Whether it is a FIFO of this user that nobody has open, and has used for a while.

@@ -1,4 +1,5 @@
 use super::Part;
+use crate::os::fault::page_size_min;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
@@ -6,7 +7,8 @@ use std::ptr::NonNull;
 /// Bytes of a page.
 pub fn granule() -> usize {
     // SAFETY: always succeeds.
-    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize };
+    page.max(page_size_min())
 }
 
 /// A stretch of address space that holds parts of a file, until it is dropped.

@@ -5,8 +5,10 @@
 
 use crate::os::fault::{Fault, faulty};
 use crate::os::fork::{Fd, adopt, enter};
-use crate::os::linux::{check, check_count, open, own_path, restart};
+use crate::os::linux::{self, check, open, own_path};
+use crate::os::mapping::granule;
 use crate::os::process::user;
+use std::ffi::c_int;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -22,7 +24,7 @@ pub fn make(for_user: u32) -> io::Result<(Fd, Fd)> {
     // SAFETY: takes no memory. Both calls may fail: then the pipe is larger than it need be, or
     // a peer that is another user falls back to the socket.
     unsafe {
-        libc::fcntl(read.as_raw_fd(), libc::F_SETPIPE_SZ, 4096);
+        libc::fcntl(read.as_raw_fd(), libc::F_SETPIPE_SZ, granule() as c_int);
         if for_user != user() {
             libc::fchmod(read.as_raw_fd(), 0o666);
         }
@@ -51,10 +53,5 @@ pub fn signal(pipe: &Fd) {
 
 /// Empties the pipe; whether there was anything in it.
 pub fn drain(pipe: &Fd) -> bool {
-    // One read takes all that a pipe of one page holds.
-    let mut bytes = [std::mem::MaybeUninit::<u8>::uninit(); 4096];
-    let fd = pipe.as_fd().as_raw_fd();
-    // SAFETY: the kernel writes at most as many bytes as the array has.
-    let read = || check_count(unsafe { libc::read(fd, bytes.as_mut_ptr().cast(), 4096) });
-    restart(read).is_ok_and(|count| count > 0)
+    linux::drain(pipe.as_fd())
 }

@@ -127,17 +127,17 @@ pub fn a_loan_can_not_be_committed_longer(way: Way) {
 }
 
 pub fn a_full_ring_lends_nothing(way: Way) {
-    let pair = way.pair("ring=4KiB");
-    let first = lend(&pair.connector, 1, 1500);
-    let second = lend(&pair.connector, 2, 1500);
-    assert_eq!(status(pair.connector.loan(1500, NOW)), Status::Again);
+    let pair = way.pair("ring=64KiB");
+    let first = lend(&pair.connector, 1, 24_000);
+    let second = lend(&pair.connector, 2, 24_000);
+    assert_eq!(status(pair.connector.loan(24_000, NOW)), Status::Again);
     let short = Some(Duration::from_millis(5));
-    assert_eq!(status(pair.connector.loan(1500, short)), Status::TimedOut);
-    assert_eq!(status(pair.connector.send(&[7; 1500], NOW)), Status::Again);
+    assert_eq!(status(pair.connector.loan(24_000, short)), Status::TimedOut);
+    assert_eq!(status(pair.connector.send(&[7; 24_000], NOW)), Status::Again);
     drop(first);
     thread::scope(|scope| {
-        let waiter = scope.spawn(|| status(pair.connector.loan(1500, SOON)));
-        second.commit(0, 1500, NOW).expect("it was lent");
+        let waiter = scope.spawn(|| status(pair.connector.loan(24_000, SOON)));
+        second.commit(0, 24_000, NOW).expect("it was lent");
         assert_payload(&pair.acceptor.recv_vec(SOON).expect("it comes"), 2);
         assert_eq!(waiter.join().expect("no panic"), Status::Ok);
     });

@@ -128,20 +128,20 @@ pub fn views_outlive_the_end(way: Way) {
     assert_view(&first, 0);
 }
 
-/// Messages of which a few views hold more than half of a small ring.
+/// Messages of which a few views hold more than half of a ring of 64 KiB.
 const HOLDERS: u64 = 3;
 
 /// Opens views that hold more than half of the ring to `to`.
 fn hold_most<'a>(from: &Channel, to: &'a Channel) -> Vec<View<'a>> {
     let views = (0..HOLDERS).map(|number| {
-        from.send(&payload(number, 800), SOON).expect("there is room");
+        from.send(&payload(number, 12_800), SOON).expect("there is room");
         to.recv_view(SOON).expect("it was sent")
     });
     views.collect()
 }
 
 pub fn an_empty_ring_is_no_failure_while_others_hold_views(way: Way) {
-    let pair = way.pair("ring=4KiB");
+    let pair = way.pair("ring=64KiB");
     let views = hold_most(&pair.connector, &pair.acceptor);
     let fd = pair.acceptor.fd().expect("a descriptor");
     assert_eq!(status(pair.acceptor.recv_vec(NOW)), Status::Again);
@@ -150,17 +150,17 @@ pub fn an_empty_ring_is_no_failure_while_others_hold_views(way: Way) {
     assert_eq!(status(pair.acceptor.recv_vec(short)), Status::TimedOut);
     // It is one once the peer has been unable to send, and that is told at the descriptor.
     assert_eq!(status(pair.acceptor.recv_vec(NOW)), Status::Again);
-    assert_eq!(status(pair.connector.send(&payload(HOLDERS, 1800), NOW)), Status::Again);
+    assert_eq!(status(pair.connector.send(&payload(HOLDERS, 28_800), NOW)), Status::Again);
     assert!(is_readable(fd), "the peer found no room");
     assert_eq!(status(pair.acceptor.recv_vec(NOW)), Status::NoSpace);
     drop(views);
-    pair.connector.send(&payload(HOLDERS, 1800), SOON).expect("there is room");
+    pair.connector.send(&payload(HOLDERS, 28_800), SOON).expect("there is room");
     assert_payload(&pair.acceptor.recv_vec(SOON).expect("it was sent"), HOLDERS);
     assert_eq!(status(pair.acceptor.recv_vec(NOW)), Status::Again);
 }
 
 pub fn one_who_waits_hears_that_the_peer_found_no_room(way: Way) {
-    let pair = way.pair("ring=4KiB");
+    let pair = way.pair("ring=64KiB");
     for released in [false, true] {
         let views = hold_most(&pair.connector, &pair.acceptor);
         let waits = || pair.acceptor.stats().expect("it is open").recv_waits;
@@ -168,7 +168,7 @@ pub fn one_who_waits_hears_that_the_peer_found_no_room(way: Way) {
         thread::scope(|scope| {
             let waiter = scope.spawn(|| pair.acceptor.recv_vec(SOON));
             until("it waits", || waits() > before);
-            let send = || pair.connector.send(&payload(HOLDERS, 1800), SOON);
+            let send = || pair.connector.send(&payload(HOLDERS, 28_800), SOON);
             let sender = scope.spawn(send);
             if released {
                 drop(views);

@@ -304,10 +304,11 @@ fn check_share(payload: &[u8]) {
     assert_ne!(payload[..4], [0; 4], "the ring format");
     assert_eq!(payload[4..8], [0; 4], "reserved");
     let (total, to_listener, to_connector) = (word(8), (word(16), word(24)), (word(32), word(40)));
-    assert_eq!(to_listener.1, 8192, "the wish, rounded up to a power of two");
-    assert_eq!(to_connector.1, 4096, "the listener's own");
+    let page = treenail::granule() as u64;
+    assert_eq!(to_listener.1, page.max(8192), "the wish, rounded up to a power of two");
+    assert_eq!(to_connector.1, page, "the listener's own, and at least a page");
     for (offset, size) in [to_listener, to_connector] {
-        assert!(offset >= 4096 && offset % 4096 == 0 && offset + size <= total);
+        assert!(offset >= page && offset % page == 0 && offset + size <= total);
     }
 }
 

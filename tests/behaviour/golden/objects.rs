@@ -24,8 +24,7 @@ fn place(what: &str, mark: &str) -> (String, PathBuf) {
 
 /// The golden bytes are of these machines; on others the format word differs.
 fn is_usual() -> bool {
-    // SAFETY: always succeeds.
-    cfg!(target_endian = "little") && unsafe { libc::sysconf(libc::_SC_PAGESIZE) } == 4096
+    cfg!(target_endian = "little") && treenail::granule() == 4096
 }
 
 #[test]

@@ -202,7 +202,7 @@ fn those_on_every_byte_of_a_share_are_given_back() {
                 let mut raw = Raw::accept(&server);
                 greet_for_rings(&mut raw);
                 let (canary, fd) = Canary::new();
-                let share = super::pages::proper_share(4096).encode();
+                let share = super::pages::proper_share(64 << 10).encode();
                 for byte in share.chunks(1) {
                     raw.say_with(byte, &[fd.as_raw_fd(); 16]);
                 }

@@ -20,7 +20,6 @@ pub const WRITER_WAITS: usize = offset_of!(RingControl, writer_waits);
 pub const WRITER_CLOSED: usize = offset_of!(RingControl, writer_closed);
 pub const HEAD: usize = offset_of!(RingControl, head);
 pub const READER_WAITS: usize = offset_of!(RingControl, reader_waits);
-const PAGE: u64 = 4096;
 
 /// All of the shared memory, mapped to be spoilt.
 pub struct Pages {
@@ -203,11 +202,12 @@ impl Hostile {
 
 /// A SHARE of two rings of this size, as a listener should make it.
 pub fn proper_share(ring: u64) -> Share {
+    let page = treenail::granule() as u64;
     Share {
         format: FORMAT,
-        size: PAGE + 2 * ring,
-        to_listener: (PAGE, ring),
-        to_connector: (PAGE + ring, ring),
+        size: page + 2 * ring,
+        to_listener: (page, ring),
+        to_connector: (page + ring, ring),
     }
 }
 

@@ -8,7 +8,7 @@ use std::io::IoSlice;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
-use treenail::{Channel, NOW, Status};
+use treenail::{Channel, NOW, Status, granule};
 
 const OPTIONS: &str = "ring=4096&max_message=65536";
 const SHORT: Option<Duration> = Some(Duration::from_millis(2));
@@ -60,7 +60,7 @@ fn scribble_bytes(victim: Victim) {
     let arena = Arena::new(victim, OPTIONS);
     let (mut channel, mut hostile) = arena.join();
     feed(&mut hostile);
-    let first_ring = 4096;
+    let first_ring = granule();
     let (rings, all) = (first_ring + RING_BYTES, hostile.pages.len);
     let second_ring = first_ring + (all - first_ring) / 2;
     let places = (0..rings).chain(second_ring..second_ring + RING_BYTES);
@@ -118,7 +118,7 @@ fn tender_place(random: &mut Random, len: usize) -> usize {
     let fields = [TAIL, WRITER_WAITS, WRITER_CLOSED, HEAD, READER_WAITS];
     match random.below(4) {
         0 => random.below(len / 8) * 8,
-        1 => 4096 + random.below(len - 4096) / 16 * 16,
+        1 => granule() + random.below(len - granule()) / 16 * 16,
         _ => RING_CONTROL[random.below(2)] + fields[random.below(5)] / 8 * 8,
     }
 }

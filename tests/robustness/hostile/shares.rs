@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use treenail::ring::layout::{FORMAT, MAGIC_WORD};
 use treenail::wire::{Kind, Share};
-use treenail::{Channel, Status};
+use treenail::{Channel, Status, granule};
 
 const RING: u64 = 1 << 16;
 
@@ -245,7 +245,7 @@ fn memory_whose_size_can_change_or_is_not_as_said_is_refused() {
     if !alone(memory_whose_size_can_change_or_is_not_as_said_is_refused) {
         return;
     }
-    let size = proper_share(RING).size;
+    let (page, size) = (granule() as u64, proper_share(RING).size);
     let with = |fd| Offer::with_memfd(proper_share(RING), fd);
     let (shrink, grow) = (libc::F_SEAL_SHRINK, libc::F_SEAL_GROW);
     are_refused(&[
@@ -253,10 +253,10 @@ fn memory_whose_size_can_change_or_is_not_as_said_is_refused() {
         ("no seal against growing", &|| with(signed(size, shrink))),
         ("no seal against shrinking", &|| with(signed(size, grow))),
         ("sealed against seals only", &|| with(signed(size, libc::F_SEAL_SEAL))),
-        ("a page less", &|| with(signed(size - 4096, SEALS))),
+        ("a page less", &|| with(signed(size - page, SEALS))),
         ("a byte less", &|| with(signed(size - 1, SEALS))),
-        ("a page more", &|| with(signed(size + 4096, SEALS))),
-        ("a control page only", &|| with(signed(4096, SEALS))),
+        ("a page more", &|| with(signed(size + page, SEALS))),
+        ("a control page only", &|| with(signed(page, SEALS))),
         ("nothing at all", &|| with(seal(memfd(0), SEALS))),
     ]);
 }
@@ -300,7 +300,7 @@ fn rings_that_do_not_lie_properly_are_refused() {
     if !alone(rings_that_do_not_lie_properly_are_refused) {
         return;
     }
-    let (page, rings) = (4096, proper_share(RING));
+    let (page, rings) = (granule() as u64, proper_share(RING));
     let size = rings.size;
     let first = |offset, size| move || Offer::of(Share { to_listener: (offset, size), ..rings });
     let second = |offset, size| move || Offer::of(Share { to_connector: (offset, size), ..rings });

@@ -1,6 +1,6 @@
 //! The directory that names live in, when it is not what it should be.
 
-use crate::common::child::{self, finish, name_of};
+use crate::common::child::{self, finish, name_of, root_for};
 use crate::common::system::{is_root, make_directory, set_mode};
 use crate::common::{SOON, directory, name, status};
 use std::os::unix::fs::{chown, symlink};
@@ -107,7 +107,7 @@ fn a_file_is_refused() {
 
 #[test]
 fn another_users_directory_is_refused() {
-    if !is_root() {
+    if !root_for(another_users_directory_is_refused) {
         return;
     }
     let path = place();
@@ -118,7 +118,7 @@ fn another_users_directory_is_refused() {
 
 #[test]
 fn a_directory_without_rights_is_refused() {
-    if !is_root() {
+    if !root_for(a_directory_without_rights_is_refused) {
         return;
     }
     let path = place();

@@ -1,9 +1,9 @@
 //! The places of a name, one before and one after login: a listener in either is found, and has
 //! the name alone.
 
-use crate::common::child::{alone, fork, name_of, reap};
+use crate::common::child::{alone, fork, name_of, reap, root_for};
 use crate::common::namespaces::own_places;
-use crate::common::system::{is_root, make_directory, own_uid, set_mode};
+use crate::common::system::{make_directory, own_uid, set_mode};
 use crate::common::{Fails, SOON, not_before, status, until};
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -117,7 +117,7 @@ fn a_text_names_all_places_where_nobody_listens() {
 
 #[test]
 fn a_directory_that_another_user_made_shuts_nobody_out() {
-    if !is_root() {
+    if !root_for(a_directory_that_another_user_made_shuts_nobody_out) {
         return;
     }
     among_places(a_directory_that_another_user_made_shuts_nobody_out, || {
@@ -150,7 +150,7 @@ fn a_directory_that_another_user_made_shuts_nobody_out() {
 
 #[test]
 fn a_runtime_directory_of_another_user_is_skipped() {
-    if !is_root() {
+    if !root_for(a_runtime_directory_of_another_user_is_skipped) {
         return;
     }
     among_places(a_runtime_directory_of_another_user_is_skipped, || {

@@ -1,7 +1,7 @@
 //! Other users: refused unless they are let in, by both sides, over both ways.
 
-use crate::common::child::{self, alone, as_user, finish, kill, start};
-use crate::common::system::{become_user, is_root, make_directory, set_mode};
+use crate::common::child::{self, alone, as_user, finish, kill, root_for, start};
+use crate::common::system::{become_user, make_directory, set_mode};
 use crate::common::{SOON, directory, name, status, with};
 use std::process::Child;
 use std::time::Duration;
@@ -67,7 +67,7 @@ fn ask(channel: &Channel) {
 
 #[test]
 fn another_user_is_refused_by_default() {
-    if !is_root() {
+    if !root_for(another_user_is_refused_by_default) {
         return;
     }
     for scheme in ["shm", "local"] {
@@ -84,7 +84,7 @@ fn another_user_is_refused_by_default() {
 
 #[test]
 fn another_user_is_let_in_where_that_is_said() {
-    if !is_root() {
+    if !root_for(another_user_is_let_in_where_that_is_said) {
         return;
     }
     for scheme in ["shm", "local"] {
@@ -105,7 +105,9 @@ fn another_user_is_let_in_where_that_is_said() {
 
 #[test]
 fn a_connector_looks_at_who_listens_too() {
-    if !is_root() || !alone(a_connector_looks_at_who_listens_too) {
+    if !root_for(a_connector_looks_at_who_listens_too)
+        || !alone(a_connector_looks_at_who_listens_too)
+    {
         return;
     }
     for scheme in ["shm", "local"] {
@@ -127,7 +129,7 @@ fn a_connector_looks_at_who_listens_too() {
 
 #[test]
 fn root_connects_to_anybody_s_listener() {
-    if !is_root() {
+    if !root_for(root_connects_to_anybody_s_listener) {
         return;
     }
     for scheme in ["shm", "local"] {
@@ -164,7 +166,9 @@ fn is_shared(address: *const u8) -> bool {
 
 #[test]
 fn a_directory_that_may_be_searched_but_not_read_is_enough_to_connect() {
-    if !is_root() || !alone(a_directory_that_may_be_searched_but_not_read_is_enough_to_connect) {
+    if !root_for(a_directory_that_may_be_searched_but_not_read_is_enough_to_connect)
+        || !alone(a_directory_that_may_be_searched_but_not_read_is_enough_to_connect)
+    {
         return;
     }
     let deep = "a".repeat(80);

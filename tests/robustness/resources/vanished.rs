@@ -2,10 +2,10 @@
 //! anew, and loses nobody who has come before.
 
 use super::places::{among_places, first, lock, log_in, runtime, second};
-use crate::common::child::alone;
+use crate::common::child::{alone, root_for};
 use crate::common::event::{Events, is_readable};
 use crate::common::namespaces::{mount, unmount};
-use crate::common::system::{is_root, make_directory};
+use crate::common::system::make_directory;
 use crate::common::{SOON, at_once, directory, name, status, until, with};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -172,7 +172,9 @@ fn a_relative_path_stays_where_it_was() {
 /// It can't see there what others see outside.
 #[test]
 fn a_listener_in_a_new_root_keeps_its_socket() {
-    if !is_root() || !alone(a_listener_in_a_new_root_keeps_its_socket) {
+    if !root_for(a_listener_in_a_new_root_keeps_its_socket)
+        || !alone(a_listener_in_a_new_root_keeps_its_socket)
+    {
         return;
     }
     let ((endpoint, path), root) = (place(), directory().join(name()));

@@ -10,7 +10,10 @@ use treenail::ring::spans::SpanId;
 use treenail::ring::spsc::{Reader, Writer};
 use treenail::wire::{Gather, Header, Kind};
 
-const RING: u64 = 4096;
+/// Bytes of a ring: the smallest that there is.
+fn ring_size() -> u64 {
+    treenail::granule() as u64
+}
 /// What surrounds the memory that payloads are copied to.
 const GUARD: u8 = 0xa5;
 /// Loans and views that are open at a time.
@@ -48,14 +51,15 @@ pub struct Machine {
 
 impl Machine {
     pub fn new() -> Machine {
-        let (shared, _memfd, _share) = Shared::create(RING, RING).expect("memory is left");
+        let (shared, _memfd, _share) =
+            Shared::create(ring_size(), ring_size()).expect("memory is left");
         Machine {
             writer: Writer::new(&shared, TO_LISTENER),
             reader: Reader::new(&shared, TO_LISTENER),
             shared,
             loans: Vec::new(),
             views: Vec::new(),
-            buffer: vec![MaybeUninit::new(GUARD); RING as usize + 32],
+            buffer: vec![MaybeUninit::new(GUARD); ring_size() as usize + 32],
             refused: 0,
             counts: Counts::default(),
         }
@@ -126,7 +130,7 @@ impl Machine {
 
     /// Writes a record, if there is room and the peer's position makes sense.
     fn write(&mut self, len: usize) -> bool {
-        let payload = [7u8; RING as usize / 2];
+        let payload = vec![7u8; ring_size() as usize / 2];
         let len = len.min(self.writer.payload_size_max());
         let parts = [&payload[..len / 2], &payload[len / 2..len]];
         let header = Header::plain(Kind::Data, len);
@@ -163,7 +167,7 @@ impl Machine {
     fn front(&mut self) -> Option<usize> {
         let front = self.reader.front();
         let header = self.settle(front).flatten()?;
-        assert!(record_size(u64::from(header.length)) <= RING / 2);
+        assert!(record_size(u64::from(header.length)) <= ring_size() / 2);
         if header.kind == Kind::Pad {
             self.reader.skip_front(header.length as usize);
             return None;
@@ -190,7 +194,7 @@ impl Machine {
     fn receive_plain(&mut self) {
         let plain = self.reader.front_plain();
         if let Some((len, _)) = self.settle(plain).flatten() {
-            assert!(record_size(len as u64) <= RING / 2);
+            assert!(record_size(len as u64) <= ring_size() / 2);
             self.copy_out(len);
             self.reader.skip_front(len);
             self.reader.publish();
@@ -238,8 +242,8 @@ impl Machine {
             // SAFETY: it lies within the ring, as just checked.
             unsafe { held.as_mut_ptr().copy_to_nonoverlapping(bytes.as_mut_ptr(), len) };
         }
-        assert!(self.reader.pinned() <= RING && self.reader.size() == RING);
-        assert!(self.writer.fill_level().0 <= RING && self.writer.size() == RING);
+        assert!(self.reader.pinned() <= ring_size() && self.reader.size() == ring_size());
+        assert!(self.writer.fill_level().0 <= ring_size() && self.writer.size() == ring_size());
     }
 
     fn wait_and_watch(&mut self) {
@@ -255,8 +259,8 @@ impl Machine {
     fn lies_within(&self, data: *const u8, len: usize) {
         let base = self.shared.bytes(TO_LISTENER).base.as_ptr() as usize;
         let start = data as usize;
-        assert!(start >= base && start + len <= base + 2 * RING as usize);
-        assert!(start.is_multiple_of(16) && len as u64 <= RING / 2);
+        assert!(start >= base && start + len <= base + 2 * ring_size() as usize);
+        assert!(start.is_multiple_of(16) && len as u64 <= ring_size() / 2);
     }
 
     /// The value of a call that a hostile peer can only make fail as a protocol error.
@@ -295,7 +299,7 @@ impl Machine {
             0 => value,
             1 => now ^ (1 << (value >> 3 & 63)),
             2 => now.wrapping_sub(value >> 3 & 0xfff),
-            3 => ring.head.load(Ordering::Relaxed).wrapping_add(RING),
+            3 => ring.head.load(Ordering::Relaxed).wrapping_add(ring_size()),
             4 => ring.head.load(Ordering::Relaxed),
             5 => ring.tail.load(Ordering::Relaxed),
             _ => now.wrapping_add(16 * (value >> 3 & 63)),
@@ -313,7 +317,7 @@ impl Machine {
     fn ring_word(&self, at: u64) -> &AtomicU64 {
         let base = self.shared.bytes(TO_LISTENER).base.cast::<AtomicU64>();
         // SAFETY: within the ring's second mapping at most, and aligned.
-        unsafe { base.add((at % (RING / 8)) as usize).as_ref() }
+        unsafe { base.add((at % (ring_size() / 8)) as usize).as_ref() }
     }
 
     fn change_bytes(&mut self, number: u64) {
@@ -327,12 +331,12 @@ impl Machine {
         let length = match value % 4 {
             0 => value >> 32,
             1 => u64::from(u32::MAX) - (value >> 32 & 31),
-            2 => RING / 2 - 24 + (value >> 32 & 31),
+            2 => ring_size() / 2 - 24 + (value >> 32 & 31),
             _ => value >> 32 & 0xff,
         } & 0xffff_ffff;
         let kind = if value & 4 == 0 { 2 } else { value >> 8 & 7 };
         let flags = if value & 8 == 0 { 0 } else { value >> 16 & 15 };
-        let at = number % (RING / 16) * 2;
+        let at = number % (ring_size() / 16) * 2;
         self.ring_word(at).store(length | kind << 32 | flags << 40, Ordering::Relaxed);
         self.ring_word(at + 1).store(value >> 60 << 32, Ordering::Relaxed);
         self.counts.mutations += 1;

@@ -6,13 +6,14 @@ use crate::common::objects::segment_path as path;
 use crate::common::system::{
     descriptors, descriptors_end, is_sanitized, limit_descriptors, names_in, own_uid,
 };
-use crate::common::{Fails, SOON, name, status};
+use crate::common::{Fails, SOON, name, not_checked, status};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use treenail::{NOW, Segment, Semaphore, Status};
+use treenail::object::layout::CONTROL_SIZE;
+use treenail::{NOW, Segment, Semaphore, Status, granule};
 
 const PART: usize = 200_000;
 /// Room for a few parts.
@@ -153,8 +154,7 @@ fn one_that_few_hold_takes_three_pages_at_most() {
     let semaphore = Semaphore::create(&name, 1).expect("the name is free");
     semaphore.acquire(1, NOW).expect("there is one");
     segment.write(0, &[1; 8], NOW).expect("free");
-    // SAFETY: takes no memory.
-    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64;
+    let page = granule() as u64;
     let (file, units) = (path(&name), path(&format!("{name}~semaphore")));
     assert!(memory(&file) <= 3 * page, "a segment takes {}", memory(&file));
     assert!(memory(&units) <= 3 * page, "a semaphore takes {}", memory(&units));
@@ -189,6 +189,9 @@ fn assert_grows<T>(what: &str, first: T, open: impl Fn() -> treenail::Result<T>,
 
 #[test]
 fn slots_grow_where_there_is_room_and_never_by_a_signal() {
+    if granule() >= CONTROL_SIZE {
+        return not_checked("slots in a full /dev/shm", "one page has those of all holders here");
+    }
     if !alone(slots_grow_where_there_is_room_and_never_by_a_signal) {
         return;
     }
