@@ -220,7 +220,7 @@ pub fn reap_within(pid: libc::pid_t, limit: Duration) -> i32 {
             }
             panic!("the child hung for {limit:?}:\n{place}");
         }
-        std::thread::sleep(Duration::from_millis(1));
+        pause();
     }
     assert!(libc::WIFEXITED(status), "the child was killed by {}", libc::WTERMSIG(status));
     libc::WEXITSTATUS(status)
