@@ -344,7 +344,7 @@ fn loom_lock_a_readers_descriptor_and_an_owner() {
 #[test]
 fn loom_lock_closed_while_one_waits() {
     for mode in [Exclusive, Shared] {
-        check_with(1, move || {
+        check_with(2, move || {
             let [one, two] = holders(false);
             one.object.an_owner_ended.set(mode == Exclusive);
             let waits = one.clone();
