@@ -23,6 +23,8 @@ mod send;
 mod send_state;
 mod spin;
 pub(crate) mod spinner;
+#[cfg(feature = "tokio")]
+mod tasks;
 mod unanswered;
 mod upgrade;
 mod views;

@@ -42,6 +42,7 @@ pub struct Replies<'a> {
 impl Replies<'_> {
     /// Notes that a reply has come for a waiting call.
     pub fn has_come(&self) {
+        self.requests.hand_on();
         self.waiters.notify();
         self.readiness.mark(Direction::Receive);
     }

@@ -109,7 +109,8 @@ impl Core {
         }
     }
 
-    fn reply_step(
+    /// One look for the reply to this request.
+    pub fn reply_step(
         &self,
         connection: &Connection,
         patience: Patience,
@@ -128,7 +129,7 @@ impl Core {
     }
 
     /// Reads what has come: replies go to their requests, the rest goes to the inbox.
-    fn make_way<T>(&self, connection: &Connection, patience: Patience) -> Result<Step<T>> {
+    pub fn make_way<T>(&self, connection: &Connection, patience: Patience) -> Result<Step<T>> {
         let mut any = false;
         let step = self.taking(connection, patience, |state| {
             let mut bytes = 0;
@@ -145,6 +146,7 @@ impl Core {
             Ok(Step::More)
         });
         if any {
+            connection.requests.hand_on();
             self.waiters.notify();
             self.readiness.mark(Direction::Receive);
         }

@@ -6,7 +6,7 @@ use crate::error::{Error, Result, Status};
 use crate::sync::lock;
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// How many requests may wait for a reply at a time.
 const PENDING_MAX: usize = 1 << 16;
@@ -45,6 +45,8 @@ pub struct Requests {
     awaited: AtomicU32,
     /// Whether a reply has come since a receiving call last found nothing.
     news: AtomicBool,
+    /// How often a call has read what is another's: a reply, or a message for the inbox.
+    handed_on: AtomicU64,
     pub unanswered: Mutex<Unanswered>,
 }
 
@@ -56,6 +58,7 @@ impl Requests {
             pending: Mutex::default(),
             awaited,
             news: AtomicBool::new(false),
+            handed_on: AtomicU64::new(0),
             unanswered: Mutex::default(),
         }
     }
@@ -109,6 +112,17 @@ impl Requests {
     /// keep the descriptor readable.
     pub fn has_news(&self) -> bool {
         self.news.swap(false, Ordering::SeqCst) || self.awaited.load(Ordering::SeqCst) > 0
+    }
+
+    /// Notes that a call has left something for another.
+    pub fn hand_on(&self) {
+        self.handed_on.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How often that has happened.
+    #[cfg(feature = "tokio")]
+    pub fn handed_on(&self) -> u64 {
+        self.handed_on.load(Ordering::SeqCst)
     }
 
     /// Notes that the caller waits at the descriptor from here on, until the reply has come.

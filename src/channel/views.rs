@@ -41,7 +41,7 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(core: &'a Core, parts: ViewParts) -> View<'a> {
+    pub(crate) fn new(core: &'a Core, parts: ViewParts) -> View<'a> {
         View { core, bytes: Bytes::new(parts.bytes), parts }
     }
 

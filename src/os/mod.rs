@@ -36,6 +36,8 @@ pub mod poll;
 pub mod process;
 #[cfg(not(loom))]
 pub mod processors;
+#[cfg(all(feature = "tokio", not(loom)))]
+pub mod reactor;
 #[cfg(not(loom))]
 pub mod sealed_memory;
 #[cfg(not(loom))]

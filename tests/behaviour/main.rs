@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod aio;
 mod cases;
 mod early;
 mod empty_calls;

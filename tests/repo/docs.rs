@@ -84,6 +84,26 @@ fn every_option_is_in_the_table() {
     );
 }
 
+/// The page of the crate, which an editor and docs.rs show, has the same rows in short.
+#[test]
+fn the_crate_page_lists_every_option() {
+    let (page, short) = (read("docs/options.md"), read("src/options.md"));
+    let (all, objects) = short.split_once("\nSegments and ").expect("two tables");
+    let row = |(name, values, default): &(&str, &str, &str)| {
+        format!("| `{name}` | {values} | {default} |")
+    };
+    let lacks = |table: &str, options: &[(&str, &str, &str)]| -> Vec<String> {
+        options.iter().map(row).filter(|row| !table.contains(row.as_str())).collect()
+    };
+    report("src/options.md lacks these rows", &lacks(all, &OPTIONS));
+    report("src/options.md lacks these rows of objects", &lacks(objects, &OBJECT_OPTIONS));
+    let rows = |text: &str| text.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows(&short), rows(&page), "src/options.md has a row too many");
+    let lib = read("src/lib.rs");
+    let example = lib.find("//! ```").expect("the crate page has an example");
+    assert!(example < lib.find("//! # ").expect("it has headings"), "it begins with the example");
+}
+
 /// The constants of the source that bound something, each with its value as it is written.
 fn limits() -> BTreeSet<(String, String)> {
     let mut found = BTreeSet::new();

@@ -33,7 +33,7 @@ pub const TEST: &[Step] = &[
     step("clippy", "no warnings in any target",
         "cargo clippy --workspace --all-targets -- -D warnings", &[C, Clippy], 5),
     step("docs", "the documentation builds, and its links lead somewhere",
-        "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps", &[C], 5),
+        "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --features tokio", &[C], 5),
     step("tests", "unit, integration and documentation tests",
         "cargo test --workspace", &[C, Cpp, Boost, Python, PythonVenv], 30),
     step("abi", "the release library as C and C++ programs see it",

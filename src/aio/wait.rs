@@ -1,0 +1,59 @@
+//! How a task waits for a descriptor.
+
+use crate::error::{Result, Status};
+use crate::os::reactor::Kept;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
+
+/// Whether a call could do nothing now.
+pub fn is_again<T>(outcome: &Result<T>) -> bool {
+    matches!(outcome, Err(error) if error.status() == Status::Again)
+}
+
+/// Waits for the descriptor.
+pub async fn readable<T>(fd: &AsyncFd<Kept<T>>) -> AsyncFdReadyGuard<'_, Kept<T>> {
+    // It fails only while the runtime is being shut down: then tasks aren't polled any more.
+    match fd.readable().await {
+        Ok(guard) => guard,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Makes `attempt`, which never waits, until it returns something else than Again.
+pub async fn when_readable<T, R>(
+    fd: &AsyncFd<Kept<T>>,
+    attempt: impl Fn() -> Result<R>,
+) -> Result<R> {
+    let mut outcome = attempt();
+    while is_again(&outcome) {
+        let mut guard = readable(fd).await;
+        outcome = attempt();
+        if is_again(&outcome) {
+            guard.clear_ready();
+        }
+    }
+    outcome
+}
+
+/// The first of two futures that is done.
+pub enum Either<A, B> {
+    /// The left one.
+    Left(A),
+    /// The right one.
+    Right(B),
+}
+
+/// Waits for either.
+pub async fn first<A, B>(
+    left: impl Future<Output = A>,
+    right: impl Future<Output = B>,
+) -> Either<A, B> {
+    let (mut left, mut right) = (pin!(left), pin!(right));
+    poll_fn(|context| match left.as_mut().poll(context) {
+        Poll::Ready(value) => Poll::Ready(Either::Left(value)),
+        Poll::Pending => right.as_mut().poll(context).map(Either::Right),
+    })
+    .await
+}
