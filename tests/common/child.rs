@@ -44,6 +44,9 @@ pub fn alone(test: impl Fn()) -> bool {
 pub fn alone_for(test: impl Fn(), limit: Duration) -> bool {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     if is_child() {
+        // Here, where no other thread runs yet: in a child that is forked while another thread
+        // makes the directory, nobody ever would.
+        super::directory();
         return true;
     }
     let number = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
