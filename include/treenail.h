@@ -38,11 +38,18 @@
  *   shm:NAME    shared memory, arranged over a local socket; frames travel through that socket
  *               where either side can't share memory (tn_channel_peer tells)
  *   local:NAME  a local socket
+ *   fd:NUMBER   a Unix stream socket that this process was given, connected or listening, which
+ *               the call takes over: it closes the descriptor with the handle, or if it fails
+ *               later. A descriptor that it refuses (TN_INVALID, TN_UNSUPPORTED) stays as it is.
+ *               Of the two ends of a socketpair one connects and the other creates; two alike
+ *               are TN_PROTOCOL. 0, 1 and 2 are refused.
+ *   fd:systemd  the first descriptor that systemd has passed (LISTEN_FDS, LISTEN_PID); TN_NOT_FOUND
+ *               if there is none
  *   A NAME is 1 to 64 of A-Z a-z 0-9 . _ - and doesn't start with a dot. Its socket is NAME.sock
  *   in $TREENAIL_DIR alone if that is set, else in /run/user/UID/treenail or /tmp/treenail-UID:
  *   a listener binds in the first of them that exists, and a connector tries both. An address
- *   with a slash is a path. The first ? ends the address; bytes may be written %XX. Sizes are
- *   written 4096, 64KiB, 1MiB.
+ *   with a slash is a path; * is a name that the listener chooses and tn_listener_endpoint tells.
+ *   The first ? ends the address; bytes may be written %XX. Sizes are written 4096, 64KiB, 1MiB.
  *
  *   ring          4KiB to 1GiB; default 256KiB
  *   ring_max      4KiB to 1GiB; default 16MiB
@@ -57,7 +64,7 @@
  *   handshake_ms  1 to 3600000; default 5000
  *   retry         0 or 1; default 0
  *   early         0 or 1; default 1
- *   shm           required or auto; default auto
+ *   shm           required, auto or off; default auto
  *   peer_uid      any or a user's number; default the same user or root
  *   raw           0 or 1; default 0
  *
@@ -66,9 +73,10 @@
  *   messages that are kept while a request waits for its reply, and max_message the messages that
  *   are accepted from the peer. mode, group, backlog and max_channels belong to the listening
  *   socket. retry=1: connecting keeps trying while nobody listens. shm=required: the channel never
- *   falls back to the socket. raw=1 (local: only): bytes as they come, without HELLO and frames, to
- *   talk with programs that know nothing of treenail. An option that has no meaning for a scheme or
- *   side is accepted there, so that one string serves both sides.
+ *   falls back to the socket; shm=off: it never leaves it. raw=1 (not for shm:): bytes as they
+ *   come, without HELLO and frames, to talk with programs that know nothing of treenail. An
+ *   option that has no meaning for a scheme or side is accepted there, so that one string serves
+ *   both sides.
  *
  * SEGMENTS AND SEMAPHORES: NAME?key=value&key=value
  *   A NAME is the same segment from every program and working directory of one user: the
@@ -415,9 +423,14 @@ const char *tn_version_text(void);
  * tn_listener_open starts listening at `endpoint` and stores the listener in `*out`, which the
  * caller frees with tn_listener_free.
  *
- * It takes over the name of a listener that was killed. TN_EXISTS: a live process listens there.
- * TN_DENIED: the directory is not this user's, or rights are missing. TN_INVALID: the endpoint is
- * wrong; the text says how. TN_NO_SPACE: no descriptors left.
+ * It takes over the name of a listener that was killed. With "shm:*" or "local:*" it chooses a
+ * name that nobody has, and tn_listener_endpoint tells it. With fd: it accepts from a listening
+ * socket that this process was given, whose file it neither makes nor removes.
+ *
+ * TN_EXISTS: a live process listens there. TN_DENIED: the directory is not this user's, or rights
+ * are missing. TN_INVALID: the endpoint is wrong, or fd: names no listening socket; the text says
+ * how. TN_NOT_FOUND: systemd has passed no socket. TN_UNSUPPORTED: fd: names a TCP or UDP socket.
+ * TN_NO_SPACE: no descriptors left.
  *
  * # Safety
  * `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -442,8 +455,9 @@ tn_status tn_listener_accept(const struct tn_listener *listener,
 
 /**
  * tn_listener_endpoint writes the endpoint to connect to, NUL-terminated, to the `cap` bytes at
- * `buf`, and its length without the NUL to `*out_len`. TN_TOO_LARGE: `*out_len` is how many bytes
- * it needs, with the NUL.
+ * `buf`, and its length without the NUL to `*out_len`. For * it has the name that the listener has
+ * chosen; for fd: the path of the socket, or fd: and the number if that has no path. TN_TOO_LARGE:
+ * `*out_len` is how many bytes it needs, with the NUL.
  *
  * # Safety
  * `listener` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_len` is NULL or
@@ -514,8 +528,9 @@ void tn_listener_free(struct tn_listener *listener);
  *
  * TN_NOT_FOUND: nobody listens there; with retry=1 it keeps trying until the timeout instead.
  * TN_AGAIN, TN_TIMED_OUT: it was not connected in time. TN_DENIED: rights are missing, or the
- * listener is another user's. TN_UNSUPPORTED: shm=required isn't possible. TN_INVALID: the
- * endpoint is wrong. TN_NO_SPACE: no descriptors left.
+ * listener is another user's. TN_UNSUPPORTED: shm=required isn't possible, or fd: names a TCP or
+ * UDP socket. TN_INVALID: the endpoint is wrong, or fd: names no connected socket. TN_NO_SPACE: no
+ * descriptors left.
  *
  * # Safety
  * `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -540,8 +555,10 @@ tn_status tn_channel_connect_start(const char *endpoint, struct tn_channel **out
 /**
  * tn_channel_create makes a channel for exactly two programs: it listens, accepts the first
  * program that connects, stops listening, and stores the channel in `*out`, which the caller frees
- * with tn_channel_free. The peer may have ended already, as with tn_listener_accept. Statuses are
- * those of tn_listener_open and tn_listener_accept.
+ * with tn_channel_free. The peer may have ended already, as with tn_listener_accept. With fd: it
+ * takes the listener's part on a connected socket, or accepts one connection of a listening one.
+ * Statuses are those of tn_listener_open and tn_listener_accept. TN_PROTOCOL, TN_PEER_LOST: on a
+ * connected socket the other side takes the same part, or has gone without a word.
  *
  * # Safety
  * `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -557,6 +574,26 @@ tn_status tn_channel_create(const char *endpoint, int32_t timeout_ms, struct tn_
  * `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
  */
 tn_status tn_channel_create_start(const char *endpoint, struct tn_channel **out);
+
+/**
+ * tn_channel_pair makes a private channel and stores both its ends in `*out_a` and `*out_b`, each
+ * of which the caller frees with tn_channel_free: for tests, and for threads of one process.
+ *
+ * `options` is "key=value&key=value", as behind the ? of an endpoint, or NULL for none. The ends
+ * share memory through rings; "shm=off" keeps them on their sockets. Each end is a channel like
+ * any other; the address of its tn_peer is "pair". Nothing waits, and nobody else can connect. To
+ * join another process without a name, give it one end of a socketpair; each process adopts its
+ * end by "fd:NUMBER".
+ *
+ * TN_INVALID: an option is wrong. TN_UNSUPPORTED: "shm=required" isn't possible. TN_NO_SPACE: no
+ * descriptors left. TN_DENIED: peer_uid= admits somebody else only. On failure nothing is stored.
+ *
+ * # Safety
+ * `options` is NULL or NUL-terminated; `out_a` and `out_b` are NULL or writable, and are two.
+ */
+tn_status tn_channel_pair(const char *options,
+                          struct tn_channel **out_a,
+                          struct tn_channel **out_b);
 
 /**
  * tn_channel_fd stores a descriptor in `*out` for poll, epoll, select and the event loops on top

@@ -12,6 +12,7 @@ mod info;
 mod inspect;
 pub(crate) mod lent;
 mod loan;
+mod pair;
 mod rearm;
 mod recv;
 mod recv_state;
@@ -92,6 +93,7 @@ impl Channel {
     pub fn connect_start(endpoint: &str) -> Result<Channel> {
         let endpoint = Arc::new(Endpoint::parse(endpoint)?);
         let connecting = Connecting::dialling(&endpoint);
+        let connecting = connecting.map_err(|error| error.during("connect", &endpoint.text))?;
         let core = Arc::new(Core::new(endpoint, Some(connecting)));
         core.step_connecting()?;
         Ok(Channel { core })

@@ -4,7 +4,7 @@ mod info;
 
 use crate::channel::Channel;
 use crate::channel::spinner::spin_on_handshake;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Rings, escape};
 use crate::error::{Error, Result, Status};
 use crate::os::fork::{Fd, generation};
 use crate::os::poll::Wanted;
@@ -16,6 +16,7 @@ use crate::sync::waker::{Waker, poll_with_waker};
 use crate::timeout::Deadline;
 use crate::transport::meet::accept::{Acceptor, END};
 use crate::transport::meet::counts::Counts;
+use crate::transport::meet::incoming::Incoming;
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +38,8 @@ pub use self::info::ListenerStats;
 /// ```
 pub struct Listener {
     endpoint: Arc<Endpoint>,
+    /// What others connect to.
+    address: String,
     generation: u32,
     closed: AtomicBool,
     acceptor: Mutex<Option<Acceptor>>,
@@ -54,9 +57,15 @@ impl Listener {
     /// Starts listening: `open("shm:NAME")`. It takes over the name of a listener that was killed;
     /// the name of one that is alive is [`Status::Exists`].
     pub fn open(endpoint: &str) -> Result<Listener> {
-        let endpoint = Arc::new(Endpoint::parse(endpoint)?);
-        let acceptor = Acceptor::open(&endpoint);
-        let acceptor = acceptor.map_err(|error| error.during("listen", &endpoint.text))?;
+        let endpoint = Endpoint::parse(endpoint)?;
+        let text = Arc::clone(&endpoint.text);
+        let (endpoint, acceptor) = Incoming::open(endpoint)
+            .and_then(|(endpoint, incoming)| {
+                let acceptor = Acceptor::new(&endpoint, incoming)?;
+                Ok((endpoint, acceptor))
+            })
+            .map_err(|error| error.during("listen", &text))?;
+        let given_path = acceptor.incoming().given_path();
         let end = event().and_then(|end| {
             acceptor.wait_set().add(end.as_fd(), 0, END)?;
             Ok(end)
@@ -75,6 +84,8 @@ impl Listener {
             acceptor: Mutex::new(Some(acceptor)),
             waiters: Waiters::new(),
             again: Error::again().during("accept", &endpoint.text),
+            address: given_path
+                .map_or_else(|| address_of(&endpoint), |path| endpoint_of_path(&endpoint, &path)),
             endpoint,
         })
     }
@@ -146,9 +157,10 @@ impl Listener {
         }
     }
 
-    /// The endpoint to connect to, without options.
+    /// The endpoint to connect to, without options. It has the name that the listener has chosen
+    /// for `shm:*` or `local:*`, and the path of a socket that was given to `fd:`, if that has one.
     pub fn endpoint(&self) -> String {
-        self.endpoint.text.split('?').next().unwrap_or_default().to_owned()
+        self.address.clone()
     }
 
     /// Counts what has become of the connections so far. They stay when the listener is closed.
@@ -234,6 +246,17 @@ impl AsRawFd for Listener {
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
     }
+}
+
+/// The endpoint without options.
+fn address_of(endpoint: &Endpoint) -> String {
+    endpoint.text.split('?').next().unwrap_or_default().to_owned()
+}
+
+/// The endpoint of a socket file.
+fn endpoint_of_path(endpoint: &Endpoint, path: &[u8]) -> String {
+    let scheme = if endpoint.rings == Rings::Never { "local:" } else { "shm:" };
+    format!("{scheme}{}", escape(path))
 }
 
 fn closed() -> Error {

@@ -26,6 +26,9 @@ pub const VERSION_MAJOR: u16 = 1;
 pub const VERSION_MINOR: u16 = 0;
 /// HELLO's feature bit for rings in shared memory, format 1.
 pub const FEATURE_RING: u64 = 1;
+/// HELLO's feature bit of the side that takes the listener's part. It is no feature that both must
+/// have: it lets two sides notice that they are alike.
+pub const FEATURE_LISTENER: u64 = 2;
 /// The largest message, in bytes, that may be sent before the peer's HELLO has come.
 pub const EARLY_SIZE_MAX: usize = 64 << 10;
 

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 HELLO, DATA, PING, PONG, CLOSE = 1, 2, 3, 4, 5
 REQUEST, REPLY, MORE = 1, 2, 4
+CONNECTS, LISTENS = 0, 2  # the feature bit of the side that takes the listener's part
 HEADER = struct.Struct("<IBBHII")  # length, kind, flags, zero, tag, id
 HELLO_BODY = struct.Struct("<8sHHIQII")  # magic, major, minor, max_message, features, ring, pid
 MESSAGE_MAX = 64 << 20
@@ -76,11 +77,11 @@ class Channel:
     It says HELLO and may send at once: what the peer says to that comes with its messages.
     """
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, part: int = CONNECTS) -> None:
         self.sock = sock
         self.message_max: int = EARLY_MAX
         self.greeted = False
-        body = HELLO_BODY.pack(b"TREENAIL", 1, 0, MESSAGE_MAX, 0, 0, os.getpid())
+        body = HELLO_BODY.pack(b"TREENAIL", 1, 0, MESSAGE_MAX, part, 0, os.getpid())
         try:
             self._send_frame(HELLO, body)
         except ConnectionError:
@@ -212,7 +213,7 @@ class Listener:
         sock, _ = self.sock.accept()
         sock.settimeout(1)
         try:
-            channel = Channel(sock)
+            channel = Channel(sock, LISTENS)
             channel.wait_for_hello()
         except (Closed, Lost, OSError):
             sock.close()

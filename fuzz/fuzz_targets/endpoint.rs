@@ -6,7 +6,8 @@
 use libfuzzer_sys::fuzz_target;
 use treenail::Status;
 use treenail::endpoint::{
-    Address, ENDPOINT_SIZE_MAX, Endpoint, RING_SIZE_MAX, RING_SIZE_MIN, Scheme, name_is_valid,
+    Address, ENDPOINT_SIZE_MAX, Endpoint, Given, Meeting, RING_SIZE_MAX, RING_SIZE_MIN, Rings,
+    name_is_valid,
 };
 
 fuzz_target!(|text: &str| {
@@ -23,9 +24,13 @@ fuzz_target!(|text: &str| {
 fn holds_its_promises(text: &str, endpoint: &Endpoint) {
     assert!(text.len() <= ENDPOINT_SIZE_MAX);
     assert!(!endpoint.text.contains(char::is_control));
-    match &endpoint.address {
-        Address::Name(name) => assert!(name_is_valid(name) && name.len() <= 64),
-        Address::Path(path) => assert!(path.contains(&b'/') && !path.contains(&0)),
+    match &endpoint.meeting {
+        Meeting::At(Address::Name(name)) => assert!(name_is_valid(name) && name.len() <= 64),
+        Meeting::At(Address::Path(path)) => assert!(path.contains(&b'/') && !path.contains(&0)),
+        Meeting::AtOwnName => assert_named(&endpoint.with_own_name("own")),
+        Meeting::On(Given::Number(number)) => assert!(*number > 2),
+        Meeting::On(Given::Systemd) => {}
+        Meeting::AsPair => panic!("no endpoint is a pair"),
     }
     let sizes = RING_SIZE_MIN..=RING_SIZE_MAX;
     assert!(sizes.contains(&endpoint.ring) && sizes.contains(&endpoint.ring_max));
@@ -33,6 +38,11 @@ fn holds_its_promises(text: &str, endpoint: &Endpoint) {
     assert!(endpoint.max_message > 0 && endpoint.backlog > 0 && endpoint.max_channels > 0);
     assert!(!endpoint.handshake.is_zero());
     assert!(endpoint.mode.is_none_or(|mode| mode <= 0o777));
-    let (rings, raw) = (endpoint.scheme == Scheme::Shm, endpoint.raw);
-    assert!(!(rings && raw) && (rings || !endpoint.shm_required));
+    assert!(!endpoint.raw || endpoint.rings == Rings::Never);
+}
+
+/// The text of a listener that has chosen its name is an endpoint of that name.
+fn assert_named(named: &Endpoint) {
+    let read = Endpoint::parse(&named.text).expect("it differs by the name alone");
+    assert_eq!(read.meeting, named.meeting);
 }

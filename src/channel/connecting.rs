@@ -1,7 +1,7 @@
 //! A channel that is not connected yet: it dials, or listens for the other program, and then waits
 //! for the handshake if the endpoint says so.
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Meeting};
 use crate::error::{Error, Result, Status};
 use crate::os::fork::Fd;
 use crate::os::poll::Wanted;
@@ -11,11 +11,13 @@ use crate::readiness::interest::Interest;
 use crate::readiness::waiters::Source;
 use crate::sync::lock;
 use crate::sync::waker::{Waker, poll_with_waker};
-use crate::transport::handshake::greet;
 use crate::transport::handshake::stage::Stage as Progress;
+use crate::transport::handshake::{Handshake, greet};
 use crate::transport::link::Joined;
 use crate::transport::meet::accept::Acceptor;
 use crate::transport::meet::counts::Counted;
+use crate::transport::meet::given;
+use crate::transport::meet::incoming::{Created, no_own_name};
 use crate::transport::meet::local::{Dialled, dial};
 use std::mem::replace;
 use std::os::fd::AsFd;
@@ -29,6 +31,10 @@ const RETRY_MAX: Duration = Duration::from_millis(20);
 enum Stage {
     /// Dials again at that time.
     Dialling(Instant),
+    /// Has the socket, and must say HELLO.
+    Dialled(Fd),
+    /// Waits for HELLO on a socket that this process was given.
+    Answering(Box<Handshake>),
     /// Listens for the other program.
     Listening(Box<Acceptor>),
     /// Waits until the handshake is done.
@@ -96,15 +102,27 @@ pub struct Connecting {
 }
 
 impl Connecting {
-    /// A channel that will dial.
-    pub fn dialling(endpoint: &Arc<Endpoint>) -> Connecting {
-        Connecting::at(Stage::Dialling(Instant::now()), "connect", endpoint)
+    /// A channel that connects.
+    pub fn dialling(endpoint: &Arc<Endpoint>) -> Result<Connecting> {
+        let stage = match &endpoint.meeting {
+            Meeting::At(_) => Stage::Dialling(Instant::now()),
+            Meeting::On(given) => Stage::Dialled(given::take_connected(*given)?),
+            Meeting::AtOwnName | Meeting::AsPair => return Err(no_own_name()),
+        };
+        Ok(Connecting::at(stage, "connect", endpoint))
     }
 
-    /// A channel that listens for one connection.
+    /// A channel that takes the listener's part, for one connection.
     pub fn listening(endpoint: &Arc<Endpoint>) -> Result<Connecting> {
-        let acceptor = Box::new(Acceptor::open(endpoint)?);
-        Ok(Connecting::at(Stage::Listening(acceptor), "create", endpoint))
+        let stage = match Created::open(endpoint)? {
+            Created::Listens(incoming) => {
+                Stage::Listening(Box::new(Acceptor::new(endpoint, incoming)?))
+            }
+            Created::Connected(socket) => {
+                Stage::Answering(Box::new(Handshake::begin_given(endpoint, socket)?))
+            }
+        };
+        Ok(Connecting::at(stage, "create", endpoint))
     }
 
     fn at(stage: Stage, verb: &'static str, endpoint: &Arc<Endpoint>) -> Connecting {
@@ -126,7 +144,10 @@ impl Connecting {
             (Stage::Greeting(_), _) => {
                 "the listener has not answered; does it call accept?".to_owned()
             }
-            (Stage::Done, _) => "nothing any more".to_owned(),
+            (Stage::Answering(_), _) => {
+                "the other side has not said HELLO; does it connect?".to_owned()
+            }
+            (Stage::Dialled(_) | Stage::Done, _) => "nothing any more".to_owned(),
         }
     }
 
@@ -162,21 +183,38 @@ impl Connecting {
                     self.set_timer();
                     return Ok(None);
                 }
-                Stage::Dialling(_) => {
-                    let Some(socket) = self.dial()? else { continue };
-                    let joined = greet(&self.endpoint, socket)?;
-                    if !self.endpoint.waits_for_handshake() {
-                        self.stage = Stage::Done;
+                Stage::Answering(handshake) => {
+                    let joined = handshake.step()?;
+                    match joined {
+                        Some(_) => self.stage = Stage::Done,
+                        None => self.set_timer(),
+                    }
+                    return Ok(joined.map(|joined| (joined, None)));
+                }
+                Stage::Dialling(_) => self.dial()?,
+                Stage::Dialled(_) => {
+                    if let Some(joined) = self.greet(&show)? {
                         return Ok(Some((joined, None)));
                     }
-                    let greeting = Box::new(Greeting { joined, deadline: None });
-                    let fd = greeting.socket().as_fd();
-                    show(&Watched { fd, events: READABLE, token: Token::Other });
-                    self.stage = Stage::Greeting(greeting);
                 }
                 Stage::Done => return Ok(None),
             }
         }
+    }
+
+    /// Says HELLO on the socket. The channel is done, unless it waits for the handshake.
+    fn greet(&mut self, show: impl Fn(&Watched<'_>)) -> Result<Option<Joined>> {
+        let Stage::Dialled(socket) = replace(&mut self.stage, Stage::Done) else {
+            return Ok(None);
+        };
+        let joined = greet(&self.endpoint, socket)?;
+        if !self.endpoint.waits_for_handshake() {
+            return Ok(Some(joined));
+        }
+        let greeting = Box::new(Greeting { joined, deadline: None });
+        show(&Watched { fd: greeting.socket().as_fd(), events: READABLE, token: Token::Other });
+        self.stage = Stage::Greeting(greeting);
+        Ok(None)
     }
 
     /// Takes the result of the handshake, once it is done.
@@ -187,9 +225,15 @@ impl Connecting {
         }
     }
 
-    fn dial(&mut self) -> Result<Option<Fd>> {
-        match dial(&self.endpoint) {
-            Ok(Dialled::Connected(socket)) => return Ok(Some(socket)),
+    fn dial(&mut self) -> Result<()> {
+        let Meeting::At(address) = &self.endpoint.meeting else {
+            return Err(no_own_name());
+        };
+        match dial(address) {
+            Ok(Dialled::Connected(socket)) => {
+                self.stage = Stage::Dialled(socket);
+                return Ok(());
+            }
             Ok(Dialled::Full) => self.in_vain = None,
             Err(error) if self.endpoint.retry && error.status() == Status::NotFound => {
                 self.in_vain = Some(error);
@@ -198,7 +242,7 @@ impl Connecting {
         }
         self.stage = Stage::Dialling(Instant::now() + self.retry);
         self.retry = (self.retry * 2).min(RETRY_MAX);
-        Ok(None)
+        Ok(())
     }
 
     /// When `step` must be called again, whatever the descriptors say.
@@ -206,8 +250,9 @@ impl Connecting {
         match &self.stage {
             Stage::Dialling(next) => Some(*next),
             Stage::Greeting(greeting) => greeting.deadline,
+            Stage::Answering(handshake) => handshake.deadline,
             // The acceptor has its own timer.
-            Stage::Listening(_) | Stage::Done => None,
+            Stage::Dialled(_) | Stage::Listening(_) | Stage::Done => None,
         }
     }
 
@@ -228,8 +273,9 @@ impl Connecting {
         }
         let timer = self.timer.as_ref().map(AsFd::as_fd);
         let own = match &self.stage {
-            Stage::Dialling(_) | Stage::Done => None,
+            Stage::Dialling(_) | Stage::Dialled(_) | Stage::Done => None,
             Stage::Listening(acceptor) => Some(acceptor.wait_set().fd().as_fd()),
+            Stage::Answering(handshake) => Some(handshake.socket().as_fd()),
             Stage::Greeting(greeting) => Some(greeting.socket().as_fd()),
         };
         let watched = |fd| Watched { fd, events: READABLE, token: Token::Other };
@@ -260,13 +306,17 @@ impl Source for ConnectSource<'_> {
         // The lock is not held while this sleeps, so what it sleeps on is shared.
         let (socket, wait_set);
         let own = match &stage.stage {
-            Stage::Dialling(_) | Stage::Done => Wanted::nothing(),
+            Stage::Dialling(_) | Stage::Dialled(_) | Stage::Done => Wanted::nothing(),
             Stage::Listening(acceptor) => {
                 wait_set = Arc::clone(acceptor.wait_set());
                 Wanted::readable(wait_set.fd().as_fd())
             }
             Stage::Greeting(greeting) => {
                 socket = Arc::clone(greeting.socket());
+                Wanted::readable(socket.as_fd())
+            }
+            Stage::Answering(handshake) => {
+                socket = Arc::clone(handshake.socket());
                 Wanted::readable(socket.as_fd())
             }
         };

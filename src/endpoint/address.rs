@@ -14,6 +14,51 @@ pub enum Address {
     Path(Vec<u8>),
 }
 
+/// How two sides meet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meeting {
+    /// One listens there, and the other connects to it.
+    At(Address),
+    /// One listens at a name of its own, which it tells.
+    AtOwnName,
+    /// On a socket that this process was given.
+    On(Given),
+    /// Both are made at once, in one process.
+    AsPair,
+}
+
+/// Which descriptor it is that this process was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// The one with this number.
+    Number(i32),
+    /// The first that systemd has passed.
+    Systemd,
+}
+
+/// The first number that is nobody's: those below are standard input, output and error.
+const FIRST_GIVEN: i32 = 3;
+
+/// Reads what is behind `fd:`.
+pub fn read_given(address: &[u8]) -> Result<Given> {
+    if address == b"systemd" {
+        return Ok(Given::Systemd);
+    }
+    let digits = std::str::from_utf8(address).ok();
+    let digits = digits.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    match digits.and_then(|digits| digits.parse().ok()) {
+        Some(number) if number >= FIRST_GIVEN => Ok(Given::Number(number)),
+        Some(number) => Err(Error::invalid(format!(
+            "{number} is standard input, output or error; pass the socket under a number from \
+             {FIRST_GIVEN} on"
+        ))),
+        None => Err(Error::invalid(
+            "behind fd: comes the number of an open descriptor, or systemd for the first that \
+             systemd has passed",
+        )),
+    }
+}
+
 /// Reads a name, or a path, which contains a slash.
 pub fn read_address(address: &[u8]) -> Result<Address> {
     if address.contains(&b'/') {
@@ -60,6 +105,16 @@ pub fn unescape(text: &str) -> Result<Vec<u8>> {
         true => Err(Error::invalid("there is a NUL byte in it; leave it out")),
         false => Ok(bytes),
     }
+}
+
+/// Replaces what has a meaning in an endpoint by `%XX`, so that the text is read as these bytes.
+pub fn escape(bytes: &[u8]) -> String {
+    let plain = |byte: &u8| byte.is_ascii_graphic() && !b"%?".contains(byte);
+    let text = bytes.iter().map(|byte| match plain(byte) {
+        true => char::from(*byte).to_string(),
+        false => format!("%{byte:02X}"),
+    });
+    text.collect()
 }
 
 /// Converts these bytes to text.

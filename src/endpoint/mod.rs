@@ -6,10 +6,10 @@ pub mod names;
 pub mod pattern;
 mod values;
 
-pub use self::address::{Address, name_is_valid};
-use self::address::{read_address, text_of, unescape};
-pub use self::values::{Spin, Views};
-use self::values::{flag, number, octal, size, spin, views};
+pub use self::address::{Address, Given, Meeting, escape, name_is_valid};
+use self::address::{read_address, read_given, text_of, unescape};
+pub use self::values::{Rings, Spin, Views};
+use self::values::{flag, number, octal, rings, size, spin, views};
 use crate::error::{Error, Result};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,13 +21,15 @@ pub const RING_SIZE_MIN: u64 = 4096;
 /// The largest ring, in bytes.
 pub const RING_SIZE_MAX: u64 = 1 << 30;
 
-/// How messages cross.
+/// The word before an endpoint's first colon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
+enum Scheme {
     /// Rings in shared memory, arranged over a local socket.
     Shm,
     /// A local socket.
     Local,
+    /// A socket that this process was given.
+    Fd,
 }
 
 /// How far this side trusts a peer.
@@ -55,8 +57,7 @@ pub enum PeerUid {
 pub struct Endpoint {
     /// The text as it was written, for errors.
     pub text: Arc<str>,
-    pub scheme: Scheme,
-    pub address: Address,
+    pub meeting: Meeting,
     /// The wanted size of a ring in each direction, in bytes.
     pub ring: u64,
     /// The largest ring that a listener grants, in bytes.
@@ -84,8 +85,8 @@ pub struct Endpoint {
     /// Whether connecting is done once a listener is there. If not, it is done once the handshake
     /// is.
     pub early: bool,
-    /// Whether the channel must not fall back to the socket.
-    pub shm_required: bool,
+    /// Whether the channel moves into rings in shared memory.
+    pub rings: Rings,
     pub peer_uid: PeerUid,
     /// Whether bytes are sent as they are, without HELLO and frames.
     pub raw: bool,
@@ -106,7 +107,7 @@ pub const OPTIONS: [(&str, &str, &str); 16] = [
     ("handshake_ms", "1 to 3600000", "5000"),
     ("retry", "0 or 1", "0"),
     ("early", "0 or 1", "1"),
-    ("shm", "required or auto", "auto"),
+    ("shm", "required, auto or off", "auto"),
     ("peer_uid", "any or a user's number", "the same user or root"),
     ("raw", "0 or 1", "0"),
 ];
@@ -122,9 +123,27 @@ impl Endpoint {
         read(text, &shown).map_err(|error| error.during("endpoint", &shown))
     }
 
+    /// Reads the options of a pair: `key=value&key=value`.
+    pub fn of_pair(options: &str) -> Result<Endpoint> {
+        let text = if options.is_empty() { "pair".to_owned() } else { format!("pair?{options}") };
+        let shown: Arc<str> = text.replace(|c: char| c.is_control(), "?").into();
+        let options = Some(options).filter(|options| !options.is_empty());
+        let read = match text.len() > ENDPOINT_SIZE_MAX {
+            true => Err(Error::invalid(format!("options have at most {ENDPOINT_SIZE_MAX} bytes"))),
+            false => Endpoint::new(Meeting::AsPair, &shown).with_options(Scheme::Fd, options),
+        };
+        read.map_err(|error| error.during("make", &shown))
+    }
+
+    /// The endpoint of a listener that has chosen this name.
+    pub fn with_own_name(&self, name: &str) -> Endpoint {
+        let text = self.text.replacen('*', name, 1).into();
+        Endpoint { text, meeting: Meeting::At(Address::Name(name.to_owned())), ..self.clone() }
+    }
+
     /// Whether connecting waits for the handshake.
     pub fn waits_for_handshake(&self) -> bool {
-        !self.raw && (self.shm_required || !self.early)
+        !self.raw && (self.rings == Rings::Required || !self.early)
     }
 
     /// Where views of what a peer sends are, given the options and the trust in the peer.
@@ -138,14 +157,15 @@ impl Endpoint {
 
 fn read(text: &str, shown: &Arc<str>) -> Result<Endpoint> {
     let Some((scheme, rest)) = text.split_once(':') else {
-        return Err(Error::invalid("no scheme; write shm:NAME or local:NAME"));
+        return Err(Error::invalid("no scheme; write shm:NAME, local:NAME or fd:NUMBER"));
     };
     let scheme = match scheme {
         "shm" => Scheme::Shm,
         "local" => Scheme::Local,
+        "fd" => Scheme::Fd,
         other => {
             let other = printable(other);
-            let detail = format!("unknown scheme \"{other}\"; there are shm: and local:");
+            let detail = format!("unknown scheme \"{other}\"; there are shm:, local: and fd:");
             return Err(Error::invalid(detail));
         }
     };
@@ -153,36 +173,18 @@ fn read(text: &str, shown: &Arc<str>) -> Result<Endpoint> {
         Some((address, rest)) => (address, Some(rest)),
         None => (rest, None),
     };
-    if let Some(name) = address.strip_prefix("//") {
+    if let Some(name) = address.strip_prefix("//").filter(|_| scheme != Scheme::Fd) {
         let (name, scheme) = (printable(name), scheme_name(scheme));
         return Err(Error::invalid(format!(
             "there are no slashes behind {scheme}; write {scheme}{name}, or the path with one slash"
         )));
     }
-    let mut endpoint = Endpoint {
-        text: Arc::clone(shown),
-        scheme,
-        address: read_address(&unescape(address)?)?,
-        ring: 256 << 10,
-        ring_max: 16 << 20,
-        inbox: 64 << 20,
-        views: None,
-        max_message: 64 << 20,
-        spin: Spin::Auto,
-        mode: None,
-        group: None,
-        backlog: 128,
-        max_channels: 4096,
-        handshake: Duration::from_millis(5000),
-        retry: false,
-        early: true,
-        shm_required: false,
-        peer_uid: PeerUid::SameOrRoot,
-        raw: false,
+    let meeting = match (scheme, address) {
+        (Scheme::Fd, address) => Meeting::On(read_given(&unescape(address)?)?),
+        (_, "*") => Meeting::AtOwnName,
+        (_, address) => Meeting::At(read_address(&unescape(address)?)?),
     };
-    options(rest, |key, value| endpoint.set(key, value))?;
-    endpoint.agree()?;
-    Ok(endpoint)
+    Endpoint::new(meeting, shown).with_options(scheme, rest)
 }
 
 /// Reads `key=value&key=value`.
@@ -200,6 +202,39 @@ fn options(text: Option<&str>, mut set: impl FnMut(&str, &str) -> Result<()>) ->
 }
 
 impl Endpoint {
+    /// An endpoint without options.
+    fn new(meeting: Meeting, shown: &Arc<str>) -> Endpoint {
+        Endpoint {
+            text: Arc::clone(shown),
+            meeting,
+            ring: 256 << 10,
+            ring_max: 16 << 20,
+            inbox: 64 << 20,
+            views: None,
+            max_message: 64 << 20,
+            spin: Spin::Auto,
+            mode: None,
+            group: None,
+            backlog: 128,
+            max_channels: 4096,
+            handshake: Duration::from_millis(5000),
+            retry: false,
+            early: true,
+            rings: Rings::Auto,
+            peer_uid: PeerUid::SameOrRoot,
+            raw: false,
+        }
+    }
+
+    fn with_options(mut self, scheme: Scheme, text: Option<&str>) -> Result<Endpoint> {
+        options(text, |key, value| self.set(key, value))?;
+        self.agree(scheme)?;
+        if scheme == Scheme::Local || self.raw {
+            self.rings = Rings::Never;
+        }
+        Ok(self)
+    }
+
     fn set(&mut self, key: &str, value: &str) -> Result<()> {
         let bad = || bad_value_of(&OPTIONS, key, value);
         match key {
@@ -223,8 +258,7 @@ impl Endpoint {
             }
             "retry" => self.retry = flag(value).ok_or_else(bad)?,
             "early" => self.early = flag(value).ok_or_else(bad)?,
-            "shm" if value == "required" => self.shm_required = true,
-            "shm" if value == "auto" => self.shm_required = false,
+            "shm" => self.rings = rings(value).ok_or_else(bad)?,
             "peer_uid" if value == "any" => self.peer_uid = PeerUid::Any,
             "peer_uid" => {
                 self.peer_uid = PeerUid::Only(number(value, 0, u32::MAX - 1).ok_or_else(bad)?);
@@ -236,12 +270,15 @@ impl Endpoint {
     }
 
     /// Refuses options that contradict each other.
-    fn agree(&self) -> Result<()> {
-        if self.raw && self.scheme == Scheme::Shm {
-            return Err(Error::invalid("raw=1 is for local: only, as rings always carry frames"));
+    fn agree(&self, scheme: Scheme) -> Result<()> {
+        if self.raw && scheme == Scheme::Shm {
+            return Err(Error::invalid("raw=1 is not for shm:, as rings always carry frames"));
         }
-        if self.shm_required && self.scheme == Scheme::Local {
-            return Err(Error::invalid("shm=required is for shm: only"));
+        if self.rings == Rings::Required && scheme == Scheme::Local {
+            return Err(Error::invalid("shm=required is not for local:, which shares no memory"));
+        }
+        if self.rings == Rings::Required && self.raw {
+            return Err(Error::invalid("shm=required and raw=1 exclude each other"));
         }
         if self.ring > self.ring_max {
             return Err(Error::invalid("ring is over ring_max; raise ring_max or lower ring"));
@@ -270,6 +307,7 @@ fn scheme_name(scheme: Scheme) -> &'static str {
     match scheme {
         Scheme::Shm => "shm:",
         Scheme::Local => "local:",
+        Scheme::Fd => "fd:",
     }
 }
 

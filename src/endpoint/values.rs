@@ -22,6 +22,17 @@ pub enum Views {
     Copy,
 }
 
+/// Whether a channel moves into rings in shared memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rings {
+    /// If both sides can.
+    Auto,
+    /// It must: it doesn't fall back to the socket.
+    Required,
+    /// It stays on its socket.
+    Never,
+}
+
 pub fn size(text: &str, min: u64, max: u64) -> Option<u64> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
     let unit: u64 = match &text[digits.len()..] {
@@ -65,6 +76,15 @@ pub fn views(text: &str) -> Option<Views> {
     match text {
         "copy" => Some(Views::Copy),
         "direct" => Some(Views::Direct),
+        _ => None,
+    }
+}
+
+pub fn rings(text: &str) -> Option<Rings> {
+    match text {
+        "auto" => Some(Rings::Auto),
+        "required" => Some(Rings::Required),
+        "off" => Some(Rings::Never),
         _ => None,
     }
 }

@@ -65,8 +65,9 @@ fn give(channel: Channel, out: &mut MaybeUninit<*mut Channel>) {
 ///
 /// TN_NOT_FOUND: nobody listens there; with retry=1 it keeps trying until the timeout instead.
 /// TN_AGAIN, TN_TIMED_OUT: it was not connected in time. TN_DENIED: rights are missing, or the
-/// listener is another user's. TN_UNSUPPORTED: shm=required isn't possible. TN_INVALID: the
-/// endpoint is wrong. TN_NO_SPACE: no descriptors left.
+/// listener is another user's. TN_UNSUPPORTED: shm=required isn't possible, or fd: names a TCP or
+/// UDP socket. TN_INVALID: the endpoint is wrong, or fd: names no connected socket. TN_NO_SPACE: no
+/// descriptors left.
 ///
 /// # Safety
 /// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -111,8 +112,10 @@ pub unsafe extern "C" fn tn_channel_connect_start(
 
 /// tn_channel_create makes a channel for exactly two programs: it listens, accepts the first
 /// program that connects, stops listening, and stores the channel in `*out`, which the caller frees
-/// with tn_channel_free. The peer may have ended already, as with tn_listener_accept. Statuses are
-/// those of tn_listener_open and tn_listener_accept.
+/// with tn_channel_free. The peer may have ended already, as with tn_listener_accept. With fd: it
+/// takes the listener's part on a connected socket, or accepts one connection of a listening one.
+/// Statuses are those of tn_listener_open and tn_listener_accept. TN_PROTOCOL, TN_PEER_LOST: on a
+/// connected socket the other side takes the same part, or has gone without a word.
 ///
 /// # Safety
 /// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -146,6 +149,40 @@ pub unsafe extern "C" fn tn_channel_create_start(
         let out = there(out, "out")?;
         // SAFETY: NULL or NUL-terminated, by this function's contract.
         give(Channel::create_start(unsafe { text(endpoint, "endpoint") }?)?, out);
+        Ok(())
+    })
+}
+
+/// tn_channel_pair makes a private channel and stores both its ends in `*out_a` and `*out_b`, each
+/// of which the caller frees with tn_channel_free: for tests, and for threads of one process.
+///
+/// `options` is "key=value&key=value", as behind the ? of an endpoint, or NULL for none. The ends
+/// share memory through rings; "shm=off" keeps them on their sockets. Each end is a channel like
+/// any other; the address of its tn_peer is "pair". Nothing waits, and nobody else can connect. To
+/// join another process without a name, give it one end of a socketpair; each process adopts its
+/// end by "fd:NUMBER".
+///
+/// TN_INVALID: an option is wrong. TN_UNSUPPORTED: "shm=required" isn't possible. TN_NO_SPACE: no
+/// descriptors left. TN_DENIED: peer_uid= admits somebody else only. On failure nothing is stored.
+///
+/// # Safety
+/// `options` is NULL or NUL-terminated; `out_a` and `out_b` are NULL or writable, and are two.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tn_channel_pair(
+    options: *const c_char,
+    out_a: Option<&mut MaybeUninit<*mut Channel>>,
+    out_b: Option<&mut MaybeUninit<*mut Channel>>,
+) -> tn_status {
+    guard(|| {
+        let (out_a, out_b) = (there(out_a, "out_a")?, there(out_b, "out_b")?);
+        let options = match options.is_null() {
+            true => "",
+            // SAFETY: NUL-terminated, by this function's contract.
+            false => unsafe { text(options, "options") }?,
+        };
+        let (one, other) = Channel::pair(options)?;
+        give(one, out_a);
+        give(other, out_b);
         Ok(())
     })
 }

@@ -12,9 +12,14 @@ use std::mem::MaybeUninit;
 /// tn_listener_open starts listening at `endpoint` and stores the listener in `*out`, which the
 /// caller frees with tn_listener_free.
 ///
-/// It takes over the name of a listener that was killed. TN_EXISTS: a live process listens there.
-/// TN_DENIED: the directory is not this user's, or rights are missing. TN_INVALID: the endpoint is
-/// wrong; the text says how. TN_NO_SPACE: no descriptors left.
+/// It takes over the name of a listener that was killed. With "shm:*" or "local:*" it chooses a
+/// name that nobody has, and tn_listener_endpoint tells it. With fd: it accepts from a listening
+/// socket that this process was given, whose file it neither makes nor removes.
+///
+/// TN_EXISTS: a live process listens there. TN_DENIED: the directory is not this user's, or rights
+/// are missing. TN_INVALID: the endpoint is wrong, or fd: names no listening socket; the text says
+/// how. TN_NOT_FOUND: systemd has passed no socket. TN_UNSUPPORTED: fd: names a TCP or UDP socket.
+/// TN_NO_SPACE: no descriptors left.
 ///
 /// # Safety
 /// `endpoint` is NULL or NUL-terminated; `out` is NULL or writable.
@@ -57,8 +62,9 @@ pub unsafe extern "C" fn tn_listener_accept(
 }
 
 /// tn_listener_endpoint writes the endpoint to connect to, NUL-terminated, to the `cap` bytes at
-/// `buf`, and its length without the NUL to `*out_len`. TN_TOO_LARGE: `*out_len` is how many bytes
-/// it needs, with the NUL.
+/// `buf`, and its length without the NUL to `*out_len`. For * it has the name that the listener has
+/// chosen; for fd: the path of the socket, or fd: and the number if that has no path. TN_TOO_LARGE:
+/// `*out_len` is how many bytes it needs, with the NUL.
 ///
 /// # Safety
 /// `listener` is NULL or valid; `buf` is NULL or writable for `cap` bytes; `out_len` is NULL or

@@ -21,6 +21,8 @@ pub mod fork;
 #[cfg(not(loom))]
 pub mod futex;
 #[cfg(not(loom))]
+pub mod given;
+#[cfg(not(loom))]
 pub mod local_socket;
 #[cfg(not(loom))]
 pub mod log_output;

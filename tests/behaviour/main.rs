@@ -7,6 +7,7 @@ mod aio;
 mod cases;
 mod early;
 mod empty_calls;
+mod given;
 mod golden;
 mod listeners;
 mod segments;

@@ -20,6 +20,8 @@ pub mod workers;
 
 use std::any::Any;
 use std::fmt::Display;
+use std::os::fd::IntoRawFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{OnceLock, mpsc};
@@ -97,6 +99,35 @@ pub fn pair_of(scheme: &str, connecting: &str, listening: &str) -> Pair {
     let acceptor = acceptor.expect("somebody connects");
     move_into_rings(&connector, &acceptor);
     Pair { connector, acceptor, listener, endpoint }
+}
+
+/// Joins two channels without a name: by the call for that, or, if the options differ, on the two
+/// ends of a socketpair. The listener is another one.
+pub fn private_pair_of(connecting: &str, listening: &str) -> Pair {
+    let listener = Listener::open("shm:*").expect("the directory is there");
+    let endpoint = "pair".to_owned();
+    if connecting == listening {
+        let (connector, acceptor) = Channel::pair(connecting).expect("the options are right");
+        return Pair { connector, acceptor, listener, endpoint };
+    }
+    let [connecting_fd, listening_fd] = socketpair();
+    let connecting = with(&with_early(&connecting_fd), connecting);
+    let listening = with(&listening_fd, listening);
+    let (connector, acceptor) = std::thread::scope(|scope| {
+        let connector = scope.spawn(|| Channel::connect(&connecting, SOON));
+        let acceptor = Channel::create(&listening, SOON);
+        (connector.join().expect("no panic"), acceptor)
+    });
+    let connector = connector.expect("the other end is created");
+    let acceptor = acceptor.expect("the other end connects");
+    move_into_rings(&connector, &acceptor);
+    Pair { connector, acceptor, listener, endpoint }
+}
+
+/// The two ends of a socketpair as endpoints.
+pub fn socketpair() -> [String; 2] {
+    let (one, other) = UnixStream::pair().expect("descriptors are left");
+    [one, other].map(|end| format!("fd:{}", end.into_raw_fd()))
 }
 
 /// An endpoint whose connector waits for the handshake.

@@ -34,6 +34,7 @@ pages! {
     peer_death: "peer-death.md", path_of("python3");
     python_shared_memory: "python-shared-memory.md", path_of("python3");
     shared_memory: "shared-memory.md", path_of("python3");
+    given_sockets: "given-sockets.md", path_of("python3");
 }
 
 /// The interpreter of a virtual environment that has numpy, which is made if need be.

@@ -88,6 +88,7 @@ fn value(function: &Function, parameter: &Parameter) -> &'static str {
         "const tn_semaphore *" => "semaphore",
         "const char *" if ["tn_list", "tn_sweep"].contains(&&*function.name) => "\"segment:null\"",
         "const char *" if function.name.starts_with("tn_se") => "segment_name",
+        "const char *" if function.name == "tn_channel_pair" => "\"\"",
         "const char *" => "fresh_endpoint().text",
         "const void *" | "void *" | "char *" => "scratch",
         "const tn_slice *" => "slices",
@@ -111,7 +112,8 @@ fn value(function: &Function, parameter: &Parameter) -> &'static str {
 
 /// Where NULL means something.
 fn may_be_null(function: &Function, parameter: &Parameter) -> bool {
-    matches!((&*function.name, &*parameter.name), ("tn_list" | "tn_sweep", "pattern"))
+    let names = (&*function.name, &*parameter.name);
+    matches!(names, ("tn_list" | "tn_sweep", "pattern") | ("tn_channel_pair", "options"))
 }
 
 /// One line of C: the call with NULL for one of its parameters.

@@ -123,6 +123,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tn_channel_connect_start": (_status, [c_char_p, _out_handle]),
     "tn_channel_create": (_status, [c_char_p, _timeout, _out_handle]),
     "tn_channel_create_start": (_status, [c_char_p, _out_handle]),
+    "tn_channel_pair": (_status, [c_char_p, _out_handle, _out_handle]),
     "tn_channel_fd": (_status, [_handle, _out_fd]),
     "tn_channel_send_fd": (_status, [_handle, _out_fd]),
     "tn_channel_peer": (_status, [_handle, POINTER(tn_peer)]),

@@ -4,7 +4,7 @@ use crate::os::linux::check;
 use crate::os::thread_id::this_thread;
 use std::cell::{Cell, UnsafeCell};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -68,6 +68,28 @@ where
     make().and_then(Owned::register)
 }
 
+/// Its bit in the table is what decides between two that take the same number over at once.
+pub fn take_over(number: RawFd) -> io::Result<Fd> {
+    let _gate = enter();
+    let index = usize::try_from(number).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
+    let Some(word) = OURS.get(index / 64) else {
+        return Err(io::Error::from_raw_os_error(libc::EMFILE));
+    };
+    let bit = 1 << (index % 64);
+    if word.fetch_or(bit, Ordering::Relaxed) & bit != 0 {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    // SAFETY: takes no memory.
+    if let Err(error) = check(unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) }) {
+        word.fetch_and(!bit, Ordering::Relaxed);
+        return Err(error);
+    }
+    // SAFETY: it is open, no handle of this library has it, and whoever passes its number gives it
+    // away.
+    let inner = unsafe { OwnedFd::from_raw_fd(number) };
+    Ok(Owned { inner: Some(inner), generation: generation() })
+}
+
 /// Keeps forks out while descriptors are made; each is then given to [`Owned::register`].
 pub fn enter() -> Gate {
     install();
@@ -100,6 +122,15 @@ impl<T: AsFd> Owned<T> {
         };
         word.fetch_or(1 << (fd % 64), Ordering::Relaxed);
         Ok(Owned { inner: Some(inner), generation: generation() })
+    }
+
+    /// The same descriptor, owned as something else.
+    pub fn into_other<U: AsFd + From<OwnedFd>>(mut self) -> Owned<U>
+    where
+        OwnedFd: From<T>,
+    {
+        let inner = self.inner.take().map(|inner| U::from(OwnedFd::from(inner)));
+        Owned { inner, generation: self.generation }
     }
 
     fn held(&self) -> &T {

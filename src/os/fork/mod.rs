@@ -10,6 +10,9 @@
 //! - [`enter`] keeps forks out while several are made, until the guard is dropped; it blocks as
 //!   [`adopt`] does, and can't fail. [`Owned::register`] takes each over meanwhile, and fails where
 //!   no number is left.
+//! - [`take_over`] owns a descriptor that this process was given, by its number. It fails with
+//!   AlreadyExists if the number is of one that is owned already, and if it isn't open.
+//!   [`Owned::into_other`] owns the same descriptor as something else, and can't fail.
 //! - [`generation`] tells how often this process came out of a fork as the child: a handle made
 //!   under another number is dead here. It costs one load.
 //!
@@ -18,4 +21,4 @@
 #[cfg_attr(target_os = "linux", path = "linux.rs")]
 mod system;
 
-pub use system::{Fd, Owned, adopt, enter, generation};
+pub use system::{Fd, Owned, adopt, enter, generation, take_over};

@@ -10,11 +10,18 @@ use crate::os::linux::{check, check_count, made, restart};
 use std::io::{self, IoSlice};
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
 use std::path::Path;
 
 /// Most descriptors that a message may bring before it counts as nonsense.
 const DESCRIPTORS_MAX: usize = 16;
+
+/// By socketpair(2).
+pub fn pair() -> io::Result<(Fd, Fd)> {
+    let _gate = enter();
+    let (one, other) = UnixStream::pair()?;
+    Ok((Fd::register(one.into())?, Fd::register(other.into())?))
+}
 
 /// Sends what the kernel takes of `parts`; how many bytes that is. WouldBlock is an error.
 pub fn send(socket: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> io::Result<usize> {

@@ -2,6 +2,8 @@
 //! blocks, or raises a signal; none owns the socket. Descriptors that a peer attaches arrive by
 //! [`recv_with_fds`] alone: everywhere else they are dropped, or refused.
 //!
+//! - [`pair`] makes two sockets that are connected to each other; the caller owns both. It fails
+//!   where there is no descriptor.
 //! - [`send`] sends what there is room for: how many bytes. [`send_with_fds`] does so with
 //!   descriptors on the first byte, which stay the caller's. WouldBlock where there is no room; a
 //!   peer that has gone is [`Cause::PeerGone`](crate::os::cause::Cause::PeerGone).
@@ -29,7 +31,7 @@
 mod system;
 
 pub use system::{
-    credentials, enlarge, is_bound, is_connected, peek, recv, recv_filling, recv_into,
+    credentials, enlarge, is_bound, is_connected, pair, peek, recv, recv_filling, recv_into,
     recv_with_fds, refuse_descriptors, send, send_with_fds, set_backlog, shutdown, watch_peer,
 };
 

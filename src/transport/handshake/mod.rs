@@ -5,7 +5,7 @@ pub mod share;
 pub mod stage;
 pub mod upgrade;
 
-use crate::endpoint::{Endpoint, Scheme};
+use crate::endpoint::{Endpoint, Rings};
 use crate::error::{Error, Result, Status};
 use crate::memory::Buffer;
 use crate::os::cause::Cause;
@@ -25,13 +25,13 @@ use std::time::Instant;
 /// The connector's side: checks the listener's process, and sends HELLO. That is all of connecting:
 /// the listener's frames come with its messages.
 pub fn greet(endpoint: &Arc<Endpoint>, socket: Fd) -> Result<Joined> {
-    if endpoint.scheme == Scheme::Local {
+    if endpoint.rings == Rings::Never {
         local_socket::refuse_descriptors(socket.as_fd());
     }
     let credentials = credentials_of_admitted(endpoint, &socket, Role::Connector)?;
     let peer = Peer::new(Arc::new(socket), credentials);
     if !endpoint.raw {
-        match say(&peer.socket, &own_hello(endpoint).encode()) {
+        match say(&peer.socket, &own_hello(endpoint, Role::Connector).encode()) {
             // A peer that is already gone may have left a CLOSE that says why.
             Err(error) if error.status() != Status::PeerLost => return Err(error),
             _ => {}
@@ -50,10 +50,19 @@ pub struct Handshake {
     peer: Option<Peer>,
     /// The frame that is coming in.
     frame: Buffer,
-    /// When the handshake has taken too long.
-    pub deadline: Instant,
+    /// When the handshake has taken too long. None until something has come, if nobody has
+    /// connected just now.
+    pub deadline: Option<Instant>,
     /// When it began.
     pub began: Instant,
+    own: OwnHello,
+}
+
+/// Whether this side has said HELLO.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OwnHello {
+    Owed,
+    Said,
 }
 
 impl Handshake {
@@ -65,9 +74,31 @@ impl Handshake {
             endpoint: Arc::clone(endpoint),
             peer: Some(Peer::new(Arc::new(socket), credentials)),
             frame: Buffer::default(),
-            deadline: began + endpoint.handshake,
+            deadline: Some(began + endpoint.handshake),
             began,
+            own: OwnHello::Owed,
         })
+    }
+
+    /// Begins a handshake on a socket that this process was given. The peer may begin much later,
+    /// or take itself for the listener too: so this side says HELLO at once.
+    pub fn begin_given(endpoint: &Arc<Endpoint>, socket: Fd) -> Result<Handshake> {
+        let mut handshake = Handshake::begin(endpoint, socket)?;
+        handshake.deadline = None;
+        handshake.say_hello()?;
+        Ok(handshake)
+    }
+
+    /// Says HELLO, once. A connector that is gone by now may have left messages.
+    fn say_hello(&mut self) -> Result<()> {
+        if self.own == OwnHello::Said || self.endpoint.raw {
+            return Ok(());
+        }
+        self.own = OwnHello::Said;
+        match say(self.socket(), &own_hello(&self.endpoint, Role::Listener).encode()) {
+            Err(error) if error.status() != Status::PeerLost => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// The socket to wait for.
@@ -92,7 +123,7 @@ impl Handshake {
         }
         match self.read_hello() {
             Ok(Some(hello)) => self.answer(&hello).map(Some),
-            Ok(None) if Instant::now() >= self.deadline => Err(self.too_slow()),
+            Ok(None) if self.is_overdue() => Err(self.too_slow()),
             Ok(None) => Ok(None),
             Err(error) => {
                 self.refuse(&error);
@@ -108,16 +139,21 @@ impl Handshake {
         Error::new(Status::TimedOut, detail)
     }
 
-    /// Sends HELLO. A connector that is gone by now may have left messages.
+    /// Whether it has taken too long.
+    pub fn is_overdue(&mut self) -> bool {
+        if self.deadline.is_none() && !self.frame.bytes().is_empty() {
+            self.deadline = Some(Instant::now() + self.endpoint.handshake);
+        }
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Answers the connector's HELLO.
     fn answer(&mut self, hello: &Hello) -> Result<Joined> {
         let known = self.peer().watch_process(hello.pid);
         let upgrade =
             known.and_then(|()| Upgrade::of_listener(&self.endpoint, self.socket(), hello));
         let upgrade = upgrade.inspect_err(|error| self.refuse(error))?;
-        match say(self.socket(), &own_hello(&self.endpoint).encode()) {
-            Err(error) if error.status() != Status::PeerLost => return Err(error),
-            _ => {}
-        }
+        self.say_hello()?;
         let mut joined = self.join(Framing::Frames, upgrade);
         // A connector that waits for the rings gets them now. A failure here ends the channel.
         match joined.send.push_owed() {

@@ -1,7 +1,7 @@
 //! How a channel moves from its socket into rings: each direction at most once, at a frame between
 //! two messages (docs/wire-format.md, "Moving to the rings").
 
-use crate::endpoint::{Endpoint, Scheme};
+use crate::endpoint::{Endpoint, Meeting, Rings};
 use crate::error::{Error, Result, Status};
 use crate::log::{self, Level};
 use crate::os::fork::Fd;
@@ -14,7 +14,9 @@ use crate::transport::handshake::share::{self, Offer};
 use crate::transport::handshake::stage::{Due, Progress, Stage};
 use crate::transport::peer::{Peer, closed_by_peer};
 use crate::transport::ring::RingLink;
-use crate::wire::{EARLY_SIZE_MAX, FEATURE_RING, Header, Hello, Kind, SHARE_ANSWER_SIZE};
+use crate::wire::{
+    EARLY_SIZE_MAX, FEATURE_LISTENER, FEATURE_RING, Header, Hello, Kind, SHARE_ANSWER_SIZE,
+};
 use std::fmt::Write as _;
 use std::io;
 use std::os::fd::AsFd;
@@ -79,6 +81,11 @@ impl Upgrade {
     /// The state of a listener that has read the connector's HELLO. A connector that has sent
     /// nothing else gets the rings at once; any other gets its answer first.
     pub fn of_listener(endpoint: &Arc<Endpoint>, socket: &Fd, hello: &Hello) -> Result<Upgrade> {
+        if hello.features & FEATURE_LISTENER != 0 {
+            return Err(Error::protocol(
+                "both sides wait for the other to connect; let one of them connect",
+            ));
+        }
         let is_silent = || {
             let behind = local_socket::peek::<1>(socket.as_fd());
             behind.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
@@ -89,7 +96,7 @@ impl Upgrade {
             let upgrade = at(Stage::Socket);
             return upgrade.stay_on_socket(NOT_OFFERED).map(|()| upgrade);
         }
-        Ok(match endpoint.shm_required || is_silent() {
+        Ok(match endpoint.rings == Rings::Required || is_silent() {
             true => at(Stage::IsToShare),
             false => at(Stage::MayShare),
         })
@@ -140,17 +147,17 @@ impl Upgrade {
             Stage::AwaitsHello => NOT_ACCEPTED,
             _ => NOT_MOVED,
         };
-        (self.endpoint.scheme == Scheme::Shm && !in_rings)
+        (self.endpoint.rings != Rings::Never && !in_rings)
             .then(|| self.fallback.get().map_or_else(not_yet, String::as_str))
     }
 
     /// Notes why messages stay on the socket for good; the first reason counts. A failure if the
     /// endpoint requires rings.
     fn stay_on_socket(&self, why: &str) -> Result<()> {
-        if self.endpoint.shm_required {
+        if self.endpoint.rings == Rings::Required {
             return Err(no_rings(why));
         }
-        if self.endpoint.scheme == Scheme::Shm && self.fallback.set(why.to_owned()).is_ok() {
+        if self.endpoint.rings != Rings::Never && self.fallback.set(why.to_owned()).is_ok() {
             log::note(Level::Warn, |line| {
                 let endpoint = &self.endpoint.text;
                 write!(line, "move {endpoint}: messages go through the socket: {why}")
@@ -185,6 +192,11 @@ impl Upgrade {
 
     /// Takes the listener's HELLO.
     pub fn on_hello(&self, peer: &Peer, hello: &Hello) -> Result<()> {
+        // Where a name leads to a listener, it is one, whatever it says.
+        if matches!(self.endpoint.meeting, Meeting::On(_)) && hello.features & FEATURE_LISTENER == 0
+        {
+            return Err(Error::protocol("both sides connect; let one of them create the channel"));
+        }
         peer.watch_process(hello.pid)?;
         let next = match offers_rings(&self.endpoint, hello) {
             true => Stage::AwaitsShare,
@@ -218,7 +230,7 @@ impl Upgrade {
             (_, None) => Err(NO_DESCRIPTORS.to_owned()),
             (_, Some(fds)) => match share::open(payload, fds) {
                 Err(error) if error.status() == Status::Protocol => return Err(error),
-                Err(error) if self.endpoint.shm_required => return Err(error),
+                Err(error) if self.endpoint.rings == Rings::Required => return Err(error),
                 mapped => mapped.map_err(|error| error.to_string()),
             },
         };
@@ -296,7 +308,7 @@ impl Upgrade {
                     let rings = RingLink::new(peer, rings, Role::Listener);
                     *made = Some(Made { rings, offer: Some(offer) });
                 }
-                Err(error) if self.endpoint.shm_required => return Err(error),
+                Err(error) if self.endpoint.rings == Rings::Required => return Err(error),
                 Err(error) => {
                     self.stay_on_socket(&error.to_string())?;
                     let frame = Header::plain(Kind::Share, 0).encode();
@@ -321,11 +333,15 @@ impl Upgrade {
 }
 
 /// The HELLO of this side.
-pub fn own_hello(endpoint: &Endpoint) -> Hello {
-    let has_rings = endpoint.scheme == Scheme::Shm;
+pub fn own_hello(endpoint: &Endpoint, role: Role) -> Hello {
+    let has_rings = endpoint.rings != Rings::Never;
+    let part = match role {
+        Role::Listener => FEATURE_LISTENER,
+        Role::Connector => 0,
+    };
     Hello {
         message_size_max: endpoint.max_message,
-        features: if has_rings { FEATURE_RING } else { 0 },
+        features: part | if has_rings { FEATURE_RING } else { 0 },
         ring_wish: if has_rings { endpoint.ring as u32 } else { 0 },
         pid: std::process::id(),
     }
@@ -333,7 +349,7 @@ pub fn own_hello(endpoint: &Endpoint) -> Hello {
 
 /// Whether both sides can use rings.
 fn offers_rings(own: &Endpoint, hello: &Hello) -> bool {
-    own.scheme == Scheme::Shm && hello.features & FEATURE_RING != 0
+    own.rings != Rings::Never && hello.features & FEATURE_RING != 0
 }
 
 fn no_rings(why: &str) -> Error {

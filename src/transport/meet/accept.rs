@@ -10,7 +10,7 @@ use crate::os::wait_set::{READABLE, WaitSet, clear, set_timer, timer};
 use crate::transport::handshake::Handshake;
 use crate::transport::link::Joined;
 use crate::transport::meet::counts::{Counted, Counts};
-use crate::transport::meet::local::Listening;
+use crate::transport::meet::incoming::Incoming;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -64,7 +64,7 @@ struct UnderWay {
 /// A listening socket with its handshakes.
 pub struct Acceptor {
     endpoint: Arc<Endpoint>,
-    listening: Listening,
+    incoming: Incoming,
     /// Everything that the acceptor waits for, in one descriptor.
     wait_set: Arc<WaitSet>,
     /// Made at once, so that a lack of descriptors can't leave a listener without it.
@@ -84,19 +84,18 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Starts listening.
-    pub fn open(endpoint: &Arc<Endpoint>) -> Result<Acceptor> {
+    /// Accepts what comes in there.
+    pub fn new(endpoint: &Arc<Endpoint>, incoming: Incoming) -> Result<Acceptor> {
         let failed = |error| Error::system("making the listener's descriptor", &error);
         let wait_set = Arc::new(WaitSet::new().map_err(failed)?);
-        let listening = Listening::open(endpoint)?;
         let timer = timer().map_err(failed)?;
-        for socket in listening.descriptors() {
+        for socket in incoming.descriptors() {
             wait_set.set(socket, READABLE, LISTENER).map_err(failed)?;
         }
         wait_set.set(timer.as_fd(), READABLE, TIMER).map_err(failed)?;
         let mut acceptor = Acceptor {
             endpoint: Arc::clone(endpoint),
-            listening,
+            incoming,
             wait_set,
             timer,
             timer_at: None,
@@ -109,6 +108,11 @@ impl Acceptor {
         };
         acceptor.reset_timer(&[]);
         Ok(acceptor)
+    }
+
+    /// What comes in.
+    pub fn incoming(&self) -> &Incoming {
+        &self.incoming
     }
 
     /// The wait set, which is readable whenever [`Acceptor::step`] may get on.
@@ -150,13 +154,13 @@ impl Acceptor {
     pub fn look(&mut self) {
         let events = self.accepting.events();
         let watch = |socket: BorrowedFd<'_>| self.wait_set.set(socket, events, LISTENER);
-        self.look_soon = self.listening.renew(watch);
+        self.look_soon = self.incoming.renew(watch);
     }
 
     fn drop_overdue(&mut self) {
         let now = Instant::now();
-        let overdue =
-            |(token, it): (&u64, &UnderWay)| (now >= it.handshake.deadline).then_some(*token);
+        let is_over = |it: &UnderWay| it.handshake.deadline.is_some_and(|end| now >= end);
+        let overdue = |(token, it): (&u64, &UnderWay)| is_over(it).then_some(*token);
         let overdue: Vec<u64> = self.handshakes.iter().filter_map(overdue).collect();
         overdue.into_iter().for_each(|token| self.drop_slow(token));
     }
@@ -168,7 +172,7 @@ impl Acceptor {
                 self.watch_sockets(Accepting::Paused)?;
                 return Ok(None);
             }
-            let socket = match self.listening.accept() {
+            let socket = match self.incoming.accept() {
                 Ok(Some(socket)) => socket,
                 Ok(None) => {
                     self.watch_sockets(Accepting::On)?;
@@ -300,7 +304,7 @@ impl Acceptor {
         if accepting != self.accepting {
             self.accepting = accepting;
             let events = accepting.events();
-            for socket in self.listening.descriptors() {
+            for socket in self.incoming.descriptors() {
                 let set = self.wait_set.set(socket, events, LISTENER);
                 set.map_err(|error| Error::system("watching the listening socket", &error))?;
             }
@@ -311,7 +315,7 @@ impl Acceptor {
     /// Sets the timer to the next time that something is due.
     fn reset_timer(&mut self, ready: &[u64]) {
         let now = Instant::now();
-        let deadline = self.handshakes.values().map(|it| it.handshake.deadline).min();
+        let deadline = self.handshakes.values().filter_map(|it| it.handshake.deadline).min();
         let due = deadline.map_or(LOOK_PERIOD, |deadline| deadline.saturating_duration_since(now));
         let due = due.min(match (self.accepting, self.look_soon) {
             (Accepting::Paused, _) => PATIENCE / 10,

@@ -35,12 +35,12 @@ pub enum Dialled {
     Full,
 }
 
-/// Dials an endpoint once, without waiting: the first of its places with a listener.
-pub fn dial(endpoint: &Endpoint) -> Result<Dialled> {
+/// Dials an address once, without waiting: the first of its places with a listener.
+pub fn dial(address: &Address) -> Result<Dialled> {
     // The places without a listener, and why each was passed over. The text is made only if there
     // is no listener at all.
     let mut nobody: Vec<(Candidate, Option<Error>)> = Vec::new();
-    for candidate in places::candidates(&endpoint.address)? {
+    for candidate in places::candidates(address)? {
         let place = match candidate.open(Purpose::Search) {
             Err(error) if candidate.is_skipped_for(&error) => {
                 let denied = error.status() == Status::Denied;
@@ -86,6 +86,19 @@ fn fs_name(path: &Path) -> io::Result<Name<'_>> {
     path.to_fs_name::<GenericFilePath>()
 }
 
+/// What `accept` gives, or None if no connection is waiting.
+pub fn accept_from(accept: impl FnOnce() -> io::Result<Fd>) -> Result<Option<Fd>> {
+    match accept() {
+        Ok(socket) => Ok(Some(socket)),
+        Err(error) => match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::ConnectionAborted | ErrorKind::Interrupted => {
+                Ok(None)
+            }
+            _ => Err(Error::system("accepting", &error)),
+        },
+    }
+}
+
 /// A socket that listens under a name. Dropping it removes the name.
 struct Bound {
     listener: Owned<uds::Listener>,
@@ -96,15 +109,7 @@ struct Bound {
 
 impl Bound {
     fn accept(&self) -> Result<Option<Fd>> {
-        match adopt(|| self.listener.accept().map(OwnedFd::from)) {
-            Ok(socket) => Ok(Some(socket)),
-            Err(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::ConnectionAborted | ErrorKind::Interrupted => {
-                    Ok(None)
-                }
-                _ => Err(Error::system("accepting", &error)),
-            },
-        }
+        accept_from(|| adopt(|| self.listener.accept().map(OwnedFd::from)))
     }
 
     /// Whether the name still belongs to this socket.
@@ -127,7 +132,7 @@ impl Drop for Bound {
     }
 }
 
-/// Listens at an endpoint. If the socket's file is removed, by a program that cleans /tmp or with
+/// Listens at an address. If the socket's file is removed, by a program that cleans /tmp or with
 /// all of /run/user/UID at logout, it makes a new socket.
 pub struct Listening {
     endpoint: Arc<Endpoint>,
@@ -140,10 +145,10 @@ pub struct Listening {
 }
 
 impl Listening {
-    /// Listens at an endpoint, and takes over its name from a listener that was killed.
-    pub fn open(endpoint: &Arc<Endpoint>) -> Result<Listening> {
+    /// Listens at an address, and takes over its name from a listener that was killed.
+    pub fn open(endpoint: &Arc<Endpoint>, address: &Address) -> Result<Listening> {
         let group = endpoint.group.as_deref().map(group_id).transpose()?;
-        let address = places::absolute(&endpoint.address);
+        let address = places::absolute(address);
         let claim = Claim::on(&address, places::lock_deadline())?;
         let bound = take_name(claim, endpoint, group)?;
         log::note(Level::Info, |line| {

@@ -39,6 +39,8 @@ pub enum Way {
     Fallback,
     /// Bytes through a local socket.
     Raw,
+    /// Both ends at once, or on a socket that was given: rings in shared memory.
+    Pair,
 }
 
 /// What a case needs of the way that it is run over.
@@ -52,9 +54,11 @@ pub enum Promise {
     InPlace,
     /// There are no frames.
     NoFrames,
+    /// Two programs meet at a name.
+    Names,
 }
 
-use Promise::{Boundaries, InPlace, NoFrames, Tags};
+use Promise::{Boundaries, InPlace, Names, NoFrames, Tags};
 
 /// Faults are the whole process'.
 static FAULTS: RwLock<()> = RwLock::new(());
@@ -62,9 +66,10 @@ static FAULTS: RwLock<()> = RwLock::new(());
 impl Way {
     fn promises(self) -> &'static [Promise] {
         match self {
-            Way::Shm => &[Boundaries, Tags, InPlace],
-            Way::Local | Way::Fallback => &[Boundaries, Tags],
-            Way::Raw => &[NoFrames],
+            Way::Shm => &[Boundaries, Tags, InPlace, Names],
+            Way::Pair => &[Boundaries, Tags, InPlace],
+            Way::Local | Way::Fallback => &[Boundaries, Tags, Names],
+            Way::Raw => &[NoFrames, Names],
         }
     }
 
@@ -72,6 +77,7 @@ impl Way {
         match self {
             Way::Shm | Way::Fallback => "shm",
             Way::Local | Way::Raw => "local",
+            Way::Pair => panic!("it has no name"),
         }
     }
 
@@ -111,7 +117,10 @@ impl Way {
     /// The same with options of their own for the connecting and the listening side.
     pub fn pair_of(self, connecting: &str, listening: &str) -> Pair {
         let (connecting, listening) = (self.options(connecting), self.options(listening));
-        let pair = self.during(|| common::pair_of(self.scheme(), &connecting, &listening));
+        let pair = self.during(|| match self {
+            Way::Pair => common::private_pair_of(&connecting, &listening),
+            _ => common::pair_of(self.scheme(), &connecting, &listening),
+        });
         let transport = pair.connector.peer().expect("it is connected").transport;
         assert_eq!(transport, self.transport());
         pair
@@ -120,7 +129,7 @@ impl Way {
     /// What both sides say of how messages cross.
     pub fn transport(self) -> TransportKind {
         match self {
-            Way::Shm => TransportKind::Shm,
+            Way::Shm | Way::Pair => TransportKind::Shm,
             _ => TransportKind::Local,
         }
     }
@@ -163,6 +172,11 @@ macro_rules! cases {
             #[test]
             fn over_raw_bytes() {
                 run(Way::Raw, NEEDS, super::$file::$name);
+            }
+
+            #[test]
+            fn over_a_pair() {
+                run(Way::Pair, NEEDS, super::$file::$name);
             }
         })*
     };
@@ -268,18 +282,18 @@ cases! {
     facts::stats_count_both_ways needs [Boundaries],
     facts::the_ring_is_as_large_as_wished needs [InPlace],
     facts::the_peer_is_who_the_kernel_says needs [],
-    opening::connecting_and_accepting_go_on_by_events_alone needs [],
-    opening::two_programs_meet_without_a_listener needs [],
-    opening::creating_goes_on_by_events_alone needs [],
-    opening::retry_waits_for_a_listener needs [],
-    opening::the_fd_starts_readable_whatever_came_before needs [],
-    opening::close_cancels_connecting needs [],
-    opening::a_name_has_one_listener needs [],
-    opening::connecting_to_nobody_is_not_found needs [],
-    opening::a_closed_listener_wakes_whoever_accepts needs [],
-    opening::between_two_tries_the_fd_is_silent needs [],
-    opening::a_handshake_shows_on_the_fd_once_its_time_is_over needs [Boundaries],
-    opening::a_listener_is_silent_once_a_stalled_handshake_is_dropped needs [Boundaries],
+    opening::connecting_and_accepting_go_on_by_events_alone needs [Names],
+    opening::two_programs_meet_without_a_listener needs [Names],
+    opening::creating_goes_on_by_events_alone needs [Names],
+    opening::retry_waits_for_a_listener needs [Names],
+    opening::the_fd_starts_readable_whatever_came_before needs [Names],
+    opening::close_cancels_connecting needs [Names],
+    opening::a_name_has_one_listener needs [Names],
+    opening::connecting_to_nobody_is_not_found needs [Names],
+    opening::a_closed_listener_wakes_whoever_accepts needs [Names],
+    opening::between_two_tries_the_fd_is_silent needs [Names],
+    opening::a_handshake_shows_on_the_fd_once_its_time_is_over needs [Boundaries Names],
+    opening::a_listener_is_silent_once_a_stalled_handshake_is_dropped needs [Boundaries Names],
     pollers::a_second_key_leaves_the_first_as_it_was needs [],
     raw::bytes_arrive_in_order_whatever_the_pieces needs [NoFrames],
     raw::frames_have_no_meaning needs [NoFrames],
@@ -293,6 +307,6 @@ fn so_many_cases_are_skipped_and_no_more() {
         let impossible = CASES.iter().filter(|(_, needs)| !is_possible(way, needs));
         impossible.count()
     };
-    let ways = [Way::Shm, Way::Local, Way::Fallback, Way::Raw];
-    assert_eq!((CASES.len(), ways.map(skipped)), (116, [4, 14, 14, 71]));
+    let ways = [Way::Shm, Way::Local, Way::Fallback, Way::Raw, Way::Pair];
+    assert_eq!((CASES.len(), ways.map(skipped)), (116, [4, 14, 14, 71, 16]));
 }

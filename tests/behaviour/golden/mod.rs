@@ -22,7 +22,7 @@ fn accepted(place: &Place) -> (Listener, Channel, Plain) {
     let mut client = Plain::connect(place);
     client.say(&golden("hello-minimal"));
     let channel = listener.accept(WAIT).expect("a small program is welcome");
-    client.expect("hello-local", std::process::id());
+    client.expect("hello-local-listener", std::process::id());
     (listener, channel, client)
 }
 
@@ -65,7 +65,7 @@ fn a_connector_says_hello_and_takes_and_gives_data() {
     let (give, take) = std::sync::mpsc::channel();
     let channel = connected("local", "?max_message=1000", |mut server| {
         server.expect("hello-local", std::process::id());
-        server.say(&golden("hello-minimal"));
+        server.say(&golden("hello-minimal-listener"));
         server.say(&golden("data"));
         give.send(server).expect("the test waits for it");
     });
@@ -230,7 +230,7 @@ fn a_sender_keeps_to_what_the_peer_takes() {
 fn a_shm_connector_speaks_frames_with_who_has_no_rings() {
     let channel = connected("shm", "?ring=64KiB", |mut server| {
         server.expect("hello-shm", std::process::id());
-        server.say(&golden("hello-minimal"));
+        server.say(&golden("hello-minimal-listener"));
         server.say(&golden("data"));
     });
     assert_eq!(channel.recv_vec(WAIT).expect("a message"), b"hello");
@@ -245,8 +245,8 @@ fn a_shm_connector_speaks_frames_when_there_is_no_memory_after_all() {
     let channel = connected.expect("somebody listens");
     let mut server = accept_plain(&listener);
     server.expect("hello-shm", std::process::id());
-    let mut hello = golden("hello-minimal");
-    hello[32] = 1; // offers rings
+    let mut hello = golden("hello-minimal-listener");
+    hello[32] |= 1; // offers rings
     server.say(&hello);
     server.say(&golden("share-none"));
     server.say(&golden("data"));
@@ -266,7 +266,7 @@ fn rings_that_are_required_are_not_done_without() {
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut server = accept_plain(&listener);
-            server.say(&golden("hello-minimal"));
+            server.say(&golden("hello-minimal-listener"));
             server.reason_at_the_end();
         });
         Channel::connect(&endpoint, WAIT).map(drop).fails_with(Status::Unsupported);
@@ -276,7 +276,7 @@ fn rings_that_are_required_are_not_done_without() {
 #[test]
 fn a_shm_listener_shares_rings_and_does_without_when_they_are_refused() {
     let place = Place::new();
-    let endpoint = place.endpoint("shm", "?ring=4KiB&ring_max=64KiB");
+    let endpoint = place.endpoint("shm", "?ring=4KiB&ring_max=64KiB&max_message=1000");
     let listener = Listener::open(&endpoint).expect("the path is free");
     let mut client = Plain::connect(&place);
     let mut hello = golden("hello-minimal");
@@ -285,7 +285,7 @@ fn a_shm_listener_shares_rings_and_does_without_when_they_are_refused() {
     client.say(&hello);
     thread::scope(|scope| {
         scope.spawn(|| {
-            assert_eq!(client.frame().expect("the library's").kind, 1);
+            client.expect("hello-shm-listener", std::process::id());
             let share = client.frame().expect("SHARE");
             assert_eq!((share.kind, share.payload.len()), (7, 48));
             check_share(&share.payload);

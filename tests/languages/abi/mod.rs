@@ -46,6 +46,7 @@ programs! {
     odd_moments: "moments.cpp",
     many_of_everything: "leaks.c",
     plain_sockets: "raw.c",
+    pairs_and_given_sockets: "pair.c",
     segments: "segment.c",
     semaphores: "semaphore.c",
     what_there_is: "list.c",

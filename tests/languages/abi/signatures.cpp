@@ -38,6 +38,7 @@ static void functions_of_channels() {
     same<tn_status(const char *, tn_channel **)>(tn_channel_connect_start);
     same<tn_status(const char *, int32_t, tn_channel **)>(tn_channel_create);
     same<tn_status(const char *, tn_channel **)>(tn_channel_create_start);
+    same<tn_status(const char *, tn_channel **, tn_channel **)>(tn_channel_pair);
     same<tn_status(Channel, tn_fd *)>(tn_channel_fd);
     same<tn_status(Channel, tn_fd *)>(tn_channel_send_fd);
     same<tn_status(Channel)>(tn_channel_busy_poll);

@@ -103,7 +103,7 @@ struct Accepted {
     Accepted() {
         client.say("hello-minimal");
         channel = listener.accept(soon);
-        client.expect("hello-local");
+        client.expect("hello-local-listener");
     }
 };
 
@@ -133,7 +133,7 @@ void a_connector_s_bytes() {
     CHECK(::listen(listening, 1) == 0);
     const auto channel = Channel::connect_start(place.endpoint);
     const Plain server(::accept(listening, nullptr, nullptr));
-    server.say("hello-minimal");
+    server.say("hello-minimal-listener");
     server.say("data");
     CHECK(channel.recv(soon) == "hello");
     server.expect("hello-local");

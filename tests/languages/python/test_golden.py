@@ -44,7 +44,7 @@ def accepted(tmp_path):
         client.socket.connect(path)
         client.say("hello-minimal")
         with listener.accept(SOON) as channel, client.socket:
-            client.expect("hello-local")
+            client.expect("hello-local-listener")
             yield channel, client
 
 
@@ -58,7 +58,7 @@ def test_a_connector_says_hello(tmp_path, scheme):
         channel = treenail.connect_start(f"{scheme}:{path}{options}")
         server = Plain(listening.accept()[0])
         server.expect(f"hello-{scheme}")
-        server.say("hello-minimal")
+        server.say("hello-minimal-listener")
         server.say("data")
         assert channel.recv(SOON) == b"hello"
         assert channel.peer().transport == treenail.TRANSPORT_LOCAL
