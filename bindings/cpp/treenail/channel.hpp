@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace treenail {
 
@@ -75,6 +76,19 @@ public:
         tn_channel* made = nullptr;
         const auto status = tn_channel_create_start(detail::Terminated(endpoint).c_str(), &made);
         return {detail::status(status), Channel(made)};
+    }
+
+    /// Makes a private channel and returns both its ends, for tests and for threads of one process:
+    /// `auto [one, other] = Channel::pair()`. The options are as behind the ? of an endpoint. The
+    /// ends share memory, unless shm=off. Nothing waits, and nobody else can connect.
+    static std::pair<Channel, Channel> pair(std::string_view options = {}) {
+        return try_pair(options).value();
+    }
+    static Result<std::pair<Channel, Channel>> try_pair(std::string_view options = {}) noexcept {
+        tn_channel* one = nullptr;
+        tn_channel* other = nullptr;
+        const auto status = tn_channel_pair(detail::Terminated(options).c_str(), &one, &other);
+        return {detail::status(status), std::pair(Channel(one), Channel(other))};
     }
 
     // ---- sending ----

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <optional>
+#include <sys/socket.h>
 
 namespace {
 
@@ -142,6 +143,45 @@ void both_ends_start_and_get_on_in_their_calls() {
     CHECK(created.recv(soon) == "over");
 }
 
+void a_pair_has_both_ends() {
+    auto [one, other] = Channel::pair();
+    one.send("across", soon);
+    CHECK(other.recv(soon) == "across");
+    other.send("and back", soon);
+    CHECK(one.recv(soon) == "and back");
+    CHECK(one.peer().address() == "pair");
+    CHECK(one.stats().ring_bytes > 0);
+    one = {};
+    STATUS(other.try_recv(Buffer{}, soon), closed);
+    const auto on_sockets = Channel::pair("shm=off");
+    CHECK(on_sockets.first.stats().ring_bytes == 0);
+    STATUS(Channel::try_pair("nonsense"), invalid);
+    THROWS(Channel::pair("ring=tiny"), invalid);
+}
+
+void a_socketpair_is_adopted() {
+    int ends[2];
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+    const auto adopting = [](int number) { return "fd:" + std::to_string(number); };
+    const auto connected = Channel::connect(adopting(ends[0]), soon);
+    const auto created = Channel::create(adopting(ends[1]), soon);
+    connected.send("across", soon);
+    CHECK(created.recv(soon) == "across");
+    STATUS(Channel::try_connect(adopting(ends[0]), soon), invalid);
+    STATUS(Listener::try_open(adopting(ends[1])), invalid);
+    STATUS(Listener::try_open("fd:systemd"), not_found);
+}
+
+void a_listener_chooses_its_name() {
+    const auto listener = Listener::open(check::scheme + ":*");
+    const auto where = listener.endpoint();
+    CHECK(where.find('*') == std::string::npos);
+    const auto client = Channel::connect(where, soon);
+    client.send("found", soon);
+    CHECK(listener.accept(soon).recv(soon) == "found");
+    STATUS(Channel::try_connect(check::scheme + ":*", soon), invalid);
+}
+
 void a_peer_is_known() {
     const auto pair = open_pair();
     const auto peer = pair.client.peer();
@@ -181,6 +221,9 @@ constexpr check::Case cases[] = {
     CASE(one_thread_does_it_all),
     CASE(a_refusal_is_told_by_the_next_calls),
     CASE(both_ends_start_and_get_on_in_their_calls),
+    CASE(a_pair_has_both_ends),
+    CASE(a_socketpair_is_adopted),
+    CASE(a_listener_chooses_its_name),
     CASE(a_peer_is_known),
     CASE(statistics_count),
 };
