@@ -26,7 +26,7 @@ from ._abi import TN_MESSAGE_REPLY as MESSAGE_REPLY
 from ._abi import TN_MESSAGE_REQUEST as MESSAGE_REQUEST
 from ._abi import version as _version
 from ._channel import TRANSPORT_LOCAL, TRANSPORT_SHM, Channel, Peer, Stats
-from ._channel import connect, connect_start, create, create_start
+from ._channel import connect, connect_start, create, create_start, pair
 from ._errors import Again, Closed, Denied, Error, Exists, Internal, Invalid, Io, NoSpace, NotFound
 from ._errors import PeerLost, Protocol, TimedOut, TooLarge, Unsupported
 from ._views import Loan, Message, Messages, View
@@ -81,5 +81,6 @@ __all__ = [
     "create",
     "create_start",
     "list",
+    "pair",
     "sweep",
 ]

@@ -16,7 +16,7 @@ from ._waiting import deadline_of, drive_in_pieces, first_ms, timeout_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Optional
+    from typing import Any, Callable, Optional, Tuple
 
 TRANSPORT_SHM, TRANSPORT_LOCAL = _abi.TN_TRANSPORT_SHM, _abi.TN_TRANSPORT_LOCAL
 
@@ -178,6 +178,19 @@ def create_start(endpoint: str) -> Channel:
     """Begins to listen for the one program that the channel is for, and returns the channel at
     once. Until that program has connected, the channel is as one from connect_start."""
     return _started(library.tn_channel_create_start, endpoint)
+
+
+def pair(options: str = "") -> Tuple[Channel, Channel]:
+    """Makes a private channel and returns both its ends, for tests and for threads of one process:
+    `one, other = treenail.pair()`.
+
+    The options are as behind the ? of an endpoint, such as "ring=4MiB". The ends share memory,
+    unless "shm=off". Nothing waits, and nobody else can connect. Another process can be given an
+    end of a socketpair, which it adopts by connect("fd:NUMBER").
+    """
+    one, other = ChannelHandle(), ChannelHandle()
+    check(library.tn_channel_pair(encoded(options), byref(one), byref(other)))
+    return Channel._of(one), Channel._of(other)
 
 
 def has_ended(channel: Channel, error: Error) -> bool:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import asynccontextmanager
-from typing import Any, AsyncIterator, Callable, Deque, Dict, Iterable, List, Optional, TypeVar
+from typing import Any, AsyncIterator, Callable, Deque, Dict, Iterable, List, Optional, Tuple, TypeVar
 
 import treenail
 from treenail import Again, Closed, Error, ListenerStats, Loan, Message, Messages, NoSpace, Peer
@@ -25,7 +25,7 @@ from ._aio_base import AioBase, Waiter, Waiters, Watch
 from ._aio_named import Lock, Segment, Semaphore
 from ._channel import has_ended
 
-__all__ = ["Channel", "Listener", "Lock", "Segment", "Semaphore", "connect", "create"]
+__all__ = ["Channel", "Listener", "Lock", "Segment", "Semaphore", "connect", "create", "pair"]
 
 _Result = TypeVar("_Result")
 
@@ -327,6 +327,13 @@ async def create(endpoint: str) -> Channel:
     """Makes a channel between exactly two programs: listens, accepts the first program that
     connects, and stops listening."""
     return await _opened(Channel(treenail.create_start(endpoint), endpoint), has_ended)
+
+
+async def pair(options: str = "") -> Tuple[Channel, Channel]:
+    """Makes a private channel and returns both its ends, for tests and for the tasks of one
+    process: `one, other = await pair()`. The options are as behind the ? of an endpoint."""
+    one, other = treenail.pair(options)
+    return Channel(one, f"pair?{options}"), Channel(other, f"pair?{options}")
 
 
 async def _opened(

@@ -163,6 +163,10 @@ def use_pairs() -> None:
         print(other.recv(SOON))
         made[0].close()
     treenail.create_start(endpoint).close()
+    here, there = treenail.pair("ring=64KiB")
+    with here, there:
+        here.send(b"hello", tag=1)
+        print(there.recv(SOON))
 
 
 def use_errors() -> Optional[str]:
@@ -316,13 +320,16 @@ async def use_asyncio() -> None:
         again.close()
         print(listener.closed)
     await answering
+    here, there = await aio.pair()
+    await here.send(b"hello")
+    print(await there.recv())
     making = asyncio.create_task(aio.create(f"local:{PLACE}/made"))
     other: aio.Channel = await aio.connect(f"local:{PLACE}/made?retry=1")
     made: aio.Channel = await making
     accepting = aio.Listener(f"local:{PLACE}/other")
     task = asyncio.create_task(accepting.accept())
     third: aio.Channel = await aio.connect(f"local:{PLACE}/other")
-    for one in (made, other, third, await task, accepting):
+    for one in (here, there, made, other, third, await task, accepting):
         one.close()
 
 
