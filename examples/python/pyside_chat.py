@@ -54,7 +54,7 @@ class QtChannel(QObject):
         try:
             while self._waiting:
                 data, tag = self._waiting[0]
-                self._channel.send(data, 0, tag=tag)
+                self._channel.send(data, timeout=0, tag=tag)
                 self._waiting.popleft()
             self._room.setEnabled(False)
         except treenail.Again:
@@ -62,7 +62,7 @@ class QtChannel(QObject):
 
     def _receive(self) -> None:
         for _ in range(A_TURN):
-            message = self._channel.recv_message(0)
+            message = self._channel.recv_message(timeout=0)
             self.received.emit(message.data, message.tag)
 
     def _guard(self, call: Callable[[], None]) -> None:

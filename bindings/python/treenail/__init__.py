@@ -29,15 +29,25 @@ from ._channel import TRANSPORT_LOCAL, TRANSPORT_SHM, Channel, Peer, Stats
 from ._channel import connect, connect_start, create, create_start, pair
 from ._errors import Again, Closed, Denied, Error, Exists, Internal, Invalid, Io, NoSpace, NotFound
 from ._errors import PeerLost, Protocol, TimedOut, TooLarge, Unsupported
-from ._views import Loan, Message, Messages, View
 from ._list import list, sweep
 from ._listener import Listener, ListenerStats
+from ._lock import Held, Lock
+from ._messages import Message, Messages
 from ._poller import Poller
-from ._segment import Held, Lock, Segment, Snapshot
+from ._segment import Segment, Snapshot
 from ._semaphore import Semaphore
 from ._single_instance import SingleInstance, Start
+from ._views import Loan, View
 
 __version__ = _version()
+
+for _one in (
+    *(Again, Channel, Closed, Denied, Error, Exists, Held, Internal, Invalid, Io, Listener, Loan),
+    *(Lock, Message, Messages, NoSpace, NotFound, Peer, PeerLost, Poller, Protocol, Segment),
+    *(Semaphore, SingleInstance, Snapshot, Start, Stats, TimedOut, TooLarge, Unsupported, View),
+    *(ListenerStats, connect, connect_start, create, create_start, list, pair, sweep),
+):
+    _one.__module__ = __name__  # where users find it
 
 __all__ = [
     "Again",

@@ -183,6 +183,9 @@ class AioBase(Generic[_Owner]):
         """Whether this program has closed it."""
         return self._owner.closed
 
+    def __repr__(self) -> str:
+        return f"aio.{self._owner!r}"
+
     def close(self) -> None:
         """Closes it: every call raises Closed at once, in all tasks. Closing twice is fine."""
         for watch in self._watches:

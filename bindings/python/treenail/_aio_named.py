@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Callable, Coroutine, Generator, Optional, TypeVar
 
 import treenail
 from treenail import Again, Held, Snapshot
@@ -47,14 +47,18 @@ class _NamedBase(AioBase[_Owner]):
 
 
 class Lock:
-    """A segment's lock, for `async with`, which takes it and gives it back. `async with` gives a
-    Held."""
+    """A segment's lock, for `async with`, which takes it and gives it back, or for `await`, which
+    takes it until unlock(). Both give a treenail.Lock."""
 
-    def __init__(self, segment: Segment, lock: treenail.Lock) -> None:
-        self._segment, self._lock = segment, lock
+    def __init__(self, taking: Coroutine[Any, Any, treenail.Lock]) -> None:
+        self._taking = taking
 
-    async def __aenter__(self) -> Held:
-        return await self._segment._in_order(self._lock.__enter__)
+    def __await__(self) -> Generator[Any, None, treenail.Lock]:
+        return self._taking.__await__()
+
+    async def __aenter__(self) -> treenail.Lock:
+        self._lock = await self._taking
+        return self._lock
 
     async def __aexit__(self, *_: object) -> None:
         self._lock.__exit__(None, None, None)
@@ -78,7 +82,6 @@ class Segment(_NamedBase[treenail.Segment]):
             Watch(self, segment.fileno, AioBase._on_readable),
             Watch(self, segment.lock_fileno, _NamedBase._on_readable),
         )
-        self._lock, self._lock_shared = segment.lock(timeout=0), segment.lock_shared(timeout=0)
 
     @property
     def size(self) -> int:
@@ -105,26 +108,48 @@ class Segment(_NamedBase[treenail.Segment]):
         self._owner.notify()
 
     def lock(self) -> Lock:
-        """The lock, which `async with segment.lock() as lock` takes exclusively. It excludes the
-        other tasks of this object too."""
-        return Lock(self, self._lock)
+        """Takes the lock exclusively. `async with segment.lock() as lock` gives it back at the end;
+        `await segment.lock()` holds it until unlock(). It excludes the other tasks of this object
+        too."""
+        return Lock(self._locked(lambda: self._owner.lock(timeout=0)))
 
     def lock_shared(self) -> Lock:
-        """The lock, which `async with` takes shared with other readers."""
-        return Lock(self, self._lock_shared)
+        """Takes the lock shared with other readers, for `async with` or `await` as lock() does."""
+        return Lock(self._locked(lambda: self._owner.lock_shared(timeout=0)))
+
+    def unlock(self) -> None:
+        """Gives back the lock that was awaited."""
+        self._owner.unlock()
+
+    def acquire(self) -> Lock:
+        """The same as lock(), under the name that asyncio has for it."""
+        return self.lock()
+
+    def acquire_shared(self) -> Lock:
+        """The same as lock_shared()."""
+        return self.lock_shared()
+
+    def release(self) -> None:
+        """The same as unlock(), under the name that asyncio has for it."""
+        self._owner.unlock()
+
+    async def _locked(self, take: Callable[[], treenail.Lock]) -> treenail.Lock:
+        return await self._in_order(take)
+
+    _locked.__qualname__ = "Segment.lock"  # for Python's warning if nobody awaits it
 
     async def write(self, data: Any, offset: int = 0) -> Held:
         """Copies bytes to the data at `offset`, under the lock, and announces the change."""
-        return await self._in_order(lambda: self._owner.write(data, offset, 0))
+        return await self._in_order(lambda: self._owner.write(data, offset, timeout=0))
 
     async def read(self, length: Optional[int] = None, offset: int = 0) -> Snapshot:
         """Returns a copy of `length` bytes of the data at `offset`, which it makes under the shared
         lock."""
-        return await self._in_order(lambda: self._owner.read(length, offset, 0))
+        return await self._in_order(lambda: self._owner.read(length, offset, timeout=0))
 
     async def read_into(self, buffer: Any, offset: int = 0) -> Held:
         """Fills a buffer with the data from `offset` on, under the shared lock."""
-        return await self._in_order(lambda: self._owner.read_into(buffer, offset, 0))
+        return await self._in_order(lambda: self._owner.read_into(buffer, offset, timeout=0))
 
     async def wait(self, seen: int) -> int:
         """Waits until the version differs from `seen`, and returns the version."""
@@ -132,7 +157,7 @@ class Segment(_NamedBase[treenail.Segment]):
 
     def _changed(self, seen: int) -> Optional[int]:
         try:
-            return self._owner.wait(seen, 0)
+            return self._owner.wait(seen, timeout=0)
         except Again:
             return None
 
@@ -157,7 +182,7 @@ class Semaphore(_NamedBase[treenail.Semaphore]):
     async def acquire(self, n: int = 1) -> bool:
         """Acquires `n` units, all at once or none. Returns True always. Tasks get theirs in the
         order in which they came."""
-        return await self._in_order(lambda: self._owner.acquire(n, 0))
+        return await self._in_order(lambda: self._owner.acquire(n, timeout=0))
 
     def release(self, n: int = 1) -> None:
         """Releases `n` units, or adds some that this object had not acquired."""
@@ -173,3 +198,7 @@ class Semaphore(_NamedBase[treenail.Semaphore]):
 
     async def __aexit__(self, *_: object) -> None:
         self._owner.release()
+
+
+for _one in (Lock, Segment, Semaphore):
+    _one.__module__ = "treenail.aio"  # where users find it

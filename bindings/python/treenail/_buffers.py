@@ -11,6 +11,7 @@ from struct import iter_unpack
 from sys import getrefcount
 
 from ._abi import hot, tn_message
+from ._errors import call_made
 
 try:
     from _pickle import PickleBuffer  # without all that pickle imports
@@ -76,12 +77,27 @@ def bytes_at(address: int, length: int) -> bytes:
     return copy
 
 
+def _refuse_addresses(view: memoryview) -> None:
+    """What is in a buffer must mean something to another program, and be no danger to this one."""
+    types = "".join(view.format.split(":")[::2])  # without the names of fields
+    for number in "Zf", "Zd", "Zg":
+        types = types.replace(number, "")
+    if any(letter in types for letter in "OPXZz&"):
+        raise TypeError(
+            f"{call_made()}: the buffer's format {view.format!r} says that it holds addresses, as "
+            "an array of objects does; they mean nothing to others. Use an array of numbers, or "
+            "send pickle.dumps() of it"
+        )
+
+
 def readable(data: Any) -> Bytes:
     """The bytes of any object with the buffer protocol, in C order: a copy where that is quicker,
     or where they don't lie in one piece. While it is there they stay where they are."""
     if type(data) is bytes:
         return data
     view = memoryview(data)
+    if view.format != "B":
+        _refuse_addresses(view)
     if view.nbytes <= COPY_BYTES_MAX or not view.c_contiguous:
         return view.tobytes()
     return view
@@ -113,6 +129,7 @@ def writable(buffer: Any) -> memoryview:
     view = memoryview(buffer)
     if view.readonly or not view.c_contiguous:
         raise BufferError("the buffer to receive into is not writable, or not in one piece")
+    _refuse_addresses(view)
     return view.cast("B") if view.nbytes else memoryview(bytearray())
 
 

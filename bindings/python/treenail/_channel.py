@@ -7,7 +7,7 @@ from ctypes import Structure, byref, c_uint32, sizeof
 from . import _abi
 from ._abi import ChannelHandle, library, tn_peer, tn_stats
 from ._buffers import place_of, readable
-from ._errors import Closed, Error, PeerLost, check
+from ._errors import Again, Closed, Error, PeerLost, check, unnamed
 from ._views import View, tag_of
 from ._owner import encoded
 from ._receiving import Receiving
@@ -16,7 +16,7 @@ from ._waiting import deadline_of, drive_in_pieces, first_ms, timeout_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Optional, Tuple
+    from typing import Any, Callable, NoReturn, Optional, Tuple
 
 TRANSPORT_SHM, TRANSPORT_LOCAL = _abi.TN_TRANSPORT_SHM, _abi.TN_TRANSPORT_LOCAL
 
@@ -83,7 +83,9 @@ class Channel(Sending, Receiving):
     receives until the other side closes.
     """
 
-    __slots__ = ()
+    __slots__ = ("_endpoint",)
+
+    _endpoint: str
 
     _fd = library.tn_channel_fd
     _close = library.tn_channel_close
@@ -92,24 +94,43 @@ class Channel(Sending, Receiving):
         raise TypeError("a Channel comes from connect, create or Listener.accept")
 
     @classmethod
-    def _of(cls, handle: ChannelHandle) -> Channel:
+    def _of(cls, handle: ChannelHandle, endpoint: str) -> Channel:
         channel = object.__new__(cls)
-        channel._handle, channel._kept = handle, []
+        channel._handle, channel._kept, channel._endpoint = handle, [], endpoint
         return channel
 
-    def request(self, data: Any, timeout: Optional[float] = None, *, tag: int = 0) -> bytes:
+    def _origin(self) -> list[str]:
+        return [repr(self._endpoint)]
+
+    def _facts(self) -> list[str]:
+        try:
+            peer = self.peer()
+        except Error as error:
+            return ["connecting" if isinstance(error, Again) else type(error).__name__]
+        way = "shm" if peer.transport == TRANSPORT_SHM else "local"
+        return [f"peer={peer.pid}", f"through={way}"]
+
+    def request(
+        self, data: Any, *extra: NoReturn, timeout: Optional[float] = None, tag: int = 0
+    ) -> bytes:
         """Sends a request, waits for the reply to it, and returns the bytes of that.
 
         Any number of threads may ask at once. Other messages that come meanwhile wait for a
         receiving call. TimedOut: the request has been sent, but no reply came; a late reply is
         dropped. NoSpace: too many other messages came (inbox=).
         """
-        with self.request_view(data, timeout, tag=tag) as reply:
+        if extra:
+            unnamed(extra)
+        with self.request_view(data, timeout=timeout, tag=tag) as reply:
             return reply.tobytes()
 
-    def request_view(self, data: Any, timeout: Optional[float] = None, *, tag: int = 0) -> View:
+    def request_view(
+        self, data: Any, *extra: NoReturn, timeout: Optional[float] = None, tag: int = 0
+    ) -> View:
         """Sends a request, waits for the reply to it, and returns that in place: a View, to be
         released like any other."""
+        if extra:
+            unnamed(extra)
         handle, source, number = self._handle, readable(data), c_uint32()
         place, length = place_of(source)
         kind = tag_of(tag)
@@ -149,7 +170,7 @@ class Channel(Sending, Receiving):
         return stats
 
 
-def connect(endpoint: str, timeout: Optional[float] = None) -> Channel:
+def connect(endpoint: str, *extra: NoReturn, timeout: Optional[float] = None) -> Channel:
     """Connects to a listener, such as "shm:chat", and is done when somebody listens there. What is
     sent before the other side accepts waits in the socket, and arrives first. If the handshake is
     refused, the next call raises the reason; with early=0 this call waits for the handshake.
@@ -157,6 +178,8 @@ def connect(endpoint: str, timeout: Optional[float] = None) -> Channel:
     Waits for `timeout` seconds; None waits for ever. NotFound: nobody listens there; with retry=1
     it keeps trying until the timeout instead.
     """
+    if extra:
+        unnamed(extra)
     return _opened("connect", endpoint, timeout)
 
 
@@ -168,9 +191,11 @@ def connect_start(endpoint: str) -> Channel:
     return _started(library.tn_channel_connect_start, endpoint)
 
 
-def create(endpoint: str, timeout: Optional[float] = None) -> Channel:
+def create(endpoint: str, *extra: NoReturn, timeout: Optional[float] = None) -> Channel:
     """Makes a channel between exactly two programs: listens, accepts the first program that
     connects, and stops listening. Waits for `timeout` seconds; None waits for ever."""
+    if extra:
+        unnamed(extra)
     return _opened("create", endpoint, timeout)
 
 
@@ -190,7 +215,8 @@ def pair(options: str = "") -> Tuple[Channel, Channel]:
     """
     one, other = ChannelHandle(), ChannelHandle()
     check(library.tn_channel_pair(encoded(options), byref(one), byref(other)))
-    return Channel._of(one), Channel._of(other)
+    endpoint = f"pair?{options}" if options else "pair"
+    return Channel._of(one, endpoint), Channel._of(other, endpoint)
 
 
 def has_ended(channel: Channel, error: Error) -> bool:
@@ -205,7 +231,7 @@ def has_ended(channel: Channel, error: Error) -> bool:
 def _started(start: Callable[..., int], endpoint: str) -> Channel:
     handle = ChannelHandle()
     check(start(encoded(endpoint), byref(handle)))
-    return Channel._of(handle)
+    return Channel._of(handle, endpoint)
 
 
 def _opened(call: str, endpoint: str, timeout: Optional[float]) -> Channel:
@@ -213,16 +239,16 @@ def _opened(call: str, endpoint: str, timeout: Optional[float]) -> Channel:
     if timeout == 0:
         handle = ChannelHandle()
         check(getattr(library, f"tn_channel_{call}")(encoded(endpoint), 0, byref(handle)))
-        return Channel._of(handle)
+        return Channel._of(handle, endpoint)
     channel = _started(getattr(library, f"tn_channel_{call}_start"), endpoint)
     try:
-        channel.flush(timeout)  # which waits for the handshake, and then has nothing to do
+        channel.flush(timeout=timeout)  # which waits for the handshake, and then has nothing to do
         return channel
     except Error as error:
         if call == "create" and has_ended(channel, error):
             return channel
         channel.close()
-        raise type(error)(str(error).replace("flush ", f"{call} ", 1)) from None
+        raise
     except:
         channel.close()
         raise

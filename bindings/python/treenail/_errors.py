@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from threading import get_ident, main_thread
+import sys
+from _thread import get_ident
 
 from . import _abi
 from ._abi import library
@@ -137,12 +138,18 @@ at_end = False
 """Whether the interpreter ends, and has closed what was still open."""
 
 
+def in_main_thread() -> bool:
+    """Whether this is the thread that handles signals."""
+    threading = sys.modules.get("threading")  # which takes long to import
+    return threading is None or get_ident() == threading.main_thread().ident
+
+
 def error_of(status: int) -> Error:
     """The exception for the status of this thread's last call."""
-    if at_end and get_ident() != main_thread().ident:
+    if at_end and not in_main_thread():
         raise SystemExit  # a thread that waited, and has nothing to say to anybody any more
     text: bytes = library.tn_last_error()
-    return _CLASSES.get(status, Internal)(text.decode(errors="replace"))
+    return _CLASSES.get(status, Internal)(named_anew(text.decode(errors="replace")))
 
 
 def check(status: int) -> None:
@@ -153,4 +160,33 @@ def check(status: int) -> None:
 
 def closed(what: str, *_: object) -> NoReturn:
     """Refuses a call, with any arguments, on an object that this program has closed."""
-    raise Closed(f"{what}: this program has closed it")
+    raise Closed(f"{call_made() or what}: this program has closed it")
+
+
+def call_made() -> str:
+    """The call of this package that the program made, such as "Channel.send"."""
+    frame, name = sys._getframe(1), ""
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+        called, owner = frame.f_code.co_name, frame.f_locals.get("self", frame.f_locals.get("cls"))
+        kind = "" if owner is None else getattr(owner, "__name__", type(owner).__name__)
+        if called == "__init__" and kind[:1] != "_":
+            name = kind
+        elif called[:1] not in "_<" and kind[:1] != "_":
+            name = f"{kind}.{called}" if kind else called
+        frame = frame.f_back  # type: ignore[assignment]
+    return name
+
+
+def named_anew(text: str) -> str:
+    """The library's text, with the call of this package instead of that in C."""
+    call, (verb, _, rest) = call_made(), text.partition(" ")
+    in_c = {name.split("_", 2)[-1] for name in _abi.FUNCTIONS} | {"listen", "use"} - {"endpoint"}
+    return text if not call else f"{call} {rest}" if verb in in_c else f"{call}: {text}"
+
+
+def unnamed(extra: tuple[object, ...]) -> NoReturn:
+    """Refuses what is a keyword, and was passed without it."""
+    code = sys._getframe(1).f_code
+    names = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
+    meant = " or ".join(f"{name}={extra[0]!r}" for name in names)
+    raise TypeError(f"{call_made()}: {extra[0]!r} is one argument too many; write {meant}")

@@ -7,13 +7,13 @@ from ctypes import byref, c_size_t, create_string_buffer, sizeof
 
 from ._abi import ChannelHandle, ListenerHandle, library, tn_listener_stats
 from ._channel import Channel, counts_text
-from ._errors import Closed, check
+from ._errors import Closed, check, unnamed
 from ._owner import Owner, encoded
 from ._waiting import drive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, List, Optional
+    from typing import Iterator, List, NoReturn, Optional
 
 _ENDPOINT_BYTES_MAX = 8192
 
@@ -42,7 +42,7 @@ class Listener(Owner):
     accepts until it is closed.
     """
 
-    __slots__ = ("_kept",)
+    __slots__ = ("_kept", "_endpoint")
 
     _fd = library.tn_listener_fd
     _close = library.tn_listener_close
@@ -50,16 +50,21 @@ class Listener(Owner):
 
     def __init__(self, endpoint: str) -> None:
         """Starts to listen. Exists: a live process listens there."""
-        self._handle, self._kept = ListenerHandle(), []
+        self._handle, self._kept, self._endpoint = ListenerHandle(), [], endpoint
         check(library.tn_listener_open(encoded(endpoint), byref(self._handle)))
 
-    def accept(self, timeout: Optional[float] = None) -> Channel:
+    def _origin(self) -> List[str]:
+        return [repr(self._endpoint)]
+
+    def accept(self, *extra: NoReturn, timeout: Optional[float] = None) -> Channel:
         """Waits for the next connection whose HELLO has come, and returns its channel. The peer may
         have ended already; what it sent is still received.
 
         Waits for `timeout` seconds; None waits for ever, 0 never waits. Again, TimedOut: nobody
         has connected. Closed: the listener was closed.
         """
+        if extra:
+            unnamed(extra)
         # As in _receiving: what is in `held` and isn't returned is kept for the next call.
         kept, front = self._kept, slice(0, 0)
         held: List[ChannelHandle] = []
@@ -77,7 +82,7 @@ class Listener(Owner):
                 if status < 0:
                     held.clear()
                     self._fail(status)
-            return Channel._of(held[0])
+            return Channel._of(held[0], self._endpoint)
         except:
             kept[front] = held
             raise

@@ -42,6 +42,9 @@ class Named(Owner):
     def _end_at_exit(self) -> None:
         _open[id(self._handle)] = self._handle
 
+    def _origin(self) -> list[str]:
+        return [repr(self._name)]
+
     def __reduce__(self) -> Any:
         """In another process it is opened by its name."""
         return type(self), (self._name,)

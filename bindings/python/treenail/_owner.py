@@ -79,6 +79,18 @@ class Owner:
         """Whether this program has closed it."""
         return self._handle is NOTHING
 
+    def __repr__(self) -> str:
+        facts = ["closed"] if self.closed else self._facts()
+        return f"{type(self).__name__}({', '.join([*self._origin(), *facts])})"
+
+    def _origin(self) -> list[str]:
+        """What it was made of, as a repr says it."""
+        return []
+
+    def _facts(self) -> list[str]:
+        """What a repr says of it while it is open."""
+        return []
+
     def _fail(self, status: int) -> NoReturn:
         if status == TN_INVALID and self._handle is NOTHING:
             closed(type(self).__name__)

@@ -8,13 +8,13 @@ from operator import index
 
 from ._abi import TN_NOT_FOUND, PollerHandle, library
 from ._channel import Channel
-from ._errors import Invalid, NotFound, check
+from ._errors import Invalid, NotFound, check, unnamed
 from ._listener import Listener
 from ._owner import Owner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional, Tuple
+    from typing import Any, Dict, List, NoReturn, Optional, Tuple
 
 _FD_MAX = 2**31 - 1
 _READY_MAX = 4096  # more are for the next wait
@@ -35,6 +35,9 @@ class Poller(Owner):
     def __init__(self) -> None:
         self._handle, self._sources, self._numbers = PollerHandle(), {}, count()
         check(library.tn_poller_new(byref(self._handle)))
+
+    def _facts(self) -> List[str]:
+        return [f"sources={len(self._sources)}"]
 
     def add(self, source: Any, key: Any = None) -> None:
         """Adds a channel's messages, a listener, a descriptor, or an object that has fileno().
@@ -87,12 +90,14 @@ class Poller(Owner):
                 return
         raise NotFound("remove from a Poller: it was not added")
 
-    def wait(self, timeout: Optional[float] = None, max: int = 64) -> List[Any]:
+    def wait(self, *extra: NoReturn, timeout: Optional[float] = None, max: int = 64) -> List[Any]:
         """Waits until something is ready, and returns the keys of up to `max` that are.
 
         An empty list: wake() was called. Waits for `timeout` seconds; None waits for ever, 0 never
         waits. Again, TimedOut: nothing is ready.
         """
+        if extra:
+            unnamed(extra)
         if max < 1:
             raise ValueError(f"max is at least 1, not {max}")
         room = min(max, _READY_MAX)

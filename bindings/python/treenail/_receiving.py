@@ -15,14 +15,15 @@ from ctypes import byref, c_size_t
 
 from ._abi import TN_AGAIN, TN_OK, TN_TOO_LARGE, hot, library
 from ._buffers import BATCHES, BUFFER_BYTES, SLOT_BYTES, SLOTS, UNTAKEN, Batch, new_slot, writable
-from ._errors import Again, Closed, TooLarge, error_of
-from ._views import Message, Messages, View
+from ._errors import Again, Closed, TooLarge, error_of, unnamed
+from ._messages import Message, Messages
+from ._views import View
 from ._owner import Owner
 from ._waiting import PATIENCE_MS, after_patience, drive, first_ms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Iterator, List, Optional
+    from typing import Any, Iterator, List, NoReturn, Optional
 
 _recv_message = hot("tn_channel_recv_message")
 _FRONT = slice(0, 0)
@@ -37,13 +38,15 @@ class Receiving(Owner):
 
     _kept: List[Any]  # messages, in order, that were taken but could not be handed out
 
-    def recv(self, timeout: Optional[float] = None) -> bytes:
+    def recv(self, *extra: NoReturn, timeout: Optional[float] = None) -> bytes:
         """Receives one message, and returns its bytes.
 
         Waits for `timeout` seconds; None waits for ever, 0 never waits. Again, TimedOut: there is
         no message. Closed, PeerLost: the channel has ended, and all that had arrived has been
         received.
         """
+        if extra:
+            unnamed(extra)
         kept, front = self._kept, _FRONT
         held: Any = ()
         try:
@@ -75,8 +78,10 @@ class Receiving(Owner):
             kept[front] = held
             raise
 
-    def recv_message(self, timeout: Optional[float] = None) -> Message:
+    def recv_message(self, *extra: NoReturn, timeout: Optional[float] = None) -> Message:
         """Receives one message with its tag, id and flags. Waits as recv does."""
+        if extra:
+            unnamed(extra)
         kept, front = self._kept, _FRONT
         held: List[Any] = []
         try:
@@ -86,12 +91,14 @@ class Receiving(Owner):
             kept[front] = held
             raise
 
-    def recv_into(self, buffer: Any, timeout: Optional[float] = None) -> int:
+    def recv_into(self, buffer: Any, *extra: NoReturn, timeout: Optional[float] = None) -> int:
         """Receives one message into a writable buffer (bytearray, array, numpy …), and returns its
         length.
 
         TooLarge: the message is larger than the buffer, and stays; `needed` says how large.
         """
+        if extra:
+            unnamed(extra)
         kept, front = self._kept, _FRONT
         held: List[Any] = []
         place = writable(buffer)
@@ -109,13 +116,15 @@ class Receiving(Owner):
             kept[front] = held
             raise
 
-    def recv_view(self, timeout: Optional[float] = None) -> View:
+    def recv_view(self, *extra: NoReturn, timeout: Optional[float] = None) -> View:
         """Receives one message in place, without a copy where the transport can do that. Waits as
         recv does.
 
         Use it with `with`, or call its release(): it holds room in the ring. On shm: the peer can
         still change the bytes: copy before you validate.
         """
+        if extra:
+            unnamed(extra)
         kept, front = self._kept, _FRONT
         held: List[Any] = []
         handle, receive = self._handle, library.tn_channel_recv_view
@@ -135,10 +144,14 @@ class Receiving(Owner):
             kept[front] = held
             raise
 
-    def recv_many(self, max: int = 1024, timeout: Optional[float] = None) -> Messages:
+    def recv_many(
+        self, max: int = 1024, *extra: NoReturn, timeout: Optional[float] = None
+    ) -> Messages:
         """Receives as many messages as are there, at most `max`, and at least one. It waits for the
         first only. It returns a list of the bytes of each; `messages` of that list has their tags,
         ids and flags too."""
+        if extra:
+            unnamed(extra)
         kept, front = self._kept, _FRONT
         held: List[Any] = []
         handle = self._handle
@@ -198,14 +211,14 @@ class Receiving(Owner):
             if status == TN_AGAIN:
                 return None
         try:
-            return self.recv_message(0)
+            return self.recv_message(timeout=0)
         except Again:
             return None
 
     def _recv_view_now(self) -> Optional[View]:
         """Receives one message in place if there is one; None if there is none."""
         try:
-            return self.recv_view(0)
+            return self.recv_view(timeout=0)
         except Again:
             return None
 

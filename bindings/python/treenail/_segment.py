@@ -3,80 +3,25 @@
 from __future__ import annotations
 
 from ctypes import byref, c_uint64
-from functools import partial
 from operator import index
 
-from ._abi import TN_DENIED, TN_NOWAIT, TN_OK, TN_OWNER_DIED, SegmentHandle, hot, library
+from ._abi import NOTHING, TN_DENIED, TN_NOWAIT, SegmentHandle, library
 from ._buffers import is_alone, is_released, lend, place_of, readable, reborrowed, size_of
 from ._buffers import writable
-from ._errors import Invalid, NotFound, check, closed
+from ._errors import Invalid, NotFound, call_made, check, closed, unnamed
 from ._views import leave
 from ._list import name_of_its_own
-from ._named import Named
+from ._lock import HELD, Held, Locking, steps_of
 from ._owner import encoded
-from ._taking import ForStacks, giver, taker
 from ._waiting import drive_in_pieces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Optional, TypeVar
-
-    from ._abi import Handle
+    from typing import Any, Callable, NoReturn, Optional, TypeVar
 
     Self = TypeVar("Self", bound="Segment")
 
 _VERSION_MAX = 2**64 - 1  # which no segment comes to
-_lock, _lock_shared = hot("tn_segment_lock"), hot("tn_segment_lock_shared")
-_unlock = giver("tn_segment_unlock", SegmentHandle)
-
-
-class Held:
-    """The lock, while it is held."""
-
-    __slots__ = ("owner_died",)
-
-    owner_died: bool
-    """Whether somebody died with the lock, and nobody has had it alone since: the data may be
-    half-written."""
-
-    def __init__(self, owner_died: bool) -> None:
-        self.owner_died = owner_died
-
-    def __repr__(self) -> str:
-        return f"Held(owner_died={self.owner_died})"
-
-
-_HELD = {TN_OK: Held(False), TN_OWNER_DIED: Held(True)}
-
-
-class Lock(metaclass=ForStacks):
-    """A segment's lock, for `with`, which takes it and gives it back. It can be used any number of
-    times, and in any number of threads.
-
-    `with` gives a Held. Again, TimedOut: others have the lock. Closed: the segment was closed.
-    """
-
-    if TYPE_CHECKING:
-
-        def __enter__(self) -> Held: ...
-
-        def __exit__(self, *_: object) -> None: ...
-
-    else:
-        __slots__ = ("__enter__", "__exit__")
-
-    def __init__(
-        self, function: Callable[..., int], handle: Handle, timeout: Optional[float]
-    ) -> None:
-        give_back = partial(_unlock, handle)
-        take = taker(function, handle, results=_HELD, give_back=give_back, timeout=timeout)
-        setattr(self, "__enter__", take)
-        setattr(self, "__exit__", give_back)
-
-
-_ENDED = Lock.__new__(Lock)
-for _name in ("__enter__", "__exit__"):
-    setattr(_ENDED, _name, partial(closed, "Segment"))
 
 
 class Snapshot(bytes):
@@ -86,7 +31,7 @@ class Snapshot(bytes):
     """Whether an owner of the lock had died: the bytes may be half-written."""
 
 
-class Segment(Named):
+class Segment(Locking):
     """A named piece of shared memory, with a lock, and with changes that others can wait for.
 
         with treenail.Segment.open_or_create("frames", 4096) as segment:
@@ -103,7 +48,7 @@ class Segment(Named):
 
     _size: int
 
-    __slots__ = ("_size", "_buf", "_base", "_writable", "_lock", "_lock_shared")
+    __slots__ = ("_size", "_buf", "_base", "_writable")
 
     _fd = library.tn_segment_fd
     _close = library.tn_segment_close
@@ -144,8 +89,8 @@ class Segment(Named):
         segment._hold(library.tn_segment_open_or_create, name, name, size)
         return segment
 
-    @staticmethod
-    def remove(name: str) -> None:
+    @classmethod
+    def remove(cls, name: str) -> None:
         """Removes the name of a segment. Those that hold the segment keep it. NotFound: nothing has
         the name."""
         check(library.tn_segment_remove(encoded(name)))
@@ -159,9 +104,8 @@ class Segment(Named):
         # A write that is refused either way says whether the data may be written at all.
         refusal = library.tn_segment_write(handle, self._size + 1, None, 0, TN_NOWAIT)
         address, self._writable = library.tn_segment_data(handle), refusal != TN_DENIED
+        self._steps = steps_of(handle)
         self._buf, self._base = lend(address, self._size, self._writable, handle)
-        self._lock = Lock(_lock, handle, None)
-        self._lock_shared = Lock(_lock_shared, handle, None)
 
     @property
     def size(self) -> int:
@@ -180,55 +124,48 @@ class Segment(Named):
             self._buf = reborrowed(base, self._size, self._writable)
         return self._buf
 
-    def lock(self, timeout: Optional[float] = None) -> Lock:
-        """The lock, which `with segment.lock() as lock` takes exclusively.
-
-        Waits there for `timeout` seconds; None waits for ever, 0 never waits. The lock belongs to
-        this object: it excludes other threads that use the object, and locking twice waits. If a
-        `with` doesn't fit, use contextlib.ExitStack.
-        """
-        if timeout is None:
-            return self._lock
-        return self._timed(_lock, timeout)
-
-    def lock_shared(self, timeout: Optional[float] = None) -> Lock:
-        """The lock, which `with segment.lock_shared() as lock` takes shared with other readers:
-        nobody has it exclusively meanwhile."""
-        if timeout is None:
-            return self._lock_shared
-        return self._timed(_lock_shared, timeout)
-
-    def _timed(self, function: Callable[..., int], timeout: float) -> Lock:
-        return _ENDED if self.closed else Lock(function, self._handle, timeout)
-
-    def write(self, data: Any, offset: int = 0, timeout: Optional[float] = None) -> Held:
+    def write(
+        self, data: Any, offset: int = 0, *extra: NoReturn, timeout: Optional[float] = None
+    ) -> Held:
         """Copies bytes, or any object with the buffer protocol, to the data at `offset`, under the
         lock, and announces the change. Waits for the lock as lock() does."""
+        if extra:
+            unnamed(extra)
         handle, write, source = self._handle, library.tn_segment_write, readable(data)
         start, (place, length) = size_of(offset), place_of(source)
         return self._held(lambda ms: write(handle, start, place, length, ms), timeout)
 
     def read(
-        self, length: Optional[int] = None, offset: int = 0, timeout: Optional[float] = None
+        self,
+        length: Optional[int] = None,
+        offset: int = 0,
+        *extra: NoReturn,
+        timeout: Optional[float] = None,
     ) -> Snapshot:
         """Returns a copy of `length` bytes of the data at `offset`, which it makes under the shared
         lock; None means all from there on. What one call wrote is there whole."""
+        if extra:
+            unnamed(extra)
         start = size_of(offset)
         size = max(0, self._size - start) if length is None else size_of(length)
         if size > self._size:  # the library's words, before there is memory for so many
             raise Invalid(
-                f"read {self._name}: {size} bytes at {start} are not within the {self._size} bytes "
-                "of it"
+                f"{call_made()} {self._name}: {size} bytes at {start} are not within the {self._size} "
+                "bytes of it"
             )
         buffer = bytearray(size)
-        held = self.read_into(buffer, offset, timeout)
+        held = self.read_into(buffer, offset, timeout=timeout)
         snapshot = Snapshot(buffer)
         snapshot.owner_died = held.owner_died
         return snapshot
 
-    def read_into(self, buffer: Any, offset: int = 0, timeout: Optional[float] = None) -> Held:
+    def read_into(
+        self, buffer: Any, offset: int = 0, *extra: NoReturn, timeout: Optional[float] = None
+    ) -> Held:
         """Fills a buffer, such as a bytearray or an array, with the data from `offset` on, under
         the shared lock."""
+        if extra:
+            unnamed(extra)
         handle, read, target = self._handle, library.tn_segment_read, writable(buffer)
         start, (place, length) = size_of(offset), place_of(target)
         return self._held(lambda ms: read(handle, start, place, length, ms), timeout)
@@ -237,7 +174,7 @@ class Segment(Named):
         status = drive_in_pieces(attempt, timeout)
         if status < 0:
             self._fail(status)
-        return _HELD[status]
+        return HELD[status]
 
     def notify(self) -> None:
         """Announces a change: adds one to the version, and wakes whoever waits for that."""
@@ -253,9 +190,11 @@ class Segment(Named):
         version: int = library.tn_segment_version(self._handle)
         return version
 
-    def wait(self, seen: int, timeout: Optional[float] = None) -> int:
+    def wait(self, seen: int, *extra: NoReturn, timeout: Optional[float] = None) -> int:
         """Waits until the version differs from `seen`, and returns the version. Pass it to the next
         call, and you miss no change. Again, TimedOut: it still is `seen`."""
+        if extra:
+            unnamed(extra)
         handle, wait, version = self._handle, library.tn_segment_wait, c_uint64()
         number, out = index(seen), byref(version)
         known = number if 0 <= number < _VERSION_MAX else _VERSION_MAX
@@ -301,7 +240,7 @@ class Segment(Named):
                 f"the bytes of Segment {self._name!r} are still in use, by a slice or an array "
                 "made of them: delete that first, or make a copy"
             ) from None
-        self._base, self._lock, self._lock_shared = None, _ENDED, _ENDED
+        self._base, self._steps = None, steps_of(NOTHING)
         super().close()
 
     def unlink(self) -> None:
@@ -316,5 +255,5 @@ class Segment(Named):
     def __exit__(self, *raised: object) -> None:
         leave(self.close, raised[0])
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._name!r}, size={self._size})"
+    def _facts(self) -> list[str]:
+        return [f"size={self._size}", f"attached={self.attached}"]

@@ -6,14 +6,14 @@ from ctypes import byref, c_uint32
 from functools import partial
 
 from ._abi import NOTHING, TN_OK, SemaphoreHandle, hot, library
-from ._errors import check, closed
+from ._errors import check, closed, unnamed
 from ._named import Named
 from ._owner import encoded
 from ._taking import ForStacks, giver, taker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Optional, TypeVar
+    from typing import Any, Callable, NoReturn, Optional, TypeVar
 
     Self = TypeVar("Self", bound="Semaphore")
 
@@ -87,8 +87,8 @@ class Semaphore(Named, metaclass=ForStacks):
         setattr(self, "__enter__", self._taker(_ONE, None))
         setattr(self, "__exit__", partial(_release, handle, _ONE))
 
-    @staticmethod
-    def remove(name: str) -> None:
+    @classmethod
+    def remove(cls, name: str) -> None:
         """Removes the name of a semaphore. Those that hold the semaphore keep it. NotFound: nothing
         has the name."""
         check(library.tn_semaphore_remove(encoded(name)))
@@ -102,12 +102,14 @@ class Semaphore(Named, metaclass=ForStacks):
             _acquire, handle, count, results=results, give_back=give_back, timeout=timeout
         )
 
-    def acquire(self, n: int = 1, timeout: Optional[float] = None) -> bool:
+    def acquire(self, n: int = 1, *extra: NoReturn, timeout: Optional[float] = None) -> bool:
         """Acquires `n` units, all at once or none. Returns True always.
 
         Waits for `timeout` seconds; None waits for ever, 0 never waits. Again, TimedOut: there are
         fewer units. Callers that want few units can't overtake one that wants many for ever.
         """
+        if extra:
+            unnamed(extra)
         if n == 1 and timeout is None:
             return self.__enter__()
         took: bool = self._taker(_units(n), timeout)()
@@ -146,5 +148,5 @@ class Semaphore(Named, metaclass=ForStacks):
         make = type(self) if self._initial else type(self).open
         return make, (self._name, *self._initial)
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._name!r})"
+    def _facts(self) -> list[str]:
+        return [f"value={self.value}"]

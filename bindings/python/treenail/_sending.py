@@ -7,14 +7,15 @@ from operator import index
 
 from ._abi import TN_AGAIN, TN_TIMED_OUT, hot, library, tn_message
 from ._buffers import SIZES, Slices, place_of, readable, size_of
-from ._errors import Error
-from ._views import TAG_MAX, Loan, Message, View, tag_of
+from ._errors import Error, unnamed
+from ._messages import Message
+from ._views import TAG_MAX, Loan, View, tag_of
 from ._owner import Owner
 from ._waiting import PATIENCE_MS, after_patience, deadline_of, drive, timeout_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Iterable, Optional, Union
+    from typing import Any, Callable, Iterable, NoReturn, Optional, Union
 
 _send = hot("tn_channel_send")
 _send_tagged = hot("tn_channel_send_tagged")
@@ -37,13 +38,17 @@ class Sending(Owner):
 
     __slots__ = ()
 
-    def send(self, data: Any, timeout: Optional[float] = None, *, tag: int = 0) -> None:
+    def send(
+        self, data: Any, *extra: NoReturn, timeout: Optional[float] = None, tag: int = 0
+    ) -> None:
         """Sends one message, whole or not at all: bytes, or any object with the buffer protocol.
 
         Waits for `timeout` seconds; None waits for ever, 0 never waits. Again, TimedOut: there is
         no room. TooLarge: the message is larger than the peer's max_message. Closed, PeerLost: the
         channel has ended. `tag` is the message's type, which the user defines.
         """
+        if extra:
+            unnamed(extra)
         if (
             type(data) is bytes
             and len(data) <= _SMALL_BYTES
@@ -66,20 +71,28 @@ class Sending(Owner):
         send = _send_tagged
         self._deliver(lambda ms: send(handle, kind, place, size, ms), length, timeout)
 
-    def sendv(self, parts: Iterable[Any], timeout: Optional[float] = None, *, tag: int = 0) -> None:
+    def sendv(
+        self, parts: Iterable[Any], *extra: NoReturn, timeout: Optional[float] = None, tag: int = 0
+    ) -> None:
         """Sends one message that is put together from parts. Waits as send does."""
+        if extra:
+            unnamed(extra)
         slices, handle, kind = Slices(parts), self._handle, tag_of(tag)
         first, count = slices.place(), c_size_t(slices.count)
         send = _sendv
         self._deliver(lambda ms: send(handle, kind, first, count, ms), slices.bytes, timeout)
         slices.done()
 
-    def send_many(self, messages: Iterable[Any], timeout: Optional[float] = None) -> int:
+    def send_many(
+        self, messages: Iterable[Any], *extra: NoReturn, timeout: Optional[float] = None
+    ) -> int:
         """Sends many messages with one wake-up, and returns how many were taken.
 
         It waits until all are taken, or the time is over. Again, TimedOut and other failures come
         only if none was taken.
         """
+        if extra:
+            unnamed(extra)
         slices, handle, sent = Slices(messages), self._handle, c_size_t()
         out_sent, done = byref(sent), 0
 
@@ -102,12 +115,16 @@ class Sending(Owner):
         slices.done()
         return done
 
-    def loan(self, length: int, timeout: Optional[float] = None, *, tag: int = 0) -> Loan:
+    def loan(
+        self, length: int, *extra: NoReturn, timeout: Optional[float] = None, tag: int = 0
+    ) -> Loan:
         """Lends room to write a message of up to `length` bytes in place. Waits as send does.
 
         Use it with `with`, which sends it at the end, or gives it back if there was an exception.
         Until then the loan holds back what is sent after it.
         """
+        if extra:
+            unnamed(extra)
         loan = Loan(self, tag_of(tag))
         handle, native, size = self._handle, byref(loan._native), size_of(length)
         try:
@@ -117,9 +134,13 @@ class Sending(Owner):
             loan._held.clear()
             raise
 
-    def request_start(self, data: Any, timeout: Optional[float] = None, *, tag: int = 0) -> int:
+    def request_start(
+        self, data: Any, *extra: NoReturn, timeout: Optional[float] = None, tag: int = 0
+    ) -> int:
         """Sends a request, and returns its id. recv_message or recv_view receives the reply like
         any message, with is_reply and that id. Waits as send does."""
+        if extra:
+            unnamed(extra)
         source = readable(data)
         place, length = place_of(source)
         handle, identity, kind = self._handle, c_uint32(), tag_of(tag)
@@ -136,9 +157,15 @@ class Sending(Owner):
             self._fail(status)
 
     def reply(
-        self, request: Union[Message, View], data: Any, timeout: Optional[float] = None
+        self,
+        request: Union[Message, View],
+        data: Any,
+        *extra: NoReturn,
+        timeout: Optional[float] = None,
     ) -> None:
         """Answers a request, which may have been released. Waits as send does."""
+        if extra:
+            unnamed(extra)
         question = tn_message(tag=tag_of(request.tag), id=_id_of(request.id), flags=request.flags)
         source = readable(data)
         place, length = place_of(source)
@@ -146,9 +173,11 @@ class Sending(Owner):
         answer = library.tn_channel_reply
         self._deliver(lambda ms: answer(handle, asked, place, length, ms), length, timeout)
 
-    def flush(self, timeout: Optional[float] = None) -> None:
+    def flush(self, *extra: NoReturn, timeout: Optional[float] = None) -> None:
         """Waits until everything that sends took is out of this process: the rest of a long
         message, and what an open loan holds back."""
+        if extra:
+            unnamed(extra)
         handle = self._handle
         self._drive_send(lambda ms: library.tn_channel_flush(handle, ms), timeout)
 

@@ -8,16 +8,16 @@ from time import sleep
 from weakref import ref
 
 from ._channel import Channel, connect
-from ._errors import Again, Closed, Error, Exists, Invalid, NoSpace, NotFound, PeerLost, TimedOut
+from ._errors import Again, Closed, Error, Exists, Invalid, NoSpace, NotFound, PeerLost, TimedOut, unnamed
 from ._listener import Listener
+from ._messages import Message
 from ._poller import Poller
-from ._views import Message
 from ._waiting import deadline_of, first_ms, timeout_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
-    from typing import Callable, Iterable, Iterator, List, Optional
+    from typing import Callable, Iterable, Iterator, List, NoReturn, Optional
 
 _DEFAULT_TIMEOUT = 5.0
 _OPTIONS = "?backlog=1024"  # many may start while the first instance is busy
@@ -110,6 +110,7 @@ class SingleInstance:
     def hand_over(
         self,
         arguments: Optional[Iterable[str]] = None,
+        *extra: NoReturn,
         timeout: Optional[float] = _DEFAULT_TIMEOUT,
     ) -> bool:
         """Hands the arguments, sys.argv if none are given, and the working directory to the first
@@ -119,6 +120,8 @@ class SingleInstance:
         ever. TimedOut: it is busy, and its queue is full. Invalid: the name is not a name, or an
         argument has a NUL in it.
         """
+        if extra:
+            unnamed(extra)
         first_ms(timeout)
         data = _packed(sys.argv if arguments is None else arguments)
         deadline = deadline_of(timeout)
@@ -136,12 +139,14 @@ class SingleInstance:
         """Whether this is the first instance."""
         return self._listener is not None
 
-    def receive(self, timeout: Optional[float] = None) -> Start:
+    def receive(self, *extra: NoReturn, timeout: Optional[float] = None) -> Start:
         """In the first instance: waits for the start of another one, for `timeout` seconds; None
         waits for ever, 0 never waits. The start that was received before is done.
 
         Again, TimedOut: there was none. Closed: this isn't the first instance.
         """
+        if extra:
+            unnamed(extra)
         last, deadline = self._last(), deadline_of(timeout)
         if last is not None:
             last.done()

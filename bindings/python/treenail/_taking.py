@@ -8,7 +8,7 @@ of what the status means.
 
 from __future__ import annotations
 
-from ctypes import CFUNCTYPE, PyDLL, c_int32
+from ctypes import CFUNCTYPE, PyDLL, c_int32, pythonapi
 from functools import partial
 
 from ._abi import TN_TIMED_OUT, library
@@ -69,6 +69,36 @@ def giver(name: str, *parameters: Any) -> Callable[..., None]:
     function.argtypes = [*parameters, *_EXIT]
     function.restype = _Given({0: None}).__getitem__
     return function
+
+
+def step(name: str) -> Callable[..., int]:
+    """A function of the library that gives back, for a map object to call as its one step."""
+    function = _unwaiting[name]
+    function.restype = c_int32
+    return function
+
+
+class _AllSteps:
+    """A parameter that takes the steps of an iterator, and is the sum of what they come to."""
+
+    from_param = sum
+
+
+class _GivenInSteps(_Given):
+    __slots__ = ()
+
+    def __missing__(self, status: int) -> None:
+        super().__missing__(-status)
+
+
+def all_steps() -> Callable[..., None]:
+    """An __exit__ that takes the steps of an iterator: it calls a function in C that does nothing
+    else with a status, which is 0 or below, than to return it."""
+    function: Any = pythonapi["abs"]
+    function.argtypes = [_AllSteps, *_EXIT]
+    function.restype = _GivenInSteps({0: None}).__getitem__
+    give_back: Callable[..., None] = function
+    return give_back
 
 
 class _Taken(Results):

@@ -1,4 +1,4 @@
-"""Messages, and memory that the library lends: views to read in, loans to write into."""
+"""Memory that the library lends: views to read in, loans to write into."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from functools import partial
 from . import _buffers
 from ._abi import NOTHING, TN_AGAIN, TN_INVALID, TN_MESSAGE_REPLY, TN_MESSAGE_REQUEST
 from ._abi import TN_TIMED_OUT, TN_UNSUPPORTED, Ending, library, tn_loan, tn_message
+from ._errors import call_made, unnamed
+from ._messages import Message
 from ._owner import refuse_to_pickle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Iterator, List, Optional
+    from typing import Any, Callable, Iterator, List, NoReturn, Optional
 
     from ._abi import Handle
     from ._sending import Sending
 
-    _List = list[bytes]
     Partial = partial[None]
 else:
-    _List, Partial = list, partial
+    Partial = partial
 
 
 TAG_MAX = 2**32 - 1
@@ -31,81 +32,8 @@ _STILL_OPEN = (TN_AGAIN, TN_TIMED_OUT, TN_INVALID, TN_UNSUPPORTED)
 def tag_of(tag: int) -> c_uint32:
     """A tag for the library; ctypes would cut off what is too much."""
     if not 0 <= tag <= TAG_MAX:
-        raise ValueError(f"a tag is from 0 to {TAG_MAX}, not {tag}")
+        raise ValueError(f"{call_made()}: a tag is from 0 to {TAG_MAX}, not {tag}")
     return c_uint32(tag)
-
-
-class Message:
-    """A received message: its bytes, tag, id and flags."""
-
-    __slots__ = ("data", "tag", "id", "flags")
-
-    data: bytes
-    """The bytes."""
-    tag: int
-    """The sender's message type; 0 where none was given."""
-    id: int
-    """Which request this is, or answers; else 0."""
-    flags: int
-    """MESSAGE_REQUEST, MESSAGE_REPLY or 0."""
-
-    def __init__(self, data: bytes, tag: int = 0, id: int = 0, flags: int = 0) -> None:
-        self.data, self.tag, self.id, self.flags = data, tag, id, flags
-
-    @property
-    def is_request(self) -> bool:
-        """Whether the sender waits for a reply; see Channel.reply."""
-        return self.flags == TN_MESSAGE_REQUEST
-
-    @property
-    def is_reply(self) -> bool:
-        """Whether this answers the request with the same id."""
-        return self.flags == TN_MESSAGE_REPLY
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Message):
-            return NotImplemented
-        return self._all() == other._all()
-
-    def __hash__(self) -> int:
-        return hash(self._all())
-
-    def _all(self) -> tuple[bytes, int, int, int]:
-        return self.data, self.tag, self.id, self.flags
-
-    def __repr__(self) -> str:
-        return f"Message({self.data!r}, tag={self.tag}, id={self.id}, flags={self.flags})"
-
-
-class Messages(_List):
-    """The result of recv_many: a list of the bytes of each message."""
-
-    __slots__ = ("_data", "_natives")
-
-    _data: list[bytes]
-    _natives: Any  # a tn_message for each
-
-    @classmethod
-    def _of(cls, data: list[bytes], natives: Any) -> Messages:
-        messages = cls(data)
-        messages._data, messages._natives = data, natives
-        return messages
-
-    @classmethod
-    def _one(cls, message: Message) -> Messages:
-        native = tn_message(tag=message.tag, id=message.id, flags=message.flags)
-        return cls._of([message.data], native)
-
-    @property
-    def messages(self) -> list[Message]:
-        """The messages with their tags, ids and flags; requests among them can be answered. Changes
-        of the list don't change these."""
-        natives = (tn_message * len(self._data)).from_buffer_copy(self._natives)
-        pairs = zip(self._data, natives)
-        return [Message(data, native.tag, native.id, native.flags) for data, native in pairs]
-
-    def __reduce__(self) -> Any:
-        return Messages._of, (self._data, bytes(self._natives))
 
 
 class _Hold:
@@ -219,6 +147,14 @@ class _ViewBase:
         """The buffer protocol, from Python 3.12 on; before it, `data` has it."""
         return self.data
 
+    def __repr__(self) -> str:
+        state = "given back" if self.released else f"{self._native.len} bytes"
+        return f"{type(self).__name__}({', '.join([state, *self._facts()])})"
+
+    def _facts(self) -> list[str]:
+        """What a repr says of it besides."""
+        raise NotImplementedError
+
     def tobytes(self) -> bytes:
         """A copy of the bytes."""
         return self.data.tobytes()
@@ -280,6 +216,9 @@ class View(_ViewBase):
         native = view._native
         native.tag, native.id, native.flags = message.tag, message.id, message.flags
         return view
+
+    def _facts(self) -> list[str]:
+        return [f"{name}={getattr(self, name)}" for name in ("tag", "id", "flags")]
 
     @property
     def tag(self) -> int:
@@ -348,18 +287,23 @@ class Loan(_ViewBase):
         self._channel, self._tag, self.length = channel, tag, None
         self._hold(channel._handle, library.tn_channel_discard)
 
+    def _facts(self) -> list[str]:
+        return [f"tag={self._tag.value}", f"channel={self._channel!r}"]
+
     def __setitem__(self, index: Any, value: Any) -> None:
         self.data[index] = value
 
     def commit(
         self,
         length: Optional[int] = None,
+        *extra: NoReturn,
         timeout: Optional[float] = None,
-        *,
         tag: Optional[int] = None,
     ) -> None:
         """Sends the first `length` bytes as a message, with this tag or that of the loan. Waits as
         a send does. After Again and TimedOut the loan stays open."""
+        if extra:
+            unnamed(extra)
         if self.released:
             raise ValueError("this Loan was given back")
         hold = self._held[0]

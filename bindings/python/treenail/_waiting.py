@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import select
 from math import ceil
-from threading import get_ident, main_thread
 from time import monotonic
 
 from ._abi import TN_AGAIN, TN_TIMED_OUT
+from ._errors import call_made, in_main_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def drive(
     status = attempt(first)
     if status != TN_TIMED_OUT or first < PATIENCE_MS or not _left(deadline):
         return status
-    if get_ident() == main_thread().ident:
+    if in_main_thread():
         return _drive_by_descriptor(attempt, fileno(), deadline)
     while status == TN_TIMED_OUT and _left(deadline):
         status = attempt(-1 if deadline is None else _left(deadline))
@@ -50,8 +50,7 @@ def drive_in_pieces(attempt: Callable[[int], int], timeout: Optional[float]) -> 
     status = attempt(first)
     while status == TN_TIMED_OUT and _left(deadline):
         left = -1 if deadline is None else _left(deadline)
-        in_main_thread = get_ident() == main_thread().ident
-        status = attempt(_PIECE_MS if in_main_thread and not 0 < left < _PIECE_MS else left)
+        status = attempt(_PIECE_MS if in_main_thread() and not 0 < left < _PIECE_MS else left)
     return status
 
 
@@ -60,7 +59,7 @@ def first_ms(timeout: Optional[float]) -> int:
     if timeout is None:
         return PATIENCE_MS
     if not timeout >= 0:
-        raise ValueError(f"a timeout is None or at least 0 seconds, not {timeout}")
+        raise ValueError(f"{call_made()}: a timeout is None or at least 0 seconds, not {timeout}")
     return ceil(min(timeout * 1000, PATIENCE_MS))
 
 

@@ -71,21 +71,21 @@ class Channel(AioBase[treenail.Channel]):
 
     async def send(self, data: Any, *, tag: int = 0) -> None:
         """Sends one message, whole or not at all."""
-        await self._when_room(lambda: self._owner.send(data, 0, tag=tag))
+        await self._when_room(lambda: self._owner.send(data, timeout=0, tag=tag))
         if type(data) is not bytes or len(data) > _SMALL_BYTES:
             await self.flush()
 
     async def sendv(self, parts: Iterable[Any], *, tag: int = 0) -> None:
         """Sends one message that is put together from parts."""
         parts = list(parts)
-        await self._when_room(lambda: self._owner.sendv(parts, 0, tag=tag))
+        await self._when_room(lambda: self._owner.sendv(parts, timeout=0, tag=tag))
         await self.flush()
 
     async def send_many(self, messages: Iterable[Any]) -> None:
         """Sends many messages with one wake-up."""
         rest = list(messages)
         while rest:
-            sent = await self._when_room(lambda: self._owner.send_many(rest, 0))
+            sent = await self._when_room(lambda: self._owner.send_many(rest, timeout=0))
             rest = rest[sent:]
         await self.flush()
 
@@ -93,7 +93,7 @@ class Channel(AioBase[treenail.Channel]):
     async def loan(self, length: int, *, tag: int = 0) -> AsyncIterator[Loan]:
         """Lends room to write a message in place: `async with channel.loan(n) as loan` sends it at
         the end, or gives it back if there was an exception."""
-        loan = await self._when_room(lambda: self._owner.loan(length, 0, tag=tag))
+        loan = await self._when_room(lambda: self._owner.loan(length, timeout=0, tag=tag))
         with loan:
             yield loan
             if not loan.released:
@@ -102,13 +102,13 @@ class Channel(AioBase[treenail.Channel]):
 
     async def reply(self, request: Any, data: Any) -> None:
         """Answers a request, a Message or a View, which may have been released."""
-        await self._when_room(lambda: self._owner.reply(request, data, 0))
+        await self._when_room(lambda: self._owner.reply(request, data, timeout=0))
         await self.flush()
 
     async def flush(self) -> None:
         """Waits until everything that sends took is out of this process."""
         if not self._flushed():
-            await self._when_room(lambda: self._owner.flush(0))
+            await self._when_room(lambda: self._owner.flush(timeout=0))
             self._has_remainder = False
 
     async def recv(self) -> bytes:
@@ -146,7 +146,7 @@ class Channel(AioBase[treenail.Channel]):
         start = self._owner.request_start
         # It reads while it sends: else two peers that ask at once would wait for each other.
         number = await self._when_room(
-            lambda: start(data, 0, tag=tag), self._make_way, self._reading_writers
+            lambda: start(data, timeout=0, tag=tag), self._make_way, self._reading_writers
         )
         reply = self._replies[number] = _Reply()
 
@@ -172,7 +172,7 @@ class Channel(AioBase[treenail.Channel]):
 
     async def connected(self) -> None:
         """Waits until it is connected, if it comes from treenail.connect_start or create_start."""
-        await self._when_room(lambda: self._owner.flush(0))
+        await self._when_room(lambda: self._owner.flush(timeout=0))
 
     def peer(self) -> Peer:
         """Who is at the other end."""
@@ -185,7 +185,7 @@ class Channel(AioBase[treenail.Channel]):
     def _flushed(self) -> bool:
         """Whether all that was taken is out; if not, the loop sends on, whoever is cancelled."""
         try:
-            self._owner.flush(0)
+            self._owner.flush(timeout=0)
             return True
         except Again:
             self._has_remainder = True
@@ -216,7 +216,7 @@ class Channel(AioBase[treenail.Channel]):
             message = self._take()
             return None if message is None else Messages._one(message)
         try:
-            return self._owner.recv_many(max, 0)
+            return self._owner.recv_many(max, timeout=0)
         except Again:
             return None
 
@@ -292,7 +292,7 @@ class Listener(AioBase[treenail.Listener]):
 
     def _take(self) -> Optional[treenail.Channel]:
         try:
-            return self._owner.accept(0)
+            return self._owner.accept(timeout=0)
         except Again:
             return None
 

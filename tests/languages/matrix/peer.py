@@ -51,17 +51,17 @@ class Side:
         """Every other message by a loan."""
         data = self.payload(number)
         if number & 2:
-            self.channel.send(data, PATIENCE, tag=number)
+            self.channel.send(data, timeout=PATIENCE, tag=number)
         else:
-            with self.channel.loan(len(data), PATIENCE, tag=number) as loan:
+            with self.channel.loan(len(data), timeout=PATIENCE, tag=number) as loan:
                 loan[:] = data
 
     def receive_number(self, number):
         """Every other message by a view."""
         if number & 2:
-            self.check_message(self.channel.recv_message(PATIENCE), number)
+            self.check_message(self.channel.recv_message(timeout=PATIENCE), number)
         else:
-            with self.channel.recv_view(PATIENCE) as view:
+            with self.channel.recv_view(timeout=PATIENCE) as view:
                 self.check_message(view, number)
 
     def check_message(self, message, number):
@@ -71,9 +71,9 @@ class Side:
     def part(self):
         """The listener tells when it has all, and the connector closes then."""
         if self.connects:
-            assert self.channel.recv(PATIENCE) == b"done"
+            assert self.channel.recv(timeout=PATIENCE) == b"done"
             return
-        self.channel.send(b"done", PATIENCE)
+        self.channel.send(b"done", timeout=PATIENCE)
         for message in self.channel:
             raise AssertionError(f"{message!r} came, and no close")
 
@@ -91,7 +91,8 @@ class Side:
 
     def ask(self, first):
         for number in map(self.mine, range(first, first + ASKED_EACH)):
-            with self.channel.request_view(self.payload(number), PATIENCE, tag=number) as reply:
+            payload = self.payload(number)
+            with self.channel.request_view(payload, timeout=PATIENCE, tag=number) as reply:
                 assert reply.is_reply and reply.tag == number
                 self.check_payload(reply, number + 1)
 
@@ -99,13 +100,13 @@ class Side:
         askers = [start(self.ask, i * ASKED_EACH) for i in range(ASKERS)]
         started, served = {}, 0
         for number in map(self.mine, range(ASKED, REQUESTS)):
-            request = self.channel.request_start(self.payload(number), PATIENCE, tag=number)
+            request = self.channel.request_start(self.payload(number), timeout=PATIENCE, tag=number)
             started[request] = number
         for _ in range(REQUESTS + STARTED):
-            message = self.channel.recv_message(PATIENCE)
+            message = self.channel.recv_message(timeout=PATIENCE)
             if message.is_request:
                 self.check_payload(message.data, message.tag)
-                self.channel.reply(message, self.payload(message.tag + 1), PATIENCE)
+                self.channel.reply(message, self.payload(message.tag + 1), timeout=PATIENCE)
                 served += 1
             else:
                 assert message.is_reply and started.pop(message.id) == message.tag
@@ -177,10 +178,10 @@ def play(channel, connects, scenario, count):
 def main(role, endpoint, scenario, count):
     threading.excepthook = fail
     if role == "connect":
-        with treenail.connect(endpoint, PATIENCE) as channel:
+        with treenail.connect(endpoint, timeout=PATIENCE) as channel:
             play(channel, True, scenario, int(count))
     else:
-        with treenail.Listener(endpoint) as listener, listener.accept(PATIENCE) as channel:
+        with treenail.Listener(endpoint) as listener, listener.accept(timeout=PATIENCE) as channel:
             play(channel, False, scenario, int(count))
 
 

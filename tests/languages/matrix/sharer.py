@@ -39,32 +39,33 @@ class Sharer:
         mine, theirs = semaphores[self.side], semaphores[1 - self.side]
         for units in (i % 3 + 1 for i in range(ROUNDS)):
             theirs.release(units)
-            mine.acquire(units, PATIENCE)
-        refused(lambda: mine.acquire(1, 0))
+            mine.acquire(units, timeout=PATIENCE)
+        refused(lambda: mine.acquire(1, timeout=0))
         print("shared")
 
     def take_turns(self):
         for number in range(1, TURNS + 1):
             if number % 2 != self.side:
-                assert not self.segment.write(make_turn(number), TURN_AT, PATIENCE).owner_died
+                turn = make_turn(number)
+                assert not self.segment.write(turn, TURN_AT, timeout=PATIENCE).owner_died
             elif number < TURNS or self.side == 0:
                 self.see(number)
 
     def see(self, number):
         wanted, version = make_turn(number), self.segment.version
-        turn = self.segment.read(TURN_LEN, TURN_AT, PATIENCE)
+        turn = self.segment.read(TURN_LEN, TURN_AT, timeout=PATIENCE)
         while turn[:8] != wanted[:8]:
             version = self.wait_for_change(number, version)
-            turn = self.segment.read(TURN_LEN, TURN_AT, PATIENCE)
+            turn = self.segment.read(TURN_LEN, TURN_AT, timeout=PATIENCE)
         assert turn == wanted, f"turn {number} is spoilt"
 
     def wait_for_change(self, number, version):
         """Every other time by the descriptor."""
         if not number & 2:
-            return self.segment.wait(version, PATIENCE)
+            return self.segment.wait(version, timeout=PATIENCE)
         while True:
             try:
-                return self.segment.wait(version, 0)
+                return self.segment.wait(version, timeout=0)
             except treenail.Again:
                 assert select.select([self.segment], [], [], PATIENCE)[0], "it tells of no change"
 
@@ -74,7 +75,8 @@ class Sharer:
         stack = contextlib.ExitStack()
         while True:
             try:
-                lock = stack.enter_context(self.segment.lock(0 if i % 10 == 5 else PATIENCE))
+                timeout = 0 if i % 10 == 5 else PATIENCE
+                lock = stack.enter_context(self.segment.lock(timeout=timeout))
                 break
             except treenail.Again:
                 descriptor = self.segment.lock_fileno()
@@ -86,7 +88,7 @@ class Sharer:
         words = self.words
         for i in range(ADDITIONS):
             if i % 10 == 0:
-                with self.segment.lock_shared(PATIENCE):
+                with self.segment.lock_shared(timeout=PATIENCE):
                     assert words[A] == words[B]
             with self.lock(i) as lock:
                 assert not lock.owner_died and words[A] == words[B]
@@ -95,16 +97,16 @@ class Sharer:
         self.segment.notify()
         version = self.segment.version
         while self.sum() < 2 * ADDITIONS:
-            version = self.segment.wait(version, PATIENCE)
+            version = self.segment.wait(version, timeout=PATIENCE)
 
     def sum(self):
-        with self.segment.lock_shared(PATIENCE):
+        with self.segment.lock_shared(timeout=PATIENCE):
             return self.words[A]
 
     def die(self):
         semaphore = Semaphore(self.name, 2)
-        semaphore.acquire(2, PATIENCE)
-        with self.segment.lock(PATIENCE):
+        semaphore.acquire(2, timeout=PATIENCE)
+        with self.segment.lock(timeout=PATIENCE):
             self.words[A] += 1
             self.words[PID] = os.getpid()
             self.segment.notify()
@@ -113,18 +115,18 @@ class Sharer:
 
     def survive(self):
         words = self.words
-        self.segment.wait(0, PATIENCE)
+        self.segment.wait(0, timeout=PATIENCE)
         assert words[PID] != 0
-        refused(lambda: self.segment.lock(0).__enter__())
+        refused(lambda: self.segment.lock(timeout=0))
         semaphore = Semaphore(self.name, 2)
-        refused(lambda: semaphore.acquire(1, 0))
+        refused(lambda: semaphore.acquire(1, timeout=0))
         os.kill(words[PID], signal.SIGKILL)
-        with self.segment.lock(PATIENCE) as lock:
+        with self.segment.lock(timeout=PATIENCE) as lock:
             assert lock.owner_died and words[A] == words[B] + 1
             words[B] = words[A]
-        with self.segment.lock(PATIENCE) as lock:
+        with self.segment.lock(timeout=PATIENCE) as lock:
             assert not lock.owner_died
-        semaphore.acquire(2, PATIENCE)
+        semaphore.acquire(2, timeout=PATIENCE)
         assert self.segment.attached == 1
         print("survived")
 

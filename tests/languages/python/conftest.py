@@ -39,7 +39,7 @@ def joined(endpoint, options=""):
         theirs = meet(listener, ours)
         for end in theirs, ours:
             with contextlib.suppress(treenail.Again):
-                end.recv(0)
+                end.recv(timeout=0)
         return ours, theirs
 
 
@@ -47,14 +47,14 @@ def meet(listener, connecting):
     """Accepts, while the handshake of the other side goes on here too."""
     while True:
         try:
-            connecting.flush(0)
+            connecting.flush(timeout=0)
         except treenail.Again:
             pass
         try:
-            accepted = listener.accept(0)
+            accepted = listener.accept(timeout=0)
         except treenail.Again:
             continue
-        connecting.flush(SOON)
+        connecting.flush(timeout=SOON)
         return accepted
 
 

@@ -207,7 +207,7 @@ def test_a_cancel_between_any_two_steps_loses_nothing(endpoint):
             tasks[:] = [asyncio.ensure_future(note(call, got)) for call in calls]
             while len(ours._readers) < 3 or not ours._askers:
                 await asyncio.sleep(0)
-            theirs.reply(theirs.recv_message(SOON), b"reply")
+            theirs.reply(theirs.recv_message(timeout=SOON), b"reply")
             theirs.send_many([b"1", b"2", b"3"])
             with step:
                 results = await asyncio.gather(*tasks, return_exceptions=True)

@@ -53,9 +53,9 @@ def test_the_lock_excludes_tasks_and_others(plain):
 def test_an_exception_gives_the_lock_back(plain):
     async def main():
         async with another(plain) as segment:
-            for lock in (segment.lock(), segment.lock_shared()):
+            for lock in (segment.lock, segment.lock_shared):
                 with pytest.raises(KeyError):
-                    async with lock:
+                    async with lock():
                         raise KeyError
             plain.write(b"x", timeout=0)
 
@@ -110,21 +110,20 @@ def test_who_begins_to_wait_takes_nobody_s_event(plain):
 
     async def for_a_change(segment):
         with plain.lock():
-            locking = asyncio.ensure_future(segment.lock().__aenter__())
+            locking = asyncio.ensure_future(segment.lock())
             await turns(20)  # until it is refused by the new descriptor too
         # Without a turn of the loop: the unlock has made the descriptor readable.
         locking.add_done_callback(lambda _: plain.notify())
         assert await segment.wait(0) == 1
         assert locking.done()
-        await segment.lock().__aexit__()
+        segment.unlock()
 
     async def for_the_lock(segment):
         changing = asyncio.ensure_future(segment.wait(1))
         await turns(20)
         held = plain.lock()
-        held.__enter__()
         plain.notify()
-        changing.add_done_callback(lambda _: held.__exit__(None, None, None))
+        changing.add_done_callback(lambda _: held.unlock())
         async with segment.lock():
             assert changing.result() == 2
 
@@ -150,13 +149,13 @@ def test_a_death_hands_the_lock_on(plain):
             for how in ("kill", "in good order"):
                 with program(OWNER, plain.name) as child:
                     assert child.stdout.readline() == "held\n"
-                    waiting = asyncio.ensure_future(segment.lock().__aenter__())
+                    waiting = asyncio.ensure_future(segment.lock())
                     await turns(3)
                     assert not waiting.done()
                     child.kill() if how == "kill" else child.stdin.close()
                     held = await asyncio.wait_for(waiting, SOON)
                     assert held.owner_died is (how == "kill")
-                    await segment.lock().__aexit__(None, None, None)
+                    segment.unlock()
 
     run(main())
 
@@ -233,7 +232,7 @@ def test_close_ends_every_wait(plain):
     async def main():
         segment = another(plain)
         with plain.lock():
-            waits = [segment.wait(0), segment.read(), segment.lock().__aenter__()]
+            waits = [segment.wait(0), segment.read(), segment.lock()]
             waits = list(map(asyncio.ensure_future, waits))
             await turns(3)
             segment.close()
@@ -264,7 +263,7 @@ def test_a_close_that_is_refused_ends_no_wait(plain):
             made = segment.buf[1:]
             waiting = asyncio.ensure_future(segment.wait(0))
             with plain.lock():
-                locking = asyncio.ensure_future(segment.lock().__aenter__())
+                locking = asyncio.ensure_future(segment.lock())
                 await turns(5)
                 with pytest.raises(BufferError):
                     segment.close()

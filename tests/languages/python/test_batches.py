@@ -14,7 +14,7 @@ def test_batches_keep_their_order(pair):
     sender = started(ours.send_many, messages)
     received = []
     while len(received) < len(messages):
-        some = theirs.recv_many(100, SOON)
+        some = theirs.recv_many(100, timeout=SOON)
         assert 1 <= len(some) <= 100
         received += some
     assert received == messages
@@ -23,9 +23,9 @@ def test_batches_keep_their_order(pair):
 
 def test_tags_and_requests_survive_a_batch(pair):
     ours, theirs = pair
-    ours.send(b"tagged", SOON, tag=7)
-    number = ours.request_start(b"question", SOON, tag=8)
-    ours.send(b"", SOON)
+    ours.send(b"tagged", timeout=SOON, tag=7)
+    number = ours.request_start(b"question", timeout=SOON, tag=8)
+    ours.send(b"", timeout=SOON)
     batch, received = [], []
     while len(received) < 3:
         batch = theirs.recv_many(timeout=SOON)
@@ -35,7 +35,7 @@ def test_tags_and_requests_survive_a_batch(pair):
     assert tagged == treenail.Message(b"tagged", tag=7)
     assert question == treenail.Message(b"question", 8, number, treenail.MESSAGE_REQUEST)
     assert empty == treenail.Message(b"")
-    theirs.reply(question, b"answer", SOON)
+    theirs.reply(question, b"answer", timeout=SOON)
     [answer] = ours.recv_many(timeout=SOON).messages
     assert answer.is_reply and (answer.data, answer.tag, answer.id) == (b"answer", 8, number)
 
@@ -43,7 +43,7 @@ def test_tags_and_requests_survive_a_batch(pair):
 def test_what_is_done_to_a_batch_does_not_change_its_messages(pair):
     ours, theirs = pair
     for tag in range(3):
-        ours.send(b"%d" % tag, SOON, tag=tag)
+        ours.send(b"%d" % tag, timeout=SOON, tag=tag)
     batch = theirs.recv_many(timeout=SOON)
     copy = pickle.loads(pickle.dumps(batch))
     batch.reverse()
@@ -63,15 +63,15 @@ def test_a_large_message_in_a_batch_keeps_its_tag(pair):
 def test_a_batch_without_room_says_how_many_were_taken(endpoint):
     ours, theirs = joined(endpoint, "?ring=4KiB" if endpoint.startswith("shm") else "")
     messages = [bytes(1000)] * 1000
-    sent = ours.send_many(messages, 0)
+    sent = ours.send_many(messages, timeout=0)
     assert 0 < sent < len(messages)
     with pytest.raises(treenail.Again):
         while True:
-            sent += ours.send_many(messages, 0)
+            sent += ours.send_many(messages, timeout=0)
     with pytest.raises(treenail.TimedOut):
         while True:
-            sent += ours.send_many(messages, 0.03)
-    flusher = started(ours.flush, SOON)  # of the last one a part may still be here
-    assert [theirs.recv(SOON) for _ in range(sent)] == messages[:1] * sent
-    assert ours.send_many([], SOON) == 0
+            sent += ours.send_many(messages, timeout=0.03)
+    flusher = started(lambda: ours.flush(timeout=SOON))  # of the last one a part may still be here
+    assert [theirs.recv(timeout=SOON) for _ in range(sent)] == messages[:1] * sent
+    assert ours.send_many([], timeout=SOON) == 0
     ended(flusher)

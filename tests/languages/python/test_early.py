@@ -11,24 +11,25 @@ from treenail import aio
 
 
 def test_one_thread_does_it_all(endpoint):
-    with treenail.Listener(endpoint) as listener, treenail.connect(endpoint, SOON) as client:
+    listener, client = treenail.Listener(endpoint), treenail.connect(endpoint, timeout=SOON)
+    with listener, client:
         client.send(b"early", tag=7)
         number = client.request_start(b"question")
-        with listener.accept(SOON) as server:
-            assert server.recv_message(SOON) == treenail.Message(b"early", 7)
-            server.reply(server.recv_message(SOON), b"answer")
-            reply = client.recv_message(SOON)
+        with listener.accept(timeout=SOON) as server:
+            assert server.recv_message(timeout=SOON) == treenail.Message(b"early", 7)
+            server.reply(server.recv_message(timeout=SOON), b"answer")
+            reply = client.recv_message(timeout=SOON)
             assert (reply.is_reply, reply.id, reply.data) == (True, number, b"answer")
             for turn in range(20):  # the rings come meanwhile
                 server.send(b"%d" % turn)
-                assert client.recv(SOON) == b"%d" % turn
+                assert client.recv(timeout=SOON) == b"%d" % turn
                 client.send(b"%d" % turn)
-                assert server.recv(SOON) == b"%d" % turn
+                assert server.recv(timeout=SOON) == b"%d" % turn
             is_shm = endpoint.startswith("shm")
             transport = treenail.TRANSPORT_SHM if is_shm else treenail.TRANSPORT_LOCAL
             assert client.peer().transport == server.peer().transport == transport
         with pytest.raises(treenail.Closed):
-            client.recv(SOON)
+            client.recv(timeout=SOON)
 
 
 def test_one_task_does_it_all(endpoint):
@@ -44,13 +45,13 @@ def test_one_task_does_it_all(endpoint):
 
 
 def test_not_waiting_at_all_is_enough(endpoint):
-    with treenail.Listener(endpoint) as listener, treenail.connect(endpoint, 0) as client:
-        client.send(b"early", 0)
-        assert listener.accept(0).recv(0) == b"early"
+    with treenail.Listener(endpoint) as listener, treenail.connect(endpoint, timeout=0) as client:
+        client.send(b"early", timeout=0)
+        assert listener.accept(timeout=0).recv(timeout=0) == b"early"
 
 
 END = """
-channel = treenail.connect(sys.argv[1], 10)
+channel = treenail.connect(sys.argv[1], timeout=10)
 for number in range(20):
     channel.send(b"%d" % number)
 """
@@ -61,47 +62,48 @@ def test_a_client_has_ended_before_it_is_accepted(endpoint, end):
     with treenail.Listener(endpoint) as listener:
         with program(END + end, endpoint) as child:
             assert child.wait(6 * SOON) == (-9 if "kill" in end else 0)
-        with listener.accept(SOON) as channel:
+        with listener.accept(timeout=SOON) as channel:
             for number in range(20):
-                assert channel.recv(SOON) == b"%d" % number
+                assert channel.recv(timeout=SOON) == b"%d" % number
             with pytest.raises(treenail.PeerLost if "kill" in end else treenail.Closed):
-                channel.recv(SOON)
+                channel.recv(timeout=SOON)
 
 
 def test_a_refusal_is_told_by_the_next_calls(endpoint):
     with treenail.Listener(f"{endpoint}?max_channels=1") as listener:
-        with treenail.connect(endpoint, SOON), listener.accept(SOON):
-            with treenail.connect(endpoint, SOON) as refused:
+        with treenail.connect(endpoint, timeout=SOON), listener.accept(timeout=SOON):
+            with treenail.connect(endpoint, timeout=SOON) as refused:
                 with pytest.raises(treenail.TimedOut):
-                    listener.accept(0.01)
+                    listener.accept(timeout=0.01)
                 for _ in range(2):
                     with pytest.raises(treenail.NoSpace, match="max_channels=1"):
-                        refused.recv(SOON)
+                        refused.recv(timeout=SOON)
                 with pytest.raises(treenail.NoSpace, match="max_channels=1"):
                     refused.send(b"more")
 
 
 def test_an_early_message_that_is_too_long_ends_the_channel(endpoint):
     with treenail.Listener(f"{endpoint}?max_message=1000") as listener:
-        with treenail.connect(endpoint, SOON) as client:
+        with treenail.connect(endpoint, timeout=SOON) as client:
             client.send(bytes(1000))
             client.send(bytes(1001))
-            with listener.accept(SOON) as server:
-                assert len(server.recv(SOON)) == 1000
+            with listener.accept(timeout=SOON) as server:
+                assert len(server.recv(timeout=SOON)) == 1000
                 with pytest.raises(treenail.Error):
-                    server.recv(SOON)
+                    server.recv(timeout=SOON)
                 with pytest.raises(treenail.TooLarge):
-                    client.recv(SOON)
+                    client.recv(timeout=SOON)
 
 
 def test_a_longer_message_waits_for_the_listener_s_hello(endpoint):
     message = os.urandom((64 << 10) + 1)
-    with treenail.Listener(endpoint) as listener, treenail.connect(endpoint, SOON) as client:
+    listener, client = treenail.Listener(endpoint), treenail.connect(endpoint, timeout=SOON)
+    with listener, client:
         with pytest.raises(treenail.Again):
-            client.send(message, 0)
-        with listener.accept(SOON) as server:
-            client.send(message, SOON)
-            assert server.recv(SOON) == message
+            client.send(message, timeout=0)
+        with listener.accept(timeout=SOON) as server:
+            client.send(message, timeout=SOON)
+            assert server.recv(timeout=SOON) == message
 
 
 @pytest.mark.parametrize("options", ["", "?early=0"])
@@ -109,15 +111,15 @@ def test_a_listener_may_send_and_go_at_once(endpoint, options):
     with treenail.Listener(endpoint) as listener:
         for _ in range(20):
             with treenail.connect_start(endpoint + options) as client:
-                with listener.accept(SOON) as server:
+                with listener.accept(timeout=SOON) as server:
                     server.send(b"hello")
-                assert client.recv(SOON) == b"hello"
+                assert client.recv(timeout=SOON) == b"hello"
                 with pytest.raises(treenail.Closed):
-                    client.recv(SOON)
+                    client.recv(timeout=SOON)
 
 
 def test_a_listener_that_goes_takes_the_unaccepted_with_it(endpoint):
     with treenail.Listener(endpoint):
-        client = treenail.connect(endpoint, SOON)
+        client = treenail.connect(endpoint, timeout=SOON)
     with client, pytest.raises((treenail.PeerLost, treenail.Closed)):
-        client.recv(SOON)
+        client.recv(timeout=SOON)

@@ -51,11 +51,11 @@ def test_every_status_has_its_exception():
 
 def test_nobody_listens(endpoint):
     with pytest.raises(FileNotFoundError, match="nobody listens at"):
-        treenail.connect(endpoint, SOON)
+        treenail.connect(endpoint, timeout=SOON)
     with pytest.raises(treenail.NotFound):
         treenail.connect_start(endpoint)
     with pytest.raises(treenail.TimedOut):
-        treenail.connect(endpoint + "?retry=1", 0.05)
+        treenail.connect(endpoint + "?retry=1", timeout=0.05)
 
 
 def test_somebody_listens_already(endpoint):
@@ -63,7 +63,7 @@ def test_somebody_listens_already(endpoint):
         with pytest.raises(FileExistsError):
             treenail.Listener(endpoint)
         with pytest.raises(FileExistsError):
-            treenail.create(endpoint, SOON)
+            treenail.create(endpoint, timeout=SOON)
     treenail.Listener(endpoint).close()
 
 
@@ -82,22 +82,26 @@ def test_a_time_below_zero_is_a_value_error(pair, name):
     request = treenail.Message(b"", id=1, flags=treenail.MESSAGE_REQUEST)
     for time in (-1, -0.001, float("nan")):
         for call in (
-            lambda: theirs.recv(time), lambda: theirs.recv_message(time),
-            lambda: theirs.recv_view(time), lambda: theirs.recv_into(bytearray(9), time),
-            lambda: theirs.recv_many(3, time), lambda: ours.send(b"x", time),
-            lambda: ours.send(b"x" * 5000, time, tag=1), lambda: ours.sendv([b"x"], time),
-            lambda: ours.send_many([b"x"], time), lambda: ours.loan(3, time),
-            lambda: ours.request(b"x", time), lambda: ours.request_start(b"x", time),
-            lambda: ours.reply(request, b"x", time), lambda: ours.flush(time),
-            lambda: segment.lock(time).__enter__(), lambda: segment.lock_shared(time).__enter__(),
-            lambda: segment.read(1, 0, time), lambda: segment.write(b"x", 0, time),
-            lambda: segment.wait(7, time), lambda: semaphore.acquire(1, time),
-            lambda: treenail.Poller().wait(time), lambda: treenail.connect("shm:x?retry=1", time),
-            lambda: treenail.create(f"shm:{name}", time),
+            lambda: theirs.recv(timeout=time), lambda: theirs.recv_message(timeout=time),
+            lambda: theirs.recv_view(timeout=time),
+            lambda: theirs.recv_into(bytearray(9), timeout=time),
+            lambda: theirs.recv_many(3, timeout=time), lambda: ours.send(b"x", timeout=time),
+            lambda: ours.send(b"x" * 5000, timeout=time, tag=1),
+            lambda: ours.sendv([b"x"], timeout=time),
+            lambda: ours.send_many([b"x"], timeout=time), lambda: ours.loan(3, timeout=time),
+            lambda: ours.request(b"x", timeout=time),
+            lambda: ours.request_start(b"x", timeout=time),
+            lambda: ours.reply(request, b"x", timeout=time), lambda: ours.flush(timeout=time),
+            lambda: segment.lock(timeout=time), lambda: segment.lock_shared(timeout=time),
+            lambda: segment.read(1, 0, timeout=time), lambda: segment.write(b"x", 0, timeout=time),
+            lambda: segment.wait(7, timeout=time), lambda: semaphore.acquire(1, timeout=time),
+            lambda: treenail.Poller().wait(timeout=time),
+            lambda: treenail.connect("shm:x?retry=1", timeout=time),
+            lambda: treenail.create(f"shm:{name}", timeout=time),
         ):  # fmt: skip
             with pytest.raises(ValueError, match="at least 0 seconds"):
                 call()
-    assert theirs.recv_many(9, 0) == [b"x"] * 3
+    assert theirs.recv_many(9, timeout=0) == [b"x"] * 3
     segment.close()
     semaphore.close()
 
@@ -106,7 +110,7 @@ def test_texts_say_what_was_asked_for(endpoint, tmp_path):
     with treenail.Listener(endpoint):
         for time, error in ((0, treenail.Again), (0.01, treenail.TimedOut)):
             with pytest.raises(error, match="^connect .* does it call accept") as raised:
-                treenail.connect(endpoint + "?early=0", time)
+                treenail.connect(endpoint + "?early=0", timeout=time)
             assert "fd" not in str(raised.value)
     for open in (treenail.Listener, treenail.connect, treenail.create):
         with pytest.raises(FileNotFoundError, match="no directory .*nodir; make it"):
@@ -133,11 +137,11 @@ def test_the_peer_says_how_much_it_takes(endpoint):
 
 def test_raw_channels_have_no_tags(tmp_path):
     ours, theirs = joined(f"local:{tmp_path}/socket", "?raw=1")
-    for use in (lambda: ours.send(b"x", tag=1), lambda: ours.request(b"x", SOON)):
+    for use in (lambda: ours.send(b"x", tag=1), lambda: ours.request(b"x", timeout=SOON)):
         with pytest.raises(treenail.Unsupported):
             use()
     ours.send(b"bytes")
-    assert theirs.recv(SOON) == b"bytes"
+    assert theirs.recv(timeout=SOON) == b"bytes"
 
 
 def test_everything_says_closed_after_a_close(endpoint):
@@ -155,7 +159,7 @@ def test_everything_says_closed_after_a_close(endpoint):
     for call in (
         lambda: ours.send(b""), lambda: ours.send(bytes(10000)), lambda: ours.send(b"", tag=1),
         lambda: ours.sendv([b""]), lambda: ours.send_many([b""]), lambda: ours.loan(1),
-        lambda: ours.recv(), lambda: ours.recv(0), lambda: ours.recv_message(),
+        lambda: ours.recv(), lambda: ours.recv(timeout=0), lambda: ours.recv_message(),
         lambda: ours.recv_view(), lambda: ours.recv_into(bytearray(1)), lambda: ours.recv_many(),
         lambda: ours.request(b""), lambda: ours.request_start(b""), lambda: ours.flush(),
         lambda: ours.reply(message, b""), lambda: ours.peer(), lambda: ours.stats(),
@@ -168,14 +172,14 @@ def test_everything_says_closed_after_a_close(endpoint):
             call()
     assert list(ours) == [] and list(listener) == []
     with pytest.raises(treenail.Closed):
-        theirs.recv(SOON)
+        theirs.recv(timeout=SOON)
     with pytest.raises(ConnectionError):
         theirs.send(b"")
 
 
 PEER = """
 import sys, treenail
-channel = treenail.connect(sys.argv[1], 10)
+channel = treenail.connect(sys.argv[1], timeout=10)
 channel.send(b"last words")
 channel.recv()
 """
@@ -184,7 +188,7 @@ channel.recv()
 def test_a_peer_that_is_killed_is_lost(endpoint):
     with treenail.Listener(endpoint) as listener:
         peer = subprocess.Popen([sys.executable, "-c", PEER, endpoint])
-        channel = listener.accept(SOON)
+        channel = listener.accept(timeout=SOON)
         received = []
         with pytest.raises(ConnectionResetError):
             for message in channel:

@@ -43,7 +43,7 @@ def accepted(tmp_path):
         client = Plain(socket.socket(socket.AF_UNIX))
         client.socket.connect(path)
         client.say("hello-minimal")
-        with listener.accept(SOON) as channel, client.socket:
+        with listener.accept(timeout=SOON) as channel, client.socket:
             client.expect("hello-local-listener")
             yield channel, client
 
@@ -60,7 +60,7 @@ def test_a_connector_says_hello(tmp_path, scheme):
         server.expect(f"hello-{scheme}")
         server.say("hello-minimal-listener")
         server.say("data")
-        assert channel.recv(SOON) == b"hello"
+        assert channel.recv(timeout=SOON) == b"hello"
         assert channel.peer().transport == treenail.TRANSPORT_LOCAL
         channel.send(b"hello", tag=0x01020304)
         server.expect("data")
@@ -72,7 +72,7 @@ def test_messages_are_frames(accepted):
     channel, client = accepted
     for name, data, tag in (("data", b"hello", 0x01020304), ("data-empty", b"", 0)):
         client.say(name)
-        assert channel.recv_message(SOON) == treenail.Message(data, tag)
+        assert channel.recv_message(timeout=SOON) == treenail.Message(data, tag)
         for send in (
             lambda: channel.send(data, tag=tag),
             lambda: channel.sendv([data[:2], data[2:]], tag=tag),
@@ -90,14 +90,14 @@ def test_messages_are_frames(accepted):
 def test_fragments_and_a_ping_between_them(accepted):
     channel, client = accepted
     client.say("data-fragments")
-    assert channel.recv_message(SOON) == treenail.Message(b"abcdef", 7)
+    assert channel.recv_message(timeout=SOON) == treenail.Message(b"abcdef", 7)
     assert client.socket.recv(18, socket.MSG_WAITALL) == FRAME.pack(2, 4, 0, 0, 0, 0) + b"hi"
 
 
 def test_a_request_and_its_reply(accepted):
     channel, client = accepted
     client.say("request")
-    question = channel.recv_message(SOON)
+    question = channel.recv_message(timeout=SOON)
     assert question.is_request and (question.data, question.tag) == (b"question", 9)
     channel.reply(question, b"answer")
     client.expect("reply")
@@ -109,7 +109,7 @@ def test_a_request_and_its_reply(accepted):
         client.socket.sendall(FRAME.pack(1, 2, 2, 0, tag, number) + b"!")
 
     server = started(answer)
-    assert channel.request(b"?", SOON, tag=3) == b"!"
+    assert channel.request(b"?", timeout=SOON, tag=3) == b"!"
     ended(server)
 
 
@@ -138,4 +138,4 @@ def test_nonsense_is_a_protocol_error(accepted):
     channel, client = accepted
     client.socket.sendall(b"\xff" * 64)
     with pytest.raises(treenail.Protocol):
-        channel.recv(SOON)
+        channel.recv(timeout=SOON)

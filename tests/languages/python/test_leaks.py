@@ -44,7 +44,7 @@ def test_channels(endpoint):
             theirs = meet(listener, ours)
             theirs.send(b"x")
             if number % 2:
-                assert ours.recv(SOON) == b"x"
+                assert ours.recv(timeout=SOON) == b"x"
             if number % 3:
                 ours.fileno()
                 ours.send_fileno()
@@ -56,7 +56,7 @@ def test_channels(endpoint):
 def test_failures(endpoint):
     def use(number):
         with pytest.raises(treenail.NotFound):
-            treenail.connect(endpoint, 0)
+            treenail.connect(endpoint, timeout=0)
         with pytest.raises(treenail.Invalid):
             treenail.connect(f"shm:a?{number}=1")
 
@@ -100,14 +100,14 @@ def uses(ours, theirs):
     def refused(number):
         for receive in (theirs.recv, theirs.recv_view, theirs.recv_message):
             with pytest.raises(treenail.Again):
-                receive(0)
+                receive(timeout=0)
 
     def request(number):
         asked = ours.request_start(b"?")
         theirs.reply(theirs.recv_message(), b"!")
         assert ours.recv_message().id == asked
         with pytest.raises(treenail.Again):
-            ours.request(b"?", 0)
+            ours.request(b"?", timeout=0)
         theirs.recv()
 
     return {"view": view, "forgotten": forgotten, "large": large, "tagged": tagged,
@@ -154,7 +154,7 @@ def test_calls_of_a_segment(name):
             assert segment.read(9, 5) == bytes(9)
             segment.wait(number)
             with pytest.raises(treenail.Again):
-                segment.wait(segment.version, 0)
+                segment.wait(segment.version, timeout=0)
             semaphore.acquire(2, timeout=1)
             semaphore.release(2)
 

@@ -23,10 +23,10 @@ assert treenail.__file__.startswith(sys.prefix), treenail.__file__
 assert treenail._abi.library._name.startswith(sys.prefix), treenail._abi.library._name
 from treenail import aio
 with treenail.Listener(sys.argv[1]) as listener:
-    client = threading.Thread(target=lambda: treenail.connect(sys.argv[1], 10).send(b"it works"))
+    client = threading.Thread(target=lambda: treenail.connect(sys.argv[1], timeout=10).send(b"it works"))
     client.start()
-    with listener.accept(10) as channel:
-        print(channel.recv(10).decode(), treenail.__version__)
+    with listener.accept(timeout=10) as channel:
+        print(channel.recv(timeout=10).decode(), treenail.__version__)
     client.join()
 """
 
@@ -129,13 +129,14 @@ def test_all_that_is_public_is_documented():
 
 
 def test_a_program_can_make_every_call():
-    """The one that the type checkers look at; no name is missing there."""
-    program = ROOT / "tests" / "languages" / "python" / "typed.py"
-    used = set(re.findall(r"\w+", program.read_text()))
+    """The ones that the type checkers look at; no name is missing there."""
+    programs = [*(ROOT / "tests" / "languages" / "python").glob("typed*.py")]
+    used = set(re.findall(r"\w+", "".join(program.read_text() for program in programs)))
     of_the_abi = {"reserved", "struct_size"}
     assert {name for name, _ in public()} - used == of_the_abi
     path = str(Path(treenail.__file__).parents[1])
-    run(sys.executable, program, env={**os.environ, "PYTHONPATH": path})
+    for program in programs:
+        run(sys.executable, program, env={**os.environ, "PYTHONPATH": path})
 
 
 def test_the_types_are_right():
@@ -146,10 +147,13 @@ def test_the_types_are_right():
 def test_the_types_are_wrong_where_they_should_be(tmp_path):
     pytest.importorskip("mypy")
     program = tmp_path / "wrong.py"
-    program.write_text("import treenail\ntreenail.connect(5)\ntreenail.connect('').recv().tag\n")
+    program.write_text(
+        "import treenail\ntreenail.connect(5)\nchannel = treenail.connect('')\n"
+        "channel.recv().tag\nchannel.send(b'', 7)\nchannel.recv(1024)\n"
+    )
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--cache-dir", MYPY, program],
         capture_output=True, text=True, cwd=tmp_path,
         env={**os.environ, "MYPYPATH": str(Path(treenail.__file__).parents[1])},
     )  # fmt: skip
-    assert done.stdout.count("error:") == 2, done.stdout
+    assert done.stdout.count("error:") == 4, done.stdout

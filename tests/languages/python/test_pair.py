@@ -31,7 +31,7 @@ with treenail.Listener("fd:systemd") as listener, listener.accept(10) as channel
 def assert_joined(one, other):
     for sender, receiver in ((one, other), (other, one)):
         sender.send(b"across")
-        assert receiver.recv(SOON) == b"across"
+        assert receiver.recv(timeout=SOON) == b"across"
 
 
 @pytest.mark.parametrize("options", ["", "ring=64KiB&spin=0", "shm=off"])
@@ -43,12 +43,12 @@ def test_a_pair_has_both_ends(options):
         expected = treenail.TRANSPORT_SHM if shared else treenail.TRANSPORT_LOCAL
         assert one.peer().transport == other.peer().transport == expected
         assert one.peer().address == "pair" and one.peer().pid == os.getpid()
-        answering = started(lambda: other.reply(other.recv_message(SOON), b"!"))
-        assert one.request(b"?", SOON) == b"!"
+        answering = started(lambda: other.reply(other.recv_message(timeout=SOON), b"!"))
+        assert one.request(b"?", timeout=SOON) == b"!"
         ended(answering)
         one.close()
         with pytest.raises(treenail.Closed):
-            other.recv(SOON)
+            other.recv(timeout=SOON)
 
 
 def test_a_pair_leaves_nothing():
@@ -89,7 +89,7 @@ def test_a_child_is_given_its_end(call):
     with own(f"fd:{ours.detach()}", 6 * SOON) as channel:
         for _ in range(5):  # it moves into shared memory within the first messages
             channel.send(b"ab")
-            assert channel.recv(6 * SOON) == b"abab"
+            assert channel.recv(timeout=6 * SOON) == b"abab"
         assert channel.peer().transport == treenail.TRANSPORT_SHM
     assert child.wait(SOON) == 0
 
@@ -101,10 +101,10 @@ def test_a_killed_child_is_lost():
         [sys.executable, "-c", CHILD, "connect", str(number)], pass_fds=[number]
     )
     theirs.close()
-    with treenail.create(f"fd:{ours.detach()}", 6 * SOON) as channel:
+    with treenail.create(f"fd:{ours.detach()}", timeout=6 * SOON) as channel:
         child.kill()
         with pytest.raises(treenail.PeerLost):
-            channel.recv(SOON)
+            channel.recv(timeout=SOON)
     child.wait()
 
 
@@ -134,9 +134,9 @@ def test_two_alike_are_told():
     one, other = (f"fd:{end.detach()}" for end in socket.socketpair())
     with treenail.create_start(one) as first:
         with pytest.raises(treenail.Protocol, match="let one of them connect"):
-            treenail.create(other, SOON)
+            treenail.create(other, timeout=SOON)
         with pytest.raises(treenail.Protocol):
-            first.recv(SOON)
+            first.recv(timeout=SOON)
 
 
 def test_a_service_listens_at_what_it_was_passed(tmp_path):
@@ -153,8 +153,8 @@ def test_a_service_listens_at_what_it_was_passed(tmp_path):
         child = subprocess.Popen(
             [sys.executable, "-c", SERVICE], close_fds=False, preexec_fn=pass_as_3
         )
-    with treenail.connect(f"shm:{path}", SOON) as channel:
-        assert channel.recv(6 * SOON).decode() == f"shm:{path}"
+    with treenail.connect(f"shm:{path}", timeout=SOON) as channel:
+        assert channel.recv(timeout=6 * SOON).decode() == f"shm:{path}"
         channel.send(b"done")
     assert child.wait(SOON) == 0
     assert os.path.exists(path)
@@ -164,7 +164,8 @@ def test_a_service_listens_at_what_it_was_passed(tmp_path):
 def test_a_listener_chooses_its_name(scheme):
     with treenail.Listener(f"{scheme}:*") as listener:
         assert listener.endpoint().startswith(f"{scheme}:") and "*" not in listener.endpoint()
-        with treenail.connect(listener.endpoint(), SOON) as one, listener.accept(SOON) as other:
+        one = treenail.connect(listener.endpoint(), timeout=SOON)
+        with one, listener.accept(timeout=SOON) as other:
             assert_joined(one, other)
     with pytest.raises(treenail.Invalid):
         treenail.connect(f"{scheme}:*")

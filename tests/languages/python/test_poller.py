@@ -18,22 +18,22 @@ def test_keys_come_for_what_is_ready(endpoint):
         with open(reading, "rb", buffering=0) as pipe:
             while True:  # a handle is ready at first, until a call on it says Again
                 try:
-                    assert not {7}.intersection(poller.wait(0))
+                    assert not {7}.intersection(poller.wait(timeout=0))
                 except treenail.Again:
                     break
                 for call in (theirs.recv, listener.accept):
                     with pytest.raises(treenail.Again):
-                        call(0)
+                        call(timeout=0)
             ours.send(b"x")
-            assert poller.wait(SOON) == [theirs]
-            assert theirs.recv(0) == b"x"
+            assert poller.wait(timeout=SOON) == [theirs]
+            assert theirs.recv(timeout=0) == b"x"
             with pytest.raises(treenail.Again):
-                theirs.recv(0)
+                theirs.recv(timeout=0)
             connecting = treenail.connect_start(endpoint)
-            assert poller.wait(SOON) == ["the listener"]
+            assert poller.wait(timeout=SOON) == ["the listener"]
             meet(listener, connecting)
             os.write(writing, b"!")
-            assert 7 in poller.wait(SOON)
+            assert 7 in poller.wait(timeout=SOON)
             poller.remove(reading)
             assert pipe.read(1) == b"!"
         with pytest.raises(treenail.NotFound):
@@ -48,7 +48,7 @@ def test_what_has_a_fileno_can_be_added():
     with treenail.Poller() as poller, open(reading, "rb", buffering=0) as pipe:
         poller.add(pipe)
         os.write(writing, b"!")
-        assert poller.wait(SOON) == [pipe]
+        assert poller.wait(timeout=SOON) == [pipe]
         poller.remove(pipe)
     os.close(writing)
     with treenail.Poller() as poller, pytest.raises(treenail.Invalid):
@@ -59,25 +59,25 @@ def test_a_wait_can_be_ended(endpoint):
     ours, _ = joined(endpoint)
     with treenail.Poller() as poller:
         woken = []
-        waiting = started(lambda: woken.append(poller.wait(SOON)))
+        waiting = started(lambda: woken.append(poller.wait(timeout=SOON)))
         poller.wake()
         ended(waiting)
         assert woken == [[]]
         for timeout, error in ((0, treenail.Again), (0.03, treenail.TimedOut)):
             with pytest.raises(error):
-                poller.wait(timeout)
+                poller.wait(timeout=timeout)
 
 
 def test_a_poller_is_in_another(pair):
     ours, theirs = pair
     with treenail.Poller() as inner, treenail.Poller() as outer:
         with pytest.raises(treenail.Again):
-            theirs.recv(0)
+            theirs.recv(timeout=0)
         inner.add(theirs)
         outer.add(inner)
         ours.send(b"x")
-        assert outer.wait(SOON) == [inner]
-        assert inner.wait(SOON) == [theirs]
+        assert outer.wait(timeout=SOON) == [inner]
+        assert inner.wait(timeout=SOON) == [theirs]
 
 
 def test_a_closed_channel_is_out_of_its_poller(pair):
@@ -97,4 +97,4 @@ def test_many_get_their_turn(endpoint):
             ours.send(b"x")
         seen = set()
         while len(seen) < len(ends):
-            seen.update(poller.wait(SOON, max=3))
+            seen.update(poller.wait(timeout=SOON, max=3))

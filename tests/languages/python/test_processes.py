@@ -14,7 +14,7 @@ import treenail
 
 
 def double(endpoint):
-    with treenail.connect(endpoint, SOON) as channel:
+    with treenail.connect(endpoint, timeout=SOON) as channel:
         for message in channel:
             channel.send(message * 2)
 
@@ -25,9 +25,9 @@ def test_multiprocessing(endpoint, method):
     with treenail.Listener(endpoint) as listener:
         process = context.Process(target=double, args=(endpoint,))
         process.start()
-        with listener.accept(SOON) as channel:
+        with listener.accept(timeout=SOON) as channel:
             channel.send(b"ab")
-            assert channel.recv(SOON) == b"abab"
+            assert channel.recv(timeout=SOON) == b"abab"
             assert channel.peer().pid == process.pid
         process.join(SOON)
         assert process.exitcode == 0
@@ -36,7 +36,7 @@ def test_multiprocessing(endpoint, method):
 def test_handles_are_not_pickled(pair):
     ours, theirs = pair
     ours.send(b"view")
-    with theirs.recv_view(SOON) as view, ours.loan(1) as loan, treenail.Poller() as poller:
+    with theirs.recv_view(timeout=SOON) as view, ours.loan(1) as loan, treenail.Poller() as poller:
         for owner in (ours, poller, view, loan):
             with pytest.raises(TypeError):
                 pickle.dumps(owner)
@@ -62,12 +62,12 @@ def test_a_forked_child_is_refused_and_does_no_harm(endpoint):
     listener, poller = treenail.Listener(endpoint), treenail.Poller()
     poller.add(ours)
     ours.send_many([b"view", b"in the inbox"])
-    view, loan = theirs.recv_view(SOON), theirs.loan(10)
+    view, loan = theirs.recv_view(timeout=SOON), theirs.loan(10)
 
     def check():
         nonlocal ours, theirs, listener, poller, view, loan
         for call in (
-            lambda: ours.send(b"x"), lambda: theirs.recv(), lambda: theirs.recv(0),
+            lambda: ours.send(b"x"), lambda: theirs.recv(), lambda: theirs.recv(timeout=0),
             lambda: theirs.recv_view(), lambda: theirs.recv_many(), lambda: ours.request(b"x"),
             lambda: ours.fileno(), lambda: ours.send_fileno(), lambda: ours.stats(),
             lambda: listener.accept(), lambda: listener.endpoint(), lambda: poller.wait(),
@@ -88,10 +88,10 @@ def test_a_forked_child_is_refused_and_does_no_harm(endpoint):
     loan[:4] = b"loan"
     loan.commit(4)
     view.release()
-    assert ours.recv(SOON) == b"loan"
-    assert theirs.recv(SOON) == b"in the inbox"
+    assert ours.recv(timeout=SOON) == b"loan"
+    assert theirs.recv(timeout=SOON) == b"in the inbox"
     theirs.send(b"to the poller")
-    assert poller.wait(SOON) == [ours]
+    assert poller.wait(timeout=SOON) == [ours]
     meet(listener, treenail.connect_start(endpoint))
 
 
@@ -99,7 +99,7 @@ def test_what_was_kept_before_a_fork_is_not_read_in_the_child(pair):
     ours, theirs = pair
     theirs._kept.append(treenail.Message(b"taken before"))
     in_child(lambda: pytest.raises(treenail.Invalid, ours.send, b"x"))
-    assert theirs.recv(0) == b"taken before"
+    assert theirs.recv(timeout=0) == b"taken before"
 
 
 IMPORT = """

@@ -42,7 +42,7 @@ def until(app, condition):
 
 def now_or_none(call):
     try:
-        return call(0)
+        return call(timeout=0)
     except treenail.Again:
         return None
 
@@ -105,7 +105,7 @@ def test_what_finds_no_room_waits_and_a_flood_leaves_the_loop_its_turns(app, bot
             number = int(message.rstrip(b"\0"))
             assert number == turn.next
             turn.next += 1
-            there.send(message, SOON, tag=number)
+            there.send(message, timeout=SOON, tag=number)
         return len(heard) == count
 
     turn.next = 0

@@ -24,7 +24,7 @@ def fill(channel):
     """Sends until there is no room for another piece: how many went."""
     for count in itertools.count():
         try:
-            channel.send(PIECE, 0)
+            channel.send(PIECE, timeout=0)
         except treenail.Again:
             return count
 
@@ -32,14 +32,14 @@ def fill(channel):
 def empty(channel):
     with contextlib.suppress(treenail.Again):
         while True:
-            channel.recv(0)
+            channel.recv(timeout=0)
 
 
 def hide_messages(channel):
     """Has its first descriptor unreadable: who waits for that doesn't see room."""
     fd = channel.fileno()
     with pytest.raises(treenail.Again):
-        channel.recv(0)
+        channel.recv(timeout=0)
     assert not is_readable(fd)
 
 
@@ -67,7 +67,7 @@ def test_the_second_descriptor_is_readable_while_there_is_room(ends):
     assert not is_readable(room)
     empty(theirs)
     assert is_readable(room, SOON)
-    ours.send(PIECE, 0)
+    ours.send(PIECE, timeout=0)
 
 
 def test_messages_and_room_have_two_keys_in_a_poller(ends):
@@ -78,23 +78,23 @@ def test_messages_and_room_have_two_keys_in_a_poller(ends):
         with pytest.raises(treenail.Exists):
             poller.add_send(ours, "room again")
         with pytest.raises(treenail.Again):
-            ours.recv(0)
-        assert poller.wait(0) == ["room"]
+            ours.recv(timeout=0)
+        assert poller.wait(timeout=0) == ["room"]
         fill(ours)
         with pytest.raises(treenail.Again):
-            poller.wait(0)
+            poller.wait(timeout=0)
         empty(theirs)
-        assert "room" in poller.wait(SOON)
+        assert "room" in poller.wait(timeout=SOON)
         with pytest.raises(treenail.Again):
-            ours.recv(0)
-        assert poller.wait(0) == ["room"]
+            ours.recv(timeout=0)
+        assert poller.wait(timeout=0) == ["room"]
         poller.remove_send(ours)
         with pytest.raises(treenail.Again):
-            poller.wait(0)
+            poller.wait(timeout=0)
         with pytest.raises(treenail.NotFound):
             poller.remove_send(ours)
         theirs.send(b"x")
-        assert poller.wait(SOON) == ["messages"]
+        assert poller.wait(timeout=SOON) == ["messages"]
         poller.remove(ours)
         with pytest.raises(treenail.NotFound):
             poller.remove(ours)
@@ -102,7 +102,7 @@ def test_messages_and_room_have_two_keys_in_a_poller(ends):
 
 SENDS = {
     "send": lambda channel, _: channel.send(PIECE),
-    "send with a time": lambda channel, _: channel.send(PIECE, SOON, tag=1),
+    "send with a time": lambda channel, _: channel.send(PIECE, timeout=SOON, tag=1),
     "a long one": lambda channel, _: channel.send(LONG),
     "sendv": lambda channel, _: channel.sendv([PIECE, PIECE]),
     "send_many": lambda channel, _: channel.send_many([PIECE] * 100),
@@ -115,7 +115,7 @@ SENDS = {
 def asked(theirs, ours):
     """A request that waits for its answer."""
     theirs.request_start(b"?")
-    return ours.recv_message(SOON)
+    return ours.recv_message(timeout=SOON)
 
 
 @pytest.mark.parametrize("way", SENDS)
@@ -135,7 +135,7 @@ def test_a_send_that_waits_goes_on_when_there_is_room(ends, way, monkeypatch):
 
     def receive():
         assert is_at_descriptor.wait(SOON)
-        while theirs.recv(SOON) != b"the end":
+        while theirs.recv(timeout=SOON) != b"the end":
             pass
 
     receiving = started(receive)
@@ -153,16 +153,16 @@ def test_a_request_reads_while_it_sends(ends, is_full):
     got = []
 
     def ask_too():
-        number = theirs.request_start(LONG, SOON)
+        number = theirs.request_start(LONG, timeout=SOON)
         while not got or not got[-1].is_request:
-            got.append(theirs.recv_message(SOON))
+            got.append(theirs.recv_message(timeout=SOON))
         theirs.reply(got[-1], b"answer")
-        got.append(theirs.recv_message(SOON))
+        got.append(theirs.recv_message(timeout=SOON))
         assert got[-1].is_reply and got[-1].id == number
 
     asking = started(ask_too)
-    assert ours.request(LONG, SOON) == b"answer"
-    question = ours.recv_message(SOON)
+    assert ours.request(LONG, timeout=SOON) == b"answer"
+    question = ours.recv_message(timeout=SOON)
     assert question.data == LONG
     ours.reply(question, b"done")
     ended(asking)
@@ -201,7 +201,7 @@ def test_a_task_that_sends_goes_on_when_there_is_room(endpoint, way):
         assert watched(ours) == [False, True]
         while not sending.done():
             try:
-                theirs._owner.recv(0)
+                theirs._owner.recv(timeout=0)
             except treenail.Again:
                 await asyncio.sleep(0)
         await sending

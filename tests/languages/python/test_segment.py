@@ -2,6 +2,7 @@
 
 import array
 import contextlib
+import gc
 import os
 import threading
 
@@ -86,39 +87,37 @@ def test_the_lock_excludes(both):
                         pass
                 for timeout in (0.001, 0.05):
                     with pytest.raises(treenail.TimedOut, match=ours.name):
-                        with refused(timeout):
+                        with refused(timeout=timeout):
                             pass
     with theirs.lock_shared(), ours.lock_shared(), ours.lock_shared(timeout=1):
         with pytest.raises(treenail.Again):
-            with ours.lock(0):
+            with ours.lock(timeout=0):
                 pass
     with theirs.lock(timeout=0), pytest.raises(ValueError):
-        ours.lock(-1)
+        ours.lock(timeout=-1)
 
 
 def test_the_lock_is_given_back_when_an_exception_comes(both):
     ours, theirs = both
-    for lock in (ours.lock(), ours.lock_shared(), ours.lock(timeout=1)):
+    for lock in (ours.lock, ours.lock_shared, lambda: ours.lock(timeout=1)):
         for error in (KeyError("x"), KeyboardInterrupt(), SystemExit(3)):
             with pytest.raises(type(error)):
-                with lock:
+                with lock():
                     raise error
-            with theirs.lock(0):
+            with theirs.lock(timeout=0):
                 pass
 
 
 def test_an_exit_stack_takes_and_gives_back(both):
     ours, theirs = both
-    locks = ours.lock(), ours.lock(timeout=1), ours.lock_shared(), ours.lock_shared(timeout=0)
-    for lock in locks:
+    for lock in (ours.lock, ours.lock_shared):
         with contextlib.ExitStack() as stack:
-            assert stack.enter_context(lock).owner_died is False
+            assert stack.enter_context(lock(timeout=1)).owner_died is False
             with pytest.raises(treenail.Again):
                 theirs.write(b"x", timeout=0)
         theirs.write(b"x", timeout=0)
-        lock.__enter__()
         with pytest.raises(KeyError), contextlib.ExitStack() as stack:
-            stack.push(lock)
+            stack.push(lock())
             raise KeyError
         theirs.write(b"x", timeout=0)
     with theirs.lock(), contextlib.ExitStack() as stack, pytest.raises(treenail.Again):
@@ -131,7 +130,7 @@ def test_a_waiting_lock_is_taken_when_it_is_free(both):
         got = []
 
         def wait():
-            with theirs.lock(seconds) as lock:
+            with theirs.lock(timeout=seconds) as lock:
                 got.append(lock.owner_died)
 
         with ours.lock():
@@ -157,8 +156,61 @@ def test_threads_count_with_one_object(both):
 
 def test_a_lock_that_was_not_taken_is_not_given_back(both):
     ours, _ = both
-    with pytest.raises(treenail.Invalid):
-        ours.lock().__exit__(None, None, None)
+    for give_back in (ours.unlock, ours.release):
+        with pytest.raises(treenail.Invalid, match=f"^Segment.{give_back.__name__} .*not hold"):
+            give_back()
+
+
+@pytest.mark.parametrize("how", ["lock", "lock_shared", "acquire", "acquire_shared"])
+@pytest.mark.parametrize("timeout", [None, 0, 5])
+def test_the_lock_is_held_from_the_call_on(both, how, timeout):
+    ours, theirs = both
+
+    def taken():
+        return getattr(ours, how)(timeout=timeout)
+
+    def is_held():
+        try:
+            theirs.write(b"x", timeout=0)
+            return False
+        except treenail.Again:
+            return True
+
+    taken()  # what it returns is dropped at once
+    gc.collect()
+    assert is_held()
+    ours.unlock()
+    assert not is_held()
+    taken()
+    ours.release()
+    assert not is_held()
+    lock = taken()
+    assert lock and lock.owner_died is False and is_held()
+    with lock as same:
+        assert same is lock and is_held()
+    assert not is_held()
+    lock.unlock()  # long since
+    with taken() as lock:
+        lock.unlock()
+        assert not is_held()
+        with theirs.lock(timeout=0):
+            lock.unlock()  # no other lock is given back
+            assert theirs.attached == 2
+    assert not is_held()
+
+
+def test_the_end_of_a_with_gives_back_its_own_lock_alone(both):
+    ours, theirs = both
+    with ours.lock() as early:
+        early.unlock()
+        later = ours.lock()
+    with pytest.raises(treenail.Again):
+        theirs.lock(timeout=0)
+    later.unlock()
+    with pytest.raises(treenail.Invalid), ours.lock():
+        ours.unlock()  # as threading's release() within a `with`
+    with theirs.lock(timeout=0):
+        pass
 
 
 def test_snapshots(both):
@@ -232,7 +284,7 @@ def test_changes(both):
     assert ours.wait(0) == ours.wait(1, timeout=0) == 2
     for timeout in (None, SOON):
         seen, got = ours.version, []
-        waiting = started(lambda: got.append(ours.wait(seen, timeout)))
+        waiting = started(lambda: got.append(ours.wait(seen, timeout=timeout)))
         waiting.join(0.05)
         assert waiting.is_alive()
         theirs.notify()
@@ -244,13 +296,13 @@ def test_a_poller_hears_of_changes(both):
     ours, theirs = both
     with treenail.Poller() as poller:
         poller.add(ours)
-        assert poller.wait(SOON) == [ours]
+        assert poller.wait(timeout=SOON) == [ours]
         with pytest.raises(treenail.Again):
-            ours.wait(0, 0)
+            ours.wait(0, timeout=0)
         with pytest.raises(treenail.Again):
-            poller.wait(0)
+            poller.wait(timeout=0)
         theirs.notify()
-        assert poller.wait(SOON) == [ours] and ours.wait(0, 0) == 1
+        assert poller.wait(timeout=SOON) == [ours] and ours.wait(0, timeout=0) == 1
         assert ours.fileno() == ours.fileno() != ours.lock_fileno() == ours.lock_fileno()
 
 
@@ -259,11 +311,11 @@ def test_a_poller_hears_of_an_unlock(both):
     with treenail.Poller() as poller:
         poller.add(ours.lock_fileno(), "the lock")
         with theirs.lock():
-            assert poller.wait(SOON) == ["the lock"]
+            assert poller.wait(timeout=SOON) == ["the lock"]
             with pytest.raises(treenail.Again):
-                ours.lock(0).__enter__()
-        assert poller.wait(0) == ["the lock"]
-        with ours.lock(0):
+                ours.lock(timeout=0)
+        assert poller.wait(timeout=0) == ["the lock"]
+        with ours.lock(timeout=0):
             pass
 
 
@@ -305,7 +357,7 @@ def test_the_lock_survives_its_owner(both, how):
         assert child.stdout.readline() == "held\n"
         assert ours.attached == 3
         with pytest.raises(treenail.Again):
-            with ours.lock(0):
+            with ours.lock(timeout=0):
                 pass
         child.kill()
         with ours.lock(timeout=SOON) as lock:

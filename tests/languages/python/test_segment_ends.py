@@ -62,17 +62,15 @@ def test_a_close_that_was_interrupted_can_be_done_again(name):
     with Segment.create(name, 10) as other:
         for step in Step.each(interrupt):
             segment = Segment.open(name)
-            lock = segment.lock()
             try:
                 with step:
                     segment.close()
             except Interrupt:
                 pass
             segment.close()
-            for use in (lambda: segment.buf, segment.lock().__enter__, segment.read):
+            for use in (lambda: segment.buf, segment.lock, segment.read):
                 with pytest.raises(treenail.Closed):
                     use()
-            del lock
             assert other.attached == 1
 
 
@@ -114,23 +112,22 @@ def test_the_collector_takes_views_that_are_garbage(name):
 
 def test_nothing_works_after_close(name):
     segment, other = Segment.create(name, 10), Segment.open(name)
-    lock, data = segment.lock(), segment.buf
+    data = segment.buf
     handle = weakref.ref(segment._handle)
     segment.close()
     segment.close()
     for call in (
         lambda: segment.buf, lambda: segment.version, lambda: segment.read(),
         lambda: segment.write(b"x"), lambda: segment.notify(), lambda: segment.wait(0),
-        lambda: segment.fileno(), lambda: segment.lock_fileno(), lambda: lock.__enter__(),
-        lambda: segment.lock().__enter__(),
-        lambda: segment.lock_shared().__enter__(), lambda: segment.lock(1).__enter__(),
+        lambda: segment.fileno(), lambda: segment.lock_fileno(),
+        lambda: segment.lock(),
+        lambda: segment.lock_shared(), lambda: segment.lock(timeout=1),
     ):  # fmt: skip
         with pytest.raises(treenail.Closed):
             call()
     with pytest.raises(ValueError):
         bytes(data)
     assert (segment.name, segment.size, segment.attached, segment.closed) == (name, 10, 0, True)
-    del lock
     gc.collect()
     assert handle() is None
     other.close()
@@ -144,8 +141,8 @@ def fails(call):
 def test_close_ends_every_wait(name):
     with Segment.create(name, 10) as other:
         ours = Segment.open(name)
-        waits = [lambda: ours.wait(0), lambda: ours.wait(0, SOON), ours.read]
-        waits += [ours.lock().__enter__, ours.lock_shared(SOON).__enter__]
+        waits = [lambda: ours.wait(0), lambda: ours.wait(0, timeout=SOON), ours.read]
+        waits += [ours.lock, lambda: ours.lock_shared(timeout=SOON)]
         with other.lock():
             waiting = [started(fails, wait) for wait in waits]
             waiting[0].join(0.1)
@@ -170,7 +167,7 @@ EXITS = {
 import threading
 for _ in range(20):
     threading.Thread(target=segment.wait, args=(0,), daemon=True).start()""",
-    "a lock": "segment.lock().__enter__()",
+    "a lock": "segment.lock()",
     "never collected": "import builtins, ctypes\n"
     "ctypes.pythonapi.Py_IncRef(ctypes.py_object(segment))",
     "at exit": "import atexit\natexit.register(lambda: segment.buf[0])",
@@ -194,7 +191,7 @@ def test_a_forked_child_sees_the_data_and_is_no_second_owner(name):
         nonlocal segment, made
         segment.buf[:2] = b"hi"
         for call in (
-            segment.lock().__enter__, segment.lock(1).__enter__, segment.read, segment.notify,
+            segment.lock, lambda: segment.lock(timeout=1), segment.read, segment.notify,
             segment.fileno, segment.lock_fileno, lambda: segment.wait(0),
             lambda: segment.write(b"x"),
         ):  # fmt: skip
@@ -215,7 +212,7 @@ def test_a_forked_child_sees_the_data_and_is_no_second_owner(name):
 
 def visit(segment, number):
     """What a process does with a segment that it was sent."""
-    with segment.lock(SOON):
+    with segment.lock(timeout=SOON):
         segment.buf[number] = number
     segment.notify()
     segment.close()

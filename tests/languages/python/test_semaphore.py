@@ -19,7 +19,7 @@ def test_units_are_acquired_and_released(name):
     assert (ours.name, ours.value, theirs.value) == (name, 3, 3)
     assert ours.acquire() is True and ours.value == 2
     assert theirs.acquire(2, timeout=0) and ours.value == 0
-    for wait in (lambda: ours.acquire(timeout=0), lambda: theirs.acquire(3, 0)):
+    for wait in (lambda: ours.acquire(timeout=0), lambda: theirs.acquire(3, timeout=0)):
         with pytest.raises(treenail.Again):
             wait()
     with pytest.raises(treenail.TimedOut, match=name):
@@ -82,7 +82,7 @@ def test_bad_arguments(name):
 
 def test_a_waiting_one_gets_what_is_released(name):
     ours, theirs, got = Semaphore(name, 0), Semaphore(name), []
-    for wait in (ours.acquire, lambda: ours.acquire(1, 30), ours.__enter__):
+    for wait in (ours.acquire, lambda: ours.acquire(1, timeout=30), ours.__enter__):
         waiting = started(lambda: got.append(wait()))
         waiting.join(0.05)
         assert waiting.is_alive()
@@ -157,7 +157,7 @@ def test_nothing_works_after_close(name):
         with pytest.raises(treenail.Closed):
             call()
 
-    calls = [ours.acquire, lambda: ours.acquire(1, SOON), ours.__enter__]
+    calls = [ours.acquire, lambda: ours.acquire(1, timeout=SOON), ours.__enter__]
     waiting = [started(fails, call) for call in calls]
     waiting[0].join(0.05)
     ours.close()
@@ -176,9 +176,9 @@ def test_a_poller_hears_of_a_release(name):
         with pytest.raises(treenail.Again):
             ours.acquire(timeout=0)
         with pytest.raises(treenail.Again):
-            poller.wait(0)
+            poller.wait(timeout=0)
         theirs.release()
-        assert poller.wait(SOON) == [ours] and ours.acquire(timeout=0)
+        assert poller.wait(timeout=SOON) == [ours] and ours.acquire(timeout=0)
 
 
 def work(semaphore):

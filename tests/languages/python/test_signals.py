@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+from functools import partial
 from itertools import count, repeat
 
 import pytest
@@ -28,7 +29,7 @@ def waits(ours, theirs, endpoint):
 
     return {
         "recv": ours.recv,
-        "recv with a time": lambda: ours.recv(SOON),
+        "recv with a time": lambda: ours.recv(timeout=SOON),
         "recv_message": ours.recv_message,
         "recv_view": ours.recv_view,
         "recv_into": lambda: ours.recv_into(bytearray(10)),
@@ -66,9 +67,9 @@ def test_after_an_interrupt_all_goes_on(pair, alarm):
             ours.request(b"?")
         with alarm.interrupts(0.001):
             ours.recv()
-        theirs.reply(theirs.recv_message(SOON), b"late")
+        theirs.reply(theirs.recv_message(timeout=SOON), b"late")
         theirs.send(b"next")
-        assert ours.recv(SOON) == b"next"
+        assert ours.recv(timeout=SOON) == b"next"
 
 
 def test_a_handler_that_does_not_raise_ends_no_wait(pair):
@@ -84,7 +85,7 @@ def test_a_handler_that_does_not_raise_ends_no_wait(pair):
 
     signal.signal(signal.SIGALRM, handler)
     signal.setitimer(signal.ITIMER_REAL, 0.01)
-    assert ours.recv(SOON) == b"from the handler"
+    assert ours.recv(timeout=SOON) == b"from the handler"
     assert calls == [0, 1, 2]
 
 
@@ -99,7 +100,7 @@ def test_a_handler_may_use_the_channel_that_is_waited_for(pair):
     signal.signal(signal.SIGALRM, handler)
     for seconds in (0.001, 0.05):
         signal.setitimer(signal.ITIMER_REAL, seconds)
-        assert ours.recv(SOON) in (b"one", b"two")
+        assert ours.recv(timeout=SOON) in (b"one", b"two")
     assert len(taken) == 2
 
 
@@ -120,10 +121,10 @@ def test_ctrl_c_in_another_program(endpoint):
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD, endpoint], stdout=subprocess.PIPE, text=True
     )
-    with child, treenail.connect(endpoint + "?retry=1", SOON) as channel:
-        assert channel.recv(SOON) == b"ready"
+    with child, treenail.connect(endpoint + "?retry=1", timeout=SOON) as channel:
+        assert channel.recv(timeout=SOON) == b"ready"
         child.send_signal(signal.SIGINT)
-        assert channel.recv(SOON) == b"interrupted"
+        assert channel.recv(timeout=SOON) == b"interrupted"
         channel.send(b"not lost")
         assert child.communicate(timeout=SOON)[0] == "not lost\n"
 
@@ -133,14 +134,14 @@ def test_a_wait_sleeps_all_the_time(pair, way):
     ours, theirs = pair
     with contextlib.suppress(treenail.Again):
         while way == "send":
-            ours.send(bytes(1000), 0)
+            ours.send(bytes(1000), timeout=0)
     if way != "request":
         theirs.send(b"unread")
     wait = {
-        "recv": lambda: ours.recv(2) and ours.recv(2),
-        "send": lambda: ours.send(bytes(1000), 2),
-        "request": lambda: ours.request(b"?", 2),
-        "request behind a message": lambda: ours.request(b"?", 2),
+        "recv": lambda: ours.recv(timeout=2) and ours.recv(timeout=2),
+        "send": lambda: ours.send(bytes(1000), timeout=2),
+        "request": lambda: ours.request(b"?", timeout=2),
+        "request behind a message": lambda: ours.request(b"?", timeout=2),
     }[way]
     calls = count()
     before = resource.getrusage(resource.RUSAGE_SELF)
@@ -176,11 +177,11 @@ def bombarded(step, alarm):
 
 # All in C but the call under test: so what that returned is in the list before a handler can run.
 COLLECT = {
-    "recv": lambda ours, got: got.extend(map(ours.recv, repeat(None))),
-    "recv with a time": lambda ours, got: got.extend(map(ours.recv, repeat(SOON))),
-    "recv_message": lambda ours, got: got.extend(map(ours.recv_message, repeat(None))),
-    "recv_view": lambda ours, got: got.extend(map(ours.recv_view, repeat(None))),
-    "recv_many": lambda ours, got: got.extend(map(ours.recv_many, repeat(7), repeat(None))),
+    "recv": lambda ours, got: got.extend(iter(ours.recv, None)),
+    "recv with a time": lambda ours, got: got.extend(iter(partial(ours.recv, timeout=SOON), None)),
+    "recv_message": lambda ours, got: got.extend(iter(ours.recv_message, None)),
+    "recv_view": lambda ours, got: got.extend(iter(ours.recv_view, None)),
+    "recv_many": lambda ours, got: got.extend(map(ours.recv_many, repeat(7))),
     "iteration": lambda ours, got: [got.extend(ours), ours.recv()],
 }
 
@@ -249,7 +250,7 @@ def test_no_connection_is_lost(endpoint, alarm):
     def connect():
         for number in range(count):
             try:
-                with treenail.connect(endpoint, SOON) as channel:
+                with treenail.connect(endpoint, timeout=SOON) as channel:
                     channel.send(b"%d." % number)
             except treenail.Closed:  # a channel that 3.9 lost was closed at once
                 assert sys.version_info < (3, 10)
@@ -262,7 +263,7 @@ def test_no_connection_is_lost(endpoint, alarm):
             while True:
                 time = 0 if done else 0.1  # which is mostly interrupted before it is over
                 try:
-                    channels.extend(map(listener.accept, repeat(time)))
+                    channels.extend(iter(partial(listener.accept, timeout=time), None))
                 except treenail.TimedOut:
                     pass
                 except treenail.Again:

@@ -52,18 +52,18 @@ def test_all_bytes_of_any_object_are_sent(pair, kind):
     ours, theirs = pair
     whole = {**PIECES, **SCATTERED}[kind]()
     expected = memoryview(whole).tobytes()
-    ours.send(whole, SOON)
-    ours.sendv([whole, b"and", whole], SOON)
-    assert ours.send_many([whole, b"x"], SOON) == 2
-    ours.request_start(whole, SOON)
-    assert theirs.recv(SOON) == expected
-    assert theirs.recv(SOON) == expected + b"and" + expected
-    assert theirs.recv(SOON) == expected
-    assert theirs.recv(SOON) == b"x"
-    request = theirs.recv_message(SOON)
+    ours.send(whole, timeout=SOON)
+    ours.sendv([whole, b"and", whole], timeout=SOON)
+    assert ours.send_many([whole, b"x"], timeout=SOON) == 2
+    ours.request_start(whole, timeout=SOON)
+    assert theirs.recv(timeout=SOON) == expected
+    assert theirs.recv(timeout=SOON) == expected + b"and" + expected
+    assert theirs.recv(timeout=SOON) == expected
+    assert theirs.recv(timeout=SOON) == b"x"
+    request = theirs.recv_message(timeout=SOON)
     assert request.data == expected
-    theirs.reply(request, whole, SOON)
-    assert ours.recv(SOON) == expected
+    theirs.reply(request, whole, timeout=SOON)
+    assert ours.recv(timeout=SOON) == expected
 
 
 @pytest.mark.parametrize("kind", PIECES)
@@ -71,12 +71,12 @@ def test_all_bytes_of_any_object_are_received_into(pair, kind):
     ours, theirs = pair
     target = PIECES[kind]()
     sent = os.urandom(memoryview(target).nbytes)
-    ours.send(sent, SOON)
-    assert theirs.recv_into(target, SOON) == len(sent)
+    ours.send(sent, timeout=SOON)
+    assert theirs.recv_into(target, timeout=SOON) == len(sent)
     assert memoryview(target).tobytes() == sent
-    ours.send(sent + b"x", SOON)
+    ours.send(sent + b"x", timeout=SOON)
     with pytest.raises(treenail.TooLarge) as refused:
-        theirs.recv_into(target, SOON)
+        theirs.recv_into(target, timeout=SOON)
     assert refused.value.needed == len(sent) + 1
 
 
@@ -84,27 +84,27 @@ def test_all_bytes_of_any_object_are_received_into(pair, kind):
 def test_all_bytes_of_any_object_are_written_and_read(name, kind):
     source, target = PIECES[kind](), PIECES[kind]()
     with treenail.Segment.create(name, 100_000) as segment:
-        segment.write(source, 10, SOON)
-        segment.read_into(target, 10, SOON)
+        segment.write(source, 10, timeout=SOON)
+        segment.read_into(target, 10, timeout=SOON)
         assert memoryview(target).tobytes() == memoryview(source).tobytes()
 
 
 @pytest.mark.parametrize("kind", SCATTERED)
 def test_what_is_not_in_one_piece_is_not_received_into(pair, kind):
     ours, theirs = pair
-    ours.send(b"x", SOON)
+    ours.send(b"x", timeout=SOON)
     with pytest.raises(BufferError, match="not in one piece"):
-        theirs.recv_into(SCATTERED[kind](), SOON)
-    assert theirs.recv(SOON) == b"x"
+        theirs.recv_into(SCATTERED[kind](), timeout=SOON)
+    assert theirs.recv(timeout=SOON) == b"x"
 
 
 def test_no_length_of_a_loan_is_cut_off(pair):
     ours, theirs = pair
     with pytest.raises(treenail.TooLarge, match="the peer takes 67108864"):
-        ours.loan(HUGE, 0)
+        ours.loan(HUGE, timeout=0)
     with pytest.raises(ValueError, match="at least 0, not -1"):
-        ours.loan(-1, 0)
-    loan = ours.loan(10, SOON)
+        ours.loan(-1, timeout=0)
+    loan = ours.loan(10, timeout=SOON)
     with pytest.raises(treenail.Invalid, match="of a loan of 10"):
         loan.commit(HUGE)
     with pytest.raises(ValueError, match="at least 0, not -1"):
@@ -113,22 +113,22 @@ def test_no_length_of_a_loan_is_cut_off(pair):
     with pytest.raises(treenail.Invalid, match="of a loan of 10"):
         loan.commit()
     loan.commit(3)
-    assert len(theirs.recv(SOON)) == 3
+    assert len(theirs.recv(timeout=SOON)) == 3
 
 
 def test_no_id_of_a_request_is_cut_off(pair):
     ours, theirs = pair
-    number = ours.request_start(b"?", SOON)
-    request = theirs.recv_message(SOON)
+    number = ours.request_start(b"?", timeout=SOON)
+    request = theirs.recv_message(timeout=SOON)
     for wrong in (number + 2**32, number - 2**32):
         with pytest.raises(treenail.Invalid, match="no request"):
             ours.request_cancel(wrong)
         with pytest.raises(treenail.Invalid):
-            theirs.reply(treenail.Message(b"", 0, wrong, request.flags), b"!", SOON)
+            theirs.reply(treenail.Message(b"", 0, wrong, request.flags), b"!", timeout=SOON)
     with pytest.raises(ValueError, match="a tag is from 0 to 4294967295"):
-        theirs.reply(treenail.Message(b"", 2**32, request.id, request.flags), b"!", SOON)
-    theirs.reply(request, b"!", SOON)
-    assert ours.recv(SOON) == b"!"
+        theirs.reply(treenail.Message(b"", 2**32, request.id, request.flags), b"!", timeout=SOON)
+    theirs.reply(request, b"!", timeout=SOON)
+    assert ours.recv(timeout=SOON) == b"!"
 
 
 def test_no_descriptor_of_a_poller_is_cut_off():
@@ -140,10 +140,10 @@ def test_no_descriptor_of_a_poller_is_cut_off():
         poller.add(reading)
         os.close(writing)
         for most in (1, 10**6, HUGE):
-            assert poller.wait(SOON, most) == [reading]
+            assert poller.wait(timeout=SOON, max=most) == [reading]
         for none in (0, -1):
             with pytest.raises(ValueError, match="max is at least 1"):
-                poller.wait(SOON, none)
+                poller.wait(timeout=SOON, max=none)
         poller.remove(reading)
     os.close(reading)
 
@@ -152,9 +152,9 @@ def test_no_version_is_cut_off(name):
     with treenail.Segment.create(name, 1) as segment:
         segment.notify()
         for other in (0, 2, -1, 2**64 - 1, 2**64 + 1, -(2**64) + 1):
-            assert segment.wait(other, 0) == 1
+            assert segment.wait(other, timeout=0) == 1
         with pytest.raises(treenail.Again):
-            segment.wait(1, 0)
+            segment.wait(1, timeout=0)
 
 
 def test_what_is_read_is_refused_before_there_is_memory_for_it(name):
@@ -181,11 +181,11 @@ def test_a_segment_of_more_than_4_gib_can_be_used_to_its_end(name):
         with treenail.Segment.open(f"native:/{name}") as segment:
             assert segment.size == len(segment.buf) == SPARSE_BYTES
             for offset in (2**31 - 2, 2**32 - 2, SPARSE_BYTES - 5):
-                segment.write(b"hello", offset, SOON)
+                segment.write(b"hello", offset, timeout=SOON)
                 assert segment.buf[offset : offset + 5] == b"hello"
-                assert segment.read(5, offset, SOON) == b"hello"
+                assert segment.read(5, offset, timeout=SOON) == b"hello"
                 place = bytearray(5)
-                segment.read_into(place, offset, SOON)
+                segment.read_into(place, offset, timeout=SOON)
                 assert place == b"hello"
             assert segment.read(None, SPARSE_BYTES - 3) == b"llo"
             assert segment.read(5, 0) == bytes(5)
@@ -215,8 +215,8 @@ def gib_of_memory():
 def test_messages_up_to_the_limit_are_received(endpoint):
     ours, theirs = joined(endpoint, "?max_message=4294967295")
     calls = {
-        2**31 + 5: lambda: theirs.recv(SOON * 30),
-        2**32 - 1: lambda: theirs.recv_view(SOON * 30),
+        2**31 + 5: lambda: theirs.recv(timeout=SOON * 30),
+        2**32 - 1: lambda: theirs.recv_view(timeout=SOON * 30),
     }
     with ours, theirs:
         for size, receive in calls.items():
@@ -236,19 +236,19 @@ def test_what_is_over_the_limit_of_all_messages_is_refused(endpoint):
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE
     with ours, theirs, mmap.mmap(-1, 2**32, flags) as source:
         refused = [
-            lambda: ours.send(source, 0),
-            lambda: ours.send(source, SOON, tag=1),
-            lambda: ours.sendv([source, source], 0),
-            lambda: ours.send_many([source], 0),
-            lambda: ours.request(source, SOON),
-            lambda: ours.request_start(source, 0),
-            lambda: ours.loan(2**32, 0),
+            lambda: ours.send(source, timeout=0),
+            lambda: ours.send(source, timeout=SOON, tag=1),
+            lambda: ours.sendv([source, source], timeout=0),
+            lambda: ours.send_many([source], timeout=0),
+            lambda: ours.request(source, timeout=SOON),
+            lambda: ours.request_start(source, timeout=0),
+            lambda: ours.loan(2**32, timeout=0),
         ]
         for call in refused:
             with pytest.raises(treenail.TooLarge, match="the peer takes 4294967295"):
                 call()
-        ours.send(b"as ever", SOON)
-        assert theirs.recv(SOON) == b"as ever"
+        ours.send(b"as ever", timeout=SOON)
+        assert theirs.recv(timeout=SOON) == b"as ever"
 
 
 def calls_that_wait(channel, peer, listener, segment, semaphore, poller):
@@ -262,48 +262,48 @@ def calls_that_wait(channel, peer, listener, segment, semaphore, poller):
         return both
 
     def received(call):
-        return after(lambda: peer.send(b"x", SOON), call)
+        return after(lambda: peer.send(b"x", timeout=SOON), call)
 
     def taken(lock):
         def both(timeout):
-            with lock(timeout):
+            with lock(timeout=timeout):
                 pass
 
         return both
 
     def acquired(timeout):
-        semaphore.acquire(1, timeout)
+        semaphore.acquire(1, timeout=timeout)
         semaphore.release()
 
     def accepted(timeout):
         if timeout >= 0:
-            started(treenail.connect, listener.endpoint(), SOON)
-        listener.accept(timeout).close()
+            started(lambda: treenail.connect(listener.endpoint(), timeout=SOON))
+        listener.accept(timeout=timeout).close()
 
     def committed(timeout):
-        channel.loan(5, SOON).commit(timeout=timeout)
+        channel.loan(5, timeout=SOON).commit(timeout=timeout)
 
     return {
-        "send": lambda timeout: channel.send(b"x", timeout),
-        "send of much": lambda timeout: channel.send(bytes(5000), timeout),
-        "sendv": lambda timeout: channel.sendv([b"x"], timeout),
-        "send_many": lambda timeout: channel.send_many([b"x"], timeout),
-        "loan": lambda timeout: channel.loan(5, timeout).discard(),
+        "send": lambda timeout: channel.send(b"x", timeout=timeout),
+        "send of much": lambda timeout: channel.send(bytes(5000), timeout=timeout),
+        "sendv": lambda timeout: channel.sendv([b"x"], timeout=timeout),
+        "send_many": lambda timeout: channel.send_many([b"x"], timeout=timeout),
+        "loan": lambda timeout: channel.loan(5, timeout=timeout).discard(),
         "commit": committed,
-        "flush": channel.flush,
-        "request_start": lambda timeout: channel.request_start(b"x", timeout),
-        "recv": received(channel.recv),
-        "recv_message": received(channel.recv_message),
-        "recv_into": received(lambda timeout: channel.recv_into(bytearray(1), timeout)),
-        "recv_many": received(lambda timeout: channel.recv_many(1, timeout)),
-        "recv_view": received(lambda timeout: channel.recv_view(timeout).release()),
+        "flush": lambda timeout: channel.flush(timeout=timeout),
+        "request_start": lambda timeout: channel.request_start(b"x", timeout=timeout),
+        "recv": received(lambda timeout: channel.recv(timeout=timeout)),
+        "recv_message": received(lambda timeout: channel.recv_message(timeout=timeout)),
+        "recv_into": received(lambda timeout: channel.recv_into(bytearray(1), timeout=timeout)),
+        "recv_many": received(lambda timeout: channel.recv_many(1, timeout=timeout)),
+        "recv_view": received(lambda timeout: channel.recv_view(timeout=timeout).release()),
         "lock": taken(segment.lock),
         "lock_shared": taken(segment.lock_shared),
-        "write": lambda timeout: segment.write(b"x", 0, timeout),
-        "read": lambda timeout: segment.read(1, 0, timeout),
-        "wait": lambda timeout: segment.wait(-1, timeout),
+        "write": lambda timeout: segment.write(b"x", 0, timeout=timeout),
+        "read": lambda timeout: segment.read(1, 0, timeout=timeout),
+        "wait": lambda timeout: segment.wait(-1, timeout=timeout),
         "acquire": acquired,
-        "poll": after(poller.wake, poller.wait),
+        "poll": after(poller.wake, lambda timeout: poller.wait(timeout=timeout)),
         "accept": accepted,
     }
 

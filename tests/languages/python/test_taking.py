@@ -17,9 +17,10 @@ def test_a_handler_that_raises_ends_every_wait(name, alarm):
     with Segment.create(name, 10) as ours, Segment.open(name) as other:
         semaphore = Semaphore(name, 0)
         waits = [
-            ours.lock().__enter__, ours.lock(SOON).__enter__, ours.lock_shared().__enter__,
-            ours.read, lambda: ours.write(b"x"), lambda: ours.wait(0), lambda: ours.wait(0, SOON),
-            semaphore.acquire, lambda: semaphore.acquire(3, SOON), semaphore.__enter__,
+            ours.lock, lambda: ours.lock(timeout=SOON), ours.lock_shared,
+            ours.read, lambda: ours.write(b"x"), lambda: ours.wait(0),
+            lambda: ours.wait(0, timeout=SOON),
+            semaphore.acquire, lambda: semaphore.acquire(3, timeout=SOON), semaphore.__enter__,
         ]  # fmt: skip
         with other.lock():
             for wait in waits:
@@ -34,15 +35,14 @@ def test_a_handler_that_raises_ends_every_wait(name, alarm):
 def test_a_handler_may_use_what_is_waited_for(name):
     with Segment.create(name, 10) as ours, Segment.open(name) as other:
         taken = other.lock()
-        taken.__enter__()
 
         def handler(*_):
-            taken.__exit__(None, None, None)
+            taken.unlock()
             ours.notify()
 
         signal.signal(signal.SIGALRM, handler)
         signal.setitimer(signal.ITIMER_REAL, 0.05)
-        with ours.lock(SOON):
+        with ours.lock(timeout=SOON):
             assert ours.version == 1
         signal.signal(signal.SIGALRM, signal.SIG_IGN)
 
@@ -81,19 +81,23 @@ def interrupted(storm, body):
         pass
 
 
-# Python 3.9 has one more place for signals: between the body of a `with` and its end.
+# Python 3.9 has one more place for signals: between the body of a `with` and its end. Up to 3.10
+# there is one between the end of a function that took something and its caller.
 exact = pytest.mark.skipif(sys.version_info < (3, 10), reason="with is not exact in Python 3.9")
+exact_calls = pytest.mark.skipif(sys.version_info < (3, 11), reason="calls are not, up to 3.10")
 
 
-@exact
+@exact_calls
 def test_no_lock_is_left_behind(name):
     with Segment.create(name, 8) as ours, Segment.open(name) as other:
-        locks = [ours.lock(), ours.lock_shared(), ours.lock(timeout=SOON)]
 
         def body():
-            for lock in locks:
-                with lock:
-                    pass
+            with ours.lock():
+                pass
+            with ours.lock_shared() as lock:
+                lock.unlock()
+            with ours.lock(timeout=SOON):
+                pass
 
         storm = Storm(2)
         for _ in storm:

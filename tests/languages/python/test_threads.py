@@ -14,7 +14,7 @@ import treenail
 def test_other_threads_run_while_one_waits(pair):
     ours, theirs = pair
     got = []
-    waiting = started(lambda: got.append(ours.recv(SOON)))
+    waiting = started(lambda: got.append(ours.recv(timeout=SOON)))
     for number in range(1000):
         assert threading.current_thread().is_alive()
     theirs.send(b"x")
@@ -29,7 +29,7 @@ def test_each_message_goes_to_one_of_many(pair):
         ours.recv,
         lambda: ours.recv_message().data,
         lambda: bytes(ours.recv_view()),
-        lambda: ours.recv(SOON),
+        lambda: ours.recv(timeout=SOON),
     ]
 
     def receive(way):
@@ -61,7 +61,7 @@ def test_requests_from_many_threads_get_their_own_replies(pair):
     def ask(name):
         for number in range(200):
             question = b"%d-%d." % (name, number)
-            assert ours.request(question, SOON) == question * 2
+            assert ours.request(question, timeout=SOON) == question * 2
         answered.append(name)
 
     server, answered = started(serve), []
@@ -77,7 +77,7 @@ def test_a_close_wakes_whoever_waits(endpoint):
     listener, poller = treenail.Listener(endpoint), treenail.Poller()
     while True:
         try:
-            ours.send_many([bytes(10000)] * 10, 0)
+            ours.send_many([bytes(10000)] * 10, timeout=0)
         except treenail.Again:
             break
     ends, handles = [], [weakref.ref(owner._handle) for owner in (ours, theirs, listener, poller)]

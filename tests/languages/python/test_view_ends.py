@@ -30,18 +30,18 @@ def ends(channel, name):
     """What one does with what is lent, by `with`, whose variable stays, or without."""
     global lent
     if name == "loan":
-        with channel.loan(8, SOON) as lent:
+        with channel.loan(8, timeout=SOON) as lent:
             lent.data[:] = b"8 bytes."
     elif name == "a loan that is not sent":
         with pytest.raises(KeyError):
-            with channel.loan(8, SOON) as lent:
+            with channel.loan(8, timeout=SOON) as lent:
                 raise KeyError
     elif name == "commit":
-        channel.loan(8, SOON).commit(3)
+        channel.loan(8, timeout=SOON).commit(3)
     elif name == "discard":
-        channel.loan(8, SOON).discard()
+        channel.loan(8, timeout=SOON).discard()
     elif name == "forgotten":
-        channel.loan(8, SOON)[0] = 1
+        channel.loan(8, timeout=SOON)[0] = 1
 
 
 LOANS = ["loan", "a loan that is not sent", "commit", "discard", "forgotten"]
@@ -51,32 +51,33 @@ def calls(ours, theirs):
     """Every call of a channel, where it comes to something."""
 
     def answer():
-        theirs.request_start(b"?", SOON)
-        ours.reply(ours.recv_message(SOON), b"x", SOON)
+        theirs.request_start(b"?", timeout=SOON)
+        ours.reply(ours.recv_message(timeout=SOON), b"x", timeout=SOON)
 
     yield from ((name, lambda name=name: ends(ours, name)) for name in LOANS)
-    yield "send", lambda: ours.send(b"x" * 5000, SOON, tag=1)
-    yield "sendv", lambda: ours.sendv([b"x", bytearray(5)], SOON)
-    yield "send_many", lambda: ours.send_many([b"x", memoryview(b"y")], SOON)
+    yield "send", lambda: ours.send(b"x" * 5000, timeout=SOON, tag=1)
+    yield "sendv", lambda: ours.sendv([b"x", bytearray(5)], timeout=SOON)
+    yield "send_many", lambda: ours.send_many([b"x", memoryview(b"y")], timeout=SOON)
     yield "reply", answer
-    yield "request", lambda: ours.request_cancel(ours.request_start(b"x", SOON))
-    yield "flush", lambda: ours.flush(SOON)
+    yield "request", lambda: ours.request_cancel(ours.request_start(b"x", timeout=SOON))
+    yield "flush", lambda: ours.flush(timeout=SOON)
     for name in ("recv", "recv_message", "recv_view"):
-        yield name, lambda name=name: (ours.send(b"x", SOON), getattr(theirs, name)(SOON))
-    yield "recv_into", lambda: (ours.send(b"x", SOON), theirs.recv_into(bytearray(9), SOON))
-    yield "recv_many", lambda: (ours.send(b"x", SOON), theirs.recv_many(3, SOON))
-    yield "a large one", lambda: (received(theirs), ours.send(b"x" * 99000), theirs.recv(SOON))
+        yield name, lambda name=name: (ours.send(b"x"), getattr(theirs, name)(timeout=SOON))
+    yield "recv_into", lambda: (ours.send(b"x"), theirs.recv_into(bytearray(9), timeout=SOON))
+    yield "recv_many", lambda: (ours.send(b"x", timeout=SOON), theirs.recv_many(3, timeout=SOON))
+    large = b"x" * 99000
+    yield "a large one", lambda: (received(theirs), ours.send(large), theirs.recv(timeout=SOON))
 
 
 def refused_calls(ours, _):
     """Every call that waits, where there is nothing to wait for."""
     for name in ("recv", "recv_message", "recv_view"):
         for time in (0, 0.001, 0.03):
-            yield name, lambda name=name, time=time: getattr(ours, name)(time)
-    yield "recv_into", lambda: ours.recv_into(bytearray(9), 0.03)
-    yield "recv_many", lambda: ours.recv_many(3, 0.03)
-    yield "request", lambda: ours.request(b"x", 0.03)
-    yield "request_view", lambda: ours.request_view(b"x", 0)
+            yield name, lambda name=name, time=time: getattr(ours, name)(timeout=time)
+    yield "recv_into", lambda: ours.recv_into(bytearray(9), timeout=0.03)
+    yield "recv_many", lambda: ours.recv_many(3, timeout=0.03)
+    yield "request", lambda: ours.request(b"x", timeout=0.03)
+    yield "request_view", lambda: ours.request_view(b"x", timeout=0)
 
 
 @pytest.mark.parametrize("every", [calls, refused_calls])
@@ -94,15 +95,15 @@ def received(channel):
     """What is there."""
     try:
         while True:
-            channel.recv(0)
+            channel.recv(timeout=0)
     except treenail.Again:
         pass
 
 
 def sent_and_received(ours, theirs):
     """Whether nothing is in the way of a message."""
-    ours.send(b"the next", SOON)
-    while theirs.recv(SOON) != b"the next":
+    ours.send(b"the next", timeout=SOON)
+    while theirs.recv(timeout=SOON) != b"the next":
         pass
     return True
 
@@ -122,11 +123,11 @@ def test_a_signal_at_any_line_leaves_no_loan(pair, uncollected, name):
 def test_a_signal_at_any_line_leaves_no_view(pair, uncollected, endpoint):
     ours, theirs = pair
     for step in Step.each(interrupt):
-        ours.send(b"x" * 50000, SOON)
+        ours.send(b"x" * 50000, timeout=SOON)
         view = None
         try:
             with step:
-                with theirs.recv_view(SOON) as view:
+                with theirs.recv_view(timeout=SOON) as view:
                     data = view.data
                     assert data[0] == ord("x")
         except Interrupt:
@@ -140,8 +141,8 @@ def test_a_signal_at_any_line_leaves_no_view(pair, uncollected, endpoint):
 def test_a_signal_while_it_is_forgotten_leaves_nothing(pair, uncollected, endpoint):
     ours, theirs = pair
     for step in Step.each(interrupt):
-        ours.send(b"x" * 50000, SOON)
-        views = [theirs.recv_view(SOON), ours.loan(8, SOON)]
+        ours.send(b"x" * 50000, timeout=SOON)
+        views = [theirs.recv_view(timeout=SOON), ours.loan(8, timeout=SOON)]
         kept = views[0].data[3:5]
         try:
             with step:
@@ -169,7 +170,7 @@ def test_a_signal_while_a_handle_is_forgotten_leaves_it_closed(endpoint, uncolle
         except Interrupt:
             pass
         with pytest.raises(treenail.Closed):
-            theirs.recv(SOON)
+            theirs.recv(timeout=SOON)
 
 
 @exact
@@ -180,7 +181,7 @@ def test_no_loan_is_left_behind_by_a_storm(pair, uncollected, name):
 
     def body():
         nonlocal loan
-        with ours.loan(8, SOON) as loan:
+        with ours.loan(8, timeout=SOON) as loan:
             loan.data[:] = b"8 bytes."
 
     storm = Storm(2)
@@ -198,10 +199,10 @@ def test_no_view_is_left_behind_by_a_storm(pair, uncollected, endpoint):
     def body():
         nonlocal view
         ours.send(b"x" * 1000)
-        with theirs.recv_view(SOON) as view:
+        with theirs.recv_view(timeout=SOON) as view:
             assert view.data[0] == ord("x")
         ours.send(b"x" * 1000)
-        theirs.recv_view(SOON).data[5:].tobytes()
+        theirs.recv_view(timeout=SOON).data[5:].tobytes()
 
     storm = Storm(2)
     for _ in storm:
@@ -218,18 +219,18 @@ def test_a_view_that_is_left_by_a_stack_is_released(pair):
     ours, theirs = pair
     ours.send(b"x")
     with ExitStack() as stack:
-        view = stack.enter_context(theirs.recv_view(SOON))
+        view = stack.enter_context(theirs.recv_view(timeout=SOON))
         loan = stack.enter_context(ours.loan(3))
         loan[:] = b"abc"
         assert view == b"x"
-    assert view.released and loan.released and theirs.recv(SOON) == b"abc"
+    assert view.released and loan.released and theirs.recv(timeout=SOON) == b"abc"
 
 
 def test_what_is_in_use_stays_open_at_the_end_of_with(pair):
     ours, theirs = pair
     ours.send(b"xyz")
     with pytest.raises(BufferError):
-        with theirs.recv_view(SOON) as view:
+        with theirs.recv_view(timeout=SOON) as view:
             made = view.data[1:]
     assert not view.released and bytes(made) == b"yz" and bytes(view) == b"xyz"
     del made

@@ -37,10 +37,10 @@ def answer(peer: treenail.Channel) -> None:
 
 def use_sending(channel: treenail.Channel) -> int:
     channel.send(b"bytes")
-    channel.send(bytearray(b"bytes"), 1.5, tag=3)
+    channel.send(bytearray(b"bytes"), timeout=1.5, tag=3)
     channel.sendv([b"in", memoryview(b"parts")], timeout=None, tag=1)
-    sent: int = channel.send_many([b"one", array.array("d", [1.0])], 5)
-    lent: treenail.Loan = channel.loan(10, SOON, tag=7)
+    sent: int = channel.send_many([b"one", array.array("d", [1.0])], timeout=5)
+    lent: treenail.Loan = channel.loan(10, timeout=SOON, tag=7)
     with lent as loan:
         data: memoryview = loan.data
         data[:] = b"0123456789"
@@ -58,11 +58,11 @@ def use_receiving(channel: treenail.Channel) -> List[int]:
     came: bool = channel.busy_poll()
     received: bytes = channel.recv(timeout=SOON)
     message: treenail.Message = channel.recv_message()
-    length: int = channel.recv_into(bytearray(10), SOON)
+    length: int = channel.recv_into(bytearray(10), timeout=SOON)
     with channel.recv_view() as view:
         first: int = view[0]
         copy: bytes = view.tobytes() + bytes(view) + bytes(view.data)
-    batch: treenail.Messages = channel.recv_many(10, SOON)
+    batch: treenail.Messages = channel.recv_many(10, timeout=SOON)
     texts: List[bytes] = batch
     tags: List[int] = [one.tag + one.id + one.flags for one in batch.messages]
     numbers = [came, length, first, len(received), len(message.data), len(copy), len(texts)]
@@ -70,15 +70,15 @@ def use_receiving(channel: treenail.Channel) -> List[int]:
 
 
 def use_requests(channel: treenail.Channel) -> None:
-    reply: bytes = channel.request(b"?", SOON, tag=2)
-    lent: treenail.View = channel.request_view(reply, SOON)
+    reply: bytes = channel.request(b"?", timeout=SOON, tag=2)
+    lent: treenail.View = channel.request_view(reply, timeout=SOON)
     with lent as view:
         is_one: bool = view.is_reply and not view.is_request
         numbers: List[int] = [view.tag, view.id, view.flags, len(view)]
     view.release()
     channel.request_cancel(channel.request_start(b"?"))
-    number: int = channel.request_start(b"?", SOON, tag=1)
-    message = channel.recv_message(SOON)
+    number: int = channel.request_start(b"?", timeout=SOON, tag=1)
+    message = channel.recv_message(timeout=SOON)
     print(is_one, numbers, message.is_reply, message.id == number)
     print(message.flags == treenail.MESSAGE_REPLY, message.flags == treenail.MESSAGE_REQUEST)
 
@@ -102,7 +102,7 @@ def use_poller(listener: treenail.Listener, channel: treenail.Channel) -> None:
         poller.add(channel)
         poller.add(reading)
         poller.add_send(channel, "another key")
-        for key in poller.wait(1, max=3):
+        for key in poller.wait(timeout=1, max=3):
             print(key)
         poller.remove_send(channel)
         poller.remove(reading)
@@ -116,10 +116,10 @@ def use_channels() -> None:
     with treenail.Listener(f"shm:{PLACE}/typed") as listener:
         endpoint: str = listener.endpoint()
         connecting: treenail.Channel = treenail.connect_start(endpoint)
-        helper = threading.Thread(target=lambda: answer(listener.accept(SOON)))
+        helper = threading.Thread(target=lambda: answer(listener.accept(timeout=SOON)))
         helper.start()
         with connecting as channel:
-            channel.flush(SOON)
+            channel.flush(timeout=SOON)
             print(use_sending(channel))
             print(use_receiving(channel))
             use_requests(channel)
@@ -138,7 +138,7 @@ def iterate(listener: treenail.Listener) -> None:
     """Over the channels of a listener, and the messages of a channel."""
 
     def visit() -> None:
-        with treenail.connect(listener.endpoint(), SOON) as visitor:
+        with treenail.connect(listener.endpoint(), timeout=SOON) as visitor:
             visitor.send_many([b"one", b"two"])
 
     visiting = threading.Thread(target=visit)
@@ -155,23 +155,23 @@ def use_pairs() -> None:
     """Channels for exactly two programs."""
     made: List[treenail.Channel] = []
     endpoint = f"local:{PLACE}/pair"
-    maker = threading.Thread(target=lambda: made.append(treenail.create(endpoint, SOON)))
+    maker = threading.Thread(target=lambda: made.append(treenail.create(endpoint, timeout=SOON)))
     maker.start()
     with treenail.connect(f"{endpoint}?retry=1", timeout=SOON) as other:
         maker.join()
         made[0].send(b"hello")
-        print(other.recv(SOON))
+        print(other.recv(timeout=SOON))
         made[0].close()
     treenail.create_start(endpoint).close()
     here, there = treenail.pair("ring=64KiB")
     with here, there:
         here.send(b"hello", tag=1)
-        print(there.recv(SOON))
+        print(there.recv(timeout=SOON))
 
 
 def use_errors() -> Optional[str]:
     try:
-        treenail.connect(f"shm:{PLACE}/nobody", 0)
+        treenail.connect(f"shm:{PLACE}/nobody", timeout=0)
     except treenail.TooLarge as error:
         needed: Optional[int] = error.needed
         print(needed)
@@ -195,15 +195,21 @@ def use_segments() -> None:
         with segment.lock() as lock:
             died: bool = lock.owner_died
             segment.buf[:5] = b"hello"
-        timed: treenail.Lock = segment.lock_shared(timeout=1.5)
-        with timed as held:
+        with segment.lock_shared(timeout=1.5) as held:
             print(held.owner_died and died)
+        taken: List[treenail.Lock] = [segment.lock(timeout=1)]
+        taken[0].unlock()
+        taken += [segment.acquire_shared(timeout=1), segment.acquire_shared()]
+        segment.unlock()
+        segment.release()
+        segment.acquire(timeout=1)
+        segment.release()
         snapshot: treenail.Snapshot = segment.read(5, timeout=0)
         data: bytes = snapshot
         written: treenail.Held = segment.write(data, offset=5, timeout=1)
         segment.read_into(bytearray(5), 1)
         segment.notify()
-        version: int = segment.wait(segment.version - 1, 1)
+        version: int = segment.wait(segment.version - 1, timeout=1)
         print(snapshot.owner_died, written, version, segment.attached, segment.size, segment.name)
         descriptors: List[int] = [segment.fileno(), segment.lock_fileno()]
         print(descriptors, segment.closed)
@@ -242,8 +248,16 @@ async def use_named_in_asyncio(segment: aio.Segment, semaphore: aio.Semaphore) -
     lock: aio.Lock = segment.lock()
     async with lock as held:
         print(held.owner_died, segment.buf[0])
-    async with segment.lock_shared():
+    async with segment.lock_shared(), segment.acquire_shared():
         pass
+    taken: treenail.Lock = await segment.lock()
+    taken.unlock()
+    with await segment.acquire():
+        pass
+    await segment.acquire()
+    segment.release()
+    await segment.lock()
+    segment.unlock()
     snapshot: treenail.Snapshot = await segment.read(5)
     await segment.write(snapshot, 5)
     await segment.read_into(bytearray(5))
