@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from ctypes import CDLL, POINTER, Structure, addressof, c_char, c_char_p, c_int, c_int32, c_int64
 from ctypes import c_size_t, c_uint32, c_uint64, c_void_p
 from functools import partial
@@ -258,6 +259,9 @@ class Ending:
         setattr(self, "__del__", tuple)
 
 
+_call: Any = partial.__call__
+
+
 class Handle(c_void_p):
     """A handle of the library, which frees it when nobody refers to it any more.
 
@@ -270,8 +274,11 @@ class Handle(c_void_p):
 
     def __init__(self) -> None:
         super().__init__()
-        # Another object in the same memory: this one would keep itself alive.
-        self._ending = Ending(partial(self.free, c_void_p.from_address(addressof(self))))
+        # Another object in the same memory: this one would keep itself alive. It becomes NULL, as
+        # of a cycle that is collected Python ends this first, and then the views that give back.
+        place = c_void_p.from_address(addressof(self))
+        steps = partial(self.free, place), partial(c_void_p.__init__, place, None)
+        self._ending = Ending(partial(deque, map(_call, steps), 0))
 
 
 class ChannelHandle(Handle):

@@ -4,7 +4,7 @@ import gc
 import sys
 
 import pytest
-from conftest import SOON, Interrupt, Step, joined
+from conftest import SOON, Interrupt, Step, joined, program
 from test_taking import Storm, exact, interrupted
 
 import treenail
@@ -89,6 +89,27 @@ def test_no_call_leaves_garbage(pair, uncollected, every):
             except (treenail.Again, treenail.TimedOut):
                 pass
         assert gc.collect() == 0, name
+
+
+CYCLES = """
+import gc
+with treenail.Listener(sys.argv[1]) as listener:
+    ours, theirs = treenail.connect(sys.argv[1]), listener.accept()
+gc.disable()
+theirs.send(b"x")
+for made in ("ours.loan(4)", "ours.recv_view()"):
+    cycle = [eval(made)]
+    cycle.append(cycle)
+del ours, cycle
+gc.collect()
+"""
+
+
+def test_a_channel_and_what_it_lends_are_collected_together(endpoint):
+    """Python ends what is in a cycle in any order."""
+    with program(CYCLES, endpoint, stderr=-1) as child:
+        assert child.communicate(timeout=SOON) == ("", "")
+        assert child.returncode == 0
 
 
 def received(channel):
