@@ -32,6 +32,7 @@ pages! {
     asyncio: "asyncio.md", path_of("python3");
     numpy: "numpy.md", python_with_numpy();
     peer_death: "peer-death.md", path_of("python3");
+    python_connection: "python-connection.md", path_of("python3");
     python_shared_memory: "python-shared-memory.md", path_of("python3");
     shared_memory: "shared-memory.md", path_of("python3");
     given_sockets: "given-sockets.md", path_of("python3");

@@ -15,7 +15,7 @@ from ctypes import byref, c_size_t
 
 from ._abi import TN_AGAIN, TN_OK, TN_TOO_LARGE, hot, library
 from ._buffers import BATCHES, BUFFER_BYTES, SLOT_BYTES, SLOTS, UNTAKEN, Batch, new_slot, writable
-from ._errors import Again, Closed, TooLarge, error_of, unnamed
+from ._errors import Again, Closed, TimedOut, TooLarge, error_of, unnamed
 from ._messages import Message, Messages
 from ._views import View
 from ._owner import Owner
@@ -195,6 +195,18 @@ class Receiving(Owner):
             yield from iter(self.recv, None)
         except Closed:
             return
+
+    def _has_message(self, timeout: Optional[float]) -> bool:
+        """Waits until there is a message, which stays there."""
+        kept, front = self._kept, _FRONT
+        held: List[Any] = []
+        try:
+            self._receive(held, timeout)
+            return True
+        except (Again, TimedOut):
+            return False
+        finally:
+            kept[front] = held
 
     def _recv_now(self) -> Optional[Message]:
         """Receives one message if there is one, with its tag, id and flags; None if there is

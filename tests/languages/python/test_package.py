@@ -109,9 +109,9 @@ def test_the_source_archive_holds_all_that_a_wheel_takes(tmp_path):
 
 def public():
     """What is public: objects by their names, and those of classes."""
-    from treenail import aio
+    from treenail import aio, connection
 
-    for module in (treenail, aio):
+    for module in (treenail, aio, connection):
         for name in module.__all__:
             owner = getattr(module, name)
             yield name, owner

@@ -12,13 +12,13 @@ import pytest
 from conftest import SOON, ROOT, joined
 
 import treenail
-from treenail import aio
+from treenail import aio, connection
 
 IMPORT = "from time import process_time_ns as now; t = now(); import {}; print(now() - t)"
 
 
 def public_classes():
-    for module in (treenail, aio):
+    for module in (treenail, aio, connection):
         for name in module.__all__:
             one = getattr(module, name)
             if isinstance(one, type) or callable(one):

@@ -75,6 +75,16 @@ pub const ROWS: &[Row] = &[
         ],
     ),
     row(
+        "python-object",
+        "Python: round trip of an object through a Pipe of treenail.connection",
+        python(&["objects", "ping", "64", "treenail.connection"]),
+        &[python_peer(
+            "multiprocessing.connection",
+            &["objects", "ping", "64", "multiprocessing.connection"],
+            4.0,
+        )],
+    ),
+    row(
         "asyncio-round-trip",
         "asyncio: shm round trip, 64 B, default options",
         python(&["ours_async", "ping-async", "64", "shm"]),
