@@ -112,6 +112,47 @@ private Q_SLOTS:
         QCOMPARE(messages[0][0].toByteArray(), QByteArray("before there was anybody"));
         EVENTUALLY(channel.bytesToWrite() == 0);
     }
+
+    void what_may_never_wait_is_not_told_to() {
+        Channel channel;
+        QVERIFY(channel.connectTo(unused_endpoint(QStringLiteral("?retry=1"))));
+        channel.setMaxBytesToWrite(1000);
+        QVERIFY(!channel.send(QByteArray(2000, 'x')));
+        QCOMPARE(channel.error(), Status::no_space);
+        QVERIFY2(channel.errorString().contains(QStringLiteral("set it to 2064 or more")),
+                 qPrintable(channel.errorString()));
+        QVERIFY(!channel.errorString().contains(QStringLiteral("wait for")));
+        QVERIFY(channel.send(QByteArray(900, 'x')));
+        QVERIFY(!channel.send(QByteArray(900, 'x')));
+        QVERIFY(channel.errorString().contains(QStringLiteral("wait for bytesWritten()")));
+    }
+
+    void waits_no_longer_than_it_may() {
+        const auto endpoint = unused_endpoint();
+        Channel channel;
+        QSignalSpy errors(&channel, &Channel::errorOccurred);
+        QSignalSpy connected(&channel, &Channel::connected);
+        QSignalSpy disconnected(&channel, &Channel::disconnected);
+        QVERIFY(channel.connectTo(endpoint + QStringLiteral("?retry=1"), 50));
+        QCOMPARE(channel.state(), Channel::Connecting);
+        EVENTUALLY(errors.count() == 1);
+        QCOMPARE(errors[0][0].value<Status>(), Status::timed_out);
+        QVERIFY(errors[0][1].toString().contains(endpoint));
+        QCOMPARE(channel.state(), Channel::Unconnected);
+        QCOMPARE(channel.error(), Status::timed_out);
+        // Its time is over, and not that of the next attempt.
+        QVERIFY(channel.connectTo(endpoint + QStringLiteral("?retry=1")));
+        Listener listener;
+        QVERIFY(listener.listen(endpoint));
+        EVENTUALLY(connected.count() == 1);
+        channel.abort();
+        QVERIFY(channel.connectTo(endpoint + QStringLiteral("?retry=1"), 100));
+        EVENTUALLY(connected.count() == 2);
+        QTest::qWait(200);
+        QCOMPARE(channel.state(), Channel::Connected);
+        QCOMPARE(errors.count(), 1);
+        QCOMPARE(disconnected.count(), 1);
+    }
 };
 
 QTEST_GUILESS_MAIN(ChannelConnectTest)

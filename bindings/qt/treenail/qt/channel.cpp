@@ -61,7 +61,7 @@ Channel::~Channel() {
 
 // ---- connecting ----
 
-bool Channel::connectTo(const QString& endpoint) {
+bool Channel::connectTo(const QString& endpoint, int timeoutMs) {
     if (!shared_->is_free(endpoint)) {
         return false;
     }
@@ -77,7 +77,7 @@ bool Channel::connectTo(const QString& endpoint) {
                      std::make_shared<treenail::Channel>(*std::move(channel)))) {
         return false;
     }
-    driver_->run([driver = driver_] { driver->start_anew(); });
+    driver_->run([driver = driver_, timeoutMs] { driver->start_anew(timeoutMs); });
     return true;
 }
 

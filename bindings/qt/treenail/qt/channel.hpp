@@ -76,10 +76,12 @@ public:
 
     /// Connects to a listener, such as "shm:chat". The state is Connected as soon as somebody
     /// listens there. What is sent before the listener accepts arrives once it does, and if it
-    /// refuses, errorOccurred() comes. With retry=1 the channel keeps trying while nobody listens.
+    /// refuses, errorOccurred() comes. With retry=1 the channel keeps trying while nobody listens,
+    /// for so many milliseconds; a timeout below 0 is no limit. When they are over,
+    /// errorOccurred(Status::timed_out, ...) comes, and the state is Unconnected again.
     /// connected() or errorOccurred() comes from the event loop. Returns false, with error(), if
     /// there is a connection already, or if nobody listens.
-    Q_INVOKABLE bool connectTo(const QString& endpoint);
+    Q_INVOKABLE bool connectTo(const QString& endpoint, int timeoutMs = -1);
 
     /// Ends the connection as soon as what waits is sent; then disconnected() comes. No more can be
     /// sent after this call.

@@ -19,6 +19,13 @@ const Failure& closed_here() {
     return why;
 }
 
+Failure not_connected(const QString& endpoint) {
+    return {Status::timed_out,
+            QStringLiteral("connecting to %1: not connected within the time; start the listener "
+                           "first, look whether it hangs, or give it more time")
+                .arg(endpoint)};
+}
+
 Failure too_large(std::size_t size) {
     return {Status::too_large,
             QStringLiteral("receiving: a message of %1 bytes is more than a QByteArray holds, %2, "
@@ -64,8 +71,11 @@ void ChannelDriver::start() {
     }
 }
 
-void ChannelDriver::start_anew() {
+void ChannelDriver::start_anew(int timeout_ms) {
     start();
+    if (handle_ != nullptr && !is_connected_ && timeout_ms >= 0) {
+        connecting_timer_.start(timeout_ms, this);
+    }
     if (handle_ == nullptr || !is_connected_) {
         return;
     }
@@ -134,6 +144,7 @@ bool ChannelDriver::finish_connecting() {
         return false;
     }
     is_connected_ = true;
+    connecting_timer_.stop();
     shared_->set_connected();
     tell(&Channel::stateChanged, shared_->state());
     tell(&Channel::connected);
@@ -229,6 +240,7 @@ void ChannelDriver::fail(const Failure& why) {
 void ChannelDriver::end(const Failure& why) {
     auto requests = shared_->end(why);
     unwatch();
+    connecting_timer_.stop();
     timer_.stop();
     alarm_ = QDeadlineTimer(QDeadlineTimer::Forever);
     if (auto handle = std::exchange(handle_, nullptr)) {
@@ -275,20 +287,23 @@ void ChannelDriver::watch_deadline(QDeadlineTimer deadline) {
 }
 
 void ChannelDriver::timerEvent(QTimerEvent* event) {
-    if (event->timerId() != timer_.timerId()) {
-        return;
+    if (event->timerId() == timer_.timerId()) {
+        call_guarded([this] { end_overdue(); });
+    } else if (event->timerId() == connecting_timer_.timerId()) {
+        call_guarded([this] { end(not_connected(shared_->endpoint())); });
     }
+}
+
+void ChannelDriver::end_overdue() {
     timer_.stop();
     alarm_ = QDeadlineTimer(QDeadlineTimer::Forever);
-    call_guarded([this] {
-        QDeadlineTimer next;
-        auto over = shared_->overdue(next);
-        watch_deadline(next);
-        for (auto& pending : over) {
-            finish(pending, {Status::timed_out, {},
-                           QStringLiteral("a request: no reply came within its time")});
-        }
-    });
+    QDeadlineTimer next;
+    auto over = shared_->overdue(next);
+    watch_deadline(next);
+    for (auto& pending : over) {
+        finish(pending, {Status::timed_out, {},
+                         QStringLiteral("a request: no reply came within its time")});
+    }
 }
 
 }  // namespace treenail::qt::detail

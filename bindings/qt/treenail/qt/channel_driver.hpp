@@ -23,7 +23,8 @@ public:
     /// Begins to drive the connection that the channel has.
     void start();
     /// Begins to drive a connection that the program has just asked for, and tells the program.
-    void start_anew();
+    /// Gives it up if it isn't connected in this time; below 0 is no limit.
+    void start_anew(int timeout_ms);
     /// Sends what waits, then ends the connection.
     void close(const Handle& handle);
     void abort(const Handle& handle);
@@ -47,6 +48,7 @@ private:
     void receive(Handle handle, QDeadlineTimer turn);
     void deliver(const Handle& handle, View&& view);
     void end(const Failure& why);
+    void end_overdue();
     void finish(PendingRequest& pending, const Reply& reply);
 
     /// Whether this is still the connection: slots that were called may have ended it.
@@ -65,6 +67,7 @@ private:
     bool is_connected_ = false;
     /// Nobody else's turn came before this one.
     bool is_alone_ = false;
+    QBasicTimer connecting_timer_;
     QBasicTimer timer_;
     QDeadlineTimer alarm_{QDeadlineTimer::Forever};
 };

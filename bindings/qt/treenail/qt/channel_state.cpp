@@ -180,13 +180,7 @@ bool ChannelState::put(Outgoing&& item) {
     const auto bytes = waiting_bytes_ + static_cast<qint64>(item.data.size());
     const auto count = static_cast<qint64>(waiting_.size()) + 1;
     if (bytes + count * Channel::CostPerMessage > limit_) {
-        failure_ = {Status::no_space,
-                    QStringLiteral("sending %1 bytes: %2 bytes in %3 messages wait already, and "
-                                   "maxBytesToWrite is %4; wait for bytesWritten()")
-                        .arg(item.data.size())
-                        .arg(waiting_bytes_)
-                        .arg(waiting_.size())
-                        .arg(limit_)};
+        failure_ = {Status::no_space, no_room_to_wait(item.data.size())};
         return false;
     }
     waiting_bytes_ = bytes;
@@ -195,6 +189,23 @@ bool ChannelState::put(Outgoing&& item) {
         on_waiting_();
     }
     return true;
+}
+
+QString ChannelState::no_room_to_wait(qint64 size) const {
+    if (size + Channel::CostPerMessage > limit_) {
+        return QStringLiteral("sending %1 bytes: the channel has no room for them now, and "
+                              "maxBytesToWrite lets no message of more than %2 bytes wait; set it "
+                              "to %3 or more, or send smaller messages")
+            .arg(size)
+            .arg(std::max<qint64>(limit_ - Channel::CostPerMessage, 0))
+            .arg(size + Channel::CostPerMessage);
+    }
+    return QStringLiteral("sending %1 bytes: %2 bytes in %3 messages wait already, and "
+                          "maxBytesToWrite is %4; wait for bytesWritten()")
+        .arg(size)
+        .arg(waiting_bytes_)
+        .arg(waiting_.size())
+        .arg(limit_);
 }
 
 Status ChannelState::transmit(const Outgoing& item) {

@@ -113,6 +113,7 @@ public:
 private:
     bool expect_none(const QString& endpoint);
     bool put(Outgoing&& item);
+    QString no_room_to_wait(qint64 size) const;
     Status transmit(const Outgoing& item);
     std::optional<PendingRequest> take(quint64 number);
 
