@@ -7,8 +7,16 @@ use crate::{python, shell};
 
 /// The major versions, with what each needs besides the compiler.
 const QTS: [(u32, Tool); 2] = [(6, Tool::Qt6), (5, Tool::Qt5)];
-const TOOLS: [Tool; 7] =
-    [Tool::C, Tool::Cpp, Tool::Cmake, Tool::Ninja, Tool::Xvfb, Tool::Xdotool, Tool::Python];
+const TOOLS: [Tool; 8] = [
+    Tool::C,
+    Tool::Cpp,
+    Tool::Cmake,
+    Tool::Ninja,
+    Tool::PkgConfig,
+    Tool::Xvfb,
+    Tool::Xdotool,
+    Tool::Python,
+];
 
 /// Builds the classes and their tests, and runs the tests, or those whose names match one of
 /// `names`, a regular expression each.

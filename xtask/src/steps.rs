@@ -48,7 +48,7 @@ pub const TEST: &[Step] = &[
     step("python", "the Python package and examples: pytest, mypy, pyright, the oldest and the newest Python",
         "cargo xtask python", &[C, Python, PythonVenv, Qt6], 30),
     step("qt", "the Qt classes with Qt 6 and Qt 5, beside Qt's own",
-        "cargo xtask qt", &[C, Cpp, Cmake, Ninja, Qt6, Qt5, Xvfb], 40),
+        "cargo xtask qt", &[C, Cpp, Cmake, Ninja, PkgConfig, Qt6, Qt5, Xvfb], 40),
     step("examples", "every language's examples with every other's",
         "cargo xtask examples", &[C, Cpp, Make, Crypto, Python, Node], 5),
     step("demo", "a file and messages between all languages, checked by hash",

@@ -7,8 +7,32 @@
 
 namespace treenail::qt {
 
+#if QT_VERSION < QT_VERSION_CHECK(6, 0, 0)
+namespace {
+
+/// Qt 5 looks for the types of a signal by moc's names for them when it goes to another thread.
+/// Nothing is registered if the program has registered those of Qt's own class.
+void register_types() {
+    static const bool done = [] {
+        constexpr const char* error = "QLocalSocket::LocalSocketError";
+        constexpr const char* state = "QLocalSocket::LocalSocketState";
+        if (QMetaType::type(error) == QMetaType::UnknownType) {
+            qRegisterMetaType<LocalSocket::LocalSocketError>(error);
+        }
+        if (QMetaType::type(state) == QMetaType::UnknownType) {
+            qRegisterMetaType<LocalSocket::LocalSocketState>(state);
+        }
+        return true;
+    }();
+    (void)done;
+}
+
+}  // namespace
+#endif
+
 LocalSocket::LocalSocket(QObject* parent) : QIODevice(parent), d(new Private) {
 #if QT_VERSION < QT_VERSION_CHECK(6, 0, 0)
+    register_types();
     connect(this, &LocalSocket::errorOccurred, this,
             static_cast<void (LocalSocket::*)(LocalSocketError)>(&LocalSocket::error));
 #endif

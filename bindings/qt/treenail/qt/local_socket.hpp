@@ -32,6 +32,10 @@ class LocalSocket : public QIODevice {
 #endif
 
 public:
+    /// In here Qt's name means this class. So moc's tables have the parameters of the signals as
+    /// programs write them, whose alias QLocalSocket is this class: SIGNAL() and SLOT() find them.
+    using QLocalSocket = LocalSocket;
+
     enum LocalSocketError {
         ConnectionRefusedError = QAbstractSocket::ConnectionRefusedError,
         PeerClosedError = QAbstractSocket::RemoteHostClosedError,
@@ -106,11 +110,11 @@ public:
 Q_SIGNALS:
     void connected();
     void disconnected();
-    void errorOccurred(treenail::qt::LocalSocket::LocalSocketError socketError);
+    void errorOccurred(QLocalSocket::LocalSocketError socketError);
 #if QT_VERSION < QT_VERSION_CHECK(6, 0, 0)
-    void error(treenail::qt::LocalSocket::LocalSocketError socketError);
+    void error(QLocalSocket::LocalSocketError socketError);
 #endif
-    void stateChanged(treenail::qt::LocalSocket::LocalSocketState socketState);
+    void stateChanged(QLocalSocket::LocalSocketState socketState);
 
 protected:
     qint64 readData(char* data, qint64 maxSize) override;
