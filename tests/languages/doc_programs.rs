@@ -36,6 +36,7 @@ pages! {
     python_shared_memory: "python-shared-memory.md", path_of("python3");
     shared_memory: "shared-memory.md", path_of("python3");
     given_sockets: "given-sockets.md", path_of("python3");
+    one_instance: "one-instance.md", path_of("python3");
 }
 
 /// The interpreter of a virtual environment that has numpy, which is made if need be.
@@ -128,8 +129,10 @@ fn every_page_with_a_program_is_run() {
     for entry in fs::read_dir(root().join("docs")).expect("the pages are there") {
         let name = entry.expect("entries can be read").file_name();
         let name = name.to_str().expect("names are text");
-        // readme.rs runs the programs of this page, each client with each listener.
-        let is_run = PAGES.contains(&name) || ["first-programs.md", "tokio.md"].contains(&name);
+        // readme.rs runs the programs of the first page, each client with each listener; the tests
+        // of the Qt classes build those of qt.md.
+        let elsewhere = ["first-programs.md", "tokio.md", "qt.md"];
+        let is_run = PAGES.contains(&name) || elsewhere.contains(&name);
         let is_run = is_run || !name.ends_with(".md");
         let named =
             || Document::read(&format!("docs/{name}")).blocks.iter().any(|b| b.name.is_some());

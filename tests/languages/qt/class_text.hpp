@@ -66,7 +66,7 @@ inline QString body_of(const QString& text, const QString& name) {
 
 /// A declaration in one form: no names of parameters, no spaces that mean nothing.
 inline QString normal(QString declaration, const QString& class_name) {
-    declaration.replace(QRegularExpression("\\b(treenail::qt::)?" + class_name + "\\b"), "Self");
+    declaration.replace(QRegularExpression("\\b(treenail::qt::)?Q?" + class_name + "\\b"), "Self");
     declaration.remove(QRegularExpression("\\b(virtual|override|explicit|inline)\\b"));
     declaration.replace(QRegularExpression("\\bQ?LocalSocket\\b"), "LocalSocket");
     const auto open = declaration.indexOf('('), close = declaration.lastIndexOf(')');
