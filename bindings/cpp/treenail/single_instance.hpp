@@ -218,7 +218,8 @@ private:
         const auto reply = id ? channel->try_request_end(*id, deadline.left())
                               : Result<View>(id.status());
         const bool late = reply == Status::again || reply == Status::timed_out;
-        if (reply || (late && id)) {
+        // A long message may be out in part only: it ends with this channel.
+        if (reply || (late && id && ok(channel->try_flush(now)))) {
             role_ = reply ? Role::handed_over : Role::queued;
             return Status::ok;
         }

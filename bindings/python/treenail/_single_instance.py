@@ -248,17 +248,17 @@ class SingleInstance:
 
     def _asked(self, data: bytes, deadline: Optional[float]) -> bool:
         """Hands over; False if the first instance has ended meanwhile."""
-        sent = False
         try:
             with connect(self._address, timeout=timeout_left(deadline)) as channel:
                 channel.request_start(data, timeout=timeout_left(deadline))
-                sent = True
-                channel.recv_message(timeout=timeout_left(deadline))
+                try:
+                    channel.recv_message(timeout=timeout_left(deadline))
+                except (Again, TimedOut):
+                    channel.flush(timeout=0)  # a long message may be out in part only
+                    self.queued = True
                 return True
         except (Again, TimedOut):
-            if sent:
-                self.queued = True
-                return True
+            pass
         except (Closed, PeerLost, NotFound, NoSpace):
             if timeout_left(deadline) != 0:
                 sleep(_PAUSE)

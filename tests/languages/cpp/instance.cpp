@@ -81,6 +81,25 @@ void a_busy_first_gets_it_later() {
     CHECK(first.receive(soon).arguments() == Arguments{"two"});
 }
 
+void what_is_too_long_to_wait_is_handed_over_when_the_first_looks() {
+    const auto name = check::object();
+    SingleInstance first(name), second(name);
+    const Arguments arguments{std::string(3 << 20, 'x'), "last"};
+    CHECK(!first.hand_over({}));
+    STATUS(second.try_hand_over(arguments, briefly), timed_out);
+    std::thread starting([&] { CHECK(second.hand_over(arguments, soon)); });
+    const auto received = first.receive(soon).arguments();  // and it ends: the start is done
+    starting.join();
+    CHECK(received == arguments && second.role() == Role::handed_over);
+    // One that begins to receive it, and goes no further.
+    const auto accepting = Listener::open("local:" + name + "-busy.instance");
+    SingleInstance third(name + "-busy");
+    std::thread waiting([&] { STATUS(third.try_hand_over(arguments, 500ms), timed_out); });
+    const auto channel = accepting.accept(soon);
+    STATUS(channel.try_recv_view(now), again);
+    waiting.join();
+}
+
 void who_waits_takes_the_place_of_a_first_that_ends() {
     const auto name = check::object();
     SingleInstance second(name);
@@ -213,6 +232,7 @@ constexpr check::Case cases[] = {
     CASE(only_the_first_hears),
     CASE(a_name_may_be_a_path),
     CASE(a_busy_first_gets_it_later),
+    CASE(what_is_too_long_to_wait_is_handed_over_when_the_first_looks),
     CASE(who_waits_takes_the_place_of_a_first_that_ends),
     CASE(strangers_do_not_disturb),
     CASE(none_is_lost_and_one_is_first_however_the_first_ends),

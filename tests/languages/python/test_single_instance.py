@@ -74,6 +74,21 @@ def test_a_busy_first_hears_it_later(name):
             assert start.arguments == ["late"]
 
 
+def test_what_is_too_long_to_wait_is_handed_over_when_the_first_looks(name):
+    arguments = ["x" * (3 << 20), "last"]
+    with SingleInstance(name) as first:
+        assert not first.hand_over()
+        second = SingleInstance(name)
+        with pytest.raises(treenail.TimedOut, match="more time"):
+            second.hand_over(arguments, timeout=0.05)
+        thread = threading.Thread(target=second.hand_over, args=(arguments, SOON))
+        thread.start()
+        with first.receive(timeout=SOON) as start:
+            assert start.arguments == arguments
+        thread.join()
+        assert not second.queued
+
+
 def test_what_nothing_refers_to_is_done(name):
     with SingleInstance(name) as first:
         assert not first.hand_over()
