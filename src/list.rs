@@ -61,8 +61,8 @@ fn lines(pattern: &Pattern) -> Result<String> {
     found::each(pattern, |found| {
         let (holders, facts) = (found.holders(), found.facts());
         let mut line = Line::new(found.kind, &found.name, facts.owner);
-        line.field("alive", holders > 0);
-        line.field("holders", holders);
+        line.field("alive", holders.count() > 0);
+        line.field("holders", holders.count());
         line.field("bytes", found.bytes);
         line.field("memory", facts.memory);
         line.field("persist", found.persists);
@@ -70,7 +70,7 @@ fn lines(pattern: &Pattern) -> Result<String> {
         line.field("path", json(&found.path()));
         let (word, count) = found.count();
         line.field(word, count);
-        line.field("pids", format_args!("{:?}", found.pids()));
+        line.field("pids", format_args!("{:?}", found.pids(&holders)));
         lines.push(line.end());
     })?;
     lines.sort_unstable();

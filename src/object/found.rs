@@ -5,10 +5,10 @@ use crate::endpoint::name_is_valid;
 use crate::endpoint::names::Kind;
 use crate::endpoint::pattern::{NamedKind, Pattern};
 use crate::error::Result;
-use crate::object::file::{File, OBSERVER_BYTES, SLOT_BYTES, byte};
+use crate::object::file::{File, OBSERVER_BYTES, SLOT_BYTES};
 use crate::object::file_names::{self, FileName};
 use crate::object::format::read_header;
-use crate::object::layout::{HOLDERS_MAX, Header, SLOTS_OFFSET, Slot};
+use crate::object::layout::{Header, SLOTS_OFFSET, Slot};
 use crate::object::reserve::data_offset;
 use crate::object::semaphore::units::UnitsWord;
 use crate::os::byte_lock::{self, Bytes};
@@ -27,6 +27,19 @@ pub struct Found {
     pub bytes: u64,
     /// Whether it stays when nobody holds it.
     pub persists: bool,
+}
+
+/// Those that hold an object: by their slots, and those that may only read, which have none.
+pub struct Holders {
+    slots: Vec<usize>,
+    observers: usize,
+}
+
+impl Holders {
+    /// How many handles these are.
+    pub fn count(&self) -> usize {
+        self.slots.len() + self.observers
+    }
 }
 
 /// Calls `act` with each of this user's objects that a pattern matches.
@@ -104,28 +117,38 @@ impl Found {
         format!("{FOLDER}/{}", String::from_utf8_lossy(&self.file.name))
     }
 
-    /// How many handles hold it now.
-    pub fn holders(&self) -> usize {
-        self.locked(SLOT_BYTES).count() + self.locked(OBSERVER_BYTES).count()
+    /// Who holds it now.
+    pub fn holders(&self) -> Holders {
+        Holders { slots: self.locked(SLOT_BYTES), observers: self.locked(OBSERVER_BYTES).len() }
     }
 
     /// The process numbers that the holders with slots wrote there, as each sees its own.
-    pub fn pids(&self) -> Vec<u32> {
-        let pid = |index: usize| {
+    pub fn pids(&self, holders: &Holders) -> Vec<u32> {
+        let pid = |index: &usize| {
             let at = SLOTS_OFFSET + index * size_of::<Slot>() + offset_of!(Slot, pid);
             let mut bytes = [0; 4];
             let _ = named_memory::read_at(self.file.fd.as_fd(), &mut bytes, at);
             u32::from_ne_bytes(bytes)
         };
-        self.locked(SLOT_BYTES).map(pid).collect()
+        holders.slots.iter().map(pid).collect()
     }
 
-    /// Which of some bytes are locked.
-    fn locked(&self, bytes: Bytes) -> impl Iterator<Item = usize> {
-        let fd = self.file.fd.as_fd();
-        let is_locked = move |bytes| byte_lock::is_locked(fd, bytes).unwrap_or(false);
-        let all = if is_locked(bytes) { HOLDERS_MAX } else { 0 };
-        (0..all).filter(move |index| is_locked(byte(bytes, *index)))
+    /// Which of some bytes are locked, in order. Each lock that is found leaves a part before it and
+    /// a part behind it to be looked at, so that many bytes of which few are locked take few calls.
+    fn locked(&self, bytes: Bytes) -> Vec<usize> {
+        let (mut locked, mut left) = (Vec::new(), vec![bytes]);
+        while let Some(part) = left.pop() {
+            let found = byte_lock::find_locked(self.file.fd.as_fd(), part);
+            let Ok(Some(Bytes(start, len @ 1..))) = found else {
+                continue;
+            };
+            let (end, part_end) = (start + len, part.0 + part.1);
+            locked.extend((start..end).map(|at| (at - bytes.0) as usize));
+            let around = [Bytes(part.0, start - part.0), Bytes(end, part_end - end)];
+            left.extend(around.into_iter().filter(|Bytes(_, len)| *len > 0));
+        }
+        locked.sort_unstable();
+        locked
     }
 
     /// What else a listing says of it: a segment's version, or a semaphore's free units.

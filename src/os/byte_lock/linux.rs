@@ -27,9 +27,25 @@ pub fn unlock(fd: BorrowedFd<'_>, bytes: Bytes) {
 
 /// Whether another open file description has a lock on any of these bytes.
 pub fn is_locked(fd: BorrowedFd<'_>, bytes: Bytes) -> io::Result<bool> {
+    find_locked(fd, bytes).map(|found| found.is_some())
+}
+
+/// Those of these bytes that any one lock of another open file description covers.
+pub fn find_locked(fd: BorrowedFd<'_>, bytes: Bytes) -> io::Result<Option<Bytes>> {
     let mut found = flock(libc::F_WRLCK, bytes);
     control(fd, libc::F_OFD_GETLK, &mut found)?;
-    Ok(found.l_type != libc::F_UNLCK as libc::c_short)
+    if found.l_type == libc::F_UNLCK as libc::c_short {
+        return Ok(None);
+    }
+    let start = u64::try_from(found.l_start).unwrap_or(0);
+    let end = match u64::try_from(found.l_len) {
+        // It reaches to the end of the file, wherever that is.
+        Ok(0) | Err(_) => u64::MAX,
+        Ok(len) => start.saturating_add(len),
+    };
+    let Bytes(first, count) = bytes;
+    let (start, end) = (start.max(first), end.min(first + count));
+    Ok(Some(Bytes(start, end.saturating_sub(start))))
 }
 
 fn flock(kind: libc::c_int, Bytes(start, len): Bytes) -> libc::flock {

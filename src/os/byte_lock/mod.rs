@@ -7,13 +7,14 @@
 //!   descriptor may not be written and [`Kind::Exclusive`] is asked for.
 //! - [`unlock`] gives bytes back, and can't fail. In a forked child this would be the parent's
 //!   lock: it is never called there.
-//! - [`is_locked`] tells whether another description has a lock on any of these bytes; it fails
-//!   where the system can't tell.
+//! - [`is_locked`] tells whether another description has a lock on any of these bytes;
+//!   [`find_locked`] tells which of them one such lock covers, whichever that is. Both fail where
+//!   the system can't tell.
 
 #[cfg_attr(target_os = "linux", path = "linux.rs")]
 mod system;
 
-pub use system::{is_locked, try_lock, unlock};
+pub use system::{find_locked, is_locked, try_lock, unlock};
 
 /// Which bytes: the first, and how many.
 #[derive(Clone, Copy)]

@@ -102,6 +102,27 @@ fn everything_that_lives_is_listed_as_it_is() {
     assert_eq!(lines(&format!("*:{name}")), expected);
 }
 
+#[test]
+fn holders_are_counted_with_gaps_between_them() {
+    let name = name();
+    let first = Segment::create(&name, 100).expect("free");
+    let open = |_| Segment::open(&name).expect("it is held");
+    let mut others: Vec<Option<Segment>> = (0..40).map(open).map(Some).collect();
+    let pid = std::process::id().to_string();
+    let expect = |others: &[Option<Segment>]| {
+        let count = 1 + others.iter().flatten().count();
+        let (line, pids) = (&lines(&format!("segment:{name}"))[0], vec![&*pid; count].join(", "));
+        assert!(line.contains(&format!(r#""holders":{count},"#)), "{count}: {line}");
+        assert!(line.ends_with(&format!("[{pids}]}}")), "{count}: {line}");
+    };
+    expect(&others);
+    for gap in [1, 0, 38, 39, 20, 22, 21, 5, 7] {
+        others[gap] = None;
+        expect(&others);
+    }
+    drop(first);
+}
+
 fn semaphore_bytes(line: &str) -> u64 {
     let (_, rest) = line.split_once(r#""bytes":"#).expect("it says so");
     rest.split(',').next().and_then(|number| number.parse().ok()).expect("a number")
