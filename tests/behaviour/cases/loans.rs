@@ -4,6 +4,7 @@ use super::Way;
 use super::readiness::silence;
 use crate::common::event::readable_within;
 use crate::common::{Fails, Random, SOON, WATCHDOG, assert_payload, number_of, payload, status};
+use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
 use treenail::{Channel, Loan, NOW, Status};
@@ -113,6 +114,32 @@ pub fn loans_of_every_size_arrive(way: Way) {
             assert_payload(&bytes, len as u64);
         });
     }
+}
+
+pub fn a_loan_is_read_from_a_pipe_and_a_view_written_to_it(way: Way) {
+    let pair = way.pair("");
+    let (input, output) = std::io::pipe().expect("there are descriptors");
+    for number in 0..100 {
+        (&output).write_all(&payload(number, 3000)).expect("there is room");
+        let mut loan = pair.connector.loan(4000, SOON).expect("there is room");
+        loan.write_at(0, b"before");
+        assert_eq!(loan.read_from(6, &input).expect("it is open"), 3000);
+        assert_eq!(loan.read_from(4000, &input).expect("no room"), 0);
+        loan.commit(0, 3006, SOON).expect("it was lent");
+        let view = pair.acceptor.recv_view(SOON).expect("it was committed");
+        assert_eq!(view.write_to(6, &output).expect("there is room"), 3000);
+        assert_eq!(view.write_to(view.len(), &output).expect("nothing to do"), 0);
+        let mut bytes = [0; 3000];
+        (&input).read_exact(&mut bytes).expect("it was written");
+        assert_payload(&bytes, number);
+    }
+    drop(output);
+    let mut loan = pair.connector.loan(10, SOON).expect("there is room");
+    assert_eq!(loan.read_from(0, &input).expect("its end"), 0);
+    drop(loan);
+    pair.connector.send(b"x", SOON).expect("there is room");
+    let view = pair.acceptor.recv_view(SOON).expect("it was sent");
+    assert!(view.write_to(0, &input).is_err(), "it is for reading only");
 }
 
 pub fn a_loan_can_not_be_committed_longer(way: Way) {

@@ -265,6 +265,7 @@ cases! {
     loans::loans_out_of_order_all_arrive needs [Boundaries],
     loans::shortened_and_dropped_loans_leave_no_trace needs [Boundaries],
     loans::loans_of_every_size_arrive needs [Boundaries],
+    loans::a_loan_is_read_from_a_pipe_and_a_view_written_to_it needs [Boundaries],
     loans::a_loan_can_not_be_committed_longer needs [Boundaries],
     loans::a_full_ring_lends_nothing needs [InPlace],
     loans::flush_waits_for_what_a_loan_holds_back needs [InPlace],
