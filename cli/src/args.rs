@@ -13,7 +13,7 @@ use std::time::Duration;
 /// behind a question mark, such as 'shm:frames?ring=1MiB'. Quote it then: shells know the sign too.
 #[derive(Parser)]
 #[command(name = "treenail", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = examples::EXIT_STATUSES)]
+#[command(after_help = examples::TREENAIL)]
 pub struct Args {
     #[command(subcommand)]
     pub command: Command,

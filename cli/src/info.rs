@@ -3,9 +3,12 @@
 use crate::args::Info;
 use crate::failure::{Exit, Failure};
 use crate::named::{Named, pattern_of_name, size};
+use crate::sockets::{self, Users};
 use crate::{list, watch};
+use serde_json::json;
 use std::fmt::Write;
 use std::fs;
+use std::path::Path;
 
 pub fn run(args: &Info) -> Result<(), Failure> {
     let pattern = pattern_of_name(&args.name);
@@ -21,7 +24,7 @@ pub fn run(args: &Info) -> Result<(), Failure> {
     };
     if args.json {
         return watch::show(&args.watch, "", || {
-            let lines = look()?;
+            let lines = with_users(&look()?);
             Ok(if args.watch.watch.is_some() { list::array(&lines) } else { lines })
         });
     }
@@ -44,6 +47,17 @@ fn text(named: &Named) -> String {
     line("owner", user(named.owner));
     line("mode", named.mode.clone());
     line("state", state(named));
+    if let Some(users) = users(named).filter(|_| named.alive) {
+        let [listening, connected] = [&users.listening, &users.connected].map(|pids| {
+            let pids: Vec<String> = pids.iter().map(|pid| process(*pid)).collect();
+            if pids.is_empty() { "can't be seen from here".to_owned() } else { pids.join(", ") }
+        });
+        line("listens", listening);
+        line("channels", users.channels.to_string());
+        if users.channels > 0 {
+            line("with", connected);
+        }
+    }
     if kind != "listener" {
         line("size", format!("{} ({} bytes)", size(named.bytes), named.bytes));
         line("memory", size(named.memory));
@@ -59,6 +73,25 @@ fn text(named: &Named) -> String {
         line("units", format!("{units} free"));
     }
     text
+}
+
+/// Who uses a listener's socket.
+fn users(named: &Named) -> Option<Users> {
+    (named.kind == "listener").then(|| sockets::users(Path::new(&named.path))).flatten()
+}
+
+/// The library's lines, with what else is known of listeners.
+fn with_users(lines: &str) -> String {
+    let more = |line: &str| {
+        let known = Named::read(line).first().and_then(users);
+        let known = known.map(|Users { listening, connected, channels }| {
+            let known = json!({"pids": listening, "channels": channels, "connected": connected});
+            let known = known.to_string();
+            format!("{},{}", line.trim_end_matches('}'), known.trim_start_matches('{'))
+        });
+        known.unwrap_or_else(|| line.to_owned()) + "\n"
+    };
+    lines.lines().map(more).collect()
 }
 
 fn state(named: &Named) -> String {

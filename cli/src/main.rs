@@ -18,6 +18,7 @@ mod recv;
 mod request;
 mod send;
 mod show;
+mod sockets;
 mod talk;
 mod time;
 mod watch;

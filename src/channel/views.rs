@@ -127,7 +127,7 @@ impl<'a> Loan<'a> {
     /// std::io::Write::write_all(&mut output, b"from a pipe")?;
     /// let mut loan = channel.loan(1 << 16, treenail::FOREVER)?;
     /// let len = loan.read_from(0, &input)?;
-    /// loan.commit(0, len, treenail::FOREVER)?;
+    /// loan.commit(0, len, treenail::FOREVER).map_err(treenail::Error::from)?;
     ///
     /// let receiver = listener.accept(treenail::FOREVER)?;
     /// let view = receiver.recv_view(treenail::FOREVER)?;

@@ -133,8 +133,8 @@ impl Found {
         holders.slots.iter().map(pid).collect()
     }
 
-    /// Which of some bytes are locked, in order. Each lock that is found leaves a part before it and
-    /// a part behind it to be looked at, so that many bytes of which few are locked take few calls.
+    /// Which of some bytes are locked, in order. Each lock that is found leaves a part before it
+    /// and a part behind it to be looked at: where few bytes are locked, few calls find them.
     fn locked(&self, bytes: Bytes) -> Vec<usize> {
         let (mut locked, mut left) = (Vec::new(), vec![bytes]);
         while let Some(part) = left.pop() {

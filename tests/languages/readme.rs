@@ -215,7 +215,7 @@ fn the_static_library_links_with_the_flags_that_are_given() {
 #[test]
 fn the_map_of_the_source_leaves_no_part_out() {
     let page = read("CONTRIBUTING.md");
-    let parts = ["src", "include", "bindings", "examples", "tests", "benches", "xtask"];
+    let parts = ["src", "include", "bindings", "cli", "examples", "tests", "benches", "xtask"];
     for part in parts {
         assert!(page.contains(&format!("]({part}/")), "CONTRIBUTING.md leaves {part}/ out");
     }

@@ -39,6 +39,10 @@ pub const TEST: &[Step] = &[
     step("abi", "the release library as C and C++ programs see it",
         "cargo build --release && TREENAIL_LIBRARY=\"$PWD/target/release/libtreenail.so\" \
          cargo test --test languages abi::", &[C, Cpp], 8),
+    step("tool", "the treenail program's release build, beside plain programs",
+        "cargo build --release --package treenail-cli && \
+         TREENAIL_TOOL=\"$PWD/target/release/treenail\" \
+         cargo test --package treenail-cli --test tool ratios:: -- --ignored", &[C], 8),
     step("leaks", "a hundred thousand channels, messages, segments and semaphores leave nothing",
         "export TREENAIL_LEAKS=100000; cargo test --release --test robustness leave_nothing && \
          cargo build --release && TREENAIL_LIBRARY=\"$PWD/target/release/libtreenail.so\" \
