@@ -12,7 +12,13 @@ use std::mem::offset_of;
 use std::os::fd::AsFd;
 
 /// Bytes of data at most: 1 TiB.
-pub const OBJECT_SIZE_MAX: usize = 1 << 40;
+pub const OBJECT_SIZE_MAX: u64 = 1 << 40;
+
+/// Whether an object may have so many bytes of data, which have to fit into addresses too; one that
+/// only has a lock has none.
+pub fn is_possible(size: u64) -> bool {
+    size <= OBJECT_SIZE_MAX.min(isize::MAX as u64)
+}
 
 /// The format word of objects: FNV-1a over every offset and size that all holders must agree on,
 /// and over the byte order, so that programs built differently refuse each other's.
@@ -87,7 +93,7 @@ pub fn read_header(file: &File, kind: Kind) -> Result<ObjectInfo> {
         return Err(Error::protocol("the object is of another kind"));
     }
     let (size, offset) = (long(offset_of!(Header, size)), long(offset_of!(Header, data_offset)));
-    let whole = size <= OBJECT_SIZE_MAX as u64
+    let whole = is_possible(size)
         && (kind == Kind::Segment || size == UNITS_SIZE as u64)
         && offset == data_offset() as u64
         && file.facts.size == offset + size;

@@ -17,7 +17,7 @@ use crate::endpoint::names::{Object, ObjectName};
 use crate::error::{Error, Result, Status};
 use crate::object::doorbells;
 use crate::object::file::{Access, LIFECYCLE_TIME_MAX, open_named};
-use crate::object::format::OBJECT_SIZE_MAX;
+use crate::object::format::{OBJECT_SIZE_MAX, is_possible};
 use crate::object::holder::Holder;
 use crate::object::reserve::data_offset;
 use crate::object::semaphore::units::UNITS_SIZE;
@@ -120,12 +120,11 @@ fn open_native(name: &ObjectName, native: &str) -> Result<Holder> {
     let access = Access::of(name);
     let fd = open_named(native.as_bytes(), access)?.ok_or_else(not_found)?;
     let facts = named_memory::facts(fd.as_fd()).map_err(failed("opening the object"))?;
-    let size = usize::try_from(facts.size).unwrap_or(usize::MAX);
-    if !facts.is_file || !(1..=OBJECT_SIZE_MAX).contains(&size) {
+    if !facts.is_file || facts.size == 0 || !is_possible(facts.size) {
         return Err(Error::protocol("it is no shared memory, or has no bytes"));
     }
     check_owner(&facts, name.owner.unwrap_or(facts.owner))?;
-    let native = Native { fd, size, facts };
+    let native = Native { fd, size: facts.size as usize, facts };
     let target = Target::beside(&native.facts)?;
     if !target.is_own {
         let held = none_if(hold(&target, Some(&native), access), Status::NotFound)?;
@@ -144,7 +143,7 @@ fn open_native(name: &ObjectName, native: &str) -> Result<Holder> {
 fn check_size(size: usize) -> Result<()> {
     match size {
         0 => Err(Error::invalid("the size is 0")),
-        1..=OBJECT_SIZE_MAX => Ok(()),
+        size if is_possible(size as u64) => Ok(()),
         _ => {
             let detail = format!("the limit is {OBJECT_SIZE_MAX} bytes, and {size} are asked for");
             Err(Error::new(Status::TooLarge, detail))

@@ -61,7 +61,7 @@ pub fn stat_of(ask: impl FnOnce(&mut libc::stat) -> c_int) -> io::Result<libc::s
 /// A time as system calls take it.
 pub fn timespec(time: Duration) -> libc::timespec {
     libc::timespec {
-        tv_sec: time.as_secs().min(i32::MAX as u64) as libc::time_t,
+        tv_sec: time.as_secs().min(i32::MAX as u64) as _,
         tv_nsec: time.subsec_nanos() as libc::c_long,
     }
 }

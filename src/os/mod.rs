@@ -1,6 +1,8 @@
 //! What this library needs of the system: one folder a capability, no policy. Its `mod.rs` is the
 //! contract, and `linux.rs` has the system calls; another system is one more file beside that.
 
+#![allow(clippy::unnecessary_cast, reason = "the widths of C's types differ between systems")]
+
 pub mod cause;
 pub mod clock;
 mod fault;

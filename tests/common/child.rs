@@ -70,12 +70,25 @@ pub fn alone_for(test: impl Fn(), limit: Duration) -> bool {
 /// How to run the test of this `name` in a child that is told `role`.
 pub fn command(name: &str, role: &str) -> Command {
     super::directory();
-    let mut command = Command::new(std::env::current_exe().expect("the test program's path"));
+    let mut command = own_program();
     command.args(["--exact", name, "--nocapture", "--test-threads=1"]);
     command.env(CHILD, role).stdin(Stdio::null());
     command.stdout(Stdio::null());
     die_with_parent(&mut command);
     command
+}
+
+/// What runs this test program again: the emulator that runs it, where it is one for another processor.
+fn own_program() -> Command {
+    let path = std::env::current_exe().expect("the test program's path");
+    match std::env::var_os("TREENAIL_RUNNER") {
+        Some(runner) => {
+            let mut command = Command::new(runner);
+            command.arg(path);
+            command
+        }
+        None => Command::new(path),
+    }
 }
 
 /// Starts a test in a child that is told `role`, with more in its environment.

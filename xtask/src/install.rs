@@ -5,6 +5,9 @@ use std::sync::OnceLock;
 
 use crate::{sanitize, shell};
 
+/// What the tests of segments and large messages take at once.
+const SHARED_MEMORY_KIB: u32 = 32 << 10;
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Tool {
     /// Not in rustup's minimal profile.
@@ -32,8 +35,14 @@ pub enum Tool {
     Xdotool,
     Node,
     CargoFuzz,
-    /// A toolchain that can rebuild std, which ThreadSanitizer needs.
+    /// A toolchain that can build std, for ThreadSanitizer and for other systems.
     StdSource,
+    /// A C compiler and a C library for aarch64.
+    CrossAarch64,
+    /// An emulator that runs programs of aarch64.
+    Qemu,
+    /// Shared memory with some room, which minimal chroots and containers lack.
+    SharedMemory,
 }
 
 impl Tool {
@@ -63,6 +72,15 @@ impl Tool {
             Tool::Node => shell::succeeds("node --version"),
             Tool::CargoFuzz => shell::succeeds("cargo fuzz --version"),
             Tool::StdSource => sanitize::std_builder().is_some(),
+            Tool::CrossAarch64 => {
+                shell::succeeds("aarch64-linux-gnu-gcc --version")
+                    && Path::new("/usr/aarch64-linux-gnu/lib/libc.so.6").exists()
+            }
+            Tool::Qemu => shell::succeeds("qemu-aarch64-static --version"),
+            Tool::SharedMemory => shell::succeeds(&format!(
+                "test -w /dev/shm && test \"$(df -Pk /dev/shm | awk 'NR == 2 {{ print $4 }}')\" \
+                 -ge {SHARED_MEMORY_KIB}"
+            )),
         }
     }
 
@@ -88,6 +106,9 @@ impl Tool {
             Tool::Node => apt("nodejs"),
             Tool::CargoFuzz => shell::run("cargo install cargo-fuzz --locked"),
             Tool::StdSource => sanitize::install_std_source(),
+            Tool::CrossAarch64 => apt("gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
+            Tool::Qemu => apt("qemu-user-static"),
+            Tool::SharedMemory => mount_shared_memory(),
         }
     }
 }
@@ -116,6 +137,17 @@ fn provide(tool: Tool) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("{tool:?} was installed, and is still not usable"))
+}
+
+fn mount_shared_memory() -> Result<(), String> {
+    let needed = format!("/dev/shm isn't writable, or has less than {SHARED_MEMORY_KIB} KiB left");
+    if shell::succeeds("mountpoint /dev/shm") {
+        // What others have there must not be hidden from them.
+        return Err(format!("{needed}: give it more (mount -o remount,size=, docker --shm-size)"));
+    }
+    let mount = "mkdir -p /dev/shm && mount -t tmpfs -o mode=1777 tmpfs /dev/shm";
+    let prefix = root_prefix().ok_or_else(|| format!("{needed}: as root, {mount}"))?;
+    shell::run(&format!("{prefix}sh -c '{mount}'")).map_err(|error| format!("{needed}: {error}"))
 }
 
 /// Installs a part of Rust's toolchain, which only rustup has in the toolchain's own version.

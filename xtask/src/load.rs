@@ -29,6 +29,45 @@ fn slowness_of(loadavg: &str, stat: &str, own: f64) -> f64 {
     (crowded * few).min(SLOWNESS_MAX)
 }
 
+/// Up to so many hundredths of the processors' time the machine is quiet.
+const QUIET: f64 = 10.0;
+const QUIET_PERIOD: Duration = Duration::from_millis(500);
+
+/// Waits until nobody uses the processors: how many hundredths of them others still use after
+/// `limit`; None if it is quiet.
+pub fn wait_until_quiet(limit: Duration) -> Option<f64> {
+    let _ = crate::shell::run("sync");
+    let read = || std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let (start, mut before) = (Instant::now(), read());
+    loop {
+        std::thread::sleep(QUIET_PERIOD);
+        let now = read();
+        let busy = busy_between(&before, &now);
+        if busy <= QUIET {
+            return None;
+        }
+        if start.elapsed() >= limit {
+            return Some(busy);
+        }
+        before = now;
+    }
+}
+
+/// How many hundredths of all processors' time were used between two states of /proc/stat.
+fn busy_between(before: &str, now: &str) -> f64 {
+    let (all_before, idle_before) = times(before);
+    let (all, idle) = times(now);
+    let (all, idle) = (all - all_before, idle - idle_before);
+    100.0 * (all - idle).max(0.0) / all.max(1.0)
+}
+
+/// All of the processors' time, and what of it was idle: user, nice, system, idle, iowait, ...
+fn times(stat: &str) -> (f64, f64) {
+    let words = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
+    let times: Vec<f64> = words.take(8).filter_map(|word| word.parse().ok()).collect();
+    (times.iter().sum(), times.iter().skip(3).take(2).sum())
+}
+
 /// Time as it would pass for a command on two idle processors.
 pub struct Clock {
     looked: Instant,
@@ -70,6 +109,14 @@ mod tests {
         assert_eq!(slowness_of("12.00 1 1 1/2 3", FOUR, 4.0), 3.0);
         assert_eq!(slowness_of("12.00 1 1 1/2 3", FOUR, 1.0), 6.0);
         assert_eq!(slowness_of("900.00 1 1 1/2 3", FOUR, 1.0), SLOWNESS_MAX);
+    }
+
+    #[test]
+    fn what_is_neither_idle_nor_waiting_for_a_disk_is_busy() {
+        let (before, now) = ("cpu  10 0 10 100 5 0 0 0 0 0\n", "cpu  20 0 20 170 15 0 0 0 9 9\n");
+        assert_eq!(busy_between(before, now), 20.0);
+        assert_eq!(busy_between(now, now), 0.0);
+        assert_eq!(busy_between("", ""), 0.0);
     }
 
     #[test]

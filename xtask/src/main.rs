@@ -17,6 +17,7 @@ mod sanitize;
 mod screenshots;
 mod shell;
 mod steps;
+mod systems;
 mod test;
 mod times;
 mod verify;
@@ -41,7 +42,9 @@ the parts of `test` that are commands of their own:
   python                  the Python package's tests, with the oldest and the newest Python
   qt [TEST ...]           the tests of the Qt classes, or those so named, with each Qt
   fuzz [--seconds N] [--seed N] [TARGET ...]
-  asan, tsan [ARGUMENT ...]   the tests under AddressSanitizer, ThreadSanitizer";
+  asan, tsan [ARGUMENT ...]   the tests under AddressSanitizer, ThreadSanitizer
+  systems                 the library is compiled for other processors and another C library
+  aarch64 [ARGUMENT ...]  the tests on an emulated aarch64";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -75,6 +78,8 @@ fn run(command: &str, args: &[String]) -> Result<(), String> {
         "fuzz" => fuzz::run(args),
         "asan" => sanitize::address(args),
         "tsan" => sanitize::thread(args),
+        "systems" => systems::check(),
+        "aarch64" => systems::aarch64(args),
         "header" => shell::run("UPDATE_HEADER=1 cargo test --package treenail-header"),
         _ => Err(format!("no such command\n{USAGE}")),
     }

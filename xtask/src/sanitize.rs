@@ -31,6 +31,16 @@ pub struct StdBuilder {
     rustc: String,
 }
 
+impl StdBuilder {
+    /// A cargo command that builds std too, with these settings in its environment.
+    pub fn line(&self, settings: &str, command: &str, arguments: &str) -> String {
+        let StdBuilder { cargo, rustc } = self;
+        format!(
+            "RUSTC={rustc} RUSTC_BOOTSTRAP=1 {settings} {cargo} {command} -Zbuild-std {arguments}"
+        )
+    }
+}
+
 pub fn address(args: &[String]) -> Result<(), String> {
     install::ensure(&[Tool::C, Tool::Cpp, Tool::Python, Tool::PythonVenv])?;
     let host = shell::host()?;
@@ -46,11 +56,9 @@ pub fn thread(args: &[String]) -> Result<(), String> {
     let builder = std_builder().ok_or("no toolchain with std's source")?;
     let host = shell::host()?;
     let tests = chosen(args, THREAD_TESTS);
-    shell::run(&format!(
-        "RUSTC={} RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=thread CARGO_TARGET_DIR=target/tsan \
-         TSAN_OPTIONS=halt_on_error=1 {} test -Zbuild-std --target {host} {tests}",
-        builder.rustc, builder.cargo
-    ))
+    let settings = "RUSTFLAGS=-Zsanitizer=thread CARGO_TARGET_DIR=target/tsan \
+                    TSAN_OPTIONS=halt_on_error=1";
+    shell::run(&builder.line(settings, "test", &format!("--target {host} {tests}")))
 }
 
 fn chosen(args: &[String], default: &str) -> String {

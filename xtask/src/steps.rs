@@ -1,8 +1,8 @@
 //! What `cargo xtask test` and `cargo xtask verify` run: to add a check is to add a line.
 
 use crate::install::Tool::{
-    self, Boost, C, CargoFuzz, Clippy, Cmake, Cpp, Crypto, Make, Ninja, Node, Patch, PkgConfig,
-    Python, PythonVenv, Qt5, Qt6, Rustfmt, StdSource, Xvfb,
+    self, Boost, C, CargoFuzz, Clippy, Cmake, Cpp, CrossAarch64, Crypto, Make, Ninja, Node, Patch,
+    PkgConfig, Python, PythonVenv, Qemu, Qt5, Qt6, Rustfmt, SharedMemory, StdSource, Xvfb,
 };
 
 /// One check, by a command that can be pasted into a terminal at the root of the project.
@@ -35,7 +35,16 @@ pub const TEST: &[Step] = &[
     step("docs", "the documentation builds, and its links lead somewhere",
         "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --features tokio", &[C], 5),
     step("tests", "unit, integration and documentation tests",
-        "cargo test --workspace", &[C, Cpp, Boost, Python, PythonVenv], 30),
+        "cargo test --workspace", &[C, Cpp, Boost, Python, PythonVenv, SharedMemory], 30),
+    step("pages", "the promises where a page has 64 KiB",
+        "TREENAIL_PAGE_SIZE=65536 TREENAIL_MESSAGES=20000 cargo test --lib --test behaviour && \
+         TREENAIL_PAGE_SIZE=65536 cargo test --test robustness -- hostile:: ring_bytes:: space::",
+        &[C, Cpp, SharedMemory], 10),
+    step("systems", "the library compiles for aarch64, riscv64, i686 and musl",
+        "cargo xtask systems", &[C, StdSource], 15),
+    step("aarch64", "unit tests and golden bytes on an emulated aarch64",
+        "cargo xtask aarch64 --lib && cargo xtask aarch64 --test behaviour golden::",
+        &[C, StdSource, CrossAarch64, Qemu, SharedMemory], 15),
     step("abi", "the release library as C and C++ programs see it",
         "cargo build --release && TREENAIL_LIBRARY=\"$PWD/target/release/libtreenail.so\" \
          cargo test --test languages abi::", &[C, Cpp], 8),
@@ -79,15 +88,15 @@ pub const QUICK: &[Step] = &[
     step("clippy", "no warnings in any target",
         "cargo clippy --workspace --all-targets -- -D warnings", &[C, Clippy], 5),
     step("units", "unit tests, the form of the code, what the documents say of it",
-        "cargo test --workspace --lib --bins --test repo --test header", &[C], 5),
+        "cargo test --workspace --lib --bins --test repo --test header", &[C, SharedMemory], 5),
     step("behaviour", "what the library promises, but with the fewest messages",
-        "TREENAIL_MESSAGES=20000 cargo test --test behaviour", &[C], 10),
+        "TREENAIL_MESSAGES=20000 cargo test --test behaviour", &[C, Cpp, SharedMemory], 10),
     step("robustness", "where something goes wrong, without a kill after each instruction",
         "cargo test --test robustness -- --skip after_any_instruction --skip who_is_killed_while \
-         --skip kills::", &[C, Cpp], 10),
+         --skip kills::", &[C, Cpp, SharedMemory], 10),
     step("languages", "the header, the C ABI, the C++ classes in one program, objects of others",
         "cargo test --test languages -- abi:: header:: null:: foreign:: cpp::every_ \
-         cpp::exceptions_and_rtti", &[C, Cpp, Boost, Python], 10),
+         cpp::exceptions_and_rtti", &[C, Cpp, Boost, Python, SharedMemory], 10),
 ];
 
 /// What QUICK leaves to the whole.
@@ -125,6 +134,8 @@ pub const VERIFY: &[Step] = &[
         "TREENAIL_SEED={seed} cargo xtask asan", &[C, Cpp, Boost, Python, PythonVenv], 30),
     step("tsan", "the tests under ThreadSanitizer",
         "TREENAIL_SEED={seed} cargo xtask tsan", &[C, StdSource], 30),
+    step("aarch64", "what the library promises, on an emulated aarch64",
+        "cargo xtask aarch64", &[C, StdSource, CrossAarch64, Qemu, SharedMemory], 60),
     step("loom", "model check with more preemptions each round, up to 5",
         "RUSTFLAGS='--cfg loom' LOOM_MAX_PREEMPTIONS={preemptions} CARGO_TARGET_DIR=target/loom \
          cargo test --release --lib loom_", &[C], 240),

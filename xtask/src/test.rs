@@ -49,7 +49,10 @@ fn run_steps(steps: &[&'static Step], after: AfterFailure, times: PathBuf) -> Re
         let start = Instant::now();
         let (outcome, not_checked) = attempt(step, step.command);
         let took = start.elapsed();
-        times.over(step, took);
+        match outcome {
+            Outcome::Skipped(_) => times.skip(step),
+            Outcome::Passed | Outcome::Failed(_) => times.over(step, took),
+        }
         let of_step = |what| format!("{}: {what}", step.name);
         report.not_checked.extend(not_checked.into_iter().map(of_step));
         match outcome {

@@ -53,7 +53,12 @@ impl Times {
         Duration::from_secs_f64(self.expected.values().sum::<f64>() * pace)
     }
 
-    /// The step is over.
+    /// The step isn't run.
+    pub fn skip(&mut self, step: &Step) {
+        self.expected.remove(step.name);
+    }
+
+    /// The step was run.
     pub fn over(&mut self, step: &Step, took: Duration) {
         self.taken += took.as_secs_f64();
         self.expected_of_taken += self.expected.remove(step.name).unwrap_or(0.0);
@@ -101,6 +106,9 @@ mod tests {
     fn a_first_run_is_guessed_by_limits_and_load() {
         let times = Times::from(&[&FIRST, &SECOND], PathBuf::new(), BTreeMap::new(), 2.0);
         assert_eq!(in_words(times.left()), "about 6 minutes left");
+        let mut times = times;
+        times.skip(&FIRST);
+        assert_eq!(in_words(times.left()), "about 4 minutes left", "what is skipped says nothing");
     }
 
     #[test]

@@ -19,8 +19,8 @@ pub struct Directory {
 impl FileId {
     fn of(stat: &libc::stat) -> FileId {
         FileId {
-            device: stat.st_dev,
-            inode: stat.st_ino,
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
             owner: stat.st_uid,
             mode: stat.st_mode & 0o7777,
             is_socket: stat.st_mode & libc::S_IFMT == libc::S_IFSOCK,

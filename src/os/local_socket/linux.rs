@@ -177,7 +177,7 @@ fn take_fds(message: &libc::msghdr, fds: &mut Vec<Fd>) -> io::Result<()> {
         while let Some(control) = header.as_ref() {
             let of_rights =
                 control.cmsg_level == libc::SOL_SOCKET && control.cmsg_type == libc::SCM_RIGHTS;
-            let size = control.cmsg_len - libc::CMSG_LEN(0) as usize;
+            let size = control.cmsg_len as usize - libc::CMSG_LEN(0) as usize;
             let data = libc::CMSG_DATA(header).cast::<i32>();
             for index in 0..if of_rights { size / size_of::<i32>() } else { 0 } {
                 let fd = OwnedFd::from_raw_fd(data.add(index).read_unaligned());

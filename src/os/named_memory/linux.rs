@@ -16,8 +16,8 @@ const FOLDER_PATH: &CStr = c"/dev/shm";
 impl Facts {
     fn of(stat: &libc::stat) -> Facts {
         Facts {
-            device: stat.st_dev,
-            inode: stat.st_ino,
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
             size: u64::try_from(stat.st_size).unwrap_or(0),
             memory: u64::try_from(stat.st_blocks).unwrap_or(0) * 512,
             owner: stat.st_uid,
@@ -91,8 +91,9 @@ pub fn room() -> Room {
     // SAFETY: the path ends with a NUL, and the structure is live during the call.
     match unsafe { libc::statvfs(FOLDER_PATH.as_ptr(), &mut stat) } {
         0 if stat.f_blocks > 0 => {
-            let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
-            Room { all: bytes(stat.f_blocks), free: bytes(stat.f_bavail) }
+            let block = stat.f_frsize as u64;
+            let bytes = |blocks: u64| blocks.saturating_mul(block);
+            Room { all: bytes(stat.f_blocks as u64), free: bytes(stat.f_bavail as u64) }
         }
         _ => Room { all: u64::MAX, free: u64::MAX },
     }

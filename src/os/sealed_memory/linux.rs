@@ -55,7 +55,9 @@ pub fn check(fd: BorrowedFd<'_>, size: u64) -> io::Result<()> {
         linux::check(libc::fstat(fd, &mut stat))?;
         linux::check(libc::fstatfs(fd, &mut system))?;
     }
-    if stat.st_mode & libc::S_IFMT != libc::S_IFREG || system.f_type != libc::TMPFS_MAGIC {
+    let is_file = stat.st_mode & libc::S_IFMT == libc::S_IFREG;
+    // Their types differ between C libraries.
+    if !is_file || system.f_type as i64 != libc::TMPFS_MAGIC as i64 {
         return refuse("shared memory that is not a memfd");
     }
     if u64::try_from(stat.st_size) != Ok(size) {
