@@ -4,7 +4,7 @@ mod connecting;
 mod connection;
 pub(crate) mod core;
 mod descriptors;
-mod drive;
+pub(crate) mod drive;
 mod exclusive;
 mod in_flight;
 mod inbox;

@@ -1,7 +1,7 @@
 //! A channel whose calls are awaited.
 
 use super::tell::Tell;
-use super::wait::{Either, first, is_again, readable, when_readable};
+use super::wait::{Either, Patience, first, is_again, readable, when_readable};
 use crate::NOW;
 use crate::channel::{Channel, Info, View};
 use crate::error::{Error, Result};
@@ -188,6 +188,19 @@ impl AsyncChannel {
     pub(super) async fn when_there<'a, T>(
         &'a self,
         mut attempt: impl FnMut(&'a Channel) -> Result<T>,
+    ) -> Result<T> {
+        let mut views = Patience::new(&self.channel.core);
+        loop {
+            let outcome = self.when_there_or_choked(&mut attempt).await;
+            if !views.wait(&outcome).await {
+                return outcome;
+            }
+        }
+    }
+
+    async fn when_there_or_choked<'a, T>(
+        &'a self,
+        attempt: &mut impl FnMut(&'a Channel) -> Result<T>,
     ) -> Result<T> {
         let core = &self.channel.core;
         let mut try_it = || {

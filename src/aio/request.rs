@@ -1,7 +1,7 @@
 //! Requests that are awaited.
 
 use super::channel::AsyncChannel;
-use super::wait::{Either, first, is_again, readable};
+use super::wait::{Either, Patience, first, is_again, readable};
 use crate::NOW;
 use crate::channel::View;
 use crate::error::Result;
@@ -36,6 +36,16 @@ impl AsyncChannel {
     /// Sends a request, and reads while it waits for room. Otherwise two peers that ask at once
     /// would wait for each other.
     async fn begin(&self, tag: u32, data: &[u8]) -> Result<u32> {
+        let mut views = Patience::new(&self.channel.core);
+        loop {
+            let outcome = self.begin_or_choked(tag, data).await;
+            if !views.wait(&outcome).await {
+                return outcome;
+            }
+        }
+    }
+
+    async fn begin_or_choked(&self, tag: u32, data: &[u8]) -> Result<u32> {
         let core = &self.channel.core;
         let attempt = || {
             let outcome = self.channel.request_begin(tag, data, NOW);

@@ -1,10 +1,13 @@
 //! How a task waits for a descriptor.
 
+use crate::channel::core::Core;
+use crate::channel::drive::CHOKED_MAX;
 use crate::error::{Result, Status};
 use crate::os::reactor::Kept;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Instant;
 use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 
 /// Whether a call could do nothing now.
@@ -56,4 +59,41 @@ pub async fn first<A, B>(
         Poll::Pending => right.as_mut().poll(context).map(Either::Right),
     })
     .await
+}
+
+/// How long a task waits for others to release views that keep the peer from sending: as long as a
+/// thread would.
+pub struct Patience<'a> {
+    core: &'a Core,
+    since: Option<Instant>,
+}
+
+impl Patience<'_> {
+    pub fn new(core: &Core) -> Patience<'_> {
+        Patience { core, since: None }
+    }
+
+    /// Lets other tasks run, if views are what the call failed for. False if it failed for anything
+    /// else, or the time is over.
+    pub async fn wait<T>(&mut self, outcome: &Result<T>) -> bool {
+        let is_choked = matches!(outcome, Err(error) if self.core.is_choked(error));
+        let waits = is_choked && self.since.get_or_insert_with(Instant::now).elapsed() < CHOKED_MAX;
+        if waits {
+            yield_now().await;
+        }
+        waits
+    }
+}
+
+/// Lets the tasks run that can.
+async fn yield_now() {
+    let mut has_yielded = false;
+    poll_fn(|context| match std::mem::replace(&mut has_yielded, true) {
+        true => Poll::Ready(()),
+        false => {
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await;
 }

@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How long a call waits for other threads to release views that keep the peer from sending.
-const CHOKED_MAX: Duration = Duration::from_millis(100);
+pub const CHOKED_MAX: Duration = Duration::from_millis(100);
 
 impl Core {
     /// Runs `attempt` until it is done, fails, or the time is over. `attempt` is told whether it

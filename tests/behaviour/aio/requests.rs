@@ -135,3 +135,35 @@ fn a_request_sleeps_while_other_messages_wait() {
         assert!(polls < 20, "it was polled {polls} times");
     });
 }
+
+/// Views that another task is about to release are waited for; those that stay are told of.
+#[test]
+fn a_receive_waits_for_views_of_other_tasks() {
+    everywhere(|scheme| async move {
+        let (ours, theirs) = pair(scheme, "ring=4KiB").await;
+        let send = tokio::spawn(async move {
+            for number in 0..20 {
+                ours.send(&payload(number, 500)).await.unwrap();
+            }
+            ours
+        });
+        let theirs = Arc::new(theirs);
+        let (kept, released) = (Arc::clone(&theirs), tokio::sync::oneshot::channel());
+        let keep = tokio::spawn(async move {
+            let mut views = Vec::new();
+            for _ in 0..6 {
+                views.push(kept.recv_view().await.unwrap());
+            }
+            released.0.send(()).unwrap();
+            for _ in 0..100 {
+                yield_now().await;
+            }
+        });
+        released.1.await.unwrap();
+        for _ in 6..20 {
+            theirs.recv_vec().await.unwrap();
+        }
+        keep.await.unwrap();
+        send.await.unwrap();
+    });
+}
