@@ -2,6 +2,11 @@
 
 The library is built by cargo, from the project around this directory, or from the copy of it that a
 source archive has. Standard modules only, so that nothing is downloaded to build a wheel.
+
+Settings (`pip wheel -C KEY=VALUE`), for wheels of what is built already:
+    library   the path of libtreenail.so, which cargo then doesn't build
+    platform  the platforms that it runs on, as a wheel's name has them
+    program   the path of the program treenail, which the wheel then has too
 """
 
 import base64
@@ -26,12 +31,18 @@ LICENSES = ["LICENSE-MIT", "LICENSE-APACHE"]
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     """Builds the wheel: its file name."""
+    settings = config_settings or {}
     name = f"treenail-{version()}"
-    platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
-    tag = f"py3-none-{platform}"
-    wheel = f"Wheel-Version: 1.0\nGenerator: treenail\nRoot-Is-Purelib: false\nTag: {tag}\n"
+    this = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    platforms = settings.get("platform", this)
+    tag = f"py3-none-{platforms}"
+    tags = "".join(f"Tag: py3-none-{platform}\n" for platform in platforms.split("."))
+    wheel = f"Wheel-Version: 1.0\nGenerator: treenail\nRoot-Is-Purelib: false\n{tags}"
     files = {f"treenail/{path.name}": path.read_bytes() for path in package()}
-    files["treenail/libtreenail.so"] = library().read_bytes()
+    files["treenail/libtreenail.so"] = Path(settings.get("library") or library()).read_bytes()
+    program = f"{name}.data/scripts/treenail"
+    if "program" in settings:
+        files[program] = Path(settings["program"]).read_bytes()
     files[f"{name}.dist-info/METADATA"] = metadata().encode()
     files[f"{name}.dist-info/WHEEL"] = wheel.encode()
     for license in LICENSES:
@@ -43,7 +54,8 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     with zipfile.ZipFile(Path(wheel_directory) / result, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, data in files.items():
             info = zipfile.ZipInfo(path)  # of 1980: the same sources give the same wheel
-            info.external_attr = (0o755 if path.endswith(".so") else 0o644) << 16
+            runs = path.endswith(".so") or path == program
+            info.external_attr = (0o755 if runs else 0o644) << 16
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, data)
     return result
