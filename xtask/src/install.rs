@@ -19,6 +19,19 @@ pub enum Tool {
     Make,
     /// The headers and the library of libcrypto, for SHA-256 in the examples.
     Crypto,
+    /// abidw and abidiff.
+    Abigail,
+    /// objcopy and objdump for both processors that there are packages for.
+    Binutils,
+    /// The standard library of Rust for both.
+    RustTargets,
+    Lintian,
+    CycloneDx,
+    /// An emulator of aarch64, with the C library for it.
+    Qemu,
+    /// Debian's own Python with venv, which may not be the first on the PATH.
+    DebianPython,
+    Debootstrap,
     Patch,
     Python,
     /// A Python that can make virtual environments.
@@ -56,6 +69,21 @@ impl Tool {
             Tool::Crypto => {
                 shell::succeeds("echo '#include <openssl/evp.h>' | cc -x c -fsyntax-only -")
             }
+            Tool::Abigail => shell::succeeds("abidw --version && abidiff --version"),
+            Tool::Binutils => shell::succeeds(
+                "x86_64-linux-gnu-objcopy --version && aarch64-linux-gnu-objcopy --version",
+            ),
+            Tool::RustTargets => shell::succeeds(
+                "for target in x86_64 aarch64; do test -d \"$(rustc --print sysroot)\"/lib/rustlib/\
+                 $target-unknown-linux-gnu/lib || exit 1; done",
+            ),
+            Tool::Lintian => shell::succeeds("lintian --version"),
+            Tool::CycloneDx => shell::succeeds("cargo cyclonedx --version"),
+            Tool::Qemu => shell::succeeds(
+                "qemu-aarch64-static --version && ls /usr/aarch64-linux-gnu/lib/libc.so.6",
+            ),
+            Tool::DebianPython => shell::succeeds("/usr/bin/python3 -c 'import ensurepip, venv'"),
+            Tool::Debootstrap => shell::succeeds("PATH=$PATH:/usr/sbin debootstrap --version"),
             Tool::Patch => shell::succeeds("patch --version"),
             Tool::Python => {
                 shell::succeeds("python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))'")
@@ -92,6 +120,16 @@ impl Tool {
             Tool::Cpp => apt("g++"),
             Tool::Make => apt("make"),
             Tool::Crypto => apt("libssl-dev"),
+            Tool::Abigail => apt("abigail-tools"),
+            Tool::Binutils => apt("binutils-x86-64-linux-gnu binutils-aarch64-linux-gnu"),
+            Tool::RustTargets => {
+                shell::run("rustup target add x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu")
+            }
+            Tool::Lintian => apt("lintian"),
+            Tool::CycloneDx => shell::run("cargo install cargo-cyclonedx --locked --debug"),
+            Tool::Qemu => apt("qemu-user-static libc6-arm64-cross"),
+            Tool::DebianPython => apt("python3 python3-venv"),
+            Tool::Debootstrap => apt("debootstrap"),
             Tool::Patch => apt("patch"),
             Tool::Python => apt("python3"),
             Tool::PythonVenv => apt("python3-venv"),

@@ -1,9 +1,11 @@
 //! The project's own commands: `cargo xtask COMMAND`. Each does the whole of its job on a fresh
 //! machine that has Rust and a Debian-like system; what is missing is installed, and said.
 
+mod abi;
 mod bench;
 mod content;
 mod demo;
+mod dist;
 mod examples;
 mod fuzz;
 mod install;
@@ -34,7 +36,9 @@ usage: cargo xtask COMMAND
   verify --hours N        runs the deep checks again and again, with new seeds
   bench [...]             measures against the floors and the peers, or an older library
   mutants [NAME ...]      breaks the library on purpose: a test must notice each time
+  dist [build | try]      builds the packages of a release in target/dist, and tries each
   header                  writes include/treenail.h anew
+  abi [--write]           compares the C ABI with the committed one, or writes additions there
   screenshots             takes the pictures of the Qt examples for docs/ anew
 
 the parts of `test` that are commands of their own:
@@ -80,6 +84,8 @@ fn run(command: &str, args: &[String]) -> Result<(), String> {
         "tsan" => sanitize::thread(args),
         "systems" => systems::check(),
         "aarch64" => systems::aarch64(args),
+        "abi" => abi::run(args),
+        "dist" => dist::run(args),
         "header" => shell::run("UPDATE_HEADER=1 cargo test --package treenail-header"),
         _ => Err(format!("no such command\n{USAGE}")),
     }

@@ -1,8 +1,9 @@
 //! What `cargo xtask test` and `cargo xtask verify` run: to add a check is to add a line.
 
 use crate::install::Tool::{
-    self, Boost, C, CargoFuzz, Clippy, Cmake, Cpp, CrossAarch64, Crypto, Make, Ninja, Node, Patch,
-    PkgConfig, Python, PythonVenv, Qemu, Qt5, Qt6, Rustfmt, SharedMemory, StdSource, Xvfb,
+    self, Abigail, Boost, C, CargoFuzz, Clippy, Cmake, Cpp, CrossAarch64, Crypto, Make, Ninja,
+    Node, Patch, PkgConfig, Python, PythonVenv, Qemu, Qt5, Qt6, Rustfmt, SharedMemory, StdSource,
+    Xvfb,
 };
 
 /// One check, by a command that can be pasted into a terminal at the root of the project.
@@ -52,12 +53,16 @@ pub const TEST: &[Step] = &[
         "cargo build --release --package treenail-cli && \
          TREENAIL_TOOL=\"$PWD/target/release/treenail\" \
          cargo test --package treenail-cli --test tool ratios:: -- --ignored", &[C], 8),
+    step("kept", "the C ABI is the one that is committed, and abidiff would notice a break",
+        "cargo xtask abi", &[C, Abigail], 3),
     step("leaks", "a hundred thousand channels, messages, segments and semaphores leave nothing",
         "export TREENAIL_LEAKS=100000; cargo test --release --test robustness leave_nothing && \
          cargo build --release && TREENAIL_LIBRARY=\"$PWD/target/release/libtreenail.so\" \
          cargo test --test languages -- leave_nothing many_of", &[C, Cpp], 10),
     step("package", "the CMake package and pkg-config, from an install prefix",
         "cargo test --test languages cpp_package -- --ignored", &[C, Cpp, Cmake, PkgConfig], 8),
+    step("dist", "the packages of a release, each installed where neither Rust nor the source is",
+        "cargo xtask dist", &[C, Cpp, Cmake, PkgConfig, PythonVenv, Qt6], 15),
     step("python", "the Python package and examples: pytest, mypy, pyright, the oldest and the newest Python",
         "cargo xtask python", &[C, Python, PythonVenv, Qt6], 30),
     step("qt", "the Qt classes with Qt 6 and Qt 5, beside Qt's own",
@@ -128,6 +133,8 @@ pub const VERIFY: &[Step] = &[
         "export TREENAIL_LEAKS=1000000; cargo test --release --test robustness leave_nothing && \
          cargo build --release && TREENAIL_LIBRARY=\"$PWD/target/release/libtreenail.so\" \
          cargo test --test languages -- leave_nothing many_of", &[C, Cpp], 60),
+    step("dist", "the packages of a release, each installed in a new Debian",
+        "cargo xtask dist build && cargo xtask dist try --bare", &[C, PythonVenv], 60),
     step("fuzz", "10 minutes of each fuzz target",
         "cargo xtask fuzz --seconds 600 --seed {seed}", &[Cpp, CargoFuzz], 60),
     step("asan", "the tests under AddressSanitizer",

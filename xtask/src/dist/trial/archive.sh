@@ -1,0 +1,38 @@
+# The tar.gz, by README's command and in a folder of one's own: pkg-config, CMake and Qt.
+. /opt/trial/common.sh
+
+cd /opt/release
+sh -euxc "$(cat /opt/trial/install/tar)"
+cd /opt/trial/C
+cc listener.c -o listener $(pkg-config --cflags --libs treenail)
+cc client.c -o client $(pkg-config --cflags --libs treenail)
+meet "./listener & ./client; wait" "C is here
+hello from C"
+tool treenail
+
+# The other place: whatever is found is found in it.
+name=$(ls treenail-*-linux-"$(uname -m)".tar.gz 2> /dev/null || ls /opt/release/treenail-*-linux-"$(uname -m)".tar.gz)
+rm -rf /usr/local/lib/libtreenail* /usr/local/lib/cmake/treenail* /usr/local/lib/pkgconfig/treenail.pc \
+    /usr/local/include/treenail* /usr/local/share/treenail
+ldconfig
+mkdir /opt/own
+tar -xzf "$name" -C /opt/own --strip-components=1
+cd /opt/trial/C
+PKG_CONFIG_PATH=/opt/own/lib/pkgconfig pkg-config --modversion treenail
+cat > CMakeLists.txt <<'END'
+cmake_minimum_required(VERSION 3.16)
+project(first C CXX)
+find_package(treenail REQUIRED)
+add_executable(listener listener.c)
+target_link_libraries(listener PRIVATE treenail::treenail)
+add_executable(client client.c)
+target_link_libraries(client PRIVATE treenail::treenail_static)
+END
+cmake -B build -DCMAKE_PREFIX_PATH=/opt/own > build.log && cmake --build build >> build.log || { cat build.log; exit 1; }
+meet "build/listener & build/client; wait" "C is here
+hello from C"
+cd /opt/trial/readme
+cmake -B own -DCMAKE_PREFIX_PATH=/opt/own > build.log && cmake --build own >> build.log || { cat build.log; exit 1; }
+meet "own/hello 2>&1 & ../C/build/client; wait" "C is here
+hello from Qt"
+tool /opt/own/bin/treenail
