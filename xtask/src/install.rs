@@ -52,8 +52,6 @@ pub enum Tool {
     StdSource,
     /// A C compiler and a C library for aarch64.
     CrossAarch64,
-    /// An emulator that runs programs of aarch64.
-    Qemu,
     /// Shared memory with some room, which minimal chroots and containers lack.
     SharedMemory,
 }
@@ -104,7 +102,6 @@ impl Tool {
                 shell::succeeds("aarch64-linux-gnu-gcc --version")
                     && Path::new("/usr/aarch64-linux-gnu/lib/libc.so.6").exists()
             }
-            Tool::Qemu => shell::succeeds("qemu-aarch64-static --version"),
             Tool::SharedMemory => shell::succeeds(&format!(
                 "test -w /dev/shm && test \"$(df -Pk /dev/shm | awk 'NR == 2 {{ print $4 }}')\" \
                  -ge {SHARED_MEMORY_KIB}"
@@ -145,7 +142,6 @@ impl Tool {
             Tool::CargoFuzz => shell::run("cargo install cargo-fuzz --locked"),
             Tool::StdSource => sanitize::install_std_source(),
             Tool::CrossAarch64 => apt("gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
-            Tool::Qemu => apt("qemu-user-static"),
             Tool::SharedMemory => mount_shared_memory(),
         }
     }

@@ -122,15 +122,15 @@ class Segment(_NamedBase[treenail.Segment]):
         self._owner.unlock()
 
     def acquire(self) -> Lock:
-        """The same as lock(), under the name that asyncio has for it."""
+        """Takes the lock as lock() does; asyncio calls it so."""
         return self.lock()
 
     def acquire_shared(self) -> Lock:
-        """The same as lock_shared()."""
+        """Takes the lock for reading, as lock_shared() does."""
         return self.lock_shared()
 
     def release(self) -> None:
-        """The same as unlock(), under the name that asyncio has for it."""
+        """Gives the lock back as unlock() does; asyncio calls it so."""
         self._owner.unlock()
 
     async def _locked(self, take: Callable[[], treenail.Lock]) -> treenail.Lock:

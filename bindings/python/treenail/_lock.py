@@ -125,19 +125,19 @@ class Locking(Named):
             self._fail(status)
 
     def acquire(self, *extra: NoReturn, timeout: Optional[float] = None) -> Lock:
-        """The same as lock(), under the name that threading has for it."""
+        """Takes the lock as lock() does; threading calls it so."""
         if extra:
             unnamed(extra)
         return self._take(_EXCLUSIVE, timeout)
 
     def acquire_shared(self, *extra: NoReturn, timeout: Optional[float] = None) -> Lock:
-        """The same as lock_shared()."""
+        """Takes the lock for reading, as lock_shared() does."""
         if extra:
             unnamed(extra)
         return self._take(_SHARED, timeout)
 
     def release(self) -> None:
-        """The same as unlock(), under the name that threading has for it."""
+        """Gives the lock back as unlock() does; threading calls it so."""
         self.unlock()
 
     def _take(self, mode: int, timeout: Optional[float]) -> Lock:

@@ -54,7 +54,9 @@ mod tests {
 
     #[test]
     fn takes_files_and_commands() {
-        let section = Section("Text.\n\n`a.c`:\n\n```c\nint a;\n```\n\n```sh\ncc a.c\n./a\n```\n\n| x | `pip install a` |".to_owned());
+        let text = "Text.\n\n`a.c`:\n\n```c\nint a;\n```\n\n```sh\ncc a.c\n./a\n```\n\n\
+                    | x | `pip install a` |";
+        let section = Section(text.to_owned());
         assert_eq!(section.files(), [("a.c".to_owned(), "int a;\n".to_owned())]);
         assert_eq!(section.commands(), ["cc a.c", "./a"]);
         assert_eq!(section.command("pip "), Ok("pip install a".to_owned()));
