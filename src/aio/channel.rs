@@ -81,6 +81,13 @@ impl AsyncChannel {
         AsyncChannel::new(Channel::create_start(endpoint)?)?.opened().await
     }
 
+    /// Makes a private channel and returns both its ends, as [`Channel::pair`] does: for tests, and
+    /// for tasks of one process. It doesn't wait. Panics where [`AsyncChannel::new`] does.
+    pub fn pair(options: &str) -> Result<(AsyncChannel, AsyncChannel)> {
+        let (one, other) = Channel::pair(options)?;
+        Ok((AsyncChannel::new(one)?, AsyncChannel::new(other)?))
+    }
+
     async fn opened(self) -> Result<AsyncChannel> {
         self.flush().await?;
         Ok(self)

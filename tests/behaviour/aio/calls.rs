@@ -118,6 +118,19 @@ fn create_waits_for_the_one_other_program() {
     });
 }
 
+#[test]
+fn a_pair_has_both_ends() {
+    everywhere(|scheme| async move {
+        let options = if scheme == "shm" { "" } else { "shm=off" };
+        let (one, other) = AsyncChannel::pair(options).unwrap();
+        let receiving = tokio::spawn(async move { other.recv_vec().await });
+        tokio::task::yield_now().await;
+        one.send(b"across").await.unwrap();
+        assert_eq!(receiving.await.unwrap().unwrap(), b"across");
+        assert_eq!(one.recv_vec().await.unwrap_err().status(), Status::Closed);
+    });
+}
+
 /// A wake-up that is lost shows here as a hang: tasks wait in both directions, and each message is
 /// for any of them.
 #[test]
