@@ -83,6 +83,7 @@ impl Handshake {
     /// Begins a handshake on a socket that this process was given. The peer may begin much later,
     /// or take itself for the listener too: so this side says HELLO at once.
     pub fn begin_given(endpoint: &Arc<Endpoint>, socket: Fd) -> Result<Handshake> {
+        local_socket::refuse_descriptors(socket.as_fd());
         let mut handshake = Handshake::begin(endpoint, socket)?;
         handshake.deadline = None;
         handshake.say_hello()?;

@@ -4,6 +4,7 @@
 use crate::endpoint::{Address, Endpoint, Meeting};
 use crate::error::{Error, Result, Status};
 use crate::os::fork::{Fd, Owned, adopt};
+use crate::os::local_socket;
 use crate::transport::meet::given::{self, Socket};
 use crate::transport::meet::local::{Listening, accept_from};
 use std::collections::hash_map::RandomState;
@@ -68,6 +69,7 @@ impl Incoming {
         let failed = |error| Error::system("taking a listening socket over", &error);
         // Another process may accept from it too, so that what is waiting may be gone by then.
         let listener = socket.into_other::<UnixListener>();
+        local_socket::refuse_descriptors(listener.as_fd());
         listener.set_nonblocking(true).map_err(failed)?;
         Ok(Incoming::Given(listener))
     }

@@ -7,6 +7,7 @@ mod clients;
 mod descriptors;
 mod floods;
 mod frames;
+mod given;
 mod handshakes;
 mod lengths;
 mod lingering;
