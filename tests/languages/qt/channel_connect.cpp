@@ -1,6 +1,9 @@
 // Channel finds a listener, that may accept later, refuse it, or not be there yet.
 #include "ends.hpp"
 
+#include <string>
+#include <sys/socket.h>
+
 using treenail::Status;
 using treenail::qt::Channel;
 using treenail::qt::Listener;
@@ -29,6 +32,45 @@ private Q_SLOTS:
         QCOMPARE(channel.peer().pid(), std::int64_t(QCoreApplication::applicationPid()));
         QCOMPARE(states.count(), 1);
         QCOMPARE(states[0][0].value<Channel::State>(), Channel::Connected);
+    }
+
+    void takes_over_both_ends_of_a_pair() {
+        auto [one, other] = treenail::Channel::pair();
+        Channel here(std::move(one));
+        Channel there(std::move(other));
+        QCOMPARE(here.state(), Channel::Connected);
+        QCOMPARE(here.endpoint(), QStringLiteral("pair"));
+        QSignalSpy messages(&there, &Channel::messageReceived);
+        QSignalSpy disconnected(&there, &Channel::disconnected);
+        QVERIFY(here.send(3, "across"));
+        EVENTUALLY(messages.count() == 1);
+        QCOMPARE(messages[0][0].toByteArray(), QByteArray("across"));
+        here.close();
+        EVENTUALLY(disconnected.count() == 1);
+    }
+
+    void connects_on_a_socket_that_it_was_given() {
+        int ends[2];
+        QCOMPARE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        Channel here;
+        QVERIFY(here.connectTo(QStringLiteral("fd:%1").arg(ends[0])));
+        Channel there(treenail::Channel::create_start("fd:" + std::to_string(ends[1])));
+        QSignalSpy messages(&there, &Channel::messageReceived);
+        QVERIFY(here.send(0, "across"));
+        EVENTUALLY(messages.count() == 1);
+        Channel again;
+        QVERIFY(!again.connectTo(QStringLiteral("fd:%1").arg(ends[0])));
+        QCOMPARE(again.error(), Status::invalid);
+    }
+
+    void finds_a_listener_that_chose_its_name() {
+        QFETCH_GLOBAL(QString, scheme);
+        Listener listener;
+        QVERIFY(listener.listen(scheme + QStringLiteral(":*")));
+        QVERIFY(!listener.endpoint().contains('*'));
+        Channel channel;
+        QVERIFY(channel.connectTo(listener.endpoint()));
+        EVENTUALLY(listener.hasPendingChannels());
     }
 
     void may_wait_for_the_handshake() {
