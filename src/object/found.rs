@@ -14,6 +14,8 @@ use crate::object::semaphore::units::UnitsWord;
 use crate::os::byte_lock::{self, Bytes};
 use crate::os::named_memory::{self, FOLDER, Facts};
 use crate::os::process;
+use std::cell::LazyCell;
+use std::collections::HashMap;
 use std::mem::offset_of;
 use std::os::fd::AsFd;
 
@@ -58,6 +60,7 @@ pub fn each(pattern: &Pattern, mut act: impl FnMut(&Found)) -> Result<()> {
         }
     }
     let all = file_names::all()?;
+    let natives = LazyCell::new(|| natives(&all));
     for file_name in &all {
         let found = match file_names::read(file_name) {
             Some(FileName::Object(object, owner, name)) if owner == user => {
@@ -66,14 +69,12 @@ pub fn each(pattern: &Pattern, mut act: impl FnMut(&Found)) -> Result<()> {
                 meant.then(|| Found::open(file_name, kind, name)).flatten()
             }
             Some(FileName::Companion(identity)) if pattern.has_kind(NamedKind::Native) => {
-                let native = all.iter().find_map(|name| native(name, identity));
-                let name = native.as_ref().map_or(format!("~{identity}"), |(name, _)| name.clone());
+                let native = natives.get(identity);
+                let name = native.map_or(format!("~{identity}"), |(name, _)| name.clone());
                 let meant = pattern.fits(NamedKind::Native, &name);
                 let found = meant.then(|| Found::open(file_name, NamedKind::Native, &name));
-                found.flatten().map(|found| Found {
-                    bytes: native.map_or(0, |(_, facts)| facts.size),
-                    ..found
-                })
+                let bytes = native.map_or(0, |(_, facts)| facts.size);
+                found.flatten().map(|found| Found { bytes, ..found })
             }
             _ => None,
         };
@@ -82,11 +83,16 @@ pub fn each(pattern: &Pattern, mut act: impl FnMut(&Found)) -> Result<()> {
     Ok(())
 }
 
-/// Another program's object, if a companion of this identity is its.
-fn native(file_name: &[u8], identity: &str) -> Option<(String, Facts)> {
-    let facts = named_memory::facts_at(file_name).ok()?;
-    let is_it = file_names::identity(&facts) == identity;
-    is_it.then(|| (format!("/{}", String::from_utf8_lossy(file_name)), facts))
+/// The objects of other programs, each with its name, by what a companion of it is named by.
+fn natives(all: &[Vec<u8>]) -> HashMap<String, (String, Facts)> {
+    let mut natives = HashMap::new();
+    for file_name in all.iter().filter(|name| file_names::read(name).is_none()) {
+        if let Ok(facts) = named_memory::facts_at(file_name) {
+            let name = format!("/{}", String::from_utf8_lossy(file_name));
+            natives.entry(file_names::identity(&facts)).or_insert((name, facts));
+        }
+    }
+    natives
 }
 
 impl Found {
