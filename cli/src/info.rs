@@ -6,14 +6,18 @@ use crate::named::{Named, pattern_of_name, size};
 use crate::sockets::{self, Users};
 use crate::{list, watch};
 use serde_json::json;
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 pub fn run(args: &Info) -> Result<(), Failure> {
     let pattern = pattern_of_name(&args.name);
     let look = || {
-        let lines = treenail::list(Some(&pattern))?;
+        let lines = match pattern.strip_prefix("listener:").filter(|name| name.contains('/')) {
+            Some(path) => at_path(path),
+            None => treenail::list(Some(&pattern))?,
+        };
         match lines.is_empty() {
             false => Ok(lines),
             true => {
@@ -75,6 +79,20 @@ fn text(named: &Named) -> String {
     text
 }
 
+/// The line of a socket file at a path, which the library doesn't list; empty if there is none.
+fn at_path(path: &str) -> String {
+    let socket = fs::symlink_metadata(path).ok().filter(|file| file.file_type().is_socket());
+    let Some(socket) = socket else {
+        return String::new();
+    };
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    let alive = sockets::users(&path).is_some_and(|users| users.is_listened_at);
+    let line = json!({"kind": "listener", "name": path, "owner": socket.uid(), "alive": alive,
+        "holders": u32::from(alive), "bytes": 0, "memory": 0, "persist": false,
+        "mode": format!("{:04o}", socket.mode() & 0o7777), "path": path});
+    format!("{line}\n")
+}
+
 /// Who uses a listener's socket.
 fn users(named: &Named) -> Option<Users> {
     (named.kind == "listener").then(|| sockets::users(Path::new(&named.path))).flatten()
@@ -84,7 +102,7 @@ fn users(named: &Named) -> Option<Users> {
 fn with_users(lines: &str) -> String {
     let more = |line: &str| {
         let known = Named::read(line).first().and_then(users);
-        let known = known.map(|Users { listening, connected, channels }| {
+        let known = known.map(|Users { listening, connected, channels, .. }| {
             let known = json!({"pids": listening, "channels": channels, "connected": connected});
             let known = known.to_string();
             format!("{},{}", line.trim_end_matches('}'), known.trim_start_matches('{'))
@@ -96,6 +114,7 @@ fn with_users(lines: &str) -> String {
 
 fn state(named: &Named) -> String {
     match named.state() {
+        "left over" if named.name.contains('/') => "nobody listens there".to_owned(),
         "left over" => "left over: nobody has it; `treenail clean` removes it".to_owned(),
         "kept" => "kept: nobody has it, and persist=1 keeps it".to_owned(),
         state => state.to_owned(),
@@ -114,7 +133,7 @@ fn user(number: u32) -> String {
 }
 
 /// A process' number, and what it runs.
-pub fn process(pid: u32) -> String {
+pub fn process(pid: impl Display) -> String {
     let program = fs::read_to_string(format!("/proc/{pid}/comm"));
     program.map_or_else(|_| pid.to_string(), |program| format!("{pid} {}", program.trim_end()))
 }

@@ -11,6 +11,8 @@ use std::path::Path;
 
 /// Processes at a socket file, by their numbers.
 pub struct Users {
+    /// Whether anybody listens there, seen or unseen.
+    pub is_listened_at: bool,
     /// Those that listen there.
     pub listening: Vec<u32>,
     /// Those at the other end of each channel that was accepted there: what can be seen of them.
@@ -34,9 +36,10 @@ pub fn users(path: &Path) -> Option<Users> {
         pids.dedup();
         pids
     };
-    let listening = of_state(LISTENS).map(|socket| socket.inode).collect();
+    let listening: Vec<u32> = of_state(LISTENS).map(|socket| socket.inode).collect();
     let connected = of_state(CONNECTED).map(|socket| socket.peer).collect();
     Some(Users {
+        is_listened_at: !listening.is_empty(),
         listening: pids(listening),
         connected: pids(connected),
         channels: of_state(CONNECTED).count(),

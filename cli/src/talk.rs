@@ -4,6 +4,7 @@
 use crate::args::{Side, Talk};
 use crate::ending;
 use crate::failure::Failure;
+use crate::info::process;
 use crate::meeting::{accept, listen as listen_at, meet};
 use crate::send::each_line;
 use crate::show::Form;
@@ -37,6 +38,7 @@ struct Conversation {
 }
 
 pub fn listen(args: &Talk) -> Result<(), Failure> {
+    hint(|| format!("listening at {}; Ctrl-C ends it", args.meeting.endpoint));
     if args.keep {
         return listen_on(args);
     }
@@ -89,6 +91,10 @@ impl Conversation {
 
     fn with(&mut self, channel: &Arc<Channel>) -> Result<(), Failure> {
         ending::hold(channel)?;
+        hint(|| match channel.peer() {
+            Ok(peer) => format!("joined to process {}; Ctrl-D ends it", process(peer.pid)),
+            Err(_) => "joined; Ctrl-D ends it".to_owned(),
+        });
         print_what_comes(Arc::clone(channel), self.sender.clone());
         let ended = self.pass_on(channel);
         channel.close();
@@ -118,9 +124,19 @@ impl Conversation {
                     ended?;
                     left = self.quit_after;
                 }
-                Event::EndOfChannel(ended) => return ended,
+                Event::EndOfChannel(ended) => {
+                    hint(|| "the other side has ended".to_owned());
+                    return ended;
+                }
             }
         }
+    }
+}
+
+/// Tells somebody at a terminal what goes on. Scripts and pipes aren't told.
+fn hint(text: impl FnOnce() -> String) {
+    if io::stdin().is_terminal() && io::stderr().is_terminal() {
+        eprintln!("[{}]", text());
     }
 }
 

@@ -6,3 +6,4 @@ mod examples;
 mod names;
 mod place;
 mod ratios;
+mod terminal;

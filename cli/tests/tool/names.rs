@@ -115,6 +115,18 @@ fn info_tells_who_listens_and_who_has_connected() {
 }
 
 #[test]
+fn info_knows_sockets_at_paths() {
+    let place = Place::new();
+    let mut echo = place.start(&["echo", "local:./here.sock"]);
+    let info = || text(&place.run(&["info", "local:./here.sock"]).stdout);
+    until("it listens", || info().contains("  state     listening\n"));
+    assert!(info().contains(&format!("listens   {} treenail\n", echo.id())), "{}", info());
+    echo.kill().expect("it is our child");
+    echo.wait().expect("it is our child");
+    assert!(info().contains("  state     nobody listens there\n"), "{}", info());
+}
+
+#[test]
 fn what_is_left_over_is_cleaned_and_nothing_else() {
     let place = Place::new();
     let _alive = End(place.start(&["echo", "shm:alive"]));
