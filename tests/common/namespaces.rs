@@ -1,7 +1,7 @@
 //! Namespaces: a process that sees other mounts, process numbers or users than the test.
 
 use super::child::fork;
-use super::system::is_root;
+use super::system::{is_root, own_gid};
 use std::ffi::CStr;
 use std::fs;
 
@@ -59,11 +59,6 @@ fn map_users((inside, uid): (u32, u32), (group, gid): (u32, u32)) {
     say("setgroups", "deny".to_owned());
     say("uid_map", format!("{inside} {uid} 1"));
     say("gid_map", format!("{group} {gid} 1"));
-}
-
-fn own_gid() -> u32 {
-    // SAFETY: takes no memory.
-    unsafe { libc::getegid() }
 }
 
 /// Gives this process a /dev/shm of its own, made with these options; false as above.

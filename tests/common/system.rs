@@ -95,6 +95,12 @@ pub fn own_uid() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// The group of this process.
+pub fn own_gid() -> u32 {
+    // SAFETY: takes no memory.
+    unsafe { libc::getegid() }
+}
+
 /// Becomes another user, for good.
 pub fn become_user(uid: u32) {
     become_one_of(uid, uid);

@@ -2,6 +2,7 @@
 //! numbers, not for a moment.
 
 use crate::common::child::{alone, finish, fork, is_child, reap, start};
+use crate::common::system::own_gid;
 use crate::common::{SOON, name, pair, status};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -11,7 +12,7 @@ use treenail::{Channel, NOW, Poller, Segment, Semaphore, Status};
 /// Everything that makes a descriptor, in both roles.
 fn use_everything() {
     for scheme in ["shm", "local"] {
-        let pair = pair(scheme, "group=0");
+        let pair = pair(scheme, &format!("group={}", own_gid()));
         pair.listener.fd().expect("a descriptor");
         for channel in [&pair.connector, &pair.acceptor] {
             channel.fd().expect("a descriptor");
