@@ -104,6 +104,25 @@ fn the_crate_page_lists_every_option() {
     assert!(example < lib.find("//! # ").expect("it has headings"), "it begins with the example");
 }
 
+/// Users look for the words of an error: these are words that the library says.
+#[test]
+fn troubleshooting_has_the_words_of_the_source() {
+    let page = read("docs/troubleshooting.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | `TN_"));
+    let rows: Vec<&str> = rows.map(|(words, _)| words).collect();
+    assert!(rows.len() > 20, "the page has the table of texts, not only {rows:?}");
+    let mut said = String::new();
+    for file in files("src", ".rs") {
+        for line in read(&file).lines() {
+            // A text goes on in the next line behind a backslash.
+            let line = line.trim_start();
+            said.push_str(line.strip_suffix('\\').unwrap_or(line));
+        }
+    }
+    let gone = rows.into_iter().filter(|words| !said.contains(words)).map(str::to_owned);
+    report("no error has these words any more", &gone.collect::<Vec<_>>());
+}
+
 /// The constants of the source that bound something, each with its value as it is written.
 fn limits() -> BTreeSet<(String, String)> {
     let mut found = BTreeSet::new();
