@@ -71,7 +71,7 @@ fn doxygen(reference: &Reference) -> Result<(), String> {
 fn pdoc(python: &str) -> Result<(), String> {
     shell::run("cargo build --quiet")?;
     let (out, said) = (format!("{SITE}/api/python"), "target/site-pdoc.said");
-    let modules = "treenail treenail.aio treenail.shared_memory";
+    let modules = "treenail treenail.aio treenail.connection treenail.shared_memory";
     shell::run(&format!(
         "PYTHONPATH=bindings/python TREENAIL_LIBRARY=\"$PWD/target/debug/libtreenail.so\" \
          '{python}' {OWN}/reference.py {out} {modules} 2>{said}; \

@@ -47,6 +47,7 @@ pub enum Tool {
     /// A keyboard and a mouse for it.
     Xdotool,
     Node,
+    Doxygen,
     CargoFuzz,
     /// A toolchain that can build std, for ThreadSanitizer and for other systems.
     StdSource,
@@ -96,6 +97,7 @@ impl Tool {
             Tool::Xvfb => shell::succeeds("command -v Xvfb && command -v xauth"),
             Tool::Xdotool => shell::succeeds("command -v xdotool"),
             Tool::Node => shell::succeeds("node --version"),
+            Tool::Doxygen => shell::succeeds("doxygen --version"),
             Tool::CargoFuzz => shell::succeeds("cargo fuzz --version"),
             Tool::StdSource => sanitize::std_builder().is_some(),
             Tool::CrossAarch64 => {
@@ -139,6 +141,7 @@ impl Tool {
             Tool::Xvfb => apt("xvfb xauth fonts-dejavu-core"),
             Tool::Xdotool => apt("xdotool"),
             Tool::Node => apt("nodejs"),
+            Tool::Doxygen => apt("doxygen"),
             Tool::CargoFuzz => shell::run("cargo install cargo-fuzz --locked"),
             Tool::StdSource => sanitize::install_std_source(),
             Tool::CrossAarch64 => apt("gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),

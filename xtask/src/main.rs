@@ -6,6 +6,7 @@ mod bench;
 mod content;
 mod demo;
 mod dist;
+mod docs;
 mod examples;
 mod fuzz;
 mod install;
@@ -39,6 +40,7 @@ usage: cargo xtask COMMAND
   dist [build | try]      builds the packages of a release in target/dist, and tries each
   header                  writes include/treenail.h anew
   abi [--write]           compares the C ABI with the committed one, or writes additions there
+  docs                    builds target/site/index.html: the guide, and all references
   screenshots             takes the pictures of the Qt examples for docs/ anew
 
 the parts of `test` that are commands of their own:
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
 fn run(command: &str, args: &[String]) -> Result<(), String> {
     match command {
         "demo" => demo::run(),
+        "docs" => docs::build(),
         "test" => test::run(args),
         "verify" => verify::run(args),
         "bench" => bench::run(args),

@@ -1,9 +1,9 @@
 //! What `cargo xtask test` and `cargo xtask verify` run: to add a check is to add a line.
 
 use crate::install::Tool::{
-    self, Abigail, Boost, C, CargoFuzz, Clippy, Cmake, Cpp, CrossAarch64, Crypto, Make, Ninja,
-    Node, Patch, PkgConfig, Python, PythonVenv, Qemu, Qt5, Qt6, Rustfmt, SharedMemory, StdSource,
-    Xvfb,
+    self, Abigail, Boost, C, CargoFuzz, Clippy, Cmake, Cpp, CrossAarch64, Crypto, Doxygen, Make,
+    Ninja, Node, Patch, PkgConfig, Python, PythonVenv, Qemu, Qt5, Qt6, Rustfmt, SharedMemory,
+    StdSource, Xvfb,
 };
 
 /// One check, by a command that can be pasted into a terminal at the root of the project.
@@ -33,8 +33,8 @@ pub const TEST: &[Step] = &[
         "cargo fmt --all --check", &[Rustfmt], 1),
     step("clippy", "no warnings in any target",
         "cargo clippy --workspace --all-targets -- -D warnings", &[C, Clippy], 5),
-    step("docs", "the documentation builds, and its links lead somewhere",
-        "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --features tokio", &[C], 5),
+    step("docs", "the guide and all references build without a warning, and their links lead somewhere",
+        "cargo xtask docs", &[C, Python, PythonVenv, Doxygen], 10),
     step("tests", "unit, integration and documentation tests",
         "cargo test --workspace", &[C, Cpp, Boost, Python, PythonVenv, SharedMemory], 30),
     step("pages", "the promises where a page has 64 KiB",
