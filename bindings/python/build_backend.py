@@ -67,7 +67,8 @@ def build_sdist(sdist_directory, config_settings=None):
     files = {f"treenail/{path.name}": path for path in package()}
     files.update({own: HERE / own for own in ("pyproject.toml", "build_backend.py", "README.md")})
     places = ["Cargo.lock", "build.rs", "include/treenail.h", *LICENSES]
-    places += [str(path.relative_to(CRATE)) for path in sorted((CRATE / "src").rglob("*.rs"))]
+    sources = [path for path in (CRATE / "src").rglob("*") if path.suffix in (".rs", ".md")]
+    places += [str(path.relative_to(CRATE)) for path in sorted(sources)]
     files.update({f"rust/{place}": CRATE / place for place in places})
     texts = {path: file.read_bytes() for path, file in files.items()}
     # The members of the workspace stay at home.

@@ -8,7 +8,7 @@ import select
 import time
 
 import pytest
-from conftest import SOON, ended, joined, started
+from conftest import SOON, ended, joined, meet, started
 
 import treenail
 
@@ -217,9 +217,9 @@ def test_timeouts_are_kept(pair):
         with pytest.raises(ValueError):
             wait(timeout=-1)
         with pytest.raises(ValueError):
-            wait(float("nan"))
+            wait(timeout=float("nan"))
         with pytest.raises(TypeError):
-            wait("soon")
+            wait(timeout="soon")
 
 
 def test_a_busy_poll_leaves_what_it_finds(pair):
@@ -297,7 +297,8 @@ def test_who_and_how_much_can_be_asked(pair, endpoint):
 def test_a_listener_counts_its_clients(endpoint):
     with treenail.Listener(endpoint + "?max_channels=1") as listener:
         assert listener.stats().accepted == 0
-        ours, theirs = meet(listener, treenail.connect_start(endpoint + "?early=0"))
+        ours = treenail.connect_start(endpoint + "?early=0")
+        theirs = meet(listener, ours)
         stats = listener.stats()
         assert (stats.accepted, stats.channels, stats.refused_full) == (1, 1, 0)
         with treenail.connect(endpoint, timeout=SOON) as one_more:
@@ -308,7 +309,7 @@ def test_a_listener_counts_its_clients(endpoint):
         assert listener.stats().refused_full == 1
         ours.close()
         theirs.close()
-    assert "refused_full=1" in repr(listener.stats())
+        assert "refused_full=1" in repr(listener.stats())
 
 
 def test_a_channel_says_why_it_goes_through_its_socket(endpoint):

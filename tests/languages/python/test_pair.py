@@ -14,7 +14,7 @@ from treenail import aio
 
 CHILD = """
 import sys, treenail
-with getattr(treenail, sys.argv[1])("fd:" + sys.argv[2], 10) as channel:
+with getattr(treenail, sys.argv[1])("fd:" + sys.argv[2], timeout=10) as channel:
     for message in channel:
         channel.send(message * 2)
 """
@@ -22,9 +22,9 @@ SERVICE = """
 import os, sys
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
 import treenail
-with treenail.Listener("fd:systemd") as listener, listener.accept(10) as channel:
+with treenail.Listener("fd:systemd") as listener, listener.accept(timeout=10) as channel:
     channel.send(listener.endpoint().encode())
-    channel.recv(10)
+    channel.recv(timeout=10)
 """
 
 
@@ -86,7 +86,7 @@ def test_a_child_is_given_its_end(call):
     child = subprocess.Popen([sys.executable, "-c", CHILD, call, str(number)], pass_fds=[number])
     theirs.close()
     own = {"connect": treenail.create, "create": treenail.connect}[call]
-    with own(f"fd:{ours.detach()}", 6 * SOON) as channel:
+    with own(f"fd:{ours.detach()}", timeout=6 * SOON) as channel:
         for _ in range(5):  # it moves into shared memory within the first messages
             channel.send(b"ab")
             assert channel.recv(timeout=6 * SOON) == b"abab"

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from functools import partial
-from itertools import count, repeat
+from itertools import count, repeat, starmap
 
 import pytest
 from conftest import SOON, Interrupt, ended, joined, started
@@ -177,10 +177,12 @@ def bombarded(step, alarm):
 
 # All in C but the call under test: so what that returned is in the list before a handler can run.
 COLLECT = {
-    "recv": lambda ours, got: got.extend(iter(ours.recv, None)),
-    "recv with a time": lambda ours, got: got.extend(iter(partial(ours.recv, timeout=SOON), None)),
-    "recv_message": lambda ours, got: got.extend(iter(ours.recv_message, None)),
-    "recv_view": lambda ours, got: got.extend(iter(ours.recv_view, None)),
+    "recv": lambda ours, got: got.extend(starmap(ours.recv, repeat(()))),
+    "recv with a time": lambda ours, got: got.extend(
+        starmap(partial(ours.recv, timeout=SOON), repeat(()))
+    ),
+    "recv_message": lambda ours, got: got.extend(starmap(ours.recv_message, repeat(()))),
+    "recv_view": lambda ours, got: got.extend(starmap(ours.recv_view, repeat(()))),
     "recv_many": lambda ours, got: got.extend(map(ours.recv_many, repeat(7))),
     "iteration": lambda ours, got: [got.extend(ours), ours.recv()],
 }

@@ -81,7 +81,7 @@ def test_what_is_too_long_to_wait_is_handed_over_when_the_first_looks(name):
         second = SingleInstance(name)
         with pytest.raises(treenail.TimedOut, match="more time"):
             second.hand_over(arguments, timeout=0.05)
-        thread = threading.Thread(target=second.hand_over, args=(arguments, SOON))
+        thread = threading.Thread(target=lambda: second.hand_over(arguments, timeout=SOON))
         thread.start()
         with first.receive(timeout=SOON) as start:
             assert start.arguments == arguments
