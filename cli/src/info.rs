@@ -6,10 +6,12 @@ use crate::named::{Named, pattern_of_name, size};
 use crate::sockets::{self, Users};
 use crate::{list, watch};
 use serde_json::json;
+use std::collections::HashMap;
 use std::fmt::{Display, Write};
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
+use std::time::Instant;
 
 pub fn run(args: &Info) -> Result<(), Failure> {
     let pattern = pattern_of_name(&args.name);
@@ -32,13 +34,27 @@ pub fn run(args: &Info) -> Result<(), Failure> {
             Ok(if args.watch.watch.is_some() { list::array(&lines) } else { lines })
         });
     }
+    let mut last = Seen::new();
     watch::show(&args.watch, "\n", || {
-        let texts: Vec<String> = Named::read(&look()?).iter().map(text).collect();
+        let found = Named::read(&look()?);
+        let texts: Vec<String> = found.iter().map(|named| text(named, &last)).collect();
+        last =
+            found.into_iter().map(|named| (named.path.clone(), (Instant::now(), named))).collect();
         Ok(texts.join("\n"))
     })
 }
 
-fn text(named: &Named) -> String {
+/// What was there at the last look, by its path.
+type Seen = HashMap<String, (Instant, Named)>;
+
+/// How often a segment has changed since the last look.
+fn rate(named: &Named, last: &Seen) -> Option<String> {
+    let (when, before) = last.get(&named.path)?;
+    let changes = named.version?.checked_sub(before.version?)?;
+    Some(format!(", {:.0} changes a second", changes as f64 / when.elapsed().as_secs_f64()))
+}
+
+fn text(named: &Named, last: &Seen) -> String {
     let Named { kind, name, .. } = named;
     let mut text = format!("{kind} {name}\n");
     let mut line = |what: &str, value: String| {
@@ -71,7 +87,7 @@ fn text(named: &Named) -> String {
         }
     }
     if let Some(version) = named.version {
-        line("version", version.to_string());
+        line("version", format!("{version}{}", rate(named, last).unwrap_or_default()));
     }
     if let Some(units) = named.units {
         line("units", format!("{units} free"));
