@@ -105,9 +105,9 @@ pub const QUICK: &[Step] = &[
 ];
 
 /// What QUICK leaves to the whole.
-pub const NOT_IN_QUICK: &str = "most C++ programs, each language with each, the documents' programs, the treenail program, kills \
-    amid messages and after each instruction, release builds and packages, Python, Qt, the examples, \
-    loom, the sanitizers, fuzzing";
+pub const NOT_IN_QUICK: &str = "most C++ programs, each language with each, the documents' programs, \
+    the treenail program, kills amid messages and after each instruction, release builds and packages, \
+    other processors and pages, Python, Qt, the examples, loom, the sanitizers, fuzzing";
 
 /// The deep checks; {seed} and {preemptions} are filled in anew each round.
 #[rustfmt::skip]

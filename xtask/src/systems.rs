@@ -17,12 +17,13 @@ const COMPILED: [&str; 4] = [
 const EMULATED_TESTS: &str = "--lib --test behaviour -- --test-threads=2";
 
 /// How they are linked and run, without debug information, as std is built too. Tests that start
-/// themselves again do that by TREENAIL_RUNNER.
+/// themselves again do that by TREENAIL_RUNNER. All is 10 to 30 times slower, so few messages do.
 const EMULATION: &str = "CARGO_TARGET_DIR=target/aarch64 CARGO_PROFILE_DEV_DEBUG=0 \
     CARGO_PROFILE_TEST_DEBUG=0 \
     CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
     CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER=qemu-aarch64-static \
-    TREENAIL_RUNNER=qemu-aarch64-static QEMU_LD_PREFIX=/usr/aarch64-linux-gnu";
+    TREENAIL_RUNNER=qemu-aarch64-static QEMU_LD_PREFIX=/usr/aarch64-linux-gnu \
+    TREENAIL_MESSAGES=2000";
 
 /// `cargo check` of the library for each of them.
 pub fn check() -> Result<(), String> {

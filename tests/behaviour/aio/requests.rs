@@ -87,7 +87,7 @@ fn both_sides_ask_at_once() {
 /// Each reads while it waits for room.
 #[test]
 fn both_sides_ask_at_once_with_more_than_a_ring_holds() {
-    everywhere(|scheme| both_ask(scheme, 20_000));
+    everywhere(|scheme| both_ask(scheme, 5 * treenail::granule()));
 }
 
 #[test]

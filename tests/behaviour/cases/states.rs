@@ -3,7 +3,7 @@
 use super::Way;
 use super::readiness::silence;
 use crate::common::event::{Events, is_readable, readable_within};
-use crate::common::{SOON, WATCHDOG, payload, status, until};
+use crate::common::{SOON, WATCHDOG, messages, payload, status, until};
 use std::os::fd::BorrowedFd;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -88,18 +88,18 @@ pub fn whoever_was_away_for_long_still_sees_it(way: Way) {
 }
 
 pub fn a_receiver_is_not_woken_for_room(way: Way) {
-    const MESSAGES: usize = 300_000;
+    let messages = messages().min(300_000);
     let pair = way.pair("ring=4KiB");
     let (sender, receiver) = (&pair.connector, &pair.acceptor);
     let refused = thread::scope(|scope| {
         scope.spawn(|| {
-            for _ in 0..MESSAGES {
+            for _ in 0..messages {
                 receiver.recv_view(SOON).expect("a message comes");
             }
         });
         let events = Events::of(sender.send_fd().expect("a descriptor"));
         let (mut sent, mut refused) = (0, 0);
-        while sent < MESSAGES {
+        while sent < messages {
             match sender.send(&[1; 64], NOW) {
                 Ok(()) => sent += 1,
                 Err(error) => {
