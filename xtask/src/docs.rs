@@ -43,7 +43,9 @@ pub fn build() -> Result<(), String> {
     install::ensure(&[Tool::C, Tool::Python, Tool::PythonVenv, Tool::Doxygen])?;
     let python = python::environment(&python::newest()?, "target/site-tools", PACKAGES)?;
     shell::run(&format!("'{python}' {OWN}/pages.py {PAGES}"))?;
-    shell::run(&format!("'{python}' -m mkdocs build -q --strict -f {OWN}/mkdocs.yml"))?;
+    // Its theme tells of its successor otherwise, each time.
+    let quiet = "NO_MKDOCS_2_WARNING=1";
+    shell::run(&format!("{quiet} '{python}' -m mkdocs build -q --strict -f {OWN}/mkdocs.yml"))?;
     // Its links are right for a site at the top of a server alone.
     shell::run(&format!("rm {SITE}/404.html"))?;
     DOXYGEN.iter().try_for_each(doxygen)?;
