@@ -149,14 +149,20 @@ private:
     public:
         explicit Deadline(Timeout timeout) noexcept
             : timeout_(timeout), start_(std::chrono::steady_clock::now()) {}
+        /// What is left for the next call: at least a moment, as its time is over then, and not
+        /// what a call says that may not wait.
         Timeout left() const noexcept {
-            if (timeout_.to_c() <= 0) {
-                return timeout_;
-            }
-            return detail::left(start_ + std::chrono::milliseconds(timeout_.to_c()));
+            return timeout_.to_c() <= 0 || !over() ? rest() : Timeout(std::chrono::milliseconds(1));
         }
+        bool over() const noexcept { return rest().to_c() == now.to_c(); }
 
     private:
+        Timeout rest() const noexcept {
+            return timeout_.to_c() <= 0
+                       ? timeout_
+                       : detail::left(start_ + std::chrono::milliseconds(timeout_.to_c()));
+        }
+
         Timeout timeout_;
         std::chrono::steady_clock::time_point start_;
     };
@@ -225,7 +231,7 @@ private:
         }
         const bool ended = reply == Status::closed || reply == Status::peer_lost ||
                            reply == Status::not_found || reply == Status::no_space;
-        if (late || (ended && deadline.left().to_c() == now.to_c())) {
+        if (late || (ended && deadline.over())) {
             return set_last_error(Status::timed_out,
                                   ("hand over arguments to the first instance at " + address_ +
                                    ": it took none within the time; it may be busy with many, or "

@@ -151,8 +151,10 @@ class SingleInstance:
         if last is not None:
             last.done()
         while True:
-            poller = self._first()[0]
-            for source in poller.wait(timeout=timeout_left(deadline)):
+            poller, left = self._first()[0], timeout_left(deadline)
+            if left == 0 != timeout:
+                left = _PAUSE  # or it would say that it may not wait
+            for source in poller.wait(timeout=left):
                 if isinstance(source, Channel):
                     start = self._read(source)
                     if start is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -24,6 +25,33 @@ for start in instance:
     print(*start.arguments, flush=True)
     if start.arguments == ["quit"]:
         break
+"""
+# A first instance notes what it has handled, and is killed in the middle of a start, unless all are
+# handled.
+KILLED = """
+import os, signal, sys, treenail
+_, name, path, me, all = sys.argv
+instance = treenail.SingleInstance(name)
+if instance.hand_over([me], timeout=None):
+    sys.exit()
+handled = open(path, "a+b", buffering=0)
+handled.write(me.encode() + b"\\n")
+left = 1 + int(me) % 3
+def missing():
+    handled.seek(0)
+    return len(set(handled.read().split())) < int(all)
+while missing():
+    try:
+        start = instance.receive(timeout=0.02)
+    except treenail.TimedOut:
+        continue
+    left -= 1
+    if not left and int(me) % 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    handled.write(start.arguments[0].encode() + b"\\n")
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    start.done()
 """
 numbers = itertools.count()
 
@@ -108,7 +136,7 @@ def test_the_next_takes_the_place_of_a_killed_one(name):
 
 def started_after(process, line, name, *arguments):
     assert process.stdout.readline() == line
-    process.send_signal(19)  # it stops, so that the other one has to wait for it
+    process.send_signal(signal.SIGSTOP)  # it stops, so that the other one has to wait for it
     return started(name, *arguments)
 
 
@@ -129,6 +157,17 @@ def test_of_many_at_once_one_is_first_and_hears_the_others(name):
     assert heard == [f"{number}\n" for number in range(8)] + ["quit\n"]
 
 
+def test_none_is_lost_however_often_the_first_is_killed(name, tmp_path):
+    path, count = tmp_path / "handled", 10
+    processes = [
+        subprocess.Popen([sys.executable, "-c", KILLED, name, path, str(number), str(count)])
+        for number in range(count)
+    ]
+    codes = [process.wait(6 * SOON) for process in processes]
+    assert set(codes) <= {0, -signal.SIGKILL} and -signal.SIGKILL in codes
+    assert {int(line) for line in path.read_text().split()} == set(range(count))
+
+
 def test_what_is_wrong_is_said(name):
     with pytest.raises(treenail.Closed, match="first instance"):
         SingleInstance(name).receive(timeout=0)
@@ -144,6 +183,11 @@ def test_strangers_do_not_disturb(name):
     with SingleInstance(name) as first:
         assert not first.hand_over()
         address = f"local:{name}.instance"
+        for _ in range(50):  # each wakes a wait that is in vain, and whose time is over some time
+            with treenail.connect(address) as talking:
+                talking.send(b"no request")
+            with pytest.raises(treenail.TimedOut):
+                first.receive(timeout=0.001)
         with treenail.connect(address) as silent, treenail.connect(address) as talking:
             talking.send(b"no request")
             assert SingleInstance(name).hand_over(["x"], timeout=0)
@@ -170,7 +214,7 @@ def test_asyncio_hears_it_too(name):
             )
             while len(heard) <= number:
                 await asyncio.sleep(0.01)
-            assert second is not None
+            assert await asyncio.wait_for(second.wait(), SOON) == 0
         instance.close()
         await asyncio.wait_for(listening, SOON)
         assert heard == [["0"], ["1"]]
