@@ -91,7 +91,8 @@ impl Channel {
     ///
     /// [`Status::Again`]: crate::Status::Again
     pub fn connect_start(endpoint: &str) -> Result<Channel> {
-        let endpoint = Arc::new(Endpoint::parse(endpoint)?);
+        let endpoint = Endpoint::parse(endpoint).map_err(|error| error.tried("connect"))?;
+        let endpoint = Arc::new(endpoint);
         let connecting = Connecting::dialling(&endpoint);
         let connecting = connecting.map_err(|error| error.during("connect", &endpoint.text))?;
         let core = Arc::new(Core::new(endpoint, Some(connecting)));
@@ -108,7 +109,8 @@ impl Channel {
     /// Listens as [`Channel::create`] does, but without waiting for the other program. Calls behave
     /// as after [`Channel::connect_start`].
     pub fn create_start(endpoint: &str) -> Result<Channel> {
-        let endpoint = Arc::new(Endpoint::parse(endpoint)?);
+        let endpoint = Endpoint::parse(endpoint).map_err(|error| error.tried("create"))?;
+        let endpoint = Arc::new(endpoint);
         let connecting = Connecting::listening(&endpoint);
         let connecting = connecting.map_err(|error| error.during("create", &endpoint.text))?;
         Ok(Channel { core: Arc::new(Core::new(endpoint, Some(connecting))) })
@@ -275,7 +277,8 @@ impl Channel {
     /// 65,536 requests were unanswered. A reply that could not be sent may be tried again.
     pub fn reply(&self, request: &Info, data: &[u8], timeout: Option<Duration>) -> Result<()> {
         if !request.is_request() || request.id == 0 {
-            let error = Error::invalid("the message to reply to is not a request");
+            let error =
+                Error::invalid("the message to reply to is not a request; reply only to those");
             return self.explain("reply", Err(error));
         }
         self.explain("reply", self.core.reply(request.tag, request.id, data, timeout))

@@ -34,12 +34,26 @@ struct Failure {
     needed: Option<usize>,
 }
 
-const AGAIN: &str = "not without waiting, and the timeout was 0; wait for the fd";
+const AGAIN: &str = "not without waiting, and the timeout was 0; give it time, or wait until its \
+                     descriptor is readable";
+
+/// What comes behind a text that says only how a peer breaks the format.
+const FOREIGN: &str = "; the peer doesn't keep to treenail's format: see what program it is, and \
+                       use the same version on both sides";
+
+/// What divides what went wrong from what to do.
+const ADVICE: &str = "; ";
 
 impl Error {
+    /// A failure; `detail` says what went wrong, and behind a semicolon what to do.
     #[cold]
     pub(crate) fn new(status: Status, detail: impl Into<Cow<'static, str>>) -> Error {
-        Error::with(status, detail.into(), None)
+        Error::with(status, checked(detail.into()), None)
+    }
+
+    /// A failure of a layer above the library, whose text is its own.
+    pub(crate) fn relayed(status: Status, text: String) -> Error {
+        Error::with(status, text.into(), None)
     }
 
     fn with(status: Status, detail: Cow<'static, str>, needed: Option<usize>) -> Error {
@@ -56,14 +70,19 @@ impl Error {
         Error::new(Status::Invalid, detail)
     }
 
+    /// The error for what isn't the format. What to do may be left out if it is the peer's fault.
     pub(crate) fn protocol(detail: impl Into<Cow<'static, str>>) -> Error {
-        Error::new(Status::Protocol, detail)
+        let detail = detail.into();
+        match detail.contains(ADVICE) {
+            true => Error::new(Status::Protocol, detail),
+            false => Error::new(Status::Protocol, detail.into_owned() + FOREIGN),
+        }
     }
 
     /// The error when a peer or the user asks for more memory than there is.
     #[cold]
     pub(crate) fn no_memory() -> Error {
-        let detail = "no memory for it; free some and try again, or keep messages smaller";
+        let detail = "there is no memory for it; free some and try again, or keep messages smaller";
         Error::new(Status::NoSpace, detail)
     }
 
@@ -83,21 +102,40 @@ impl Error {
 
     /// The error for a message of `needed` bytes that exceeds a buffer or a limit.
     pub(crate) fn too_large(needed: usize, detail: impl Into<Cow<'static, str>>) -> Error {
-        Error::with(Status::TooLarge, detail.into(), Some(needed))
+        Error::with(Status::TooLarge, checked(detail.into()), Some(needed))
     }
 
     /// Adds what was tried on what, unless a lower layer has said it already.
     #[cold]
-    pub(crate) fn during(mut self, verb: &'static str, target: &Arc<str>) -> Error {
-        if self.0.is_none() {
-            self = Error::new(Status::Again, AGAIN);
-        }
-        if let Some(failure) = self.0.as_mut().filter(|failure| failure.verb.is_empty()) {
-            let failure = Arc::make_mut(failure);
-            failure.verb = verb;
-            failure.target = Some(Arc::clone(target));
+    pub(crate) fn during(self, verb: &'static str, target: &Arc<str>) -> Error {
+        self.on(target).tried(verb)
+    }
+
+    /// Adds what was tried, unless a lower layer has said it already.
+    #[cold]
+    pub(crate) fn tried(mut self, verb: &'static str) -> Error {
+        let failure = self.failure();
+        if failure.verb.is_empty() {
+            Arc::make_mut(failure).verb = verb;
         }
         self
+    }
+
+    /// Adds on what it was tried, unless a lower layer has said it already.
+    #[cold]
+    pub(crate) fn on(mut self, target: &Arc<str>) -> Error {
+        let failure = self.failure();
+        if failure.target.is_none() && failure.verb.is_empty() {
+            Arc::make_mut(failure).target = Some(Arc::clone(target));
+        }
+        self
+    }
+
+    fn failure(&mut self) -> &mut Arc<Failure> {
+        if self.0.is_none() {
+            *self = Error::new(Status::Again, AGAIN);
+        }
+        self.0.as_mut().expect("it was just made")
     }
 
     /// The status, for the program to branch on.
@@ -132,8 +170,10 @@ impl fmt::Display for Error {
         };
         match target {
             Some(target) if target.is_empty() => write!(f, "{verb} \"\": {detail}"),
+            Some(target) if verb.is_empty() => write!(f, "{target}: {detail}"),
             Some(target) => write!(f, "{verb} {target}: {detail}"),
-            None => f.write_str(detail),
+            None if verb.is_empty() => f.write_str(detail),
+            None => write!(f, "{verb}: {detail}"),
         }
     }
 }
@@ -167,6 +207,13 @@ impl From<Error> for io::Error {
     }
 }
 
+/// In this project's tests each text must say what to do.
+fn checked(detail: Cow<'static, str>) -> Cow<'static, str> {
+    #[cfg(feature = "internals")]
+    assert!(detail.contains(ADVICE), "\"{detail}\" doesn't say what to do");
+    detail
+}
+
 fn status_of(cause: Cause) -> Status {
     match cause {
         Cause::NotFound | Cause::NotListening | Cause::NotDirectory => Status::NotFound,
@@ -177,7 +224,8 @@ fn status_of(cause: Cause) -> Status {
         Cause::NameTooLong => Status::Invalid,
         Cause::Unsupported => Status::Unsupported,
         Cause::PeerGone => Status::PeerLost,
-        Cause::Directory | Cause::NotFile | Cause::NotOpen | Cause::Other => Status::Io,
+        Cause::Directory | Cause::NotFile | Cause::NotOpen => Status::Io,
+        Cause::OtherKind | Cause::Other => Status::Io,
     }
 }
 
@@ -185,13 +233,29 @@ fn advice(cause: Cause) -> &'static str {
     match cause {
         Cause::NoDescriptors => "; close some descriptors or raise the limit (ulimit -n)",
         Cause::TooLarge => "; raise the limit of file sizes (ulimit -f)",
-        Cause::NoDescriptorsAnywhere => "; the whole system is out of descriptors",
+        Cause::NoDescriptorsAnywhere => {
+            "; the whole system is out of descriptors: end some programs, or raise fs.file-max"
+        }
         Cause::NoMemory => "; free some memory and try again",
         Cause::Denied => "; check the owner and the mode of what is named",
         Cause::Forbidden => {
             "; check who owns what is named, and whether a sandbox (seccomp) forbids the call"
         }
-        _ => "",
+        Cause::NotFound | Cause::NotDirectory => "; check the path",
+        Cause::NotListening | Cause::PeerGone => {
+            "; see whether the other program lives, and try again"
+        }
+        Cause::Link => "; a symbolic link is not followed: name what it leads to",
+        Cause::ReadOnly => "; choose a place that can be written",
+        Cause::Exists => "; choose another name",
+        Cause::NameTooLong => "; choose a shorter name",
+        Cause::Unsupported => "; use a newer kernel, or a sandbox that knows the call",
+        Cause::Directory | Cause::NotFile | Cause::OtherKind => {
+            "; something of another kind is there, such as another program's server: choose \
+             another name"
+        }
+        Cause::NotOpen => "; see who closes descriptors that aren't his",
+        Cause::Other => "; see whether a sandbox or a security module forbids it",
     }
 }
 
@@ -204,5 +268,17 @@ mod tests {
         assert!(advice(Cause::Denied).contains("the mode"), "{}", advice(Cause::Denied));
         assert!(advice(Cause::Forbidden).contains("seccomp"), "{}", advice(Cause::Forbidden));
         assert!(!advice(Cause::Forbidden).contains("mode"), "{}", advice(Cause::Forbidden));
+    }
+
+    #[test]
+    fn each_cause_has_advice() {
+        use Cause::*;
+        let named = [NotFound, NotListening, NotDirectory, Directory, NotFile, OtherKind, Link];
+        let rights = [Denied, Forbidden, ReadOnly, Exists, NameTooLong, TooLarge, Unsupported];
+        let others = [NoDescriptors, NoDescriptorsAnywhere, NoMemory, PeerGone, NotOpen, Other];
+        for cause in named.into_iter().chain(rights).chain(others) {
+            let advice = advice(cause).strip_prefix(ADVICE);
+            assert!(advice.is_some_and(|advice| advice.len() > 10), "{cause:?}: {advice:?}");
+        }
     }
 }

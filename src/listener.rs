@@ -57,7 +57,7 @@ impl Listener {
     /// Starts listening: `open("shm:NAME")`. It takes over the name of a listener that was killed;
     /// the name of one that is alive is [`Status::Exists`].
     pub fn open(endpoint: &str) -> Result<Listener> {
-        let endpoint = Endpoint::parse(endpoint)?;
+        let endpoint = Endpoint::parse(endpoint).map_err(|error| error.tried("listen"))?;
         let text = Arc::clone(&endpoint.text);
         let (endpoint, acceptor) = Incoming::open(endpoint)
             .and_then(|(endpoint, incoming)| {
@@ -109,7 +109,12 @@ impl Listener {
         let mut attempt = || self.step(Patience::Wait);
         let accepted =
             self.waiters.wait(self, &|| Interest::READ, deadline, &|| (), &mut attempt)?;
-        accepted.ok_or_else(|| Error::new(Status::TimedOut, "nobody connected in time"))
+        accepted.ok_or_else(|| {
+            Error::new(
+                Status::TimedOut,
+                "nobody connected in time; give it longer, or start the other program",
+            )
+        })
     }
 
     /// Looks whether clients still find the listener, unless another thread drives the acceptor.
@@ -260,5 +265,5 @@ fn endpoint_of_path(endpoint: &Endpoint, path: &[u8]) -> String {
 }
 
 fn closed() -> Error {
-    Error::new(Status::Closed, "the listener was closed by this program")
+    Error::new(Status::Closed, "the listener was closed by this program; open a new one")
 }

@@ -40,6 +40,8 @@ pub struct Poller {
     event: Fd,
     woken: AtomicBool,
     generation: u32,
+    /// The error of a wait that may not wait.
+    again: Error,
     members: Mutex<Members>,
     /// The key that was given out last. The next call begins behind it, so that every key is
     /// reported in time even if there is room for a few only.
@@ -82,13 +84,15 @@ impl Poller {
             set.add(event.as_fd(), READABLE, WAKE_UP)?;
             Ok((set, event))
         };
-        let made = make().map_err(|error| Error::system("making a poller", &error));
+        let made =
+            make().map_err(|error| Error::system("making a poller", &error).tried("poller new"));
         let (set, event) = made?;
         Ok(Poller {
             set,
             event,
             woken: AtomicBool::new(false),
             generation: generation(),
+            again: Error::again().tried("poller wait"),
             members: Mutex::default(),
             last_key: AtomicU64::new(u64::MAX),
         })
@@ -112,7 +116,9 @@ impl Poller {
     }
 
     fn add_direction(&self, channel: &Channel, direction: Direction, key: u64) -> Result<()> {
-        self.add_handle(channel.core.descriptor(direction)?.wait_set(), key)
+        let shown = channel.core.descriptor(direction);
+        let shown = shown.map_err(|error| error.during("poller add", &of_key(key)))?;
+        self.add_handle(shown.wait_set(), key)
     }
 
     /// Waits for a listener: `wait` gives the key while `accept` may get on.
@@ -133,18 +139,17 @@ impl Poller {
     }
 
     fn add_descriptor(&self, fd: BorrowedFd<'_>, key: u64, member: Member) -> Result<()> {
-        self.add(key, |token| {
+        let added = self.add(key, |token| {
             let added = self.set.add(fd, READABLE, token.0);
             added.map_err(|error| match Cause::of(&error) {
-                Cause::Exists => {
-                    Error::new(Status::Exists, "it is in this poller already, under another key")
-                }
-                Cause::Forbidden => Error::invalid("a descriptor of this kind can't be polled"),
-                Cause::NotOpen => Error::invalid("this descriptor is not open"),
+                Cause::Exists => Error::new(Status::Exists, ALREADY_THERE),
+                Cause::Forbidden => Error::invalid(NOT_POLLABLE),
+                Cause::NotOpen => Error::invalid("this descriptor is not open; add it while it is"),
                 _ => Error::system("adding to the poller", &error),
             })?;
             Ok(member)
-        })
+        });
+        added.map_err(|error| error.during("poller add", &of_key(key)))
     }
 
     fn add(&self, key: u64, join: impl FnOnce(Token) -> Result<Member>) -> Result<()> {
@@ -153,7 +158,8 @@ impl Poller {
         if let Some((_, member)) = members.by_key.get(&key) {
             // The key of a freed handle is free too.
             if !member.is_gone() {
-                let detail = format!("key {key} is in use in this poller");
+                let detail =
+                    "the key is in use in this poller; choose another, or remove that one first";
                 return Err(Error::new(Status::Exists, detail));
             }
         }
@@ -179,11 +185,12 @@ impl Poller {
 
     /// No longer waits for the member with this key.
     pub fn remove(&self, key: u64) -> Result<()> {
-        self.alive()?;
+        let explained = |error: Error| error.during("poller remove", &of_key(key));
+        self.alive().map_err(explained)?;
         let mut members = lock(&self.members);
         let Some((token, member)) = members.by_key.remove(&key) else {
-            let detail = format!("nothing in this poller has the key {key}");
-            return Err(Error::new(Status::NotFound, detail));
+            let detail = "nothing in this poller has the key; remove each once";
+            return Err(explained(Error::new(Status::NotFound, detail)));
         };
         members.keys.remove(&token);
         match member {
@@ -206,8 +213,14 @@ impl Poller {
         timeout: Option<Duration>,
     ) -> Result<usize> {
         keys.clear();
+        self.wait_by(keys, max, timeout).map_err(|error| error.tried("poller wait"))
+    }
+
+    fn wait_by(&self, keys: &mut Vec<u64>, max: usize, timeout: Option<Duration>) -> Result<usize> {
         if max == 0 {
-            return Err(Error::invalid("there must be room for one key at least"));
+            return Err(Error::invalid(
+                "there must be room for one key at least; say a max of 1 or more",
+            ));
         }
         let deadline = Deadline::after(timeout);
         loop {
@@ -224,8 +237,10 @@ impl Poller {
             }
             if deadline.passed() {
                 return Err(match deadline {
-                    Deadline::Now => Error::again(),
-                    _ => Error::new(Status::TimedOut, "nothing became ready in time"),
+                    Deadline::Now => self.again.clone(),
+                    _ => {
+                        Error::new(Status::TimedOut, "nothing became ready in time; give it longer")
+                    }
                 });
             }
         }
@@ -251,17 +266,28 @@ impl Poller {
 
     /// A descriptor that is readable while `wait` would return at once. Never read or write it.
     pub fn fd(&self) -> Result<BorrowedFd<'_>> {
-        self.alive().map(|()| self.set.fd().as_fd())
+        self.alive().map_err(|error| error.tried("poller fd"))?;
+        Ok(self.set.fd().as_fd())
     }
 
     /// Ends the current wait, or the next one if no thread waits. A signal handler may call it.
     pub fn wake(&self) -> Result<()> {
-        self.alive()?;
+        self.alive().map_err(|error| error.tried("poller wake"))?;
         self.woken.store(true, Ordering::SeqCst);
         signal(self.event.as_fd());
         Ok(())
     }
 }
+
+/// A key, as errors name it.
+#[cold]
+fn of_key(key: u64) -> Arc<str> {
+    format!("key {key}").into()
+}
+
+const ALREADY_THERE: &str = "it is in this poller already, under another key; remove that first";
+const NOT_POLLABLE: &str = "a descriptor of this kind can't be polled; files are always ready: \
+                            read them without waiting";
 
 impl fmt::Debug for Poller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

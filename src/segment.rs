@@ -11,6 +11,7 @@ use crate::object::lifecycle;
 use crate::object::lock::{Acquired, Lock};
 use crate::object::lock_word::Mode;
 use crate::object::wait::WaitError;
+use crate::object::who::Blocker;
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
@@ -48,7 +49,7 @@ impl Segment {
     /// that is there is smaller, that is [`Status::TooLarge`]. Size 0 opens any segment, or is
     /// [`Status::NotFound`].
     pub fn open_or_create(name: &str, size: usize) -> Result<Segment> {
-        Segment::new("open or create", name, |name| lifecycle::open_or_create(name, size))
+        Segment::new("open_or_create", name, |name| lifecycle::open_or_create(name, size))
     }
 
     fn new(
@@ -106,7 +107,7 @@ impl Segment {
         match self.0.is_alive().then(at_once).flatten() {
             Some(Ok(held)) if self.0.holder.is_detached() => self.closed_meanwhile(held),
             Some(Ok(held)) => Ok(held.into()),
-            _ => self.lock_otherwise(Mode::Shared, "lock shared", timeout),
+            _ => self.lock_otherwise(Mode::Shared, "lock_shared", timeout),
         }
     }
 
@@ -136,7 +137,7 @@ impl Segment {
             true => Ok(()),
             // Another thread has closed the handle meanwhile, which released the lock.
             false if self.0.holder.is_detached() => Err(self.0.closed()),
-            false => Err(Error::invalid("this handle does not hold the lock")),
+            false => Err(Error::invalid("this handle does not hold the lock; lock it first")),
         });
         unlocked.map_err(|error| self.0.with_context(error, "unlock"))
     }
@@ -193,7 +194,10 @@ impl Segment {
     ) -> Result<Status> {
         self.usable()?;
         if mode == Mode::Exclusive && !self.0.holder.memory().data_is_writable() {
-            return Err(Error::new(Status::Denied, "the data are open for reading only"));
+            return Err(Error::new(
+                Status::Denied,
+                "the data are open for reading only; open it with access=rw",
+            ));
         }
         if offset.checked_add(len).is_none_or(|end| end > self.size()) {
             return Err(self.not_within(offset, len));
@@ -207,14 +211,16 @@ impl Segment {
             true => Ok(status),
             // Another thread has closed the handle meanwhile, which released the lock.
             false if self.0.holder.is_detached() => Err(self.0.closed()),
-            false => Err(Error::invalid("the lock was given up while it was held for this call")),
+            false => Err(Error::invalid(LOCK_GIVEN_UP)),
         }
     }
 
     #[cold]
     fn not_within(&self, offset: usize, len: usize) -> Error {
         let size = self.size();
-        Error::invalid(format!("{len} bytes at {offset} are not within the {size} bytes of it"))
+        Error::invalid(format!(
+            "{len} bytes at {offset} are not within the {size} bytes of it; keep to those"
+        ))
     }
 
     /// The error of `verb` for so many bytes, which are more than memory can have.
@@ -233,7 +239,7 @@ impl Segment {
     /// [`Status::Again`]. Never read or write it.
     pub fn lock_fd(&self) -> Result<BorrowedFd<'_>> {
         let fd = self.usable().and_then(|_| self.0.available.fd(&self.0.holder));
-        fd.map_err(|error| self.0.with_context(error, "lock fd"))
+        fd.map_err(|error| self.0.with_context(error, "lock_fd"))
     }
 
     /// Closes the handle: every call is [`Status::Closed`], and waiting calls return with that. If
@@ -253,15 +259,27 @@ impl Segment {
 
     #[cold]
     fn why_not(&self) -> Error {
-        let denied = || Error::new(Status::Denied, "this user may only read the segment");
+        let denied = || Error::new(Status::Denied, MAY_ONLY_READ);
         self.0.alive().err().unwrap_or_else(denied)
     }
 
     #[cold]
     fn refusal(&self, error: WaitError, timeout: Option<Duration>) -> Error {
-        self.0.refusal(error, timeout, "65535 threads of this handle read already")
+        let blocker = || {
+            let lock = self.0.holder.lock();
+            lock.map_or(Blocker::Unknown, |lock| {
+                lock.blocker().map_or(Blocker::ThisHandle, Blocker::of)
+            })
+        };
+        let overflow = "65535 threads of this handle read already; unlock some";
+        self.0.refusal(error, timeout, overflow, blocker)
     }
 }
+
+const MAY_ONLY_READ: &str = "this user may only read the segment; let its owner make it with a \
+                             mode= that lets others write";
+const LOCK_GIVEN_UP: &str = "the lock was given up while it was held for this call; let only the \
+                             thread unlock it that has locked it";
 
 impl fmt::Debug for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

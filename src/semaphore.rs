@@ -11,6 +11,7 @@ use crate::object::lock::LockEnv;
 use crate::object::semaphore::Units;
 use crate::object::semaphore::units::{SharedUnits, UNITS_MAX};
 use crate::object::wait::WaitError;
+use crate::object::who::Blocker;
 use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -48,7 +49,7 @@ impl Semaphore {
 
     /// Opens a semaphore, which keeps its units, or makes one with `initial` units.
     pub fn open_or_create(name: &str, initial: u32) -> Result<Semaphore> {
-        Semaphore::new("open or create", name, |name| {
+        Semaphore::new("open_or_create", name, |name| {
             check(initial)?;
             lifecycle::open_or_create_semaphore(name, initial)
         })
@@ -169,7 +170,8 @@ impl Semaphore {
 
     #[cold]
     fn why_not(&self) -> Error {
-        let denied = || Error::new(Status::Denied, "this user may only read the semaphore");
+        let denied =
+            || Error::new(Status::Denied, "this user may only read the semaphore; see its mode=");
         self.object.alive().err().unwrap_or_else(denied)
     }
 
@@ -177,14 +179,19 @@ impl Semaphore {
     fn refusal(&self, error: WaitError, timeout: Option<Duration>) -> Error {
         match error {
             WaitError::Overflow => over(),
-            error => self.object.refusal(error, timeout, ""),
+            error => self.object.refusal(error, timeout, "", || {
+                let units = self.object.holder.units(self.accounting);
+                units.map_or(Blocker::Unknown, |units| {
+                    units.blocker().map_or(Blocker::ThisHandle, Blocker::of)
+                })
+            }),
         }
     }
 }
 
 fn check_count(count: u32) -> Result<()> {
     match count {
-        0 => Err(Error::invalid("the number of units is 0")),
+        0 => Err(Error::invalid("the number of units is 0; say 1 or more")),
         _ => check(count),
     }
 }
@@ -195,7 +202,7 @@ fn check(count: u32) -> Result<()> {
 
 #[cold]
 fn over() -> Error {
-    Error::new(Status::TooLarge, format!("a semaphore has at most {UNITS_MAX} units"))
+    Error::new(Status::TooLarge, format!("a semaphore has at most {UNITS_MAX} units; say fewer"))
 }
 
 impl fmt::Debug for Semaphore {

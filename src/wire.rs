@@ -204,7 +204,7 @@ impl Hello {
     /// Reads a HELLO's payload.
     pub fn decode(payload: &[u8]) -> Result<Hello> {
         if payload.len() < HELLO_SIZE || payload[..8] != MAGIC {
-            return Err(Error::protocol("the peer does not speak treenail's wire format"));
+            return Err(Error::protocol(FOREIGN_PEER));
         }
         let major = u16::from_le_bytes([payload[8], payload[9]]);
         if major != VERSION_MAJOR {
@@ -266,6 +266,10 @@ impl Share {
     }
 }
 
+const FOREIGN_PEER: &str = "the peer does not speak treenail's wire format: it is another \
+                            program's server or client; check the name, and that \
+                            both sides use treenail";
+
 /// A CLOSE frame with a reason that begins with the name of a status, so that both people and
 /// programs can read it.
 pub fn refusal(error: &Error) -> Vec<u8> {
@@ -285,7 +289,9 @@ pub fn refused(reason: &[u8]) -> Error {
     };
     let status = Status::opening(&text).filter(ends);
     let said = if text.is_empty() { "no reason was given" } else { text.as_str() };
-    Error::new(status.unwrap_or(Status::Closed), format!("the other side refused: {said}"))
+    let advice = if said.contains("; ") { "" } else { "; ask whoever runs it" };
+    let detail = format!("the other side refused: {said}{advice}");
+    Error::new(status.unwrap_or(Status::Closed), detail)
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {

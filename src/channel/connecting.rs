@@ -77,7 +77,10 @@ impl Greeting {
             let deadline = self.deadline.get_or_insert_with(|| Instant::now() + endpoint.handshake);
             if Instant::now() >= *deadline {
                 let ms = endpoint.handshake.as_millis();
-                let detail = format!("the listener did not finish its handshake in {ms} ms");
+                let detail = format!(
+                    "the listener did not finish its handshake in {ms} ms; see whether it is \
+                     stuck, or raise handshake_ms="
+                );
                 return Err(Error::new(Status::TimedOut, detail));
             }
         }
@@ -139,15 +142,19 @@ impl Connecting {
     pub fn obstacle(&self) -> String {
         match (&self.stage, &self.in_vain) {
             (Stage::Dialling(_), Some(error)) => error.to_string(),
-            (Stage::Dialling(_), None) => "the listener's backlog is full".to_owned(),
-            (Stage::Listening(_), _) => "nobody has connected".to_owned(),
-            (Stage::Greeting(_), _) => {
-                "the listener has not answered; does it call accept?".to_owned()
+            (Stage::Dialling(_), None) => {
+                "the listener's backlog is full; see whether it calls accept".to_owned()
             }
             (Stage::Answering(_), _) => {
                 "the other side has not said HELLO; does it connect?".to_owned()
             }
-            (Stage::Dialled(_) | Stage::Done, _) => "nothing any more".to_owned(),
+            (Stage::Listening(_), _) => "nobody has connected; start the other program".to_owned(),
+            (Stage::Greeting(_), _) => {
+                "the listener has not answered; does it call accept? Another program's server \
+                 would never answer"
+                    .to_owned()
+            }
+            (Stage::Dialled(_) | Stage::Done, _) => "nothing any more; try again".to_owned(),
         }
     }
 
@@ -229,7 +236,11 @@ impl Connecting {
         let Meeting::At(address) = &self.endpoint.meeting else {
             return Err(no_own_name());
         };
-        match dial(address) {
+        let advice = match self.endpoint.retry {
+            true => "start the listener",
+            false => "start the listener first, or say ?retry=1",
+        };
+        match dial(address, advice) {
             Ok(Dialled::Connected(socket)) => {
                 self.stage = Stage::Dialled(socket);
                 return Ok(());

@@ -47,7 +47,8 @@ impl Core {
     pub fn new(endpoint: Arc<Endpoint>, connecting: Option<Connecting>) -> Core {
         static MARKS: AtomicU32 = AtomicU32::new(0);
         Core {
-            again: ["recv", "send"].map(|verb| Error::again().during(verb, &endpoint.text)),
+            again: [("recv", NOTHING_YET), ("send", FULL)]
+                .map(|(verb, why)| Error::new(Status::Again, why).during(verb, &endpoint.text)),
             mark: (MARKS.fetch_add(1, Ordering::Relaxed) % 0xffff) as u16 + 1,
             endpoint,
             generation: generation(),
@@ -225,8 +226,8 @@ impl Core {
         match (stepped, self.connection.get()) {
             (Some(()), Some(connection)) => Ok((connection, deadline.timeout_left())),
             _ => Err(timed_out(match lock(&self.connecting).as_ref() {
-                Some(stage) => format!("the connection was not made in time: {}", stage.obstacle()),
-                None => "the connection was not made in time".to_owned(),
+                Some(stage) => format!("it was not connected in time: {}", stage.obstacle()),
+                None => "it was not connected in time; give it longer".to_owned(),
             })),
         }
     }
@@ -273,7 +274,8 @@ impl Core {
                 error
             }
             Status::Protocol => {
-                let error = error.during("use", &self.endpoint.text);
+                // Each call that meets it says its own name.
+                let error = error.on(&self.endpoint.text);
                 self.fail(&error);
                 error
             }
@@ -300,10 +302,17 @@ impl Core {
     }
 }
 
+/// Why a call would have to wait.
+const NOTHING_YET: &str = "not without waiting, and the timeout was 0: nothing has come; give it \
+                           time, or wait until fd is readable";
+const FULL: &str = "not without waiting, and the timeout was 0: there is no room, as the peer has \
+                    not received what was sent before; give it time, wait until send_fd is \
+                    readable, or raise ring= on shm:";
+
 fn timed_out(what: impl Into<Cow<'static, str>>) -> Error {
     Error::new(Status::TimedOut, what)
 }
 
 fn closed_by_us() -> Error {
-    Error::new(Status::Closed, "the channel was closed by this program")
+    Error::new(Status::Closed, "the channel was closed by this program; make a new one to go on")
 }

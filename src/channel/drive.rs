@@ -89,7 +89,7 @@ impl Core {
                 None => self.time_out(connection, interest, attempt),
             };
         }
-        done.ok_or_else(out_of_time)
+        done.ok_or_else(|| nothing_came(connection))
     }
 
     /// A sending call is out of time: its descriptor shows when there is room.
@@ -101,15 +101,41 @@ impl Core {
     ) -> Result<T> {
         if !self.readiness.is_watched(Direction::Send) {
             self.disarm(connection);
-            return Err(out_of_time());
+            return Err(stayed_full(connection));
         }
         self.refuse(connection, interest, attempt).map_err(|error| match error.status() {
-            Status::Again => out_of_time(),
+            Status::Again => stayed_full(connection),
             _ => error,
         })
     }
 }
 
-pub fn out_of_time() -> Error {
-    Error::new(Status::TimedOut, "the timeout passed")
+/// The error of a call that waited for a message in vain.
+#[cold]
+fn nothing_came(connection: &Connection) -> Error {
+    let peer = peer_in_words(connection);
+    let detail = format!("nothing came in time; give it longer, or see what {peer} does");
+    Error::new(Status::TimedOut, detail)
+}
+
+/// The error of a call that waited for room in vain.
+#[cold]
+fn stayed_full(connection: &Connection) -> Error {
+    let peer = peer_in_words(connection);
+    let (full, more) = match connection.link.sends_by_ring() {
+        true => ("the ring", "raise ring=, "),
+        false => ("the socket", ""),
+    };
+    let detail = format!(
+        "{full} stayed full, as the peer has not received what was sent before; give it longer, \
+         {more}or see what {peer} does"
+    );
+    Error::new(Status::TimedOut, detail)
+}
+
+fn peer_in_words(connection: &Connection) -> String {
+    match connection.link.peer().credentials.pid {
+        0 => "the peer".to_owned(),
+        pid => format!("the peer, process {pid},"),
+    }
 }

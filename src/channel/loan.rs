@@ -166,12 +166,14 @@ pub fn is_still_lent(status: Status) -> bool {
 pub fn check_committed(len: usize, lent: usize) -> Result<()> {
     match len <= lent {
         true => Ok(()),
-        false => Err(Error::invalid(format!("{len} bytes were committed of a loan of {lent}"))),
+        false => Err(Error::invalid(format!(
+            "{len} bytes were committed of a loan of {lent}; commit at most what was lent"
+        ))),
     }
 }
 
 fn no_such_loan() -> Error {
-    Error::invalid("no loan of this channel is open under that number: was it committed before?")
+    Error::invalid("no loan of this channel is open under that number; commit or discard each once")
 }
 
 /// Refuses what the peer would not take.
@@ -180,7 +182,9 @@ pub fn check_size(connection: &Connection, len: usize) -> Result<()> {
     if len <= most {
         return Ok(());
     }
-    let detail =
-        format!("the message has {len} bytes, and the peer takes {most} (its max_message)");
+    let detail = format!(
+        "the message has {len} bytes, and the peer takes {most} (its max_message); send it in \
+         parts, or raise max_message= where the peer opens its end"
+    );
     Err(Error::too_large(len, detail))
 }

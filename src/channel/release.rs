@@ -23,5 +23,5 @@ impl Core {
 }
 
 fn no_such_view() -> Error {
-    Error::invalid("no view of this channel is open under that number: was it released before?")
+    Error::invalid("no view of this channel is open under that number; release each view once")
 }

@@ -22,7 +22,7 @@ const WAY_BYTES_MAX: usize = 1 << 20;
 
 fn no_such_question() -> Error {
     let detail = "no request with this id is to be answered on this channel: it was answered \
-                  before, or came to another channel";
+                  before, or came to another channel; answer each request once, where it came";
     Error::invalid(detail)
 }
 
@@ -208,7 +208,8 @@ impl Core {
         match self.endpoint.raw {
             false => Ok(()),
             true => {
-                let detail = "raw=1 has no frames that could carry tags, requests or replies";
+                let detail = "raw=1 has no frames that could carry tags, requests or replies; \
+                              leave raw=1 out on both sides";
                 Err(Error::new(Status::Unsupported, detail))
             }
         }

@@ -67,7 +67,8 @@ impl Requests {
     pub fn begin(&self, pending: Pending) -> Result<u32> {
         let mut all = lock(&self.pending);
         if all.len() >= PENDING_MAX {
-            let detail = format!("{PENDING_MAX} requests wait for their replies already");
+            let detail =
+                format!("{PENDING_MAX} requests wait for their replies already; end some first");
             return Err(Error::new(Status::NoSpace, detail));
         }
         all.try_reserve(1).map_err(|_| Error::no_memory())?;
@@ -160,5 +161,5 @@ impl Requests {
 }
 
 pub fn no_such_request() -> Error {
-    Error::invalid("no request of this channel is open under that id: was it ended before?")
+    Error::invalid("no request of this channel is open under that id; end each request once")
 }

@@ -3,9 +3,8 @@
 
 use super::connection::Connection;
 use super::core::Core;
-use super::drive::out_of_time;
 use super::rearm::Side;
-use crate::error::{Result, Status};
+use crate::error::{Error, Result, Status};
 use crate::os::wait_set::READABLE;
 use crate::readiness::Direction;
 use crate::readiness::descriptor::{Token, Watched};
@@ -147,6 +146,14 @@ impl Core {
         let on_drain = || self.readiness.after_drain(&side, None);
         let done =
             self.waiters.wait(&side, &|| Interest::READ, deadline, &on_drain, &mut attempt)?;
-        done.map(|()| deadline.timeout_left()).ok_or_else(out_of_time)
+        done.map(|()| deadline.timeout_left()).ok_or_else(not_answered)
     }
+}
+
+/// The error of a send that must know first how large a message the peer takes.
+#[cold]
+fn not_answered() -> Error {
+    let detail = "the listener has not answered in time, and a message of this size must wait for \
+                  that; give it longer, or see whether it calls accept";
+    Error::new(Status::TimedOut, detail)
 }

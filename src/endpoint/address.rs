@@ -54,7 +54,7 @@ pub fn read_given(address: &[u8]) -> Result<Given> {
         ))),
         None => Err(Error::invalid(
             "behind fd: comes the number of an open descriptor, or systemd for the first that \
-             systemd has passed",
+             systemd has passed; write fd:3, for example",
         )),
     }
 }
@@ -119,6 +119,6 @@ pub fn escape(bytes: &[u8]) -> String {
 
 /// Converts these bytes to text.
 pub fn text_of(bytes: Vec<u8>) -> Result<String> {
-    let bad = |_| Error::new(Status::Invalid, "a value that is not UTF-8");
+    let bad = |_| Error::new(Status::Invalid, "a value is not UTF-8; write it in that");
     String::from_utf8(bytes).map_err(bad)
 }

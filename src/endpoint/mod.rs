@@ -116,11 +116,11 @@ impl Endpoint {
     /// Reads an endpoint.
     pub fn parse(text: &str) -> Result<Endpoint> {
         if text.len() > ENDPOINT_SIZE_MAX {
-            let detail = format!("an endpoint has at most {ENDPOINT_SIZE_MAX} bytes");
-            return Err(Error::invalid(detail));
+            let detail = format!("an endpoint has at most {ENDPOINT_SIZE_MAX} bytes; shorten it");
+            return Err(Error::invalid(detail).on(&beginning_of(text)));
         }
         let shown: Arc<str> = text.replace(|c: char| c.is_control(), "?").into();
-        read(text, &shown).map_err(|error| error.during("endpoint", &shown))
+        read(text, &shown).map_err(|error| error.on(&shown))
     }
 
     /// Reads the options of a pair: `key=value&key=value`.
@@ -129,9 +129,12 @@ impl Endpoint {
         let shown: Arc<str> = text.replace(|c: char| c.is_control(), "?").into();
         let options = Some(options).filter(|options| !options.is_empty());
         let read = match text.len() > ENDPOINT_SIZE_MAX {
-            true => Err(Error::invalid(format!("options have at most {ENDPOINT_SIZE_MAX} bytes"))),
+            true => Err(Error::invalid(format!(
+                "options have at most {ENDPOINT_SIZE_MAX} bytes; shorten them"
+            ))),
             false => Endpoint::new(Meeting::AsPair, &shown).with_options(Scheme::Fd, options),
         };
+        let shown = if text.len() > ENDPOINT_SIZE_MAX { beginning_of(&text) } else { shown };
         read.map_err(|error| error.during("make", &shown))
     }
 
@@ -193,7 +196,10 @@ fn options(text: Option<&str>, mut set: impl FnMut(&str, &str) -> Result<()>) ->
     for pair in text.into_iter().flat_map(|text| text.split('&')) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         if seen.contains(&key) {
-            return Err(Error::invalid(format!("option {} is there twice", printable(key))));
+            return Err(Error::invalid(format!(
+                "option {} is there twice; say it once",
+                printable(key)
+            )));
         }
         seen.push(key);
         set(key, &text_of(unescape(value)?)?)?;
@@ -272,13 +278,19 @@ impl Endpoint {
     /// Refuses options that contradict each other.
     fn agree(&self, scheme: Scheme) -> Result<()> {
         if self.raw && scheme == Scheme::Shm {
-            return Err(Error::invalid("raw=1 is not for shm:, as rings always carry frames"));
+            return Err(Error::invalid(
+                "raw=1 is not for shm:, as rings always carry frames; write local:",
+            ));
         }
         if self.rings == Rings::Required && scheme == Scheme::Local {
-            return Err(Error::invalid("shm=required is not for local:, which shares no memory"));
+            return Err(Error::invalid(
+                "shm=required is not for local:, which shares no memory; write shm:, or leave it out",
+            ));
         }
         if self.rings == Rings::Required && self.raw {
-            return Err(Error::invalid("shm=required and raw=1 exclude each other"));
+            return Err(Error::invalid(
+                "shm=required and raw=1 exclude each other; leave one of them out",
+            ));
         }
         if self.ring > self.ring_max {
             return Err(Error::invalid("ring is over ring_max; raise ring_max or lower ring"));
@@ -309,6 +321,11 @@ fn scheme_name(scheme: Scheme) -> &'static str {
         Scheme::Local => "local:",
         Scheme::Fd => "fd:",
     }
+}
+
+/// The beginning of a text that is too long for an error line.
+fn beginning_of(text: &str) -> Arc<str> {
+    (printable(text) + "...").into()
 }
 
 /// `text` as an error line may show it: short, and without control characters.

@@ -23,6 +23,14 @@ impl Kind {
         }
     }
 
+    /// What a call waits for, in errors.
+    pub fn shared(self) -> &'static str {
+        match self {
+            Kind::Segment => "the lock",
+            Kind::Semaphore => "the units",
+        }
+    }
+
     /// The verbs for errors: of a call that waits for the lock or for units, and of one that waits
     /// for a change.
     pub fn waits(self) -> [&'static str; 2] {
@@ -90,12 +98,11 @@ impl ObjectName {
     pub fn parse(kind: Kind, text: &str) -> Result<ObjectName> {
         if text.len() > super::ENDPOINT_SIZE_MAX {
             let most = super::ENDPOINT_SIZE_MAX;
-            return Err(Error::invalid(format!(
-                "a name with its options has at most {most} bytes"
-            )));
+            let detail = format!("a name with its options has at most {most} bytes; shorten it");
+            return Err(Error::invalid(detail).on(&super::beginning_of(text)));
         }
         let shown: Arc<str> = text.replace(|c: char| c.is_control(), "?").into();
-        read(kind, text, &shown).map_err(|error| error.during("name", &shown))
+        read(kind, text, &shown).map_err(|error| error.on(&shown))
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<()> {
@@ -141,7 +148,11 @@ fn read(kind: Kind, text: &str, shown: &Arc<str>) -> Result<ObjectName> {
 fn read_object(kind: Kind, address: &str) -> Result<Object> {
     match address.strip_prefix("native:") {
         Some(native) if kind == Kind::Segment => return read_native(&unescape(native)?),
-        Some(_) => return Err(Error::invalid("only segments can be another program's objects")),
+        Some(_) => {
+            return Err(Error::invalid(
+                "only segments can be another program's objects; leave native: out",
+            ));
+        }
         None => {}
     }
     match String::from_utf8(unescape(address)?) {
@@ -153,7 +164,7 @@ fn read_object(kind: Kind, address: &str) -> Result<Object> {
             };
             Err(Error::invalid(format!(
                 "a name has 1 to {NAME_SIZE_MAX} of A-Z a-z 0-9 . _ - and does not start with a \
-                 dot{native}"
+                 dot; choose one{native}"
             )))
         }
     }
@@ -173,7 +184,8 @@ fn read_native(name: &[u8]) -> Result<Object> {
         }
         Some(name) => Ok(Object::Native(name.to_owned())),
         None => Err(Error::invalid(format!(
-            "a native name is a slash and 1 to {NATIVE_SIZE_MAX} bytes without another"
+            "a native name is a slash and 1 to {NATIVE_SIZE_MAX} bytes without another; write \
+             native:/NAME"
         ))),
     }
 }

@@ -67,10 +67,13 @@ pub(super) fn token(channel: &Channel, id: LentId) -> u64 {
     (id.to_bits() + 1) | (u64::from(channel.core.mark) << LentId::BITS)
 }
 
+const NOT_OPEN: &str = "it is not open on this channel; give each view and loan back once, on the \
+                        channel that it came from";
+
 pub(super) fn lent_id(channel: &Channel, token: u64) -> Result<LentId> {
     let mark = token >> LentId::BITS == u64::from(channel.core.mark);
     let bits = (token & ((1 << LentId::BITS) - 1)).checked_sub(1).filter(|_| mark);
-    let missing = || Error::invalid("it is not open on this channel: was it given back before?");
+    let missing = || Error::invalid(NOT_OPEN);
     bits.map(LentId::from_bits).ok_or_else(missing)
 }
 
@@ -103,7 +106,9 @@ pub(super) unsafe fn slices<'a>(slices: *const tn_slice, count: usize) -> Result
     }
     there((!slices.is_null()).then_some(()), "the list of slices")?;
     if count > isize::MAX as usize / size_of::<tn_slice>() {
-        return Err(Error::invalid(format!("{count} slices are more than memory can have")));
+        return Err(Error::invalid(format!(
+            "{count} slices are more than memory can have; pass how many there are"
+        )));
     }
     // SAFETY: not NULL, and by this function's contract.
     let slices = unsafe { std::slice::from_raw_parts(slices, count) };

@@ -35,12 +35,15 @@ pub type tn_fd = c_int;
 
 /// A handle that must not be NULL.
 fn handle<T>(handle: Option<T>) -> Result<T> {
-    handle.ok_or_else(|| Error::invalid("the handle is NULL"))
+    handle.ok_or_else(|| {
+        Error::invalid("the handle is NULL; pass one that was made, and is not freed")
+    })
 }
 
 /// A pointer that must not be NULL.
 fn there<T>(pointer: Option<T>, name: &str) -> Result<T> {
-    pointer.ok_or_else(|| Error::invalid(format!("{name} is NULL")))
+    let null = || Error::invalid(format!("{name} is NULL; pass an address"));
+    pointer.ok_or_else(null)
 }
 
 /// A timeout from C.
@@ -60,7 +63,7 @@ fn timeout(timeout_ms: i32) -> Result<Option<Duration>> {
 /// `text` is NULL or NUL-terminated, and lives as long as the result.
 unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str> {
     if text.is_null() {
-        return Err(Error::invalid(format!("{name} is NULL")));
+        return Err(Error::invalid(format!("{name} is NULL; pass a text")));
     }
     // SAFETY: by this function's contract.
     let text = unsafe { CStr::from_ptr(text) };
@@ -79,7 +82,7 @@ unsafe fn bytes<'a>(data: *const c_void, len: usize) -> Result<&'a [u8]> {
     if data.is_null() || len > isize::MAX as usize {
         return Err(match data.is_null() {
             true => no_memory_there(len),
-            false => Error::too_large(len, format!("{len} bytes are more than memory can have")),
+            false => Error::too_large(len, too_much("data", len)),
         });
     }
     // SAFETY: not NULL, and by this function's contract.
@@ -100,9 +103,7 @@ unsafe fn buffer<'a>(buf: *mut c_void, cap: usize) -> Result<&'a mut [MaybeUnini
         return Err(match buf.is_null() {
             true => no_memory_there(cap),
             // Not too large: that says how much a message needs.
-            false => {
-                Error::invalid(format!("a buffer of {cap} bytes is more than memory can have"))
-            }
+            false => Error::invalid(too_much("a buffer", cap)),
         });
     }
     // SAFETY: not NULL, and by this function's contract.
@@ -111,7 +112,14 @@ unsafe fn buffer<'a>(buf: *mut c_void, cap: usize) -> Result<&'a mut [MaybeUnini
 
 #[cold]
 fn no_memory_there(len: usize) -> Error {
-    Error::invalid(format!("the data is NULL, but its length is {len}"))
+    let detail =
+        format!("the data is NULL, but its length is {len}; pass the address of the bytes");
+    Error::invalid(detail)
+}
+
+#[cold]
+fn too_much(what: &str, len: usize) -> String {
+    format!("{what} of {len} bytes is more than memory can have; pass the size that it has")
 }
 
 /// Writes a text of this library to C's buffer, with a NUL behind it, and its length without the
@@ -128,8 +136,9 @@ unsafe fn give_text(
     if cap <= text.len() {
         let needed = text.len() + 1;
         out_len.write(needed);
-        let detail =
-            format!("the text needs {needed} bytes with its NUL, and the buffer has {cap}");
+        let detail = format!(
+            "the text needs {needed} bytes with its NUL, and the buffer has {cap}; give it more"
+        );
         return Err(Error::too_large(needed, detail));
     }
     // SAFETY: by this function's contract.

@@ -87,7 +87,7 @@ pub unsafe extern "C" fn tn_poller_add_fd(
     guard(|| {
         let poller = handle(poller)?;
         if fd < 0 {
-            return Err(Error::invalid(format!("{fd} is no descriptor")));
+            return Err(Error::invalid(format!("{fd} is no descriptor; pass one that is open")));
         }
         // SAFETY: the descriptor is only handed to epoll_ctl, which refuses one that isn't open.
         poller.add_fd(&unsafe { BorrowedFd::borrow_raw(fd) }, key)

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result, Status};
 use crate::os::thread_local::{PerThread, Slot};
+use std::any::type_name;
 use std::ffi::{CStr, c_char};
 use std::fmt::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -69,12 +70,19 @@ static LAST: PerThread<LastError> = PerThread::new(Slot::Failure);
 /// Runs the body of an exported function. It catches panics, and keeps a failure for tn_last_error.
 /// A body may return a notice.
 #[inline]
-pub(super) fn guard<T: Notice>(body: impl FnOnce() -> Result<T>) -> tn_status {
+pub(super) fn guard<T: Notice, F: FnOnce() -> Result<T>>(body: F) -> tn_status {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(notice)) => notice.status() as tn_status,
-        Ok(Err(error)) => failed(error),
-        Err(panic) => failed(panicked(panic.as_ref())),
+        Ok(Err(error)) => failed(error, caller_of(type_name::<F>())),
+        Err(panic) => failed(panicked(panic.as_ref()), caller_of(type_name::<F>())),
     }
+}
+
+/// The name of the exported function whose body has a type of this name. A failure that doesn't say
+/// what was tried says that.
+fn caller_of(body: &'static str) -> &'static str {
+    let name = |path: &'static str| path.split("::").find(|part| part.starts_with("tn_"));
+    name(body).unwrap_or("a call")
 }
 
 /// Runs the body of an exported function that returns a value, and `otherwise` after a failure.
@@ -95,7 +103,12 @@ pub(super) fn guard_silent(body: impl FnOnce()) {
     });
 }
 
-fn failed(error: Error) -> tn_status {
+fn failed(error: Error, call: &'static str) -> tn_status {
+    keep(error.tried(call))
+}
+
+/// Keeps a failure for tn_last_error.
+fn keep(error: Error) -> tn_status {
     let status = error.status() as tn_status;
     LAST.with(|last| *last = LastError { error: Some(error), text: None });
     status
@@ -105,7 +118,7 @@ fn failed(error: Error) -> tn_status {
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
-    Error::new(Status::Internal, format!("a bug in treenail, please report it: {text}"))
+    Error::new(Status::Internal, format!("a bug in treenail: {text}; please report it"))
 }
 
 /// tn_status_name returns a status' name, such as "TN_AGAIN"; "TN_UNKNOWN" for a number that is
@@ -145,19 +158,18 @@ pub extern "C" fn tn_last_error() -> *const c_char {
 /// `text` is NULL or NUL-terminated.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tn_last_error_set(status: tn_status, text: *const c_char) -> tn_status {
-    guard(|| -> Result<()> {
-        // SAFETY: by this function's contract it ends with a NUL.
-        let text = (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) });
-        let text = text.and_then(|text| text.to_str().ok()).unwrap_or_default();
-        let failure = Status::of_failure(status).filter(|_| !text.is_empty());
-        Err(match failure {
-            Some(failure) => Error::new(failure, text.to_owned()),
-            None => Error::invalid(format!(
-                "set the last error to status {status}, \"{text}\": it takes the number of a \
+    // SAFETY: by this function's contract it ends with a NUL.
+    let text = (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) });
+    let text = text.and_then(|text| text.to_str().ok()).unwrap_or_default();
+    match Status::of_failure(status).filter(|_| !text.is_empty()) {
+        Some(failure) => keep(Error::relayed(failure, text.to_owned())),
+        None => guard(|| -> Result<()> {
+            Err(Error::invalid(format!(
+                "set the last error to status {status}, \"{text}\"; it takes the number of a \
                  failure, and a text in UTF-8"
-            )),
-        })
-    })
+            )))
+        }),
+    }
 }
 
 /// tn_version returns the library's version as major * 65536 + minor * 256 + patch: compare it

@@ -72,9 +72,9 @@ pub fn open_named(name: &[u8], access: Access) -> Result<Option<Fd>> {
     opened.map(Some).or_else(|error| match Cause::of(&error) {
         Cause::NotFound => Ok(None),
         // A directory, a socket, a symbolic link.
-        Cause::Directory | Cause::NotFile | Cause::Link => {
-            Err(Error::protocol("what has the object's name is no shared memory"))
-        }
+        Cause::Directory | Cause::NotFile | Cause::Link => Err(Error::protocol(
+            "what has the object's name is no shared memory; choose another name",
+        )),
         _ => Err(Error::system("opening the object", &error)),
     })
 }

@@ -39,7 +39,8 @@ pub fn prefix() -> Result<&'static str> {
     match chosen.to_str() {
         Some(text) if text.len() <= PREFIX_SIZE_MAX && text.bytes().all(allowed) => Ok(text),
         _ => Err(Error::invalid(format!(
-            "{PREFIX_VARIABLE} has at most {PREFIX_SIZE_MAX} of A-Z a-z 0-9 . _ -"
+            "{PREFIX_VARIABLE} has at most {PREFIX_SIZE_MAX} of A-Z a-z 0-9 . _ -; set it so, or \
+             unset it"
         ))),
     }
 }

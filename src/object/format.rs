@@ -77,20 +77,27 @@ pub fn read_header(file: &File, kind: Kind) -> Result<ObjectInfo> {
     let mut bytes = [0; 64];
     let count = named_memory::read_at(file.fd.as_fd(), &mut bytes, 0);
     if count.map_err(|error| Error::system("reading the object", &error))? < bytes.len() {
-        return Err(Error::protocol("what has the object's name is shorter than its header"));
+        return Err(Error::protocol(
+            "what has the object's name is shorter than its header; choose another name",
+        ));
     }
     let word = |at: usize| u32::from_ne_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
     let long = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
     if long(offset_of!(Header, magic)) != MAGIC_WORD {
-        return Err(Error::protocol("what has the object's name is none of this library's"));
+        return Err(Error::protocol(
+            "what has the object's name is none of this library's; choose another name",
+        ));
     }
     let format = word(offset_of!(Header, format));
     if format != FORMAT {
-        let detail = format!("the object is of format {format:#010x}, not {FORMAT:#010x}");
+        let detail = format!(
+            "the object is of format {format:#010x}, not {FORMAT:#010x}; use the same version of \
+             treenail in all its programs, or choose another name"
+        );
         return Err(Error::protocol(detail));
     }
     if word(offset_of!(Header, kind)) != kind as u32 {
-        return Err(Error::protocol("the object is of another kind"));
+        return Err(Error::protocol("the object is of another kind; choose another name"));
     }
     let (size, offset) = (long(offset_of!(Header, size)), long(offset_of!(Header, data_offset)));
     let whole = is_possible(size)
@@ -99,7 +106,10 @@ pub fn read_header(file: &File, kind: Kind) -> Result<ObjectInfo> {
         && file.facts.size == offset + size;
     if !whole {
         let length = file.facts.size;
-        let detail = format!("the object has {length} bytes, which its header contradicts");
+        let detail = format!(
+            "the object has {length} bytes, which its header contradicts: somebody has spoilt it; \
+             choose another name, or let its owner call remove"
+        );
         return Err(Error::protocol(detail));
     }
     let persists = word(offset_of!(Header, flags)) & PERSISTS != 0;

@@ -8,10 +8,10 @@ use crate::error::Result;
 use crate::object::file::{File, OBSERVER_BYTES, SLOT_BYTES};
 use crate::object::file_names::{self, FileName};
 use crate::object::format::read_header;
-use crate::object::layout::{Header, SLOTS_OFFSET, Slot};
+use crate::object::layout::Header;
 use crate::object::reserve::data_offset;
 use crate::object::semaphore::units::UnitsWord;
-use crate::os::byte_lock::{self, Bytes};
+use crate::object::who;
 use crate::os::named_memory::{self, FOLDER, Facts};
 use crate::os::process;
 use std::cell::LazyCell;
@@ -125,36 +125,13 @@ impl Found {
 
     /// Who holds it now.
     pub fn holders(&self) -> Holders {
-        Holders { slots: self.locked(SLOT_BYTES), observers: self.locked(OBSERVER_BYTES).len() }
+        let observers = who::locked(&self.file, OBSERVER_BYTES).len();
+        Holders { slots: who::locked(&self.file, SLOT_BYTES), observers }
     }
 
     /// The process numbers that the holders with slots wrote there, as each sees its own.
     pub fn pids(&self, holders: &Holders) -> Vec<u32> {
-        let pid = |index: &usize| {
-            let at = SLOTS_OFFSET + index * size_of::<Slot>() + offset_of!(Slot, pid);
-            let mut bytes = [0; 4];
-            let _ = named_memory::read_at(self.file.fd.as_fd(), &mut bytes, at);
-            u32::from_ne_bytes(bytes)
-        };
-        holders.slots.iter().map(pid).collect()
-    }
-
-    /// Which of some bytes are locked, in order. Each lock that is found leaves a part before it
-    /// and a part behind it to be looked at: where few bytes are locked, few calls find them.
-    fn locked(&self, bytes: Bytes) -> Vec<usize> {
-        let (mut locked, mut left) = (Vec::new(), vec![bytes]);
-        while let Some(part) = left.pop() {
-            let found = byte_lock::find_locked(self.file.fd.as_fd(), part);
-            let Ok(Some(Bytes(start, len @ 1..))) = found else {
-                continue;
-            };
-            let (end, part_end) = (start + len, part.0 + part.1);
-            locked.extend((start..end).map(|at| (at - bytes.0) as usize));
-            let around = [Bytes(part.0, start - part.0), Bytes(end, part_end - end)];
-            left.extend(around.into_iter().filter(|Bytes(_, len)| *len > 0));
-        }
-        locked.sort_unstable();
-        locked
+        who::processes(&self.file, &holders.slots)
     }
 
     /// What else a listing says of it: a segment's version, or a semaphore's free units.

@@ -9,6 +9,7 @@ use crate::object::holder::Holder;
 use crate::object::layout::Purpose;
 use crate::object::lifecycle;
 use crate::object::wait::WaitError;
+use crate::object::who::Blocker;
 use crate::os::fork::generation;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
@@ -18,18 +19,49 @@ use std::time::Duration;
 /// also signals before its change, so a moment later the change may be there.
 const YIELDS_MAX: u32 = 20;
 
+const NO_CHANGE: &str = "no change came in time; give it longer, or see whether the program that \
+                         makes changes notifies of them";
+
 /// A handle on a named object.
 pub struct Object {
     kind: Kind,
     name: Arc<str>,
     generation: u32,
-    /// The errors of calls that would have to wait: for the lock or units, and for a change.
-    would_block: [Error; 2],
+    /// The errors of calls that would have to wait.
+    would_block: WouldBlock,
     pub holder: Holder,
     /// Shows another version.
     pub changes: ObjectDescriptor,
     /// Shows that the lock, or units, may be free.
     pub available: ObjectDescriptor,
+}
+
+/// The errors of calls that would have to wait, which event loops get all the time: they are made
+/// once, so that they can't say which process it is.
+struct WouldBlock {
+    /// For the lock or units, which somebody has.
+    by_others: Error,
+    /// For what this process has by another handle.
+    by_this_process: Error,
+    /// For a change.
+    change: Error,
+}
+
+impl WouldBlock {
+    fn of(kind: Kind, name: &Arc<str>) -> WouldBlock {
+        let [take, wait] = kind.waits();
+        let error = |verb, why: String| {
+            let detail = format!("not without waiting, and the timeout was 0: {why}");
+            Error::new(Status::Again, detail).during(verb, name)
+        };
+        let what = kind.shared();
+        let others = "give it time, or wait until its descriptor is readable";
+        WouldBlock {
+            by_others: error(take, format!("somebody has {what}; {others}")),
+            by_this_process: error(take, Blocker::ThisProcess.in_words(what)),
+            change: error(wait, format!("nothing has changed; {others}")),
+        }
+    }
 }
 
 impl Object {
@@ -40,11 +72,11 @@ impl Object {
         name: &str,
         hold: impl FnOnce(&ObjectName) -> Result<Holder>,
     ) -> Result<(Object, ObjectName)> {
-        let name = ObjectName::parse(kind, name)?;
+        let name = ObjectName::parse(kind, name).map_err(|error| error.tried(verb))?;
         let holder = hold(&name).map_err(|error| error.during(verb, &name.text))?;
         let (changes, available) =
             (ObjectDescriptor::new(Purpose::Change), ObjectDescriptor::new(Purpose::Available));
-        let would_block = kind.waits().map(|verb| Error::again().during(verb, &name.text));
+        let would_block = WouldBlock::of(kind, &name.text);
         let (text, generation) = (Arc::clone(&name.text), generation());
         let object =
             Object { kind, name: text, generation, would_block, holder, changes, available };
@@ -53,7 +85,7 @@ impl Object {
 
     /// Removes the name of an object.
     pub fn remove(kind: Kind, name: &str) -> Result<()> {
-        let name = ObjectName::parse(kind, name)?;
+        let name = ObjectName::parse(kind, name).map_err(|error| error.tried("remove"))?;
         lifecycle::remove(&name).map_err(|error| error.during("remove", &name.text))
     }
 
@@ -132,31 +164,39 @@ impl Object {
     #[cold]
     pub fn closed(&self) -> Error {
         let noun = self.kind.noun();
-        Error::new(Status::Closed, format!("the {noun} was closed by this program"))
+        Error::new(Status::Closed, format!("the {noun} was closed by this program; open it anew"))
     }
 
     /// The error of a call that waited for a change in vain.
     #[cold]
     pub fn unchanged(&self, timeout: Option<Duration>) -> Error {
         match timeout {
-            crate::NOW => self.would_block[1].clone(),
-            _ => Error::new(Status::TimedOut, "it did not come about in time"),
+            crate::NOW => self.would_block.change.clone(),
+            _ => Error::new(Status::TimedOut, NO_CHANGE),
         }
     }
 
-    /// The error of a call that waited in vain; `overflow` says what can't be counted any further.
+    /// The error of a call that waited in vain; `overflow` says what can't be counted any further,
+    /// and `blocker` who has what it waits for.
     #[cold]
     pub fn refusal(
         &self,
         error: WaitError,
         timeout: Option<Duration>,
         overflow: &'static str,
+        blocker: impl FnOnce() -> Blocker,
     ) -> Error {
         match error {
             WaitError::Closed => self.closed(),
             WaitError::Overflow => Error::new(Status::NoSpace, overflow),
-            WaitError::TimedOut if timeout == crate::NOW => self.would_block[0].clone(),
-            WaitError::TimedOut => Error::new(Status::TimedOut, "it did not come about in time"),
+            WaitError::TimedOut if timeout == crate::NOW => match blocker() {
+                Blocker::ThisProcess => self.would_block.by_this_process.clone(),
+                _ => self.would_block.by_others.clone(),
+            },
+            WaitError::TimedOut => {
+                let text = blocker().in_words(self.kind.shared());
+                Error::new(Status::TimedOut, text)
+            }
         }
     }
 }

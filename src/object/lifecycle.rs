@@ -83,13 +83,16 @@ pub fn open_or_create_semaphore(name: &ObjectName, units: u32) -> Result<Holder>
     usable(open_or_make(&Target::of(name)?, &plan, None, Access::ReadWrite)?)
 }
 
+const MAY_ONLY_READ: &str = "this user may only read the semaphore; let its owner make it with a \
+                             mode= that lets others write";
+
 /// A semaphore that may only be read is of no use.
 fn usable(holder: Holder) -> Result<Holder> {
     match holder.lock() {
         Some(_) => Ok(holder),
         None => {
             holder.detach();
-            Err(Error::new(Status::Denied, "this user may only read the semaphore"))
+            Err(Error::new(Status::Denied, MAY_ONLY_READ))
         }
     }
 }
@@ -121,7 +124,9 @@ fn open_native(name: &ObjectName, native: &str) -> Result<Holder> {
     let fd = open_named(native.as_bytes(), access)?.ok_or_else(not_found)?;
     let facts = named_memory::facts(fd.as_fd()).map_err(failed("opening the object"))?;
     if !facts.is_file || facts.size == 0 || !is_possible(facts.size) {
-        return Err(Error::protocol("it is no shared memory, or has no bytes"));
+        return Err(Error::protocol(
+            "it is no shared memory, or has no bytes; name what shm_open has made",
+        ));
     }
     check_owner(&facts, name.owner.unwrap_or(facts.owner))?;
     let native = Native { fd, size: facts.size as usize, facts };
@@ -130,7 +135,9 @@ fn open_native(name: &ObjectName, native: &str) -> Result<Holder> {
         let held = none_if(hold(&target, Some(&native), access), Status::NotFound)?;
         return held.ok_or_else(|| {
             let owner = target.owner;
-            let detail = format!("its owner, user {owner}, makes its lock, and must open it first");
+            let detail = format!(
+                "its owner, user {owner}, makes its lock; let a program of that user open it first"
+            );
             Error::new(Status::Denied, detail)
         });
     }
@@ -142,10 +149,12 @@ fn open_native(name: &ObjectName, native: &str) -> Result<Holder> {
 
 fn check_size(size: usize) -> Result<()> {
     match size {
-        0 => Err(Error::invalid("the size is 0")),
+        0 => Err(Error::invalid("the size is 0; say how many bytes it shall have")),
         size if is_possible(size as u64) => Ok(()),
         _ => {
-            let detail = format!("the limit is {OBJECT_SIZE_MAX} bytes, and {size} are asked for");
+            let detail = format!(
+                "the limit is {OBJECT_SIZE_MAX} bytes, and {size} are asked for; ask for less"
+            );
             Err(Error::new(Status::TooLarge, detail))
         }
     }

@@ -228,6 +228,19 @@ impl<A: LockEnv> Lock<'_, A> {
         true
     }
 
+    /// Who has the lock: the number that its holder wrote into its slot; None: this handle. 0 where
+    /// that isn't known.
+    pub fn blocker(&self) -> Option<u32> {
+        let pid = |slot: usize| self.slots[slot].pid.load(Ordering::Relaxed);
+        if let Some(owner) = self.load().owner() {
+            return (owner != self.own).then(|| owner.slot().map_or(0, pid));
+        }
+        let used = self.header.slots_used.load(Ordering::SeqCst) as usize;
+        let reads = |slot: &usize| self.slots[*slot].readers.load(Ordering::SeqCst) & 0xffff != 0;
+        let reader = (0..used.min(self.slots.len())).find(reads);
+        (reader != self.own.slot() || reader.is_none()).then(|| reader.map_or(0, pid))
+    }
+
     /// Whether this handle owns the lock.
     pub fn is_own(&self) -> bool {
         let word = self.load();

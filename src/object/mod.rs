@@ -3,7 +3,8 @@
 //! `file` and `file_names` say how an object comes and goes, and `holder` who holds it.
 //! `subscriptions` and `doorbells` notify holders, and `wait` is how calls wait. `lock` is a
 //! segment's lock, and `semaphore` a semaphore's units. `handle` and `descriptor` are what handles
-//! on all kinds of objects have in common; `found` looks at objects from outside.
+//! on all kinds of objects have in common; `found` looks at objects from outside, and `who` tells
+//! people who holds them.
 
 #[cfg(not(loom))]
 pub mod descriptor;
@@ -33,6 +34,8 @@ pub mod reserve;
 pub mod semaphore;
 pub mod subscriptions;
 pub mod wait;
+#[cfg(not(loom))]
+pub mod who;
 
 #[cfg(all(test, not(loom)))]
 mod tests;

@@ -109,6 +109,18 @@ impl<A: LockEnv> Units<'_, A> {
         self.units.next.load(Ordering::SeqCst) != 0 || others.any(|slot| self.has_any(slot))
     }
 
+    /// Who has units: the number that another holder wrote into its slot; None: this handle alone.
+    /// 0 where nobody is known to have some.
+    pub fn blocker(&self) -> Option<u32> {
+        let used = self.header.slots_used.load(Ordering::SeqCst) as usize;
+        let has_any = |slot: &usize| self.has_any(*slot);
+        let mut all = (0..used.min(self.ledgers.len())).filter(has_any);
+        match all.clone().find(|slot| *slot != self.own_slot()) {
+            Some(other) => Some(self.slots[other].pid.load(Ordering::Relaxed)),
+            None => all.next().is_none().then_some(0),
+        }
+    }
+
     /// Makes a holder no longer the next one: it is dead, or its handle is closed.
     pub fn remove_next(&self, id: HolderId) {
         let (next, order) = (&self.units.next, Ordering::SeqCst);

@@ -153,7 +153,10 @@ pub struct Front {
 
 /// The error for a message over the limit of this side.
 pub fn too_long(most: usize) -> Error {
-    Error::protocol(format!("the peer's message is over this side's max_message of {most} bytes"))
+    Error::protocol(format!(
+        "the peer's message is over this side's max_message of {most} bytes; raise max_message= \
+         here, or let the peer send less at a time"
+    ))
 }
 
 /// The error when waiting is no use, as the peer may wait for views that this program holds.

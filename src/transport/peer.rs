@@ -234,7 +234,7 @@ pub fn lost() -> Error {
 
 /// The error for an end in good order.
 pub fn closed_by_peer() -> Error {
-    Error::new(Status::Closed, "the peer has closed the channel")
+    Error::new(Status::Closed, "the peer has closed the channel; connect again to go on")
 }
 
 /// Whether this user can do anyway what this program can.

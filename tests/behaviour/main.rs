@@ -12,3 +12,4 @@ mod golden;
 mod listeners;
 mod segments;
 mod semaphores;
+mod texts;

@@ -24,7 +24,10 @@ impl Holder {
         let _locked = lock(&self.local_lock);
         match self.own_slot().filter(|_| !self.is_detached()) {
             Some((_, slot)) => self.doorbells.make(&self.file, slot, purpose),
-            None => Err(Error::new(Status::Closed, "the handle was closed by this program")),
+            None => Err(Error::new(
+                Status::Closed,
+                "the handle was closed by this program; open it anew",
+            )),
         }
     }
 

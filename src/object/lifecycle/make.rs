@@ -9,6 +9,7 @@ use crate::object::holder::{Accounting, Holder};
 use crate::object::layout::{MAGIC_WORD, PERSISTS};
 use crate::object::reserve::{at_first, data_offset};
 use crate::object::semaphore::units::UnitsWord;
+use crate::object::who::why_it_exists;
 use crate::os::directory::group_id;
 use crate::os::fork::Fd;
 use crate::os::named_memory::{self, Facts};
@@ -49,10 +50,15 @@ pub fn make(
     access: Access,
 ) -> Result<Holder> {
     if !target.is_own {
-        return Err(Error::new(Status::Denied, "only its owner can make it"));
+        return Err(Error::new(
+            Status::Denied,
+            "only its owner can make it; leave owner= out, or let that user make it",
+        ));
     }
     let group = plan.group.as_ref().map(|group| {
-        group_id(group).ok_or_else(|| Error::invalid(format!("there is no group \"{group}\"")))
+        group_id(group).ok_or_else(|| {
+            Error::invalid(format!("there is no group \"{group}\"; name one that there is"))
+        })
     });
     let group = group.transpose()?;
     let (all, parts) = ((data_offset() + plan.size) as u64, at_first(target.kind, plan.size));
@@ -70,7 +76,7 @@ pub fn make(
             return Ok(attempt().unwrap_or(None));
         }
         match target.find()? {
-            Some(_) => Err(Error::new(Status::Exists, "somebody alive holds it, or it persists")),
+            Some((file, _)) => Err(Error::new(Status::Exists, why_it_exists(&file))),
             // It doesn't even try: of many processes that try at once all might fail, again and
             // again.
             None if named_memory::room().free < size && room_may_come() => Ok(None),

@@ -64,7 +64,9 @@ impl Target {
         let facts = named_memory::facts(fd.as_fd()).map_err(failed("opening the object"))?;
         check_owner(&facts, self.owner)?;
         if !facts.is_file {
-            return Err(Error::protocol("what has the object's name is no shared memory"));
+            return Err(Error::protocol(
+                "what has the object's name is no shared memory; choose another name",
+            ));
         }
         Ok(Some(File { fd, name: self.file_name.clone(), facts, writable }))
     }
@@ -76,7 +78,9 @@ impl Target {
             return Err(error);
         }
         named_memory::remove(&self.file_name).map_err(|error| match Cause::of(&error) {
-            Cause::Directory => Error::protocol("what has the name is a directory"),
+            Cause::Directory => {
+                Error::protocol("what has the name is a directory; choose another name")
+            }
             _ => failed("removing what has the object's name")(error),
         })
     }
@@ -108,7 +112,10 @@ pub fn check_owner(facts: &Facts, expected: u32) -> Result<()> {
         return Ok(());
     }
     let owner = facts.owner;
-    let detail = format!("the object of that name belongs to user {owner}, not to {expected}");
+    let detail = format!(
+        "the object of that name belongs to user {owner}, not to {expected}; say owner={owner} to \
+         use that one"
+    );
     Err(Error::new(Status::Denied, detail))
 }
 
@@ -124,9 +131,15 @@ pub fn none_if<T>(result: Result<T>, status: Status) -> Result<Option<T>> {
     }
 }
 
+const NOBODY_HOLDS: &str = "there is no object of that name that somebody alive holds; start the \
+                            program that makes it first";
+
 pub fn not_found() -> Error {
-    Error::new(Status::NotFound, "there is no object of that name that somebody alive holds")
+    Error::new(Status::NotFound, NOBODY_HOLDS)
 }
+
+const OTHERS_MEDDLE: &str = "others make and remove an object of that name all the time; choose \
+                             another name";
 
 /// Repeats an attempt as long as it returns None, as other processes got in its way.
 pub fn retry<T>(mut attempt: impl FnMut() -> Result<Option<T>>) -> Result<T> {
@@ -135,7 +148,7 @@ pub fn retry<T>(mut attempt: impl FnMut() -> Result<Option<T>>) -> Result<T> {
             return Ok(done);
         }
     }
-    Err(Error::new(Status::Exists, "others make and remove an object of that name all the time"))
+    Err(Error::new(Status::Exists, OTHERS_MEDDLE))
 }
 
 pub fn data(size: usize, native: Option<&Native>, access: Access) -> Data<'_> {

@@ -21,6 +21,7 @@ pub fn cause_of(number: i32) -> Cause {
         libc::ENOSYS => Cause::Unsupported,
         libc::EPIPE | libc::ECONNRESET => Cause::PeerGone,
         libc::EBADF => Cause::NotOpen,
+        libc::EPROTOTYPE => Cause::OtherKind,
         _ => Cause::Other,
     }
 }

@@ -47,6 +47,8 @@ pub enum Cause {
     Unsupported,
     /// The peer has closed its end, or died.
     PeerGone,
+    /// The socket of that name is of another kind.
+    OtherKind,
     /// The descriptor is not open.
     NotOpen,
     /// Anything else.

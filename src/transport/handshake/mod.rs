@@ -136,7 +136,10 @@ impl Handshake {
     /// The error of a handshake that has taken too long.
     pub fn too_slow(&self) -> Error {
         let ms = self.began.elapsed().as_millis();
-        let detail = format!("the peer did not finish its handshake in {ms} ms");
+        let detail = format!(
+            "the peer did not finish its handshake in {ms} ms; see whether it is treenail's, and \
+             not stuck, or raise handshake_ms="
+        );
         Error::new(Status::TimedOut, detail)
     }
 

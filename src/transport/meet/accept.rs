@@ -257,7 +257,10 @@ impl Acceptor {
 
     fn refuse_one_more(&self, socket: &Fd) -> Error {
         let most = self.endpoint.max_channels;
-        let detail = format!("the listener has its max_channels={most} channels already");
+        let detail = format!(
+            "the listener has its max_channels={most} channels already; close some there, or raise \
+             max_channels="
+        );
         let error = Error::new(Status::NoSpace, detail);
         let refusal = crate::wire::refusal(&error);
         let _ = crate::os::local_socket::send(socket.as_fd(), &[std::io::IoSlice::new(&refusal)]);

@@ -132,7 +132,7 @@ impl Created {
 /// The error for who would have to know the name that a listener chooses.
 pub fn no_own_name() -> Error {
     Error::invalid(
-        "with * a listener chooses a name, and tells it as its endpoint: open a listener with *, \
+        "with * a listener chooses a name, and tells it as its endpoint; open a listener with *, \
          and connect to what it tells",
     )
 }

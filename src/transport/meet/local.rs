@@ -9,6 +9,7 @@ use crate::os::directory::{self, FileId, Purpose};
 use crate::os::fork::{Fd, Owned, adopt};
 use crate::os::local_socket;
 use crate::os::process;
+use crate::transport::meet::own::OwnFile;
 use crate::transport::meet::places::{self, Candidate, Claim, Place};
 use interprocess::ConnectWaitMode;
 use interprocess::local_socket::traits::Listener as _;
@@ -36,7 +37,8 @@ pub enum Dialled {
 }
 
 /// Dials an address once, without waiting: the first of its places with a listener.
-pub fn dial(address: &Address) -> Result<Dialled> {
+/// `advice` says what to do if there is none.
+pub fn dial(address: &Address, advice: &str) -> Result<Dialled> {
     // The places without a listener, and why each was passed over. The text is made only if there
     // is no listener at all.
     let mut nobody: Vec<(Candidate, Option<Error>)> = Vec::new();
@@ -52,6 +54,10 @@ pub fn dial(address: &Address) -> Result<Dialled> {
         match connect(&place.socket_path(&place.name)) {
             Ok(dialled) => return Ok(dialled),
             Err(error) => match Cause::of(&error) {
+                Cause::NotListening if place.identify().is_ok_and(|file| !file.is_socket) => {
+                    let detail = format!("{candidate} is no socket; choose another name");
+                    return Err(Error::new(Status::NotFound, detail));
+                }
                 Cause::NotListening | Cause::NotFound => nobody.push((candidate, None)),
                 _ => return Err(Error::system(&format!("connecting to {candidate}"), &error)),
             },
@@ -62,7 +68,8 @@ pub fn dial(address: &Address) -> Result<Dialled> {
         None => candidate.to_string(),
     };
     let nobody: Vec<String> = nobody.iter().map(in_words).collect();
-    Err(Error::new(Status::NotFound, format!("nobody listens at {}", nobody.join(" or "))))
+    let detail = format!("nobody listens at {}; {advice}", nobody.join(" or "));
+    Err(Error::new(Status::NotFound, detail))
 }
 
 fn connect(path: &Path) -> io::Result<Dialled> {
@@ -105,6 +112,7 @@ struct Bound {
     place: Place,
     file: FileId,
     generation: u32,
+    _own: OwnFile,
 }
 
 impl Bound {
@@ -202,7 +210,10 @@ impl Listening {
 
 fn group_id(name: &str) -> Result<u32> {
     directory::group_id(name).ok_or_else(|| {
-        Error::new(Status::NotFound, format!("there is no group \"{name}\" on this system"))
+        Error::new(
+            Status::NotFound,
+            format!("there is no group \"{name}\"; name one that there is"),
+        )
     })
 }
 
@@ -248,7 +259,7 @@ fn take_name(claim: Claim, endpoint: &Endpoint, group: Option<u32>) -> Result<Bo
     match named {
         Ok(file) => {
             let (place, generation) = (claim.into_place(), crate::os::fork::generation());
-            Ok(Bound { listener, place, file, generation })
+            Ok(Bound { listener, place, file, generation, _own: OwnFile::of(file) })
         }
         Err(error) => {
             let _ = place.directory.remove(&temporary);

@@ -7,6 +7,7 @@ use crate::os::cause::Cause;
 use crate::os::directory::{self, Directory, FileId, LastLink, Purpose};
 use crate::os::local_socket;
 use crate::os::process;
+use crate::transport::meet::own::OwnFile;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
@@ -104,7 +105,7 @@ pub fn candidates(address: &Address) -> Result<Vec<Candidate>> {
     };
     let path = Path::new(OsStr::from_bytes(bytes));
     let Some(name) = path.file_name() else {
-        return Err(Error::invalid("the path names no file"));
+        return Err(Error::invalid("the path names no file; name a socket file"));
     };
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     Ok(vec![Candidate {
@@ -214,16 +215,24 @@ fn bad_directory(path: &Path, error: &io::Error) -> Error {
     let path = path.display();
     match Cause::of(error) {
         Cause::NotFound => {
-            let detail = format!("nobody listens there, as there is no directory {path}");
+            let detail = format!(
+                "nobody listens there, as there is no directory {path}; start the listener first"
+            );
             Error::new(Status::NotFound, detail)
         }
         Cause::NotDirectory | Cause::Link => {
-            let detail = format!("{path} is no directory (a symbolic link is not followed)");
+            let detail = format!(
+                "{path} is no directory (a symbolic link is not followed); set TREENAIL_DIR to a \
+                 directory of your own"
+            );
             Error::new(Status::Denied, detail)
         }
         _ => Error::system(&format!("opening {path}"), error),
     }
 }
+
+const DIRECTORIES_CHANGE: &str = "others make and remove the directories all the time; choose \
+                                  another directory";
 
 /// The places of an address, locked: no other process takes its name meanwhile.
 pub struct Claim {
@@ -235,7 +244,7 @@ impl Claim {
     /// Makes the directory to bind in, and locks all directories of the address that exist. Other
     /// processes may keep them locked until `end`.
     pub fn on(address: &Address, end: Instant) -> Result<Claim> {
-        let mut failure = Error::new(Status::Io, "directories are made and removed all the time");
+        let mut failure = Error::new(Status::Io, DIRECTORIES_CHANGE);
         for _ in 0..DIRECTORY_TRIES_MAX {
             match Claim::try_on(address, end) {
                 Ok(Some(claim)) => return Ok(claim),
@@ -285,9 +294,16 @@ impl Claim {
             match place.identify() {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(Error::system("looking at the name", &error)),
+                Ok(file) if OwnFile::has(&file) => {
+                    return exists(
+                        "is in use by a listener of this very process (did a notebook's cell run \
+                         twice?); close that one, or choose another name",
+                    );
+                }
                 Ok(file) if file.is_socket && place.is_taken()? => {
                     return exists(
-                        "is in use by a listener that is alive; choose another name, or end it",
+                        "is in use by a listener that is alive, of treenail or of another program; \
+                         choose another name, or end that program",
                     );
                 }
                 Ok(file) if !file.is_socket && index == 0 => {

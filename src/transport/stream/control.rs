@@ -112,7 +112,8 @@ impl StreamRecv {
     pub(super) fn too_long(&self, len: usize) -> Error {
         let most = self.message_size_max;
         if len <= EARLY_SIZE_MAX {
-            let detail = format!("a message of {len} bytes, where max_message is {most}");
+            let detail =
+                format!("a message of {len} bytes, where max_message is {most}; send it in parts");
             let _ = self.link.refusal.set(Error::new(Status::TooLarge, detail));
         }
         too_long(most)

@@ -110,6 +110,6 @@ impl StreamLink {
 
 /// The error for an end in good order, with the reason that the peer gave.
 pub fn closed_because(reason: &str) -> Error {
-    let detail = format!("the peer has closed the channel: {reason}");
+    let detail = format!("the peer has closed the channel: {reason}; connect again to go on");
     Error::new(crate::error::Status::Closed, detail)
 }

@@ -109,7 +109,7 @@ fn a_text_names_all_places_where_nobody_listens() {
         let (text, uid) = (error.to_string(), own_uid());
         let expected = format!(
             "connect local:none: nobody listens at /run/user/{uid}/treenail/none.sock or \
-             /tmp/treenail-{uid}/none.sock"
+             /tmp/treenail-{uid}/none.sock; start the listener first, or say ?retry=1"
         );
         assert_eq!(text, expected);
     });
