@@ -91,7 +91,8 @@ pub enum Side {
 
 #[derive(Group)]
 pub struct Meeting {
-    /// Where to meet: shm:NAME or local:NAME, or a path with a slash in place of NAME
+    /// Where to meet: shm:NAME or local:NAME; in place of NAME a path with a slash, or * for a
+    /// name that a listening program chooses and tells
     pub endpoint: String,
     /// Listen, whatever this command usually does
     #[arg(long, conflicts_with = "connect")]

@@ -21,10 +21,15 @@ pub fn meet(meeting: &Meeting, usual: Side) -> Result<Arc<Channel>, Failure> {
     }
 }
 
-/// Listens; the name goes when the program ends.
+/// Listens; the name goes when the program ends. Nobody could guess a name that the listener has
+/// chosen, so it is told.
 pub fn listen(endpoint: &str) -> Result<Arc<Listener>, Failure> {
     let open = || Ok(Arc::new(Listener::open(endpoint)?));
-    ending::open(open, |listener: &Arc<Listener>| listener.close())
+    let listener = ending::open(open, |listener: &Arc<Listener>| listener.close())?;
+    if endpoint.starts_with("shm:*") || endpoint.starts_with("local:*") {
+        eprintln!("listening at {}", listener.endpoint());
+    }
+    Ok(listener)
 }
 
 /// The next channel of a listener.
