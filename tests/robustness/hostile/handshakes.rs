@@ -4,7 +4,7 @@ use super::shared::{Place, Random, WAIT, alone, in_time, leaves_no_descriptors, 
 use super::talk::{Raw, data, frame, hello};
 use std::thread;
 use std::time::Duration;
-use treenail::wire::{FEATURE_RING, Kind};
+use treenail::wire::{FEATURE_LISTENER, FEATURE_RING, Kind};
 use treenail::{Channel, Listener, Status};
 
 const SHORT: Option<Duration> = Some(Duration::from_millis(20));
@@ -183,7 +183,7 @@ fn a_minor_version_and_features_of_the_future_are_welcome() {
     thread::scope(|scope| {
         let accepting = scope.spawn(|| listener.accept(WAIT));
         let mut raw = Raw::connect(&place);
-        let mut future = hello(u64::MAX);
+        let mut future = hello(!FEATURE_LISTENER);
         future[26..28].copy_from_slice(&u16::MAX.to_le_bytes());
         assert!(raw.say(&future));
         raw.expect(Kind::Hello);
