@@ -23,7 +23,10 @@ pub fn run(args: &Info) -> Result<(), Failure> {
         match lines.is_empty() {
             false => Ok(lines),
             true => {
-                let text = "nothing has that name; `treenail list` shows what there is";
+                let text = match args.name.contains('/') {
+                    true => "there is no socket; check the path, or start the listener",
+                    false => "nothing has that name; `treenail list` shows what there is",
+                };
                 Err(Failure::new(Exit::Nobody, format!("info {}: {text}", args.name)))
             }
         }

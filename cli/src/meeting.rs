@@ -21,13 +21,13 @@ pub fn meet(meeting: &Meeting, usual: Side) -> Result<Arc<Channel>, Failure> {
     }
 }
 
-/// Listens; the name goes when the program ends. Nobody could guess a name that the listener has
-/// chosen, so it is told.
+/// Listens; the name goes when the program ends. A name that the listener has chosen itself is told.
 pub fn listen(endpoint: &str) -> Result<Arc<Listener>, Failure> {
     let open = || Ok(Arc::new(Listener::open(endpoint)?));
     let listener = ending::open(open, |listener: &Arc<Listener>| listener.close())?;
-    if endpoint.starts_with("shm:*") || endpoint.starts_with("local:*") {
-        eprintln!("listening at {}", listener.endpoint());
+    let address = endpoint.split('?').next().unwrap_or_default();
+    if address.ends_with(":*") {
+        eprintln!("treenail: listening at {}", listener.endpoint());
     }
     Ok(listener)
 }

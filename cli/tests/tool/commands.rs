@@ -145,6 +145,18 @@ fn echo_serves_several_at_a_time() {
 }
 
 #[test]
+fn a_name_that_the_listener_chooses_is_told() {
+    let place = Place::new();
+    let mut receiver = place.start(&["recv", "shm:*"]);
+    let mut told = BufReader::new(receiver.stderr.as_mut().expect("piped")).lines();
+    let told = told.next().expect("a line").expect("text");
+    let endpoint = told.strip_prefix("treenail: listening at ").expect("it says where");
+    ended_with(0, &place.run(&["send", endpoint, "found"]));
+    let output = receiver.wait_with_output().expect("it is our child");
+    assert_eq!(ended_with(0, &output), "found");
+}
+
+#[test]
 fn bench_measures_three_ways() {
     let place = Place::new();
     let rows = ended_with(0, &place.run(&["bench", "--time", "50ms", "--json"]));
