@@ -1,15 +1,8 @@
 //! How the program ends: exit statuses, signals, broken pipes, and the other side's end.
 
-use crate::place::{Place, ended_with, text, until};
+use crate::place::{Place, ended_with, signal, text, until};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Child;
-
-/// Sends a signal to a child.
-fn signal(child: &Child, name: &str) {
-    let pid = child.id().to_string();
-    let kill = std::process::Command::new("kill").args(["-s", name, &pid]).status();
-    assert!(kill.expect("kill is there").success());
-}
 
 /// Waits until a child prints a line.
 fn line_of(child: &mut Child) -> String {

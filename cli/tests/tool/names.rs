@@ -1,6 +1,6 @@
 //! What the program says of names, and which it takes away.
 
-use crate::place::{Place, ended_with, text, until};
+use crate::place::{Place, ended_with, signal, text, until};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -186,9 +186,8 @@ struct End(Child);
 
 impl Drop for End {
     fn drop(&mut self) {
-        let pid = self.0.id().to_string();
-        let ended = Command::new("kill").arg(&pid).status();
-        assert!(ended.is_ok_and(|status| status.success()) && self.0.wait().is_ok());
+        signal(&self.0, "TERM");
+        assert!(self.0.wait().is_ok());
         let mut told = Vec::new();
         let _ = self.0.stderr.take().map(|mut stderr| stderr.read_to_end(&mut told));
         assert_eq!(text(&told), "");

@@ -88,6 +88,13 @@ impl Drop for Place {
     }
 }
 
+/// Sends a signal to a child, by the shell's own `kill`: not every system has that program.
+pub fn signal(child: &Child, name: &str) {
+    let line = format!("kill -s {name} {}", child.id());
+    let status = Command::new("sh").args(["-c", &line]).status();
+    assert!(status.expect("sh is there").success(), "{line}");
+}
+
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

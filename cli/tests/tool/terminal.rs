@@ -45,3 +45,18 @@ fn the_end_of_a_terminal_s_input_ends_a_conversation() {
     assert!(shown.starts_with("typed\n"), "{shown:?} {}", text(&output.stderr));
     assert!(shown.contains("[listening at shm:typed") && shown.contains("[joined to process"));
 }
+
+#[test]
+fn progress_is_shown_on_a_terminal_alone() {
+    let place = Place::new();
+    let send = |command: &str| {
+        format!(
+            "treenail recv --count 1 shm:large > /dev/null &
+             head -c 3145728 /dev/zero > large; {command}; wait $!"
+        )
+    };
+    let line = "treenail send --wait --progress shm:large --file large";
+    assert_eq!(text(&place.shell(&send(&format!("{line} 2>&1"))).stdout), "");
+    let shown = text(&place.shell(&send(&format!("{} < /dev/null", on_terminal(line)))).stdout);
+    assert!(shown.contains("3.00 MiB of 3.00 MiB"), "{shown:?}");
+}
