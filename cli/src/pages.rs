@@ -49,5 +49,9 @@ fn pages() -> Vec<(String, String)> {
 fn page(command: Command) -> String {
     let mut page = Vec::new();
     Page::new(command).render(&mut page).expect("memory can be written");
-    String::from_utf8(page).expect("it is made of text")
+    let page = String::from_utf8(page).expect("it is made of text");
+    // What stands below a `--help` has its usual headings in a manual, and lines that stay lines.
+    let page = page.replace("\nExample:\n", "\n.SH EXAMPLE\n.nf\n");
+    let page = page.replace(".SH EXTRA\n.SH EXAMPLE", ".SH EXAMPLE");
+    page.replace(".SH EXTRA\nExit statuses: ", ".SH EXIT STATUS\n")
 }

@@ -174,8 +174,9 @@ fn pages_and_completions_are_written() {
     let place = Place::new();
     ended_with(0, &place.run(&["man", "--dir", "man"]));
     let page = fs::read_to_string(place.path().join("man/treenail-send.1")).expect("it is written");
-    assert!(page.contains("treenail\\-send") && page.contains("Example:"), "{page}");
+    assert!(page.contains("treenail\\-send") && page.contains(".SH EXAMPLE\n.nf\n"), "{page}");
     let all = ended_with(0, &place.run(&["man"]));
+    assert!(!all.contains("EXTRA") && all.contains(".SH EXIT STATUS\n0 good"), "{all}");
     assert!(all.contains("treenail\\-recv") && all.matches(".TH ").count() >= 14, "{all}");
     for shell in ["bash", "zsh", "fish"] {
         assert!(ended_with(0, &place.run(&["completions", shell])).contains("treenail"));
