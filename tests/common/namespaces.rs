@@ -96,8 +96,11 @@ fn own_mounts(what: &str) -> bool {
     }
     // In a chroot the root is no mount: there mounts can't be kept from others.
     let kept = try_mount(c"none", c"/", c"", libc::MS_REC | libc::MS_PRIVATE, c"");
-    kept.inspect_err(|why| super::not_checked(what, &format!("no mounts of one's own: {why}")))
-        .is_ok()
+    kept.inspect_err(|error| {
+        let why = format!("mounts can't be kept from others here, as in a chroot: {error}");
+        super::not_checked(what, &why);
+    })
+    .is_ok()
 }
 
 /// Mounts a file system, in a namespace of this process' own.
