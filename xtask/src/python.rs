@@ -73,7 +73,7 @@ fn test_all(pythons: &[String]) -> Result<(), String> {
 fn test(index: usize, python: &str, less: &str) -> Result<(), String> {
     let output = format!("target/python-tests-{index}");
     shell::run(&format!(
-        "TREENAIL_SHM_PREFIX=treenail-{index}. {python} -m pytest -q -p no:cacheprovider {less} \
+        "TREENAIL_SHM_PREFIX=treenail-{index}. {python} -m pytest -q -rs -p no:cacheprovider {less} \
          --rootdir {TESTS} {TESTS} > {output} 2>&1; done=$?; cat {output}; exit $done"
     ))
 }
