@@ -19,7 +19,7 @@ function(run_program program)
   endif()
 endfunction()
 
-file(REMOVE_RECURSE "${PLACE}")
+file(REMOVE_RECURSE "${PLACE}")  # of an earlier run
 run("${CMAKE_COMMAND}" --install "${BUILT}" --prefix "${PLACE}/made")
 file(RENAME "${PLACE}/made" "${PLACE}/prefix")
 file(GLOB_RECURSE library "${PLACE}/prefix/libtreenail.so")
@@ -56,5 +56,16 @@ run("${CMAKE_COMMAND}" -S "${root}/bindings/qt" -B "${PLACE}/plain" -DTREENAIL_Q
 file(STRINGS "${PLACE}/plain/CMakeCache.txt" type REGEX "^CMAKE_BUILD_TYPE:")
 if(NOT type STREQUAL "CMAKE_BUILD_TYPE:STRING=Release")
   message(FATAL_ERROR "a build of bindings/qt by itself has ${type}")
+endif()
+# Nor do many projects.
+run("${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}" -B "${PLACE}/contained" -DQT=${QT}
+    -DFIND_QT_FIRST=ON "-DTREENAIL_SOURCE=${root}" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON)
+file(STRINGS "${PLACE}/contained/compile_commands.json" lines
+     REGEX "\"command\".*(program|/single_instance)\\.cpp")
+list(LENGTH lines count)
+list(FILTER lines INCLUDE REGEX " -O2 .*single_instance\\.cpp")
+list(LENGTH lines optimised)
+if(NOT count EQUAL 2 OR NOT optimised EQUAL 1)
+  message(FATAL_ERROR "only treenail's ${optimised} of ${count} are to be optimised: ${lines}")
 endif()
 file(REMOVE_RECURSE "${PLACE}")
