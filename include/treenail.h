@@ -398,17 +398,16 @@ const char *tn_status_name(tn_status status);
 const char *tn_last_error(void);
 
 /**
- * tn_last_error_set makes `text` this thread's last failure, and returns `status`. It is for a layer
- * above the library, whose own failures are then told as the library's are.
+ * tn_last_error_set makes `text` this thread's last failure, and returns `status`. It is for a
+ * layer above the library, whose own failures are then told as the library's are.
  *
- * The text is copied, and a line end in it becomes a space. TN_INVALID, with a text about that: the
- * status isn't that of a failure, or the text is NULL, empty or not UTF-8.
+ * The text is copied, and a line end in it becomes a space. TN_INVALID, with a text about that:
+ * the status isn't that of a failure, or the text is NULL, empty or not UTF-8.
  *
  * # Safety
  * `text` is NULL or NUL-terminated.
  */
-tn_status tn_last_error_set(tn_status status,
-                            const char *text);
+tn_status tn_last_error_set(tn_status status, const char *text);
 
 /**
  * tn_version returns the library's version as major * 65536 + minor * 256 + patch: compare it
