@@ -36,6 +36,8 @@ pub enum Tool {
     Python,
     /// A Python that can make virtual environments.
     PythonVenv,
+    /// CPython's own tests, which Debian leaves out of its Python.
+    PythonTests,
     Cmake,
     PkgConfig,
     Boost,
@@ -88,6 +90,7 @@ impl Tool {
                 shell::succeeds("python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))'")
             }
             Tool::PythonVenv => shell::succeeds("python3 -c 'import ensurepip, venv'"),
+            Tool::PythonTests => shell::succeeds("python3 -c 'import test._test_multiprocessing'"),
             Tool::Cmake => shell::succeeds("cmake --version"),
             Tool::PkgConfig => shell::succeeds("pkg-config --version"),
             Tool::Boost => Path::new("/usr/include/boost/interprocess").exists(),
@@ -132,6 +135,7 @@ impl Tool {
             Tool::Patch => apt("patch"),
             Tool::Python => apt("python3"),
             Tool::PythonVenv => apt("python3-venv"),
+            Tool::PythonTests => apt("libpython3-testsuite"),
             Tool::Cmake => apt("cmake make"),
             Tool::PkgConfig => apt("pkg-config"),
             Tool::Boost => apt("libboost-dev"),

@@ -30,7 +30,8 @@ struct Python {
 /// pytest with both; mypy and pyright, which editors have, over the examples too.
 pub fn check() -> Result<(), String> {
     // Qt's own package brings the libraries of the system that PySide6 needs.
-    install::ensure(&[Tool::C, Tool::Python, Tool::PythonVenv, Tool::Qt6, Tool::Node])?;
+    install::ensure(&[Tool::C, Tool::Python, Tool::PythonVenv, Tool::PythonTests])?;
+    install::ensure(&[Tool::Qt6, Tool::Node])?;
     shell::run("cargo build --release --lib")?;
     let found = all();
     let (Some(oldest), Some(newest)) = (found.first(), found.last()) else {

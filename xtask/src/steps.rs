@@ -2,8 +2,8 @@
 
 use crate::install::Tool::{
     self, Abigail, Boost, C, CargoFuzz, Clippy, Cmake, Cpp, CrossAarch64, Crypto, Doxygen, Make,
-    Ninja, Node, Patch, PkgConfig, Python, PythonVenv, Qemu, Qt5, Qt6, Rustfmt, SharedMemory,
-    StdSource, Xvfb,
+    Ninja, Node, Patch, PkgConfig, Python, PythonTests, PythonVenv, Qemu, Qt5, Qt6, Rustfmt,
+    SharedMemory, StdSource, Xvfb,
 };
 
 /// One check, by a command that can be pasted into a terminal at the root of the project.
@@ -64,7 +64,7 @@ pub const TEST: &[Step] = &[
     step("dist", "the packages of a release, each installed where neither Rust nor the source is",
         "cargo xtask dist", &[C, Cpp, Cmake, PkgConfig, PythonVenv, Qt6], 15),
     step("python", "the Python package and examples: pytest, mypy, pyright, the oldest and the newest Python",
-        "cargo xtask python", &[C, Python, PythonVenv, Qt6], 30),
+        "cargo xtask python", &[C, Python, PythonVenv, PythonTests, Qt6], 30),
     step("qt", "the Qt classes with Qt 6 and Qt 5, beside Qt's own",
         "cargo xtask qt", &[C, Cpp, Cmake, Ninja, PkgConfig, Qt6, Qt5, Xvfb], 40),
     step("examples", "every language's examples with every other's",
@@ -128,7 +128,7 @@ pub const VERIFY: &[Step] = &[
         &[C, Cpp, Boost, Python, PythonVenv], 30),
     step("python", "the Python package's tests, the largest messages, 100 000 of everything",
         "TREENAIL_LEAKS=100000 TREENAIL_LARGE=1 cargo xtask python",
-        &[C, Python, PythonVenv, Qt6], 30),
+        &[C, Python, PythonVenv, PythonTests, Qt6], 30),
     step("leaks", "a million channels, messages, segments and semaphores leave nothing",
         "export TREENAIL_LEAKS=1000000; cargo test --release --test robustness leave_nothing && \
          cargo build --release && TREENAIL_LIBRARY=\"$PWD/target/release/libtreenail.so\" \
