@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from functools import partial
 
 from ._abi import TN_AGAIN, TN_OK, TN_OWNER_DIED, TN_TIMED_OUT, hot, library
@@ -24,7 +25,7 @@ else:
 
 _lock, _lock_shared = hot("tn_segment_lock"), hot("tn_segment_lock_shared")
 _unlock = step("tn_segment_unlock")
-_call: Any = partial.__call__
+_call: Any = getattr(operator, "call", partial.__call__)  # from 3.11 on the former is quicker
 _EXCLUSIVE, _SHARED = 0, 1
 _PATIENCE = PATIENCE_MS / 1000
 
@@ -108,7 +109,21 @@ class Locking(Named):
         """
         if extra:
             unnamed(extra)
-        return self._take(_EXCLUSIVE, timeout)
+        if timeout is not None:
+            return self._take(_EXCLUSIVE, timeout)
+        # As _take does, without the time of that call.
+        steps, took = self._steps[_EXCLUSIVE], TN_AGAIN
+        lock = Lock(_call, steps)
+        try:
+            for took in lock:
+                break
+            if took:
+                took = self._take_on(partial(steps[0].func, self._handle), timeout, took, lock)
+            return lock
+        except:
+            if took >= 0:
+                lock.__exit__(None, None, None)
+            raise
 
     def lock_shared(self, *extra: NoReturn, timeout: Optional[float] = None) -> Lock:
         """Takes the lock shared with other readers, and holds it until unlock() or the end of a
