@@ -284,7 +284,8 @@ impl Endpoint {
         }
         if self.rings == Rings::Required && scheme == Scheme::Local {
             return Err(Error::invalid(
-                "shm=required is not for local:, which shares no memory; write shm:, or leave it out",
+                "shm=required is not for local:, which shares no memory; write shm:, or leave it \
+                 out",
             ));
         }
         if self.rings == Rings::Required && self.raw {
