@@ -196,10 +196,10 @@ impl AsyncChannel {
         &'a self,
         mut attempt: impl FnMut(&'a Channel) -> Result<T>,
     ) -> Result<T> {
-        let mut views = Patience::new(&self.channel.core);
+        let mut patience = Patience::default();
         loop {
             let outcome = self.when_there_or_choked(&mut attempt).await;
-            if !views.wait(&outcome).await {
+            if !patience.wait(&outcome).await {
                 return outcome;
             }
         }

@@ -36,10 +36,10 @@ impl AsyncChannel {
     /// Sends a request, and reads while it waits for room. Otherwise two peers that ask at once
     /// would wait for each other.
     async fn begin(&self, tag: u32, data: &[u8]) -> Result<u32> {
-        let mut views = Patience::new(&self.channel.core);
+        let mut patience = Patience::default();
         loop {
             let outcome = self.begin_or_choked(tag, data).await;
-            if !views.wait(&outcome).await {
+            if !patience.wait(&outcome).await {
                 return outcome;
             }
         }

@@ -1,6 +1,5 @@
 //! How a task waits for a descriptor.
 
-use crate::channel::core::Core;
 use crate::channel::drive::CHOKED_MAX;
 use crate::error::{Result, Status};
 use crate::os::reactor::Kept;
@@ -61,23 +60,20 @@ pub async fn first<A, B>(
     .await
 }
 
-/// How long a task waits for others to release views that keep the peer from sending: as long as a
-/// thread would.
-pub struct Patience<'a> {
-    core: &'a Core,
+/// How long a task waits for others to make room: to release views that keep the peer from sending,
+/// or to receive what lies in the inbox. As long as a thread would wait for views.
+#[derive(Default)]
+pub struct Patience {
     since: Option<Instant>,
 }
 
-impl Patience<'_> {
-    pub fn new(core: &Core) -> Patience<'_> {
-        Patience { core, since: None }
-    }
-
-    /// Lets other tasks run, if views are what the call failed for. False if it failed for anything
+impl Patience {
+    /// Lets other tasks run, if room is what the call failed for. False if it failed for anything
     /// else, or the time is over.
     pub async fn wait<T>(&mut self, outcome: &Result<T>) -> bool {
-        let is_choked = matches!(outcome, Err(error) if self.core.is_choked(error));
-        let waits = is_choked && self.since.get_or_insert_with(Instant::now).elapsed() < CHOKED_MAX;
+        let lacks_room = matches!(outcome, Err(error) if error.status() == Status::NoSpace);
+        let waits =
+            lacks_room && self.since.get_or_insert_with(Instant::now).elapsed() < CHOKED_MAX;
         if waits {
             yield_now().await;
         }

@@ -2,10 +2,9 @@
 //! only what the transport brings: what one call has read for another is counted, and the tasks
 //! tell each other.
 
-use super::connection::Connection;
 use super::core::Core;
 use super::lent::ViewParts;
-use crate::error::{Error, Result, Status};
+use crate::error::{Result, Status};
 use crate::readiness::interest::Interest;
 use std::sync::atomic::Ordering;
 
@@ -37,15 +36,5 @@ impl Core {
     pub fn owes_remainder(&self) -> bool {
         let connection = self.get_connection();
         connection.is_some_and(|one| one.owes_remainder.load(Ordering::SeqCst))
-    }
-
-    /// Whether a receiving call was refused because open views keep the peer from sending.
-    pub fn is_choked(&self, error: &Error) -> bool {
-        let is_choked = |connection: &Connection| {
-            let found = self.try_with_recv(connection, |state| state.half.is_choked());
-            // Another task that holds the lock may be about to release some.
-            !matches!(found, Ok(Some(false)))
-        };
-        error.status() == Status::NoSpace && self.get_connection().is_some_and(is_choked)
     }
 }
