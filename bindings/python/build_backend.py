@@ -55,7 +55,8 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
         for path, data in files.items():
             info = zipfile.ZipInfo(path)  # of 1980: the same sources give the same wheel
             runs = path.endswith(".so") or path == program
-            info.external_attr = (0o755 if runs else 0o644) << 16
+            # With the type of a regular file: only then pip lets a program run.
+            info.external_attr = (0o100755 if runs else 0o100644) << 16
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, data)
     return result
