@@ -51,7 +51,7 @@ fn files(place: &str, ending: &str) -> Vec<String> {
 
 /// The documents that people read.
 fn documents() -> Vec<String> {
-    let single = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+    let single = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"];
     let folders = ["examples/README.md", "benches/README.md"];
     let mut all: Vec<String> = single.into_iter().chain(folders).map(str::to_owned).collect();
     all.extend(files("docs", ".md"));

@@ -1,9 +1,9 @@
 //! What `cargo xtask test` and `cargo xtask verify` run: to add a check is to add a line.
 
 use crate::install::Tool::{
-    self, Abigail, Boost, C, CargoFuzz, Clippy, Cmake, Cpp, CrossAarch64, Crypto, Doxygen, Make,
-    Ninja, Node, Patch, PkgConfig, Python, PythonTests, PythonVenv, Qemu, Qt5, Qt6, Rustfmt,
-    SharedMemory, StdSource, Xvfb,
+    self, Abigail, Binutils, Boost, C, CargoFuzz, Clippy, Cmake, Cpp, CrossAarch64, Crypto,
+    CycloneDx, Debootstrap, Doxygen, Lintian, Make, Ninja, Node, Patch, PkgConfig, Python,
+    PythonTests, PythonVenv, Qemu, Qt5, Qt6, RustTargets, Rustfmt, SharedMemory, StdSource, Xvfb,
 };
 
 /// One check, by a command that can be pasted into a terminal at the root of the project.
@@ -62,7 +62,8 @@ pub const TEST: &[Step] = &[
     step("package", "the CMake package and pkg-config, from an install prefix",
         "cargo test --test languages cpp_package -- --ignored", &[C, Cpp, Cmake, PkgConfig], 8),
     step("dist", "the packages of a release, each installed where neither Rust nor the source is",
-        "cargo xtask dist", &[C, Cpp, Cmake, PkgConfig, PythonVenv, Qt6], 15),
+        "cargo xtask dist",
+        &[C, Cpp, Cmake, PkgConfig, PythonVenv, Qt6, RustTargets, Binutils, Lintian, CycloneDx], 15),
     step("python", "the Python package and examples: pytest, mypy, pyright, the oldest and the newest Python",
         "cargo xtask python", &[C, Python, PythonVenv, PythonTests, Qt6], 30),
     step("qt", "the Qt classes with Qt 6 and Qt 5, beside Qt's own",
@@ -134,7 +135,8 @@ pub const VERIFY: &[Step] = &[
          cargo build --release && TREENAIL_LIBRARY=\"$PWD/target/release/libtreenail.so\" \
          cargo test --test languages -- leave_nothing many_of", &[C, Cpp], 60),
     step("dist", "the packages of a release, each installed in a new Debian",
-        "cargo xtask dist build && cargo xtask dist try --bare", &[C, PythonVenv], 60),
+        "cargo xtask dist build && cargo xtask dist try --bare",
+        &[C, Cmake, PythonVenv, RustTargets, Binutils, Lintian, CycloneDx, Debootstrap], 60),
     step("fuzz", "10 minutes of each fuzz target",
         "cargo xtask fuzz --seconds 600 --seed {seed}", &[Cpp, CargoFuzz], 60),
     step("asan", "the tests under AddressSanitizer",

@@ -60,7 +60,7 @@ fn install_tool(built: &Built, prefix: &str) -> Result<(), String> {
          {tool} completions bash > {share}/bash-completion/completions/treenail && \
          {tool} completions zsh > {share}/zsh/vendor-completions/_treenail && \
          {tool} completions fish > {share}/fish/vendor_completions.d/treenail.fish && \
-         {tool} man > {share}/man/man1/treenail.1",
+         {tool} man --dir {share}/man/man1",
         built.folder
     ))
 }

@@ -1,6 +1,6 @@
 //! What the library and the tool are made of, in CycloneDX.
 
-use super::{DIST, library, source_date, version};
+use super::{DIST, WORK, library, source_date, version, write};
 use crate::shell;
 
 /// The bill of one crate's dependencies that are linked in, without what only tests use.
@@ -16,13 +16,11 @@ pub fn make() -> Result<(), String> {
          --override-filename treenail-sbom --target x86_64-unknown-linux-gnu --no-build-deps",
         source_date()
     ))?;
+    write(&format!("{WORK}/sbom.py"), include_str!("sbom.py"))?;
     for (name, manifest) in crates {
-        let folder = manifest.trim_end_matches("Cargo.toml");
+        let bill = manifest.replace("Cargo.toml", "treenail-sbom.json");
         let file = format!("{DIST}/{name}-{version}.cdx.json");
-        // Nobody else has this machine's paths.
-        shell::run(&format!(
-            "sed \"s|file://$PWD|file://|g\" {folder}treenail-sbom.json > {file}"
-        ))?;
+        shell::run(&format!("python3 {WORK}/sbom.py {bill} {name} \"$PWD\" > {file}"))?;
     }
     shell::run("find . -path ./target -prune -o -name treenail-sbom.json -exec rm {} +")
 }

@@ -103,13 +103,14 @@ fn lower(ground: &Ground) -> Result<String, String> {
     match ground {
         Ground::Machine => {
             install::ensure(&[Tool::C, Tool::Cpp, Tool::Cmake, Tool::PkgConfig, Tool::Qt6])?;
-            install::ensure(&[Tool::DebianPython])?;
+            install::ensure(&[Tool::Qt5, Tool::DebianPython])?;
             Ok("/".to_owned())
         }
         Ground::Bare => {
             install::ensure(&[Tool::Debootstrap])?;
             let tree = format!("{WORK}/debian");
-            let include = "gcc,g++,make,cmake,pkg-config,python3-venv,qt6-base-dev";
+            let include = "gcc,g++,make,cmake,pkg-config,python3-venv,qt6-base-dev,\
+                           qtbase5-dev";
             let prefix = install::root_prefix().ok_or("a new Debian takes root, or sudo")?;
             if !shell::root().join(&tree).join("usr/bin/cmake").exists() {
                 shell::run(&format!(

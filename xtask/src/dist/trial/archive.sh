@@ -11,9 +11,9 @@ hello from C"
 tool treenail
 
 # The other place: whatever is found is found in it.
-name=$(ls treenail-*-linux-"$(uname -m)".tar.gz 2> /dev/null || ls /opt/release/treenail-*-linux-"$(uname -m)".tar.gz)
-rm -rf /usr/local/lib/libtreenail* /usr/local/lib/cmake/treenail* /usr/local/lib/pkgconfig/treenail.pc \
-    /usr/local/include/treenail* /usr/local/share/treenail
+name=$(ls /opt/release/treenail-*-linux-"$(uname -m)".tar.gz)
+cd /usr/local
+rm -rf lib/libtreenail* lib/cmake/treenail* lib/pkgconfig/treenail.pc include/treenail* share/treenail
 ldconfig
 mkdir /opt/own
 tar -xzf "$name" -C /opt/own --strip-components=1
@@ -28,11 +28,16 @@ target_link_libraries(listener PRIVATE treenail::treenail)
 add_executable(client client.c)
 target_link_libraries(client PRIVATE treenail::treenail_static)
 END
-cmake -B build -DCMAKE_PREFIX_PATH=/opt/own > build.log && cmake --build build >> build.log || { cat build.log; exit 1; }
+export CMAKE_PREFIX_PATH=/opt/own
+quiet "cmake -B build && cmake --build build"
 meet "build/listener & build/client; wait" "C is here
 hello from C"
+# The other Qt than that of README's commands, where there is one.
 cd /opt/trial/readme
-cmake -B own -DCMAKE_PREFIX_PATH=/opt/own > build.log && cmake --build own >> build.log || { cat build.log; exit 1; }
+if ls /usr/lib/*/cmake/Qt5Network > /dev/null 2>&1; then
+    sed -i 's/Qt6/Qt5/' CMakeLists.txt
+fi
+quiet "cmake -B own && cmake --build own"
 meet "own/hello 2>&1 & ../C/build/client; wait" "C is here
 hello from Qt"
 tool /opt/own/bin/treenail

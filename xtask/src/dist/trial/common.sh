@@ -23,6 +23,15 @@ meet() {
     echo "ok: $1"
 }
 
+# quiet COMMANDS: shows what they print only if they fail.
+quiet() {
+    echo "$1"
+    sh -euxc "$1" > quiet.log 2>&1 || {
+        cat quiet.log
+        exit 1
+    }
+}
+
 # The tool runs, if the packages have it: they all do or none.
 tool() {
     if [ -f /opt/trial/has-tool ]; then

@@ -8,8 +8,8 @@ cd /opt/trial/readme
 sh -euxc "$(cat /opt/trial/install/cpp-build)"
 meet "$(cat /opt/trial/install/cpp-run)" "Python is here
 hello from C++"
-sh -euxc "$(cat /opt/trial/install/qt-build)" > build.log 2>&1 || { cat build.log; exit 1; }
-meet "$(cat /opt/trial/install/qt-run) 2>&1" "Python is here
+quiet "$(cat /opt/trial/install/qt-build)"
+meet "exec 2>&1; $(cat /opt/trial/install/qt-run)" "Python is here
 hello from Qt"
 
 cd /opt/trial/C
