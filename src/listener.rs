@@ -191,16 +191,6 @@ impl Listener {
         }
     }
 
-    /// Whether the descriptor is readable now: `accept` may get on, even if it has just returned
-    /// Again.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn is_ready(&self) -> Result<bool> {
-        let own = Wanted::readable(self.wait_set.fd().as_fd());
-        let looked = poll_with_waker([own], None, Some(Duration::ZERO));
-        let looked = looked.map_err(|error| Error::system("looking for connections", &error));
-        Ok(looked?[0].is_readable())
-    }
-
     /// Stops listening, and wakes all waiting threads. Channels that were accepted stay as they
     /// are.
     pub fn close(&self) {

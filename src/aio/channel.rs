@@ -1,7 +1,7 @@
 //! A channel whose calls are awaited.
 
 use super::tell::Tell;
-use super::wait::{Either, Patience, first, is_again, readable, when_readable};
+use super::wait::{Either, Patience, first, forget, is_again, readable, when_readable};
 use crate::NOW;
 use crate::channel::{Channel, Info, View};
 use crate::error::{Error, Result};
@@ -227,8 +227,8 @@ impl AsyncChannel {
             }
             let ready = first(told, readable(&self.messages)).await;
             (before, outcome) = try_it();
-            if let (Either::Right(mut guard), true) = (ready, is_again(&outcome)) {
-                guard.clear_ready();
+            if let (Either::Right(guard), true) = (ready, is_again(&outcome)) {
+                forget(guard).await;
             }
         }
         outcome

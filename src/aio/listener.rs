@@ -1,7 +1,7 @@
 //! A listener whose accept is awaited.
 
 use super::channel::AsyncChannel;
-use super::wait::{is_again, readable};
+use super::wait::{forget, is_again, readable};
 use crate::NOW;
 use crate::error::{Error, Result};
 use crate::listener::Listener;
@@ -69,15 +69,13 @@ impl AsyncListener {
             if !is_again(&outcome) {
                 return AsyncChannel::new(outcome?);
             }
-            let mut guard = readable(&self.ready).await;
+            let guard = readable(&self.ready).await;
             // It looks again before it clears: a crowd of connections takes several looks.
             let outcome = self.listener.accept(NOW);
             if !is_again(&outcome) {
                 return AsyncChannel::new(outcome?);
             }
-            if !self.listener.is_ready()? {
-                guard.clear_ready();
-            }
+            forget(guard).await;
         }
     }
 

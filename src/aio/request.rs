@@ -1,7 +1,7 @@
 //! Requests that are awaited.
 
 use super::channel::AsyncChannel;
-use super::wait::{Either, Patience, first, is_again, readable};
+use super::wait::{Either, Patience, first, forget, is_again, readable};
 use crate::NOW;
 use crate::channel::View;
 use crate::error::Result;
@@ -61,15 +61,15 @@ impl AsyncChannel {
         while is_again(&outcome) {
             let ready = first(readable(&self.room), readable(&self.messages)).await;
             match ready {
-                Either::Left(mut room) => {
+                Either::Left(room) => {
                     outcome = attempt();
                     if is_again(&outcome) {
-                        room.clear_ready();
+                        forget(room).await;
                     }
                 }
-                Either::Right(mut messages) => {
+                Either::Right(messages) => {
                     read()?;
-                    messages.clear_ready();
+                    forget(messages).await;
                     outcome = attempt();
                 }
             }

@@ -2,11 +2,14 @@
 
 use crate::channel::drive::CHOKED_MAX;
 use crate::error::{Result, Status};
+use crate::os::poll::Wanted;
 use crate::os::reactor::Kept;
+use crate::sync::waker::poll_with_waker;
 use std::future::{Future, poll_fn};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 
 /// Whether a call could do nothing now.
@@ -23,6 +26,22 @@ pub async fn readable<T>(fd: &AsyncFd<Kept<T>>) -> AsyncFdReadyGuard<'_, Kept<T>
     }
 }
 
+/// Lets the runtime forget that the descriptor was readable, after a call that could do nothing. The
+/// descriptor still is where another thread was in the middle of a call, and leaves something: as
+/// the runtime only sees what changes, nobody would be woken for that.
+pub async fn forget<T>(mut guard: AsyncFdReadyGuard<'_, Kept<T>>) {
+    match is_readable(guard.get_inner().as_fd()) {
+        true => yield_now().await,
+        false => guard.clear_ready(),
+    }
+}
+
+/// Whether the descriptor is readable now; true where the system can't tell.
+fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    let looked = poll_with_waker([Wanted::readable(fd)], None, Some(Duration::ZERO));
+    looked.map_or(true, |[found]| found.is_readable())
+}
+
 /// Makes `attempt`, which never waits, until it returns something else than Again.
 pub async fn when_readable<T, R>(
     fd: &AsyncFd<Kept<T>>,
@@ -30,10 +49,10 @@ pub async fn when_readable<T, R>(
 ) -> Result<R> {
     let mut outcome = attempt();
     while is_again(&outcome) {
-        let mut guard = readable(fd).await;
+        let guard = readable(fd).await;
         outcome = attempt();
         if is_again(&outcome) {
-            guard.clear_ready();
+            forget(guard).await;
         }
     }
     outcome

@@ -1,7 +1,7 @@
 //! Descriptors that tokio's reactor waits for. Nothing here blocks.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -15,6 +15,13 @@ pub struct Kept<T> {
 impl<T> AsRawFd for Kept<T> {
     fn as_raw_fd(&self) -> RawFd {
         self.fd
+    }
+}
+
+impl<T> AsFd for Kept<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: the handle keeps it open, and this value keeps the handle.
+        unsafe { BorrowedFd::borrow_raw(self.fd) }
     }
 }
 

@@ -31,19 +31,6 @@ fn bytes_come_out_as_they_went_in() {
 }
 
 #[test]
-fn a_name_that_a_listener_has_chosen_is_told() {
-    for scheme in ["shm", "local"] {
-        let script = format!(
-            "treenail recv '{scheme}:*' > got 2> told &
-             until grep -q '^listening at {scheme}:' told; do :; done
-             treenail send \"$(sed 's/listening at //' told)\" found; wait $!
-             cat got"
-        );
-        assert_eq!(says(&script), "found");
-    }
-}
-
-#[test]
 fn input_is_cut_into_pieces_that_the_other_side_takes() {
     let script = "seq 20000 > original
         treenail recv 'shm:small?max_message=1000' > copy &
