@@ -6,8 +6,9 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use tokio::task::{JoinHandle, yield_now};
-use treenail::AsyncChannel;
+use treenail::{AsyncChannel, NOW};
 
 const TASKS: u64 = 8;
 const REQUESTS: u64 = 100;
@@ -88,6 +89,30 @@ fn both_sides_ask_at_once() {
 #[test]
 fn both_sides_ask_at_once_with_more_than_a_ring_holds() {
     everywhere(|scheme| both_ask(scheme, 5 * treenail::granule()));
+}
+
+/// The request reads the message before the runtime has seen that the descriptor is readable.
+#[test]
+fn a_message_that_a_new_request_passes_wakes_the_task_that_receives() {
+    everywhere(|scheme| async move {
+        let (ours, theirs) = pair(scheme, "").await;
+        let ours = Arc::new(ours);
+        for _ in 0..20 {
+            let receiving = Arc::clone(&ours);
+            let receive = tokio::spawn(async move { receiving.recv_vec().await.unwrap() });
+            for _ in 0..10 {
+                yield_now().await;
+            }
+            theirs.get_ref().send(b"first", NOW).unwrap();
+            let mut ask = pin!(ours.request(1, b"?"));
+            let early = poll_fn(|context| Poll::Ready(ask.as_mut().poll(context).is_ready())).await;
+            assert!(!early, "nobody has replied");
+            assert_eq!(receive.await.unwrap(), b"first");
+            let request = theirs.recv_view().await.unwrap();
+            theirs.reply(&request.info(), b"then").await.unwrap();
+            assert_eq!(ask.await.unwrap().to_vec(), b"then");
+        }
+    });
 }
 
 #[test]
