@@ -179,14 +179,6 @@ bool ChannelState::put(Outgoing&& item) {
     }
     const auto bytes = waiting_bytes_ + static_cast<qint64>(item.data.size());
     const auto count = static_cast<qint64>(waiting_.size()) + 1;
-    if (static_cast<qint64>(item.data.size()) + Channel::CostPerMessage > limit_) {
-        failure_ = {Status::no_space,
-                    QStringLiteral("sending %1 bytes: the message alone is over maxBytesToWrite, "
-                                   "which is %2; raise it, or send the message in parts")
-                        .arg(item.data.size())
-                        .arg(limit_)};
-        return false;
-    }
     if (bytes + count * Channel::CostPerMessage > limit_) {
         failure_ = {Status::no_space, no_room_to_wait(item.data.size())};
         return false;
