@@ -1,8 +1,9 @@
 //! A channel whose calls are awaited.
 
 use super::tell::Tell;
-use super::wait::{Either, Patience, first, forget, is_again, readable, when_readable};
+use super::wait::{Either, Patience, first, forget, is_again, readable, when_readable, yield_now};
 use crate::NOW;
+use crate::channel::core::Core;
 use crate::channel::{Channel, Info, View};
 use crate::error::{Error, Result};
 use crate::os::reactor::{Kept, watch};
@@ -191,23 +192,34 @@ impl AsyncChannel {
         when_readable(&self.room, || attempt(&self.channel)).await
     }
 
-    /// Makes a receiving attempt until what it is for has come.
-    pub(super) async fn when_there<'a, T>(
+    /// Makes a receiving attempt until a message has come.
+    async fn when_there<'a, T>(
+        &'a self,
+        attempt: impl FnMut(&'a Channel) -> Result<T>,
+    ) -> Result<T> {
+        self.when_handed(attempt, Core::may_be_passed).await
+    }
+
+    /// Makes an attempt until what it is for has come. `is_left` tells whether that may be here
+    /// already, although the attempt was refused.
+    pub(super) async fn when_handed<'a, T>(
         &'a self,
         mut attempt: impl FnMut(&'a Channel) -> Result<T>,
+        is_left: impl Fn(&Core) -> bool,
     ) -> Result<T> {
         let mut patience = Patience::default();
         loop {
-            let outcome = self.when_there_or_choked(&mut attempt).await;
+            let outcome = self.when_handed_or_choked(&mut attempt, &is_left).await;
             if !patience.wait(&outcome).await {
                 return outcome;
             }
         }
     }
 
-    async fn when_there_or_choked<'a, T>(
+    async fn when_handed_or_choked<'a, T>(
         &'a self,
         attempt: &mut impl FnMut(&'a Channel) -> Result<T>,
+        is_left: &impl Fn(&Core) -> bool,
     ) -> Result<T> {
         let core = &self.channel.core;
         let mut try_it = || {
@@ -222,6 +234,12 @@ impl AsyncChannel {
             told.as_mut().enable();
             // What was handed on while it looked may be for this task.
             if core.handed_on() != before {
+                (before, outcome) = try_it();
+                continue;
+            }
+            // Another thread in the middle of a call may have kept the attempt from it.
+            if is_left(core) {
+                yield_now().await;
                 (before, outcome) = try_it();
                 continue;
             }

@@ -3,7 +3,7 @@
 use super::channel::AsyncChannel;
 use super::wait::{Either, Patience, first, forget, is_again, readable};
 use crate::NOW;
-use crate::channel::View;
+use crate::channel::{Channel, View};
 use crate::error::Result;
 
 /// A request whose reply hasn't been fetched. Dropping it gives the request up.
@@ -26,9 +26,10 @@ impl AsyncChannel {
     pub async fn request(&self, tag: u32, data: &[u8]) -> Result<View<'_>> {
         let id = self.begin(tag, data).await?;
         let open = Open { of: self, id };
-        let reply = self
-            .when_there(|channel| channel.core.explain("request", channel.core.reply_now(open.id)));
-        let parts = reply.await?;
+        let fetch =
+            |channel: &Channel| channel.core.explain("request", channel.core.reply_now(open.id));
+        // Replies that others have read are looked at without a lock of the channel.
+        let parts = self.when_handed(fetch, |_| false).await?;
         std::mem::forget(open);
         Ok(View::new(&self.channel.core, parts))
     }

@@ -101,7 +101,7 @@ impl Patience {
 }
 
 /// Lets the tasks run that can.
-async fn yield_now() {
+pub async fn yield_now() {
     let mut has_yielded = false;
     poll_fn(|context| match std::mem::replace(&mut has_yielded, true) {
         true => Poll::Ready(()),

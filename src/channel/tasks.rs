@@ -2,6 +2,7 @@
 //! only what the transport brings: what one call has read for another is counted, and the tasks
 //! tell each other.
 
+use super::connection::Connection;
 use super::core::Core;
 use super::lent::ViewParts;
 use crate::error::{Result, Status};
@@ -30,6 +31,13 @@ impl Core {
     /// How often a call has read what is another's.
     pub fn handed_on(&self) -> u64 {
         self.get_connection().map_or(0, |connection| connection.requests.handed_on())
+    }
+
+    /// Whether a message that a request has passed may be left for a receiving call. True also while
+    /// another thread is in the middle of a call.
+    pub fn may_be_passed(&self) -> bool {
+        let left = |one: &Connection| self.try_with_recv(one, |state| !state.inbox.is_empty());
+        !matches!(self.get_connection().map(left), None | Some(Ok(Some(false))))
     }
 
     /// Whether part of a message that was taken is still in this process.

@@ -3,6 +3,7 @@
 use super::Way;
 use super::readiness::silence;
 use crate::common::event::{Events, is_readable, readable_within};
+use crate::common::system::is_sanitized;
 use crate::common::{SOON, WATCHDOG, messages, payload, status, until};
 use std::os::fd::BorrowedFd;
 use std::thread;
@@ -112,7 +113,9 @@ pub fn a_receiver_is_not_woken_for_room(way: Way) {
         refused
     });
     let woken = receiver.stats().expect("it is open").wakeups_sent;
-    assert!(woken <= 2 * refused, "{woken} wake-ups for {refused} sends that were refused");
+    // A sanitizer changes how the two take turns.
+    let most = if is_sanitized() { 8 } else { 2 } * refused;
+    assert!(woken <= most, "{woken} wake-ups for {refused} sends that were refused");
     let waited = receiver.stats().expect("it is open").recv_waits;
     let woken = sender.stats().expect("it is open").wakeups_sent;
     assert!(woken <= 2 * waited.max(1), "{woken} wake-ups for {waited} waiting receives");
