@@ -26,9 +26,9 @@ pub async fn readable<T>(fd: &AsyncFd<Kept<T>>) -> AsyncFdReadyGuard<'_, Kept<T>
     }
 }
 
-/// Lets the runtime forget that the descriptor was readable, after a call that could do nothing. The
-/// descriptor still is where another thread was in the middle of a call, and leaves something: as
-/// the runtime only sees what changes, nobody would be woken for that.
+/// Lets the runtime forget that the descriptor was readable, after a call that could do nothing.
+/// The descriptor still is where another thread was in the middle of a call, and leaves something:
+/// as the runtime only sees what changes, nobody would be woken for that.
 pub async fn forget<T>(mut guard: AsyncFdReadyGuard<'_, Kept<T>>) {
     match is_readable(guard.get_inner().as_fd()) {
         true => yield_now().await,

@@ -33,8 +33,8 @@ impl Core {
         self.get_connection().map_or(0, |connection| connection.requests.handed_on())
     }
 
-    /// Whether a message that a request has passed may be left for a receiving call. True also while
-    /// another thread is in the middle of a call.
+    /// Whether a message that a request has passed may be left for a receiving call. True also
+    /// while another thread is in the middle of a call.
     pub fn may_be_passed(&self) -> bool {
         let left = |one: &Connection| self.try_with_recv(one, |state| !state.inbox.is_empty());
         !matches!(self.get_connection().map(left), None | Some(Ok(Some(false))))
