@@ -83,6 +83,16 @@ pub fn process_time() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
+/// How often the calling thread has given its processor up.
+pub fn times_asleep() -> i64 {
+    // SAFETY: all zeros is one, and it is live during the call.
+    unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_THREAD, &mut usage);
+        usage.ru_nvcsw
+    }
+}
+
 /// Whether this process may do everything.
 pub fn is_root() -> bool {
     // SAFETY: takes no memory.

@@ -5,7 +5,7 @@ use crate::common::child::{self, alone};
 use crate::common::event::is_readable;
 use crate::common::page::Page;
 use crate::common::seccomp::{Forbidden, forbid};
-use crate::common::system::{allow_one_processor, is_sanitized};
+use crate::common::system::{allow_one_processor, is_sanitized, times_asleep};
 use crate::common::{NEVER_MIND, Pair, SOON, directory, pair, status, until};
 use std::thread;
 use std::time::Instant;
@@ -92,16 +92,6 @@ fn a_round_trip_asleep_takes_no_longer() {
                 *quickest = page(&path).get(0).min(*quickest);
             }
         }
-    }
-}
-
-/// How often the calling thread has given its processor up.
-fn times_asleep() -> i64 {
-    // SAFETY: all zeros is one, and it is live during the call.
-    unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        libc::getrusage(libc::RUSAGE_THREAD, &mut usage);
-        usage.ru_nvcsw
     }
 }
 

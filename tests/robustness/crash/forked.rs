@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use treenail::{Channel, FOREVER, Listener, Status};
 
-const NOTICE_MAX: Duration = Duration::from_secs(2);
+const NOTICE_MAX: Duration = Duration::from_secs(5);
 const ROLE: &str = "forked";
 
 /// Forks without the handlers that the library has for it: the child keeps every descriptor.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use treenail::{Channel, FOREVER, Listener, Status};
 
 /// How long a survivor may take to notice.
-const NOTICE_MAX: Duration = Duration::from_secs(2);
+const NOTICE_MAX: Duration = Duration::from_secs(5);
 /// The victim is killed within this time after it was joined.
 const LIFE_MAX: u64 = 12_000;
 const OPTIONS: &str = "ring=16KiB&max_message=1MiB&retry=1";

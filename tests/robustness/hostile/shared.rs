@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use treenail::{Channel, Listener, Status};
 
 /// The deadline of everything that is expected to happen.
-pub const SOON: Duration = Duration::from_secs(2);
+pub const SOON: Duration = Duration::from_secs(10);
 /// The same, as a timeout.
 pub const WAIT: Option<Duration> = Some(SOON);
 /// A test that takes longer hangs.

@@ -1,7 +1,7 @@
 //! Peers that begin a handshake and never end it hold up nobody.
 
 use super::calls::connected;
-use super::shared::{Place, Stop, WAIT, alone, descriptors, eventually, in_time};
+use super::shared::{Place, SOON, Stop, WAIT, alone, descriptors, eventually, in_time};
 use super::shared::{poll_soon, status};
 use super::talk::{Raw, hello};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -76,7 +76,7 @@ fn with_a_hundred_stalled_an_honest_connect_takes_at_most_twice_as_long() {
     for scheme in ["local", "shm"] {
         // A machine that is busy with something else gets another chance.
         let mut seen = Vec::new();
-        let fine = (0..3).any(|_| {
+        let fine = (0..6).any(|_| {
             let (with, without) = measure(scheme);
             println!("{scheme}: {with:?} with {STALLED} stalled, {without:?} without");
             seen.push((with, without));
@@ -103,7 +103,7 @@ fn they_are_dropped_after_their_time() {
         }
         let took = began.elapsed();
         assert!(took >= Duration::from_millis(250), "they were dropped after {took:?}");
-        assert!(took < Duration::from_millis(2300), "they were dropped after {took:?}");
+        assert!(took < SOON, "they were dropped after {took:?}");
         let own = stalls.len();
         eventually("nothing is left of them", || descriptors() <= before + own);
     });
@@ -118,13 +118,12 @@ fn a_trickle_of_bytes_does_not_make_the_time_longer() {
     let listener = place.listener("local", "handshake_ms=300");
     while_accepting(&listener, || {
         let mut raw = Raw::connect(&place);
-        let (hello, began) = (hello(0), Instant::now());
-        // A byte every tenth of a second would take almost five seconds.
-        let cut_off = hello.chunks(1).position(|byte| {
+        // Were the time to begin anew with each byte, all of them would be taken.
+        let cut_off = hello(0).chunks(1).position(|byte| {
             thread::park_timeout(Duration::from_millis(100));
             !raw.say(byte)
         });
-        assert!(cut_off.is_some() && began.elapsed() < Duration::from_secs(3));
+        assert!(cut_off.is_some(), "a trickle has all the time of the world");
     });
 }
 

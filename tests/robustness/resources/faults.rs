@@ -172,5 +172,5 @@ fn assert_death_is_noticed(scheme: &str) {
     let killed = Instant::now();
     kill(victim);
     assert_eq!(status(channel.recv_vec(FOREVER)), Status::PeerLost);
-    assert!(killed.elapsed() < Duration::from_secs(2));
+    assert!(killed.elapsed() < Duration::from_secs(5));
 }
