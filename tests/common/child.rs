@@ -1,5 +1,6 @@
 //! Tests that need a process of their own: the test program runs itself again, for one test.
 
+use super::limit::Limit;
 use std::fs::File;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -133,12 +134,12 @@ fn die_with(parent: libc::pid_t) {
 
 /// Waits for a child to end; whether it succeeded. One that hangs is killed.
 pub fn finish(mut child: Child, limit: Duration) -> bool {
-    let began = Instant::now();
+    let limit = Limit::of(limit);
     loop {
         if let Some(status) = child.try_wait().expect("it is our child") {
             return status.success();
         }
-        if began.elapsed() > limit {
+        if limit.is_over() {
             let _ = child.kill();
             let _ = child.wait();
             return false;

@@ -8,6 +8,7 @@ pub mod child;
 pub mod crowd;
 pub mod document;
 pub mod event;
+pub mod limit;
 pub mod namespaces;
 pub mod objects;
 pub mod page;
@@ -18,6 +19,7 @@ pub mod toolchain;
 pub mod trace;
 pub mod workers;
 
+use limit::Limit;
 use std::any::Any;
 use std::fmt::Display;
 use std::os::fd::IntoRawFd;
@@ -320,8 +322,13 @@ pub fn bounded<T: Send + 'static>(limit: Duration, act: impl FnOnce() -> T + Sen
             (whole.0)()
         }));
     });
-    let result: Result<T, Box<dyn Any + Send>> =
-        wait.recv_timeout(limit).unwrap_or_else(|_| panic!("it hangs: not done after {limit:?}"));
+    let over = Limit::of(limit);
+    let result: Result<T, Box<dyn Any + Send>> = loop {
+        match wait.recv_timeout(Duration::from_millis(100)) {
+            Ok(result) => break result,
+            Err(_) => assert!(!over.is_over(), "it hangs: not done after {limit:?} and more"),
+        }
+    };
     result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
@@ -338,9 +345,9 @@ pub fn until(what: &str, found: impl FnMut() -> bool) {
 
 /// The same, for at most `limit`.
 pub fn until_within(limit: Duration, what: &str, mut found: impl FnMut() -> bool) {
-    let began = Instant::now();
+    let limit = Limit::of(limit);
     while !found() {
-        assert!(began.elapsed() < limit, "never: {what}");
+        assert!(!limit.is_over(), "never: {what}");
         std::thread::yield_now();
     }
 }

@@ -2,6 +2,7 @@
 
 use super::NEVER_MIND;
 use super::child::fork;
+use super::limit::Limit;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -78,7 +79,8 @@ impl Victim {
 
     /// Waits until the child stops: by which signal. `asleep` is called if that takes long.
     fn stopped(&self, asleep: &mut dyn FnMut()) -> i32 {
-        let (mut status, began, mut called) = (0, Instant::now(), false);
+        let (mut status, mut called) = (0, false);
+        let (began, limit) = (Instant::now(), Limit::of(NEVER_MIND));
         loop {
             // SAFETY: the status is live during the call.
             let seen = unsafe { libc::waitpid(self.0, &mut status, libc::WNOHANG) };
@@ -90,7 +92,7 @@ impl Victim {
                 called = true;
                 asleep();
             }
-            assert!(began.elapsed() < NEVER_MIND, "the victim hangs");
+            assert!(!limit.is_over(), "the victim hangs");
             thread::yield_now();
         }
     }

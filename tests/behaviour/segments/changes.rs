@@ -224,14 +224,17 @@ fn who_was_refused_by_an_owner_is_called_to_look_about_each_5_ms_at_first() {
         assert_eq!(status(second.lock(NOW)), Status::Again);
     };
     look();
-    let (looks, pauses) = thread::scope(|scope| {
-        let pauses = scope.spawn(|| times(|| (0..5).for_each(|_| pause())));
-        (times(look), pauses.join().expect("no panic"))
+    // A machine that is busy with something else gets another chance.
+    let mut seen = Vec::new();
+    let is_so = (0..5).any(|_| {
+        let (looks, pauses) = thread::scope(|scope| {
+            let pauses = scope.spawn(|| times(|| (0..5).for_each(|_| pause())));
+            (times(look), pauses.join().expect("no panic"))
+        });
+        seen.push((looks, pauses));
+        (pauses / 2..2 * pauses).contains(&looks)
     });
-    assert!(
-        (pauses / 2..2 * pauses).contains(&looks),
-        "{looks} looks, and {pauses} pauses of 5 ms"
-    );
+    assert!(is_so, "(looks, pauses of 5 ms): {seen:?}");
 }
 
 #[test]
