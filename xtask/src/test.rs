@@ -22,8 +22,6 @@ struct Report {
     passed: Vec<(&'static str, Duration)>,
     skipped: usize,
     failed: Vec<(&'static Step, String)>,
-    /// What failed first, and passed when it was run again.
-    unsteady: Vec<String>,
     /// What couldn't be checked here, and why.
     not_checked: Vec<String>,
 }
@@ -32,9 +30,7 @@ pub fn run(args: &[String]) -> Result<(), String> {
     let (names, after) = read(args);
     let steps = choose(&names)?;
     let start = Instant::now();
-    // Where nobody can look at once, and others use the machine, a failure has a second try.
-    let tries = if in_ci() { 2 } else { 1 };
-    let report = run_steps(&steps, after, tries, shell::root().join(KEPT));
+    let report = run_steps(&steps, after, shell::root().join(KEPT));
     println!("\n==== {} s in all", start.elapsed().as_secs());
     report.print(steps.len());
     if is_quick(&names) {
@@ -44,22 +40,14 @@ pub fn run(args: &[String]) -> Result<(), String> {
     if report.failed.is_empty() { Ok(()) } else { Err(String::new()) }
 }
 
-fn run_steps(steps: &[&'static Step], after: AfterFailure, tries: usize, times: PathBuf) -> Report {
+fn run_steps(steps: &[&'static Step], after: AfterFailure, times: PathBuf) -> Report {
     let mut report = Report::default();
     let mut times = Times::of(steps, times);
     for (index, step) in steps.iter().enumerate() {
         let (number, all) = (index + 1, steps.len());
         println!("\n==== step {number} of {all}, {}", in_words(times.left()));
         let start = Instant::now();
-        let (mut outcome, mut not_checked) = attempt(step, step.command);
-        for _ in 1..tries {
-            let Outcome::Failed(why) = outcome else { break };
-            println!("---- {} failed, and is run again: {why}", step.name);
-            (outcome, not_checked) = attempt(step, step.command);
-            if let Outcome::Passed = outcome {
-                report.unsteady.push(format!("{} failed first: {why}", step.name));
-            }
-        }
+        let (outcome, not_checked) = attempt(step, step.command);
         let took = start.elapsed();
         match outcome {
             Outcome::Skipped(_) => times.skip(step),
@@ -96,12 +84,6 @@ impl Report {
             println!("NOT CHECKED on this machine:");
         }
         for line in &self.not_checked {
-            println!("  {line}");
-        }
-        if !self.unsteady.is_empty() {
-            println!("UNSTEADY, which is a fault to be found; see above what failed:");
-        }
-        for line in &self.unsteady {
             println!("  {line}");
         }
         for (step, why) in &self.failed {
@@ -201,29 +183,15 @@ mod tests {
         let steps = [&BAD, &AFTER, &BAD];
         let scratch = crate::process::Scratch::new("steps").unwrap();
         let times = || PathBuf::from(format!("{}/times", scratch.0));
-        let report = run_steps(&steps, AfterFailure::Stop, 1, times());
+        let report = run_steps(&steps, AfterFailure::Stop, times());
         assert_eq!((report.failed.len(), report.passed.len()), (1, 0));
-        let report = run_steps(&steps, AfterFailure::GoOn, 1, times());
+        let report = run_steps(&steps, AfterFailure::GoOn, times());
         assert_eq!((report.failed.len(), report.passed.len()), (2, 1));
         assert_eq!(report.not_checked, ["after: x: y"]);
         let kept = std::fs::read_to_string(times()).unwrap();
         assert!(kept.ends_with(" after\n") && kept.lines().count() == 1, "{kept}");
         let args = ["docs", "--keep-going"].map(str::to_owned);
         assert_eq!(read(&args), (vec!["docs".to_owned()], AfterFailure::GoOn));
-    }
-
-    #[test]
-    fn what_passes_at_the_second_try_is_told() {
-        static BAD: Step = Step { name: "bad", command: "exit 1", ..GOOD };
-        let scratch = crate::process::Scratch::new("tries").unwrap();
-        let command = format!("mkdir {}/first && exit 1; true", scratch.0).leak();
-        let unsteady: &'static Step =
-            Box::leak(Box::new(Step { name: "unsteady", command, ..GOOD }));
-        let times = PathBuf::from(format!("{}/times", scratch.0));
-        let report = run_steps(&[unsteady, &BAD], AfterFailure::Stop, 2, times);
-        assert_eq!(report.passed.len(), 1);
-        assert!(report.unsteady.len() == 1 && report.unsteady[0].starts_with("unsteady"));
-        assert_eq!(report.failed.len(), 1, "what fails twice has failed");
     }
 
     #[test]
