@@ -1,5 +1,6 @@
 //! How long is for ever: limits are made for two idle processors, and grow with the machine's load.
 
+use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 /// What limits are made for.
@@ -31,4 +32,22 @@ fn slowness() -> f64 {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load: f64 = load.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0.0);
     (load / PROCESSORS).clamp(1.0, SLOWNESS_MAX)
+}
+
+/// Fails unless one of some measurements is good: a machine that is busy with something else gets
+/// another chance.
+pub fn once_of<T: Debug>(
+    tries: u32,
+    what: &str,
+    mut measure: impl FnMut() -> T,
+    is_good: impl Fn(&T) -> bool,
+) {
+    let mut seen = Vec::new();
+    for _ in 0..tries {
+        seen.push(measure());
+        if seen.last().is_some_and(&is_good) {
+            return;
+        }
+    }
+    panic!("{what}: {seen:?}");
 }

@@ -4,6 +4,7 @@
 use crate::common::child::{self, Lifeline, alone, fork, kill, pause, reap, start};
 use crate::common::crowd::{Crowd, End};
 use crate::common::event::readable_within;
+use crate::common::limit::once_of;
 use crate::common::namespaces::{KILLED, KINDS, NO_NAMESPACES, child_of, has_ended, within};
 use crate::common::objects::{semaphore_path as path, value};
 use crate::common::page::Page;
@@ -97,7 +98,7 @@ fn whoever_sleeps_has_a_dead_one_s_units_soon() {
             .collect();
         times.sort();
         println!("two sleepers had their units after {times:?}");
-        assert!(times[1] <= NOTICE_MAX, "{times:?}");
+        assert!(times[ROUNDS / 3] <= NOTICE_MAX, "{times:?}");
     }
 }
 
@@ -370,13 +371,6 @@ fn a_refusal_takes_as_long_among_a_thousand_and_their_dead_are_found() {
         until("a dead one's unit comes back", || all[0].acquire(1, NOW).is_ok());
         time
     };
-    // A machine that is busy with something else gets another chance.
-    let mut seen = Vec::new();
-    let fine = (0..5).any(|_| {
-        let (few, many) = (among(10), among(1000));
-        println!("a refusal among 10 takes {few:?}, among 1000 {many:?}");
-        seen.push((few, many));
-        many <= 3 * few
-    });
-    assert!(fine, "(among 10, among 1000): {seen:?}");
+    let measure = || (among(10), among(1000));
+    once_of(5, "(a refusal among 10, among 1000)", measure, |(few, many)| *many <= 3 * *few);
 }
